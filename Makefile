@@ -1,0 +1,47 @@
+# `make quickstart` and `make test` do all from a bare checkout: Python >= 3.11 and a package index
+# are needed, nothing else. PYTHON=python3.12 make ... takes another interpreter.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: quickstart test lint types lock clean
+
+quickstart: $(VENV)/.run
+	$(BIN)/python scripts/judge.py experiment=quickstart
+	$(BIN)/python scripts/analyze.py experiment=quickstart
+
+test: $(VENV)/.dev lint types
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+# The locked requirements, then the project itself on top of them. The marker file is written last,
+# so that a broken installation is begun again.
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing the locked requirements into $(VENV)"
+	$(PIP) --require-hashes -r requirements/run.txt
+	$(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "installing the locked development requirements into $(VENV)"
+	$(PIP) --require-hashes -r requirements/dev.txt
+	touch $@
+
+# Needs uv. No index host is written into the files.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" --extra local pyproject.toml requirements/build.in
+lock:
+	$(LOCK) -o requirements/run.txt
+	$(LOCK) --extra dev -c requirements/run.txt -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,42 @@
+"""Measure stored verdicts, pool them into juries, draw: python scripts/analyze.py --help."""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from llm_juries import cli
+
+
+@hydra.main(config_path="../conf", config_name="analyze", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Write tables, figures and a report to the output folder. Asks no model."""
+    from llm_juries import report, tables
+    from llm_juries.collect import collect
+    from llm_juries.config import build
+    from llm_juries.experiment import studies
+    from llm_juries.store import Store
+
+    tracking = build(cfg.wandb, "wandb")
+    bootstrap = build(cfg.bootstrap, "bootstrap")
+    all_juries = build(cfg.every_jury, "every_jury") if cfg.every_jury else None
+    found = studies(cfg)
+    with Store(cfg.store) as store:
+        # Rules and recordings answer on the spot; models were asked by scripts/judge.py.
+        collect([plan for study in found for plan in study.plans if plan.judge.free], store)
+        results = report.measure(found, store, bootstrap, all_juries)
+
+    folder = Path(cfg.output_dir)
+    config = OmegaConf.to_yaml(cfg, resolve=True)
+    paper = Path(cfg.paper_table1) if cfg.paper_table1 else None
+    drawn = report.write(results, folder, config, cfg.prompt.name, paper)
+    run = tracking.log(
+        folder, "analyze", OmegaConf.to_container(cfg, resolve=True), results.tables, drawn
+    )
+    print(tables.markdown(results.tables["agreement"]))
+    print(f"\nreport:  {folder / 'report.md'}\ntables:  {folder / 'tables'}")
+    print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,288 @@
+"""From stored verdicts to numbers: votes, juries, agreement, deltas. Asks no model.
+
+Every number comes with its interval and the count of the votes it lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .collect import Plan, look_up
+from .data import Dataset
+from .experiment import Study
+from .juries import DECIDED, Jury, Rule, Voter, Votes
+from .metrics import agreement, bias
+from .metrics.resampling import bootstrap, cluster_sums, percentile_interval
+from .store import Store
+from .types import Outcome
+
+Array = npt.NDArray[np.float64]
+
+NOT_ASKED, INCONSISTENT = "not_asked", "inconsistent"
+KINDS = ("judge", "lexical", "jury")
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals are made: resamples of whole questions, a seed, and the level."""
+
+    resamples: int = 10_000
+    seed: int = 0
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class EveryJury:
+    """Which of all possible juries to measure too."""
+
+    rule: Rule = "majority"
+    smallest: int = 2
+    largest: int = 9
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One dataset's votes, judges first, then juries; a row an item."""
+
+    dataset: Dataset
+    votes: Votes
+
+    @property
+    def human(self) -> Array:
+        """The human labels, NaN where there are none."""
+        labels = [np.nan if item.human is None else item.human for item in self.dataset.items]
+        return np.array(labels)
+
+    @property
+    def questions(self) -> list[str]:
+        """The question of each item: the clusters of the bootstrap."""
+        return [item.item_id for item in self.dataset.items]
+
+
+def seat(study: Study, store: Store) -> Panel:
+    """Read a study's votes from the store and let its juries decide."""
+    votes = _votes(study.plans, study.dataset, store)
+    for jury in study.juries:
+        votes = votes.joined(jury.decide(votes))
+    return Panel(study.dataset, votes)
+
+
+def _votes(plans: Sequence[Plan], dataset: Dataset, store: Store) -> Votes:
+    row = {id(item): number for number, item in enumerate(dataset.items)}
+    n, orders = len(dataset.items), {order: at for at, order in enumerate(dataset.orders)}
+    labels = np.full((n, len(plans), len(orders)), np.nan)
+    scores = labels.copy()
+    outcomes = np.full(labels.shape, NOT_ASKED, dtype="U16")
+    for column, plan in enumerate(plans):
+        for request, verdict in look_up(plan, store):
+            if verdict is None:
+                continue
+            at = row[id(request.item)], column, orders[request.order]
+            outcomes[at] = verdict.outcome
+            if verdict.label is not None:
+                labels[at] = verdict.label
+            if verdict.score is not None:
+                scores[at] = verdict.score
+    voters = tuple(Voter(p.judge.name, p.judge.kind, p.judge.family) for p in plans)
+    return Votes(voters, *_over_orders(labels, scores, outcomes))
+
+
+def _over_orders(
+    labels: Array, scores: Array, outcomes: npt.NDArray[np.str_]
+) -> tuple[Array, Array, npt.NDArray[np.str_]]:
+    """Make one vote of a pair's two orders: the common label, or none if they differ or one lacks.
+
+    So a pair is never counted twice, and a preference for a place is no vote.
+    """
+    first = labels[:, :, 0]
+    agreed = (labels == first[:, :, None]).all(axis=2)
+    whole = ~np.isnan(labels).any(axis=2)
+    odd = (outcomes != Outcome.OK).argmax(axis=2)  # the first order with something amiss
+    amiss = np.take_along_axis(outcomes, odd[:, :, None], axis=2)[:, :, 0]
+    return (
+        np.where(agreed & whole, first, np.nan),
+        scores.mean(axis=2),
+        np.where(whole, np.where(agreed, DECIDED, INCONSISTENT), amiss),
+    )
+
+
+def every_jury(panel: Panel, options: EveryJury) -> Panel:
+    """Return the panel of all juries of its single voters, within the sizes asked for."""
+    names = [voter.name for voter in panel.votes.voters if voter.kind != "jury"]
+    votes: Votes | None = None
+    for size in range(options.smallest, min(options.largest, len(names)) + 1):
+        for members in combinations(names, size):
+            decided = Jury(" + ".join(members), members, options.rule).decide(panel.votes)
+            votes = decided if votes is None else votes.joined(decided)
+    return Panel(panel.dataset, panel.votes if votes is None else votes)
+
+
+def agreement_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+    """Measure each voter against the human labels.
+
+    Returns
+    -------
+    DataFrame
+        A row a voter, sorted by kind and name, with the columns dataset, voter, kind (str); n, the
+        labelled items it voted on, and missing, those it did not (int); kappa with ci_low and
+        ci_high, accuracy, tpr, tnr, balanced_accuracy (float).
+    """
+    cells = agreement.outcomes(panel.votes.labels, panel.human)
+    sums = cluster_sums(cells, panel.questions)
+    counts = sums.sum(axis=0)
+    draws = bootstrap(agreement.cohen_kappa, sums, options.resamples, options.seed)
+    low, high = percentile_interval(draws, options.level)
+    labelled = int((~np.isnan(panel.human)).sum())
+    n = counts.sum(-1).astype(int)
+    table = pd.DataFrame(
+        {
+            "dataset": panel.dataset.name,
+            "voter": panel.votes.names,
+            "kind": [voter.kind for voter in panel.votes.voters],
+            "n": n,
+            "missing": labelled - n,
+            "kappa": agreement.cohen_kappa(counts),
+            "ci_low": low,
+            "ci_high": high,
+            "accuracy": agreement.accuracy(counts),
+            "tpr": agreement.true_positive_rate(counts),
+            "tnr": agreement.true_negative_rate(counts),
+            "balanced_accuracy": agreement.balanced_accuracy(counts),
+        }
+    )
+    return _sorted(table)
+
+
+def outcome_table(panel: Panel) -> pd.DataFrame:
+    """Count what became of each voter's votes, on labelled and unlabelled items.
+
+    Returns
+    -------
+    DataFrame
+        A row a voter: dataset, voter, kind (str); items and a column for each outcome met (int).
+    """
+    outcomes = panel.votes.outcomes
+    met = sorted(np.unique(outcomes), key=lambda name: (name != DECIDED, name))
+    table = pd.DataFrame(
+        {
+            "dataset": panel.dataset.name,
+            "voter": panel.votes.names,
+            "kind": [voter.kind for voter in panel.votes.voters],
+            "items": len(outcomes),
+        }
+        | {str(name): (outcomes == name).sum(axis=0) for name in met}
+    )
+    return _sorted(table)
+
+
+def delta_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+    """Compare each candidate's accuracy under each voter with its accuracy under humans.
+
+    Returns
+    -------
+    DataFrame
+        A row a voter and candidate: dataset, voter, kind, candidate (str); n and missing (int);
+        judged, human, delta = judged - human with ci_low and ci_high (float, shares of 1). Empty
+        for pairs, whose labels are preferences.
+    """
+    if panel.dataset.pairwise:
+        return pd.DataFrame()
+    candidates = [item.candidate for item in panel.dataset.items]
+    found = bias.accuracy_deltas(
+        panel.votes.labels,
+        panel.human,
+        candidates,
+        panel.questions,
+        options.resamples,
+        options.seed,
+        options.level,
+    )
+    labelled = pd.Series(~np.isnan(panel.human)).groupby(np.array(candidates)).sum()
+    frames = [
+        pd.DataFrame(
+            {
+                "dataset": panel.dataset.name,
+                "voter": voter.name,
+                "kind": voter.kind,
+                "candidate": found.candidates,
+                "n": found.n[:, at].astype(int),
+                "missing": labelled[list(found.candidates)].to_numpy() - found.n[:, at].astype(int),
+                "judged": found.judged[:, at],
+                "human": found.human[:, at],
+                "delta": found.delta[:, at],
+                "ci_low": found.low[:, at],
+                "ci_high": found.high[:, at],
+            }
+        )
+        for at, voter in enumerate(panel.votes.voters)
+    ]
+    return _sorted(pd.concat(frames, ignore_index=True), "candidate")
+
+
+def against_best_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+    """Set each jury beside the best single judge: of its members, and of all that voted.
+
+    The difference is taken within each resample, so what is common to both cancels. The best judge
+    is picked on the same items it is measured on, which flatters it.
+
+    Returns
+    -------
+    DataFrame
+        Two rows a jury: dataset, jury, beside ("best member" or "best judge"), judge (str); n and
+        missing, the labelled items both voted on and the others (int); jury_kappa and judge_kappa
+        over those n items, difference = jury - judge with ci_low and ci_high (float).
+    """
+    labels, human = panel.votes.labels, panel.human
+    cells = agreement.outcomes(labels, human)
+    kappa = agreement.cohen_kappa(cells.sum(axis=0))
+    voters = panel.votes.voters
+    singles = [at for at, voter in enumerate(voters) if voter.kind != "jury"]
+    rows = []
+    for at, jury in enumerate(voters):
+        if jury.kind != "jury":
+            continue
+        members = [one for one in singles if voters[one].name in jury.members]
+        for beside, candidates in (("best member", members), ("best judge", singles)):
+            measured = [one for one in candidates if not np.isnan(kappa[one])]
+            if not measured:
+                continue
+            best = max(measured, key=lambda one: (kappa[one], voters[one].name))
+            pair = cells[:, [at, best]]
+            both = pair.sum(axis=2).all(axis=1)  # the same items for both
+            sums = cluster_sums(pair * both[:, None, None], panel.questions)
+            draws = bootstrap(agreement.cohen_kappa, sums, options.resamples, options.seed)
+            low, high = percentile_interval(draws[:, 0] - draws[:, 1], options.level)
+            own, other = agreement.cohen_kappa(sums.sum(axis=0))
+            rows.append(
+                {
+                    "dataset": panel.dataset.name,
+                    "jury": jury.name,
+                    "beside": beside,
+                    "judge": voters[best].name,
+                    "n": int(both.sum()),
+                    "missing": int((~np.isnan(human)).sum() - both.sum()),
+                    "jury_kappa": own,
+                    "judge_kappa": other,
+                    "difference": own - other,
+                    "ci_low": float(low),
+                    "ci_high": float(high),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _sorted(table: pd.DataFrame, *then: str) -> pd.DataFrame:
+    """Sort by kind, name and more, so that tables do not depend on the order of a config."""
+    rank = table["kind"].map({kind: at for at, kind in enumerate(KINDS)})
+    return (
+        table.assign(_rank=rank)
+        .sort_values(["dataset", "_rank", "voter", *then], kind="stable")
+        .drop(columns="_rank")
+        .reset_index(drop=True)
+    )

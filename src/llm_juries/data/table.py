@@ -1,0 +1,232 @@
+"""Answers to judge, from a table: JSON Lines, CSV or Parquet.
+
+Columns (others are left alone):
+
+=================  ==========================  ====================================================
+column             value                       meaning
+=================  ==========================  ====================================================
+question           text, needed                what was asked
+answer             text, needed                the answer to judge
+references         list of texts, or one text  the answers known to be right
+item_id            text or whole number        the question's id; the row's number by default
+candidate          text                        the model that answered; "candidate" by default
+human              0, 1, true, false or empty  the human label
+human_votes        list of 0 and 1             the single annotators' labels
+opponent           text                        in a pair: the other model
+opponent_answer    text                        in a pair: the other answer
+=================  ==========================  ====================================================
+
+In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"].
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..prompts import nearest
+from ..types import Item, JuriesError
+from . import Dataset, check_unique
+
+log = logging.getLogger(__name__)
+
+COLUMNS = tuple(f.name for f in fields(Item) if f.name != "dataset")
+BINARY = {
+    "1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "correct": 1.0,
+    "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0, "incorrect": 0.0,
+}  # fmt: skip
+
+
+def load(
+    path: str,
+    name: str | None = None,
+    labels: str = "as given in the file",
+    note: str = "",
+    limit: int | None = None,
+    seed: int | None = None,
+) -> Dataset:
+    """Load answers from a .jsonl, .csv or .parquet file.
+
+    Parameters
+    ----------
+    path : str
+        The file; "package:NAME" is a file that ships with this package.
+    name : str, optional
+        The dataset's name in tables; the file's name without its ending by default.
+    labels, note : str
+        Who labelled the answers and what else is to be known of them, for reports.
+    limit, seed : int, optional
+        See `Dataset.sample`.
+
+    Raises
+    ------
+    JuriesError
+        Naming the file, the row and the field at fault.
+    """
+    file = located(path)
+    name = name or file.stem
+    items: list[Item] = []
+    places: list[str] = []
+    for place, row in rows(file):
+        if not items:
+            _check_columns(row, file)
+        items.append(_item(row, name, f"{file}, {place}", place.rpartition(" ")[2]))
+        places.append(place)
+    check_unique(items, places, str(file))
+    return Dataset(name, tuple(items), labels, note).sample(limit, seed)
+
+
+def located(path: str) -> Path:
+    """Return the path of a data file.
+
+    Raises
+    ------
+    JuriesError
+        If there is no such file.
+    """
+    package, _, inside = path.rpartition("package:")
+    file = Path(path).expanduser()
+    if not package and inside != path:
+        file = Path(str(resources.files("llm_juries.data").joinpath(inside)))
+    if not file.is_file():
+        kin = sorted(p.name for p in file.parent.glob("*")) if file.parent.is_dir() else []
+        raise JuriesError(f"{file}: there is no such file{nearest(file.name, kin) if kin else ''}")
+    return file
+
+
+def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each row of a table with its place ("line 3"), its empty cells as None."""
+    match file.suffix.lower():
+        case ".jsonl":
+            yield from _jsonl(file)
+        case ".csv":
+            with file.open(encoding="utf-8-sig", newline="") as stream:
+                table = csv.DictReader(stream, strict=True)
+                try:
+                    for row in table:
+                        place = f"line {table.line_num}"
+                        if None in row or None in row.values():
+                            raise JuriesError(
+                                f"{file}, {place}: has another number of cells than the header"
+                            )
+                        yield place, {key: value or None for key, value in row.items()}
+                except (csv.Error, UnicodeDecodeError) as error:
+                    raise JuriesError(f"{file}, line {table.line_num + 1}: {error}") from None
+        case ".parquet":
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            try:
+                table = pq.read_table(file)
+            except pa.ArrowInvalid as error:
+                raise JuriesError(f"{file}: can't be read as Parquet ({error})") from None
+            for number, row in enumerate(table.to_pylist(), 1):
+                yield f"row {number}", row
+        case ending:
+            raise JuriesError(
+                f"{file}: unknown file ending {ending!r}; there are: .jsonl, .csv, .parquet"
+            )
+
+
+def _jsonl(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    with file.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise JuriesError(f"{file}, line {number}: is not JSON ({error})") from None
+            if not isinstance(row, dict):
+                raise JuriesError(
+                    f"{file}, line {number}: is a {type(row).__name__}; each line is an object "
+                    '{"question": ..., "answer": ...}'
+                )
+            yield f"line {number}", row
+
+
+def _check_columns(row: Mapping[str, Any], file: Path) -> None:
+    for needed in ("question", "answer"):
+        if needed not in row:
+            raise JuriesError(f"{file}: has no column {needed!r}{nearest(needed, row)}")
+    for column in row:
+        if column not in COLUMNS:
+            like = nearest(column, set(COLUMNS) - set(row))
+            hint = like if "did you mean" in like else ""
+            level = logging.WARNING if hint else logging.DEBUG
+            log.log(level, "%s: column %r is not used%s", file, column, hint)
+
+
+def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item:
+    def text(field: str, default: str | None = None) -> str:
+        if field == "answer" and field not in row:
+            raise JuriesError(f"{place}, field answer: is missing")
+        value = row.get(field)
+        if value is None and default is not None:
+            return default
+        if field in ("item_id", "candidate", "opponent") and type(value) is int:
+            return str(value)
+        if not isinstance(value, str) or (default is None and not value.strip()):
+            raise JuriesError(f"{place}, field {field}: is {value!r}; a text is needed")
+        return value
+
+    return Item(
+        dataset=dataset,
+        item_id=text("item_id", number),
+        candidate=text("candidate", "candidate"),
+        question=text("question"),
+        # An empty answer is a candidate's failure to answer: judged like any other.
+        answer=text("answer", ""),
+        references=_texts(row.get("references"), f"{place}, field references"),
+        opponent=text("opponent", ""),
+        opponent_answer=text("opponent_answer", ""),
+        human=binary(row.get("human"), f"{place}, field human"),
+        human_votes=_votes(row.get("human_votes"), f"{place}, field human_votes"),
+    )
+
+
+def binary(value: object, place: str) -> float | None:
+    """Return a label as 1.0 or 0.0, None for an empty one."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    label = BINARY.get(str(value).strip().casefold())
+    if label is None:
+        raise JuriesError(f"{place}: is {value!r}; a label is 0 or 1, true or false, or empty")
+    return label
+
+
+def _texts(value: object, place: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    listed = _listed(value, place) if isinstance(value, str) else value
+    if isinstance(listed, str):
+        listed = [listed]
+    if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+        raise JuriesError(f"{place}: is {value!r}; a text or a list of texts is needed")
+    return tuple(text for text in listed if text.strip())
+
+
+def _votes(value: object, place: str) -> tuple[float, ...]:
+    if value is None:
+        return ()
+    listed = _listed(value, place) if isinstance(value, str) else value
+    if not isinstance(listed, list):
+        raise JuriesError(f"{place}: is {value!r}; a list of 0 and 1 is needed")
+    votes = (binary(vote, place) for vote in listed)
+    return tuple(vote for vote in votes if vote is not None)
+
+
+def _listed(text: str, place: str) -> object:
+    """Return the list that a text writes as JSON, or the text itself if it writes none."""
+    if not text.lstrip().startswith("["):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise JuriesError(f"{place}: begins like a JSON list but is none ({error})") from None

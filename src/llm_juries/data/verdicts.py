@@ -1,0 +1,264 @@
+"""Recorded verdicts: a table of what judges have said before, analysed with no model at all.
+
+Two shapes are read, from .csv, .parquet or .jsonl:
+
+* wide: a row an answer, a column a judge: item_id, candidate, human, judge_1, judge_2 ...
+* long: a row a verdict: item_id, candidate, human, judge, label, and optionally prompt, order
+  ("original" or "swapped") and opponent.
+
+An empty cell is a missing vote. A cell is a word (true/false, yes/no, correct/incorrect, or those
+named in `words`) or a number, which counts as correct from the judge's threshold on. A cell that is
+neither is kept as it is and counted as unparsed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..prompts import nearest
+from ..readers import CellReader
+from ..types import Item, JuriesError, Order, Outcome, Reply
+from . import Dataset, Recording, Seen, check_unique
+from .table import BINARY, located, rows
+
+log = logging.getLogger(__name__)
+
+KNOWN = ("item_id", "candidate", "opponent", "human", "judge", "label", "prompt", "order")
+TEXTS = ("question", "answer", "references")
+
+
+@dataclass(frozen=True)
+class RecordedColumn:
+    """What is known of a recorded judge."""
+
+    family: str = "unknown"
+    kind: Literal["judge", "lexical"] = "judge"
+    threshold: float = 0.5
+
+
+def load(
+    path: str,
+    name: str | None = None,
+    labels: str = "as given in the file",
+    note: str = "",
+    columns: Mapping[str, str | tuple[str, ...]] | None = None,
+    human_votes: Sequence[str] = (),
+    judges: Mapping[str, RecordedColumn] | None = None,
+    families: Mapping[str, str] | None = None,
+    prompts: Sequence[str] | None = None,
+    words: Mapping[str, float] | None = None,
+    limit: int | None = None,
+    seed: int | None = None,
+) -> Dataset:
+    """Load a table of recorded verdicts, wide or long (it is long where it has a column `judge`).
+
+    Parameters
+    ----------
+    path : str
+        The file; "package:NAME" is a file that ships with this package.
+    name : str, optional
+        The dataset's name in tables; the file's name without its ending by default.
+    labels, note : str
+        Who labelled the answers and what else is to be known of them, for reports.
+    columns : mapping, optional
+        What a column is called in this file: {"item_id": "question_number"}. An item_id may be
+        made of several columns, joined by a slash.
+    human_votes : sequence of str
+        Columns of the single annotators' labels.
+    judges : mapping of str to RecordedColumn, optional
+        The judges to read and what is known of them. By default every column that is no other
+        (wide) or every judge named (long).
+    families : mapping of str to str, optional
+        The family of judges not described in `judges`.
+    prompts : sequence of str, optional
+        Keep only these prompts of a long table; all by default.
+    words : mapping of str to float, optional
+        Cells with a meaning of their own: {"1": 1, "2": 0} where a winner is named by number.
+    limit, seed : int, optional
+        See `Dataset.sample`.
+
+    Raises
+    ------
+    JuriesError
+        Naming the file, and the row and column where there is one.
+    """
+    file = located(path)
+    name = name or file.stem
+    table = list(rows(file))
+    if not table:
+        raise JuriesError(f"{file}: holds no rows")
+    called: dict[str, str | tuple[str, ...]] = {**dict.fromkeys(KNOWN, ""), **(columns or {})}
+    called = {column: name or column for column, name in called.items()}
+    meaning = {**BINARY, **{word.casefold(): value for word, value in (words or {}).items()}}
+    head = list(table[0][1])
+    for column in [*_parts(called["item_id"]), *_parts(called["human"]), *human_votes]:
+        if column not in head:
+            raise JuriesError(f"{file}: has no column {column!r}{nearest(column, head)}")
+
+    long = called["judge"] in head
+    sheet = _Sheet(str(file), name, called, tuple(human_votes), meaning)
+    for place, row in table:
+        sheet.add_item(place, row)
+        if long:
+            sheet.add_long(place, row, prompts)
+    if not long:
+        sheet.add_wide(table, list(judges or ()) or sheet.judge_columns(head))
+    elif prompts and not sheet.cells:
+        raise JuriesError(f"{file}: has no verdicts under {', '.join(prompts)}")
+
+    known = judges or {}
+    unknown = set(known) - {judge for judge, _ in sheet.cells}
+    for judge in sorted(unknown):
+        raise JuriesError(f"{file}: has no judge {judge!r}{nearest(judge, _names(sheet.cells))}")
+    source = hashlib.sha256(file.read_bytes()).hexdigest()
+    recordings = []
+    for (judge, prompt), cells in sheet.cells.items():
+        if known and judge not in known:
+            continue
+        facts = known.get(judge) or RecordedColumn((families or {}).get(judge, "unknown"))
+        recording = Recording(
+            judge, prompt, facts.family, facts.kind, source, cells, facts.threshold, meaning
+        )
+        _check_readable(recording, str(file))
+        recordings.append(recording)
+    swapped = any(seen.order is Order.SWAPPED for r in recordings for seen in r.cells)
+    return Dataset(
+        name,
+        tuple(sheet.items.values()),
+        labels,
+        note,
+        (Order.ORIGINAL, Order.SWAPPED) if swapped else (Order.ORIGINAL,),
+        tuple(recordings),
+    ).sample(limit, seed)
+
+
+@dataclass
+class _Sheet:
+    """A table of verdicts as it is read, row by row."""
+
+    file: str
+    dataset: str
+    called: Mapping[str, str | tuple[str, ...]]
+    human_votes: tuple[str, ...]
+    words: Mapping[str, float]
+    items: dict[tuple[str, str, str], Item] = field(default_factory=dict)
+    cells: dict[tuple[str, str], dict[Seen, str]] = field(default_factory=dict)
+
+    def identity(self, row: Mapping[str, Any]) -> tuple[str, str, str]:
+        item_id = "/".join(str(row[column]) for column in _parts(self.called["item_id"]))
+        return item_id, self._text(row, "candidate", "candidate"), self._text(row, "opponent", "")
+
+    def add_item(self, place: str, row: Mapping[str, Any]) -> None:
+        item_id, candidate, opponent = identity = self.identity(row)
+        human = self._label(row.get(_parts(self.called["human"])[0]), f"{place}, column human")
+        votes = (self._label(row.get(c), f"{place}, column {c}") for c in self.human_votes)
+        references = row.get("references")
+        item = Item(
+            dataset=self.dataset,
+            item_id=item_id,
+            candidate=candidate,
+            question=str(row.get("question") or ""),
+            answer=str(row.get("answer") or ""),
+            references=(references,) if isinstance(references, str) else tuple(references or ()),
+            opponent=opponent,
+            human=human,
+            human_votes=tuple(vote for vote in votes if vote is not None),
+        )
+        known = self.items.setdefault(identity, item)
+        if known.human != human:
+            raise JuriesError(
+                f"{self.file}, {place}: item {item_id!r} of {candidate!r} has the human label "
+                f"{human} here and {known.human} before"
+            )
+
+    def add_long(self, place: str, row: Mapping[str, Any], prompts: Sequence[str] | None) -> None:
+        prompt = self._text(row, "prompt", "")
+        if prompts and prompt not in prompts:
+            return
+        judge = self._text(row, "judge", "")
+        order = self._text(row, "order", "original")
+        if order not in tuple(Order):
+            raise JuriesError(
+                f"{self.file}, {place}, column order: is {order!r}{nearest(order, Order)}"
+            )
+        cells = self.cells.setdefault((judge, prompt), {})
+        seen = Seen(*self.identity(row), Order(order))
+        if seen in cells:
+            raise JuriesError(
+                f"{self.file}, {place}: a second verdict of {judge!r} on item {seen.item_id!r} of "
+                f"{seen.candidate!r}; tell them apart by columns prompt or order"
+            )
+        cells[seen] = _cell(row.get(_parts(self.called["label"])[0]))
+
+    def add_wide(self, table: Sequence[tuple[str, dict[str, Any]]], judges: Sequence[str]) -> None:
+        check_unique(
+            [self.items[self.identity(row)] for _, row in table], [p for p, _ in table], self.file
+        )
+        for judge in judges:
+            if judge not in table[0][1]:
+                raise JuriesError(
+                    f"{self.file}: has no judge {judge!r}{nearest(judge, table[0][1])}"
+                )
+            self.cells[judge, ""] = {
+                Seen(*self.identity(row), Order.ORIGINAL): _cell(row[judge]) for _, row in table
+            }
+
+    def judge_columns(self, head: Sequence[str]) -> list[str]:
+        taken = {column for called in self.called.values() for column in _parts(called)}
+        taken |= {*self.human_votes, *TEXTS}
+        judges = [column for column in head if column not in taken]
+        if not judges:
+            raise JuriesError(f"{self.file}: has no column of a judge; it has {', '.join(head)}")
+        return judges
+
+    def _text(self, row: Mapping[str, Any], column: str, default: str) -> str:
+        value = row.get(_parts(self.called[column])[0])
+        return default if value is None else str(value)
+
+    def _label(self, value: object, place: str) -> float | None:
+        if value is None or value == "":
+            return None
+        label = self.words.get(str(value).strip().casefold())
+        if label is None:
+            raise JuriesError(
+                f"{self.file}, {place}: is {value!r}; a label is one of {', '.join(self.words)}, "
+                "or empty"
+            )
+        return label
+
+
+def _parts(called: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (called,) if isinstance(called, str) else tuple(called)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _names(cells: Mapping[tuple[str, str], object]) -> list[str]:
+    return list(dict.fromkeys(judge for judge, _ in cells))
+
+
+def _check_readable(recording: Recording, file: str) -> None:
+    """Raise JuriesError if no cell of a judge can be read: it is no column of verdicts."""
+    reader = CellReader(recording.threshold, recording.words)
+    odd = {
+        cell
+        for cell in recording.cells.values()
+        if cell and reader.read(Reply(cell)).outcome is not Outcome.OK
+    }
+    full = {cell for cell in recording.cells.values() if cell}
+    if odd and odd == full:
+        raise JuriesError(
+            f"{file}, column {recording.judge}: holds no verdicts (such as {sorted(odd)[0]!r}); "
+            "name the judges' columns with dataset.judges={NAME:{}}"
+        )
+    if odd:
+        log.warning(
+            "%s: %d kinds of cells of %s hold no verdict and count as unparsed, such as %r",
+            file, len(odd), recording.judge, sorted(odd)[0],
+        )  # fmt: skip

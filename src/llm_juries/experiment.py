@@ -1,0 +1,90 @@
+"""What a config describes: datasets, a prompt, judges and juries, all built and checked at once.
+
+Everything that can be wrong with a config is found here, before anything is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omegaconf import DictConfig
+
+from .collect import Plan
+from .config import build
+from .data import Dataset
+from .judges.base import Judge
+from .judges.recorded import recorded_judges
+from .juries import Jury
+from .prompts import Prompt, nearest
+from .types import JuriesError
+
+
+@dataclass(frozen=True)
+class Study:
+    """One dataset with the judges that can be asked about it and the juries they can seat."""
+
+    dataset: Dataset
+    plans: tuple[Plan, ...]
+    juries: tuple[Jury, ...]
+
+
+def studies(cfg: DictConfig) -> list[Study]:
+    """Build what a config of scripts/judge.py or scripts/analyze.py describes.
+
+    A study for `dataset` and one for each entry of `also`. A judge takes part where it has
+    something to go by (a language model needs texts, a recorded judge its recording), a jury where
+    all of its members do.
+
+    Raises
+    ------
+    JuriesError
+        In one line: a wrong key or type, a missing file, a jury that no dataset can seat, a judge
+        that none can use.
+    """
+    prompt: Prompt = build(cfg.prompt, "prompt")
+    judges = {name: build(node, f"judges.{name}") for name, node in sorted(cfg.judges.items())}
+    juries = [build(node, f"juries.{name}") for name, node in sorted(cfg.juries.items())]
+    nodes = {"dataset": cfg.dataset} | {f"also.{name}": node for name, node in cfg.also.items()}
+    found = [_study(build(node, path), prompt, judges, juries) for path, node in nodes.items()]
+    names = [study.dataset.name for study in found]
+    for name in {name for name in names if names.count(name) > 1}:
+        raise JuriesError(f"two datasets have the name {name!r}; set a name for one of them")
+    _check_used(found, judges, juries)
+    return found
+
+
+def _study(dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Jury]) -> Study:
+    recorded: dict[str, Judge] = {judge.name: judge for judge in recorded_judges(dataset)}
+    taking_part = dict(recorded)
+    for name, judge in judges.items():
+        if not any(True for _ in Plan(judge, dataset, prompt).requests()):
+            continue
+        if name in recorded:
+            raise JuriesError(
+                f"judge {name!r} is asked about {dataset.name}, whose recording has a judge of "
+                "that name; rename one"
+            )
+        taking_part[name] = judge
+    plans = tuple(Plan(judge, dataset, prompt) for _, judge in sorted(taking_part.items()))
+    for name in {jury.name for jury in juries} & set(taking_part):
+        raise JuriesError(f"{name!r} is both a judge and a jury; rename one")
+    seated = tuple(jury for jury in juries if set(jury.members) <= set(taking_part))
+    return Study(dataset, plans, seated)
+
+
+def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Jury]) -> None:
+    everyone = {plan.judge.name for study in found for plan in study.plans}
+    for jury in juries:
+        if not any(jury in study.juries for study in found):
+            absent = [member for member in jury.members if member not in everyone]
+            if not absent:
+                raise JuriesError(f"jury {jury.name}: no dataset has all of its members")
+            raise JuriesError(
+                f"jury {jury.name}: there is no judge {absent[0]!r}{nearest(absent[0], everyone)}"
+            )
+    for name in judges:
+        if name not in everyone:
+            raise JuriesError(
+                f"judge {name}: has nothing to judge in "
+                f"{', '.join(study.dataset.name for study in found)} (no texts or no references)"
+            )

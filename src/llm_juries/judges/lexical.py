@@ -1,0 +1,110 @@
+"""Judges that compare strings: exact match, containment and token F1, as in SQuAD.
+
+Normalisation and F1 follow the SQuAD v1.1 evaluation (Rajpurkar et al. 2016): lower case, no
+punctuation, no articles, single spaces; the best of the references counts.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from ..prompts import Prompt
+from ..readers import CellReader, Reader
+from ..types import Item, Kind, Order, Price, Reply, Request
+from .base import Limits, key_of
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def normalise(text: str) -> str:
+    """Return the text in lower case without punctuation, articles and extra spaces."""
+    text = text.lower().translate(_PUNCTUATION)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+
+
+def exact_match(answer: str, reference: str) -> float:
+    """Return 1.0 if both are the same after normalisation, else 0.0."""
+    return float(normalise(answer) == normalise(reference))
+
+
+def contains(answer: str, reference: str) -> float:
+    """Return 1.0 if the answer holds the reference as a run of whole words, else 0.0.
+
+    A reference that normalises to nothing ("The", "?") is held by no answer.
+    """
+    words = normalise(reference)
+    return float(bool(words) and f" {words} " in f" {normalise(answer)} ")
+
+
+def token_f1(answer: str, reference: str) -> float:
+    """Return the F1 of the words that answer and reference share, in [0, 1]."""
+    said, wanted = normalise(answer).split(), normalise(reference).split()
+    if not said or not wanted:
+        return float(said == wanted)
+    shared = (Counter(said) & Counter(wanted)).total()
+    return 2 * shared / (len(said) + len(wanted))
+
+
+MEASURES: dict[str, Callable[[str, str], float]] = {
+    "exact_match": exact_match,
+    "contains": contains,
+    "token_f1": token_f1,
+}
+
+
+class LexicalJudge:
+    """A string measure as a judge: correct where the best reference reaches the threshold.
+
+    Parameters
+    ----------
+    name : str
+    measure : {"exact_match", "contains", "token_f1"}
+    threshold : float
+        In [0, 1].
+    """
+
+    family = "lexical"
+    kind: Kind = "lexical"
+    free = True
+    note = ""
+    price: Price | None = None
+    limits = Limits(batch=1024)
+
+    def __init__(
+        self,
+        name: str,
+        measure: Literal["exact_match", "contains", "token_f1"],
+        threshold: float = 0.5,
+    ) -> None:
+        self.name = name
+        self.measure = measure
+        self.threshold = threshold
+
+    def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:  # noqa: ARG002
+        """Key by the answer and its references; None where there is no reference."""
+        if not item.references:
+            return None
+        subject = [item.answer, item.references]
+        return Request(key_of({"rule": self.measure, "version": 1}, subject), item, order)
+
+    def reader(self, prompt: Prompt) -> Reader:  # noqa: ARG002
+        """Read the measure against the threshold."""
+        return CellReader(self.threshold)
+
+    async def open(self) -> None:
+        """Do nothing: a rule is always ready."""
+
+    async def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return the measure against the best reference."""
+        return [self._reply(request.item) for request in requests]
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    def _reply(self, item: Item) -> Reply:
+        measure = MEASURES[self.measure]
+        return Reply(repr(max(measure(item.answer, reference) for reference in item.references)))

@@ -1,0 +1,189 @@
+"""Judges on this machine through llama.cpp: any GGUF model, on the CPU or a GPU.
+
+The verdict is read from the probabilities of the verdict words at the first token of the reply:
+one forward pass an item, no sampling, and the few-shot prefix that all items share stays in the
+cache of the model, so only the item itself is computed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from ..types import JuriesError, Kind, Message, Price, Reply, Request
+from .base import JudgeUnavailableError, Limits, PromptedJudge
+from .model_files import ModelFile
+
+log = logging.getLogger(__name__)
+
+
+class LlamaCppJudge(PromptedJudge):
+    """A GGUF model as a judge.
+
+    Parameters
+    ----------
+    name, family : str
+    file : ModelFile
+        The weights; their checksum is part of every key.
+    prompt_as : {"chat", "text"}
+        "chat": through the model's own chat template; "text": the messages' bare texts as one
+        text to continue, which suits base models and very small ones.
+    context : int
+        Tokens that prompt and verdict may take together.
+    top : int
+        How many of the likeliest tokens to search for the verdict words.
+    threads : int, optional
+        CPU threads; all cores by default. Not part of the key.
+    gpu_layers : int
+        Layers to put on a GPU; 0 for none.
+    note : str
+        For reports.
+    """
+
+    kind: Kind = "judge"
+    free = False
+    price: Price | None = None
+    limits = Limits(alone=True)
+
+    def __init__(
+        self,
+        name: str,
+        family: str,
+        file: ModelFile,
+        prompt_as: Literal["chat", "text"] = "chat",
+        context: int = 4096,
+        top: int = 40,
+        threads: int | None = None,
+        gpu_layers: int = 0,
+        note: str = "",
+    ) -> None:
+        self.name = name
+        self.family = family
+        self.file = file
+        self.prompt_as = prompt_as
+        self.context = context
+        self.top = top
+        self.threads = threads or os.cpu_count() or 1
+        self.gpu_layers = gpu_layers
+        self.note = note
+        self.fingerprint = {
+            "backend": "llama.cpp",
+            "sha256": file.sha256,
+            "prompt_as": prompt_as,
+            "verdict": {"by": "first_token", "top": top},
+        }
+        self._server: Any = None
+
+    async def open(self) -> None:
+        """Find the weights and load them.
+
+        Raises
+        ------
+        JudgeUnavailableError
+            If the package or the file is not to be had, or llama.cpp can't load the file.
+        """
+        try:
+            import xllamacpp
+        except ImportError:
+            raise JudgeUnavailableError(
+                f"judge {self.name}: needs the extra 'local' (pip install 'llm-juries[local]')"
+            ) from None
+        try:
+            path = await asyncio.to_thread(self.file.find)
+        except JudgeUnavailableError as error:
+            raise JudgeUnavailableError(f"judge {self.name}: {error}") from None
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.n_ctx = self.context
+        params.n_parallel = 1
+        params.n_gpu_layers = self.gpu_layers
+        params.cpuparams.n_threads = self.threads
+        params.cpuparams_batch.n_threads = self.threads
+        params.warmup = False
+        params.verbosity = -1
+        began = time.monotonic()
+        try:
+            self._server = await asyncio.to_thread(xllamacpp.Server, params)
+        except Exception as error:
+            raise JudgeUnavailableError(
+                f"judge {self.name}: llama.cpp can't load {path}: {error}"
+            ) from None
+        log.info("%s: loaded in %.1f s", self.name, time.monotonic() - began)
+
+    async def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        """Score the verdict words for each request, one after the other."""
+        return [await asyncio.to_thread(self._ask, request) for request in requests]
+
+    async def close(self) -> None:
+        """Free the model."""
+        self._server = None
+
+    def _ask(self, request: Request) -> Reply:
+        if self._server is None:
+            raise JuriesError(f"judge {self.name} was asked before it was opened")
+        began = time.monotonic()
+        if self.prompt_as == "chat":
+            answer = self._server.handle_chat_completions(
+                {
+                    "messages": [message._asdict() for message in request.messages],
+                    "max_tokens": 1,
+                    "temperature": 0,
+                    "logprobs": True,
+                    "top_logprobs": self.top,
+                    "cache_prompt": True,
+                }
+            )
+        else:
+            answer = self._server.handle_completions(
+                {
+                    "prompt": as_text(request.messages),
+                    "n_predict": 1,
+                    "temperature": 0,
+                    "logprobs": self.top,
+                    "n_probs": self.top,
+                    "cache_prompt": True,
+                }
+            )
+        return _reply(answer, request.choices, time.monotonic() - began)
+
+
+def as_text(messages: Sequence[Message]) -> str:
+    """Return a chat as one text to continue, its messages parted by empty lines."""
+    return "\n\n".join(message.content for message in messages)
+
+
+def _reply(answer: Mapping[str, Any], choices: Sequence[str], seconds: float) -> Reply:
+    if "error" in answer:
+        return Reply(stop="error", error=str(answer["error"].get("message")), latency_s=seconds)
+    choice = answer["choices"][0]
+    first = choice["logprobs"]["content"][0]
+    usage = answer["usage"]
+    return Reply(
+        text=first["token"],
+        stop="stop" if choice["finish_reason"] == "stop" else "length",
+        choice_logprobs=verdict_logprobs(first["top_logprobs"], choices),
+        input_tokens=usage["prompt_tokens"],
+        cached_tokens=usage.get("prompt_tokens_details", {}).get("cached_tokens"),
+        output_tokens=usage["completion_tokens"],
+        latency_s=seconds,
+    )
+
+
+def verdict_logprobs(
+    tokens: Sequence[Mapping[str, Any]], choices: Sequence[str]
+) -> dict[str, float]:
+    """Return the log-probability of each verdict word among a reply's likeliest first tokens.
+
+    A token stands for a word if it is the word, white space around it apart; where several do
+    (" True", "True"), the likeliest counts.
+    """
+    found: dict[str, float] = {}
+    for token in tokens:
+        word = token["token"].strip()
+        if word in choices:
+            found[word] = max(found.get(word, -float("inf")), float(token["logprob"]))
+    return found

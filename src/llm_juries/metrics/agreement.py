@@ -1,0 +1,72 @@
+"""Agreement of binary labels with a reference, from counts.
+
+All functions take an array of counts of shape (..., 4), the last axis being true positives, false
+positives, false negatives, true negatives, and return an array of shape (...): one call serves a
+single voter, all voters, or all bootstrap resamples of all voters. A measure without meaning (a
+rate over nothing, kappa where both sides only ever say one thing) is NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+TP, FP, FN, TN = range(4)
+
+
+def outcomes(labels: Array, human: Array) -> Array:
+    """Return which cell of the 2 x 2 table each vote falls into.
+
+    Parameters
+    ----------
+    labels : array of shape (n, k)
+        Votes of k voters on n items, 1.0 or 0.0, NaN where missing.
+    human : array of shape (n,)
+        The reference, 1.0 or 0.0, NaN where there is none.
+
+    Returns
+    -------
+    array of shape (n, k, 4)
+        One-hot in the order TP, FP, FN, TN; all zero where either label is missing.
+    """
+    reference = human[:, None]
+    cells = [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)]
+    return np.stack([(labels == v) & (reference == h) for v, h in cells], axis=-1).astype(float)
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(whole > 0, part / whole, np.nan)
+
+
+def accuracy(counts: Array) -> Array:
+    """Return the share of votes that equal the reference."""
+    return _ratio(counts[..., TP] + counts[..., TN], counts.sum(-1))
+
+
+def true_positive_rate(counts: Array) -> Array:
+    """Return the share of the reference's positives that were voted positive (sensitivity)."""
+    return _ratio(counts[..., TP], counts[..., TP] + counts[..., FN])
+
+
+def true_negative_rate(counts: Array) -> Array:
+    """Return the share of the reference's negatives that were voted negative (specificity)."""
+    return _ratio(counts[..., TN], counts[..., TN] + counts[..., FP])
+
+
+def balanced_accuracy(counts: Array) -> Array:
+    """Return the mean of the true positive and the true negative rate."""
+    return (true_positive_rate(counts) + true_negative_rate(counts)) / 2
+
+
+def cohen_kappa(counts: Array) -> Array:
+    """Return Cohen's kappa (Cohen 1960): agreement beyond what the margins alone would give."""
+    n = counts.sum(-1)
+    agreed = counts[..., TP] + counts[..., TN]
+    voted = counts[..., TP] + counts[..., FP]
+    true = counts[..., TP] + counts[..., FN]
+    # (p_o - p_e) / (1 - p_e), multiplied by n squared so that whole numbers stay exact
+    by_chance = voted * true + (n - voted) * (n - true)
+    return _ratio(agreed * n - by_chance, n * n - by_chance)

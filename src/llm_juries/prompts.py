@@ -1,0 +1,174 @@
+"""Prompts: how an item becomes the messages a judge sees, and how its reply is read.
+
+A prompt is one yaml file in conf/prompt: an instruction, a template, the shots and the verdict
+words. Answers under judgement are untrusted text: the template is compiled once and they enter it
+as values, so braces in an answer stay braces; `one_line` folds their line breaks, so that an answer
+can't pose as a further shot.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import jinja2
+import jinja2.meta
+import jinja2.sandbox
+
+from .readers import LabelReader
+from .types import Item, JuriesError, Message, Order
+
+FIELDS = (
+    "question",
+    "answer",
+    "references",
+    "opponent_answer",
+)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A worked example: an item's texts and the verdict word that is right for them."""
+
+    question: str
+    answer: str
+    label: str
+    references: tuple[str, ...] = ()
+    opponent_answer: str = ""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A judging prompt.
+
+    Parameters
+    ----------
+    name : str
+        Recorded with every verdict. Renaming a prompt asks nothing again; editing one does.
+    template : str
+        Jinja2 template of one item, with the variables question, answer, references (a list) and
+        opponent_answer. It ends where the verdict word is to come.
+    labels : mapping of str to float
+        The verdict words and their values.
+    instruction : str
+        What the judge is to do.
+    instruction_as : {"user", "system"}
+        Where the instruction stands: at the head of the user message or in a system message.
+    shots : sequence of Shot
+        Worked examples, shared by all items, so they come first and can be cached.
+    shots_as : {"text", "turns"}
+        "text": all in one user message; "turns": each shot a user and an assistant message.
+    """
+
+    name: str
+    template: str
+    labels: Mapping[str, float]
+    instruction: str = ""
+    instruction_as: Literal["user", "system"] = "user"
+    shots: tuple[Shot, ...] = ()
+    shots_as: Literal["text", "turns"] = "text"
+
+    def __post_init__(self) -> None:
+        unknown = _variables(self.template) - set(FIELDS)
+        for variable in sorted(unknown):
+            raise JuriesError(
+                f"prompt {self.name}: the template names {variable!r}{nearest(variable, FIELDS)}"
+            )
+        for number, shot in enumerate(self.shots, 1):
+            if shot.label not in self.labels:
+                raise JuriesError(
+                    f"prompt {self.name}: shot {number} has the label {shot.label!r}"
+                    f"{nearest(shot.label, self.labels)}"
+                )
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The verdict words."""
+        return tuple(self.labels)
+
+    @property
+    def reader(self) -> LabelReader:
+        """The reader of replies to this prompt."""
+        return LabelReader(self.labels)
+
+    def render(self, item: Item, order: Order = Order.ORIGINAL) -> tuple[Message, ...]:
+        """Return the messages for one item; SWAPPED shows a pair's answers the other way round."""
+        answer, opponent_answer = item.answer, item.opponent_answer
+        if order is Order.SWAPPED:
+            answer, opponent_answer = opponent_answer, answer
+        question = self._compiled.render(
+            question=item.question,
+            answer=answer,
+            references=item.references,
+            opponent_answer=opponent_answer,
+        )
+        *head, (role, content) = self._head
+        return (*head, Message(role, content + question))
+
+    @cached_property
+    def _compiled(self) -> jinja2.Template:
+        return _environment().from_string(self.template)
+
+    @cached_property
+    def _head(self) -> tuple[Message, ...]:
+        """All that precedes the item: whole messages, then the beginning of the last one."""
+        messages = []
+        opening = ""
+        if self.instruction:
+            if self.instruction_as == "system":
+                messages.append(Message("system", self.instruction))
+            else:
+                opening = f"{self.instruction}\n\n"
+        for shot in self.shots:
+            text = opening + self._compiled.render(
+                question=shot.question,
+                answer=shot.answer,
+                references=shot.references,
+                opponent_answer=shot.opponent_answer,
+            )
+            if self.shots_as == "turns":
+                messages += [Message("user", text), Message("assistant", shot.label)]
+                opening = ""
+            else:
+                opening = f"{text} {shot.label}\n\n"
+        return (*messages, Message("user", opening))
+
+    def check_disjoint(self, items: Iterable[Item]) -> None:
+        """Raise JuriesError if a shot asks the question of an item: the answer would be given."""
+        shots = {" ".join(shot.question.casefold().split()) for shot in self.shots}
+        for item in items:
+            if " ".join(item.question.casefold().split()) in shots:
+                raise JuriesError(
+                    f"prompt {self.name}: a shot asks the question of {item.dataset} item "
+                    f"{item.item_id} ({item.question!r}); take another prompt or leave the item out"
+                )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the end of an error sentence: the nearest known names, else all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return f"; there are: {', '.join(known)}" if known else "; there are none"
+
+
+def _environment() -> jinja2.Environment:
+    # Not HTML: escaping would change the text under judgement.
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+    )
+    environment.filters["one_line"] = lambda text: " ".join(text.split())
+    return environment
+
+
+def _variables(template: str) -> set[str]:
+    environment = _environment()
+    try:
+        return jinja2.meta.find_undeclared_variables(environment.parse(template))
+    except jinja2.TemplateSyntaxError as error:
+        raise JuriesError(f"the template, line {error.lineno}: {error.message}") from None

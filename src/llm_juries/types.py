@@ -1,0 +1,142 @@
+"""The nouns everything else is built of: items, requests, replies and verdicts.
+
+Plain frozen dataclasses with no behaviour beyond their own fields, so that every other module may
+import this one and this one imports none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+Kind = Literal["judge", "lexical", "jury"]
+"""What a voter is: a language model (or trained classifier), a string rule, or a jury of voters."""
+
+
+class JuriesError(Exception):
+    """A mistake of the user's or of their surroundings, told in one line that says what to do."""
+
+
+class Outcome(StrEnum):
+    """What became of one judge's vote. Only OK carries a label; the rest are never numbers."""
+
+    OK = "ok"
+    UNPARSED = "unparsed"  # a whole reply that holds no verdict
+    REFUSED = "refused"  # the judge declined to judge
+    TRUNCATED = "truncated"  # the reply hit its length limit before a verdict
+    FAILED = "failed"  # no reply came at all
+
+
+class Order(StrEnum):
+    """Which way round a pair was shown. Single answers are always ORIGINAL."""
+
+    ORIGINAL = "original"
+    SWAPPED = "swapped"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One answer to judge (or one pair, when `opponent` is set).
+
+    `item_id` names the question: the answers of several candidates to one question share it, and
+    intervals are clustered by it. `human` is the human label, 1.0 for correct (or, in a pair, for
+    the candidate being preferred) and 0.0 for not; None where no human judged. Texts are empty
+    where only the numbers of a recorded judgement are known.
+    """
+
+    dataset: str
+    item_id: str
+    candidate: str
+    question: str = ""
+    answer: str = ""
+    references: tuple[str, ...] = ()
+    opponent: str = ""
+    opponent_answer: str = ""
+    human: float | None = None
+    human_votes: tuple[float, ...] = ()
+
+
+class Message(NamedTuple):
+    """One turn of a chat prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one judge is asked about one item. `key` is a hash of all that determines the reply."""
+
+    key: str
+    item: Item
+    order: Order
+    prompt: str = ""
+    messages: tuple[Message, ...] = ()
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, as it came. `choice_logprobs` are natural logs of verdict probabilities."""
+
+    text: str = ""
+    stop: Literal["stop", "length", "refusal", "error"] = "stop"
+    error: str = ""
+    choice_logprobs: Mapping[str, float] = field(default_factory=dict)
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    latency_s: float | None = None
+
+
+class Reading(NamedTuple):
+    """A reply as a reader understands it; `score` is the evidence behind `label`, where any is."""
+
+    outcome: Outcome
+    label: float | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One judge's answer about one item under one prompt, with its raw reply.
+
+    `label` is in terms of the item's own candidate, whatever the order a pair was shown in.
+    `reader` identifies how the reply was read: a stored verdict whose reader has changed since is
+    read again from `reply`, and nothing is asked. `asked_at` is Unix time in seconds.
+    """
+
+    key: str
+    judge: str
+    prompt: str
+    dataset: str
+    item_id: str
+    candidate: str
+    opponent: str
+    order: Order
+    outcome: Outcome
+    label: float | None
+    score: float | None
+    reader: str
+    reply: Reply
+    cost_usd: float | None
+    attempts: int
+    asked_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a provider charges, in US dollars a million tokens, and when that was so."""
+
+    input_usd: float
+    output_usd: float
+    as_of: str
+    source: str = ""
+
+    def of(self, reply: Reply) -> float | None:
+        """Return the cost of one reply in US dollars, None where the provider sent no usage."""
+        if reply.input_tokens is None or reply.output_tokens is None:
+            return None
+        return (reply.input_tokens * self.input_usd + reply.output_tokens * self.output_usd) / 1e6
