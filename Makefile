@@ -41,7 +41,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--custom-compile-command "make lock" --extra local pyproject.toml requirements/build.in
 lock:
 	$(LOCK) -o requirements/run.txt
-	$(LOCK) --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) --extra api --extra dev -c requirements/run.txt -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

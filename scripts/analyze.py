@@ -9,6 +9,7 @@ from llm_juries import cli
 
 
 @hydra.main(config_path="../conf", config_name="analyze", version_base="1.3")
+@cli.task
 def main(cfg: DictConfig) -> None:
     """Write tables, figures and a report to the output folder. Asks no model."""
     from llm_juries import report, tables

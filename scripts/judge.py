@@ -9,20 +9,20 @@ from llm_juries import cli
 
 
 @hydra.main(config_path="../conf", config_name="judge", version_base="1.3")
+@cli.task
 def main(cfg: DictConfig) -> None:
     """Collect what the store lacks; print what was asked and what it gave."""
-    from llm_juries.collect import collect
-    from llm_juries.config import build
+    from llm_juries.collect import Policy, collect
+    from llm_juries.config import build, pick
     from llm_juries.experiment import studies
     from llm_juries.progress import Bars, summary, tally_table
     from llm_juries.store import Store
 
     tracking = build(cfg.wandb, "wandb")
+    policy = pick(cfg, Policy)
     plans = [plan for study in studies(cfg) for plan in study.plans]
     with Store(cfg.store) as store, Bars() as bars:
-        tallies = collect(
-            plans, store, again=cfg.again, on_unavailable=cfg.on_unavailable, progress=bars
-        )
+        tallies = collect(plans, store, policy, bars)
     models = {plan.judge.name for plan in plans if not plan.judge.free}
     print(summary(tallies, models, cfg.store))
     tracking.log(

@@ -1,25 +1,32 @@
 """The one loop that asks judges: it plans, skips what the store has, asks the rest, keeps replies.
 
 A verdict goes into the store as soon as it is there, so a run that is stopped or killed has lost
-nothing but what was in flight, and the next run asks only for the holes.
+nothing but what was in flight, and the next run asks only for the holes. This is the only place
+where a request is sent again: clients below it never retry by themselves.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import signal
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from .data import Dataset
-from .judges.base import Judge, JudgeUnavailableError
+from .judges.base import Judge, JudgeUnavailableError, TransientError
+from .pacing import Gate, Purse, backoff
 from .prompts import Prompt
 from .store import Store
-from .types import Item, JuriesError, Order, Outcome, Reply, Request, Verdict
+from .types import Item, JuriesError, Message, Order, Outcome, Reply, Request, Verdict
+
+SMOKE_ITEMS, SMOKE_ATTEMPTS = 3, 3  # what a judge may reject or miss before the run begins
+DRAIN_S = 15.0  # how long a stopped run waits for replies that are under way
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,38 @@ class Plan:
                     yield request
 
 
+@dataclass(frozen=True)
+class Policy:
+    """How to collect.
+
+    Parameters
+    ----------
+    again : sequence of Outcome
+        Stored outcomes that count as holes: by default only votes for which no reply came.
+    on_unavailable : {"stop", "skip"}
+        What a judge that can't be asked at all does: "stop" raises before any other is asked,
+        "skip" notes it in the tally, and its votes stay missing.
+    ask_once_more : bool
+        Whether a reply that can't be read is answered with a request for the bare verdict word,
+        once. Both replies are kept.
+    max_cost_usd : float, optional
+        Stop before more than this may be spent in this run.
+    """
+
+    again: tuple[Outcome, ...] = (Outcome.FAILED,)
+    on_unavailable: Literal["stop", "skip"] = "stop"
+    ask_once_more: bool = False
+    max_cost_usd: float | None = None
+
+
 @dataclass
 class Tally:
-    """What became of one plan. `cost_usd` sums the replies with a known cost; `unpriced` counts
-    the others.
-    """  # noqa: D205
+    """What became of one plan.
+
+    `cost_usd` sums the replies whose cost is known, `unpriced` counts the others. `unavailable`
+    says why a judge was not asked at all, `gave_up` why it was given up on (its remaining votes are
+    stored as failed), `stopped` why it was not asked further (they stay holes).
+    """
 
     judge: str
     dataset: str
@@ -56,8 +90,13 @@ class Tally:
     seconds: float = 0.0
     cost_usd: float = 0.0
     unpriced: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     unavailable: str = ""
+    gave_up: str = ""
+    stopped: str = ""
 
 
 class Progress(Protocol):
@@ -87,15 +126,16 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
     back under the identity of the item at hand. A reply read by an older reader is read anew.
     """
     reader = plan.judge.reader(plan.prompt)
+    reader_id = reader.id
     for request in plan.requests():
         stored = store.get(request.key)
         if stored is None:
             yield request, None
             continue
-        if stored.reader == reader.id:
-            outcome, label, score = stored.outcome, stored.label, stored.score
-        else:
+        outcome, label, score = stored.outcome, stored.label, stored.score
+        if stored.reader != reader_id:
             outcome, label, score = reader.read(stored.reply)
+        item = request.item
         yield (
             request,
             replace(
@@ -103,14 +143,14 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
                 judge=plan.judge.name,
                 prompt=request.prompt,
                 dataset=plan.dataset.name,
-                item_id=request.item.item_id,
-                candidate=request.item.candidate,
-                opponent=request.item.opponent,
+                item_id=item.item_id,
+                candidate=item.candidate,
+                opponent=item.opponent,
                 order=request.order,
                 outcome=outcome,
                 label=label,
                 score=score,
-                reader=reader.id,
+                reader=reader_id,
             ),
         )
 
@@ -118,148 +158,394 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
 def collect(
     plans: Sequence[Plan],
     store: Store,
-    *,
-    again: Sequence[Outcome] = (Outcome.FAILED,),
-    on_unavailable: Literal["stop", "skip"] = "stop",
+    policy: Policy | None = None,
     progress: Progress | None = None,
 ) -> list[Tally]:
     """Ask for every verdict that the store lacks; return what became of each plan.
 
-    Parameters
-    ----------
-    plans : sequence of Plan
-    store : Store
-    again : sequence of Outcome
-        Stored outcomes that count as holes: by default only votes for which no reply came.
-    on_unavailable : {"stop", "skip"}
-        What a judge that can't be asked at all does: "stop" raises, before any judge is asked more;
-        "skip" notes it in the tally, and its votes stay missing.
-    progress : Progress, optional
+    Judges behind APIs are asked all at once, judges that need the machine to themselves in turn.
+    On SIGINT or SIGTERM nothing more is sent, replies under way are awaited for a while and stored,
+    and the signal takes its course; a second signal does not wait.
 
     Raises
     ------
     JuriesError
-        If a shot of the prompt asks the question of an item, or a judge is not available.
+        If a shot of the prompt asks the question of an item, a judge is not available, or a limit
+        is set on the cost of a judge without a price.
     """
+    policy = policy or Policy()
     for plan in plans:
         plan.prompt.check_disjoint(plan.dataset.items)
-    loop = _Loop(store, frozenset(again), on_unavailable, progress or Silence())
-    return asyncio.run(loop.run(plans))
+        metered = not plan.judge.free and not plan.judge.limits.alone
+        if policy.max_cost_usd is not None and metered and plan.judge.price is None:
+            raise JuriesError(
+                f"judge {plan.judge.name}: has no price, so max_cost_usd can't be kept; set "
+                f"judges.{plan.judge.name}.price"
+            )
+    collection = _Collection(plans, store, policy, progress or Silence())
+    try:
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            if _in_a_loop():  # as in a notebook
+                return thread.submit(asyncio.run, collection.run()).result()
+            return asyncio.run(collection.run())
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
 
 
-class _Loop:
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first user's mistake among grouped errors, else the first error."""
+    mistakes = group.subgroup(JuriesError)
+    error: BaseException = mistakes or group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def holes(plan: Plan, store: Store, policy: Policy, tally: Tally) -> dict[str, tuple[Item, Order]]:
+    """Return what the store lacks, each key once; count what it has in the tally."""
+    lacking: dict[str, tuple[Item, Order]] = {}
+    for request in plan.requests():
+        tally.requests += 1
+        stored = store.get(request.key)
+        if stored is not None and stored.outcome not in policy.again:
+            tally.kept += 1
+        else:
+            lacking.setdefault(request.key, (request.item, request.order))
+    return lacking
+
+
+class _Collection:
+    """All judges' askings of one run, over one store and one purse."""
+
     def __init__(
-        self,
-        store: Store,
-        again: frozenset[Outcome],
-        on_unavailable: Literal["stop", "skip"],
-        progress: Progress,
+        self, plans: Sequence[Plan], store: Store, policy: Policy, progress: Progress
     ) -> None:
         self.store = store
-        self.again = again
-        self.on_unavailable = on_unavailable
+        self.policy = policy
         self.progress = progress
+        self.purse = Purse(policy.max_cost_usd)
+        self.signal = 0  # the one that asked for a stop
+        self.tallies = [Tally(plan.judge.name, plan.dataset.name) for plan in plans]
+        askings: dict[int, _Asking] = {}
+        for plan, tally in zip(plans, self.tallies, strict=True):
+            lacking = holes(plan, store, policy, tally)
+            if lacking:
+                asking = askings.setdefault(id(plan.judge), _Asking(self, plan.judge))
+                asking.work.append(_Work(plan, tally, lacking))
+        self.askings = list(askings.values())
 
-    async def run(self, plans: Sequence[Plan]) -> list[Tally]:
-        """Ask judges that need the machine to themselves in turn, the others all at once."""
-        main = asyncio.current_task()
-        assert main is not None  # noqa: S101 - asyncio.run gives every coroutine a task
-        with contextlib.suppress(NotImplementedError, RuntimeError):  # not on Windows, in a thread
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel, "SIGTERM")
-        tallies = {id(plan): Tally(plan.judge.name, plan.dataset.name) for plan in plans}
-        together = [plan for plan in plans if not plan.judge.limits.alone]
-        async with asyncio.TaskGroup() as group:
-            for plan in together:
-                group.create_task(self._run_plan(plan, tallies[id(plan)]))
-        for plan in plans:
-            if plan.judge.limits.alone:
-                await self._run_plan(plan, tallies[id(plan)])
-        return [tallies[id(plan)] for plan in plans]
-
-    async def _run_plan(self, plan: Plan, tally: Tally) -> None:
-        holes = self._holes(plan, tally)
-        if not holes:
-            return
-        judge = plan.judge
+    async def run(self) -> list[Tally]:
+        self._heed_signals()
         try:
-            await judge.open()
-        except JudgeUnavailableError as error:
-            if self.on_unavailable == "stop":
-                raise
-            tally.unavailable = str(error)
-            return
-        self.progress.begin(tally, len(holes))
-        began = time.monotonic()
-        # One iterator for all workers: each takes the next batch when it has answered its last.
-        size = judge.limits.batch
-        batches = iter([holes[start : start + size] for start in range(0, len(holes), size)])
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(judge.limits.in_flight):
-                    group.create_task(self._work(plan, tally, batches))
+            await _all(asking.prepare() for asking in self.askings)
+            alone = [asking for asking in self.askings if asking.judge.limits.alone]
+            together = [asking for asking in self.askings if not asking.judge.limits.alone]
+            await _all([*(asking.run() for asking in together), _in_turn(alone)])
         finally:
-            tally.seconds = time.monotonic() - began
-            await judge.close()
+            for asking in self.askings:
+                await asking.judge.close()
+        if self.signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.signal:
+            sys.exit(128 + self.signal)
+        return self.tallies
 
-    def _holes(self, plan: Plan, tally: Tally) -> list[tuple[Item, Order]]:
-        """Return what the store lacks, each key once."""
-        holes: dict[str, tuple[Item, Order]] = {}
-        for request in plan.requests():
-            tally.requests += 1
-            stored = self.store.get(request.key)
-            if stored is not None and stored.outcome not in self.again:
-                tally.kept += 1
+    def _heed_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def heed(number: int) -> None:
+            patience = 0.0 if self.signal else DRAIN_S
+            self.signal = number
+            for asking in self.askings:
+                asking.gate.close()
+                loop.call_later(patience, asking.cancel)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Not on Windows, nor in a thread.
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, heed, number)
+
+
+async def _all(coroutines: Iterable[Coroutine[None, None, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for coroutine in coroutines:
+            group.create_task(coroutine)
+
+
+async def _in_turn(askings: Sequence[_Asking]) -> None:
+    for asking in askings:
+        await asking.run()
+
+
+@dataclass
+class _Work:
+    """What one plan lacks; keys leave `lacking` as their verdicts are stored."""
+
+    plan: Plan
+    tally: Tally
+    lacking: dict[str, tuple[Item, Order]]
+
+    def batches(self, size: int) -> Iterator[list[tuple[Item, Order]]]:
+        waiting = list(self.lacking.values())
+        for start in range(0, len(waiting), size):
+            yield waiting[start : start + size]
+
+    def requests(self, batch: Sequence[tuple[Item, Order]]) -> list[Request]:
+        made = (self.plan.judge.request(item, order, self.plan.prompt) for item, order in batch)
+        return [r for r in made if r is not None and r.key in self.lacking]
+
+
+class _Asking:
+    """One judge's part of a collection."""
+
+    def __init__(self, collection: _Collection, judge: Judge) -> None:
+        self.collection = collection
+        self.judge = judge
+        self.work: list[_Work] = []
+        self.gate = Gate(judge.limits)
+        self.gave_up = ""
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def prepare(self) -> None:
+        """Find out whether the judge can be asked, before any judge is asked much."""
+        try:
+            await self.judge.ready()
+            if not self.judge.limits.alone:
+                await self.judge.open()
+                if not self.judge.free:
+                    await self._smoke()
+        except JudgeUnavailableError as error:
+            self._unavailable(error)
+
+    async def run(self) -> None:
+        """Ask for all that is lacking."""
+        if not self.work:
+            return
+        try:
+            if self.judge.limits.alone:
+                await self.judge.open()
+        except JudgeUnavailableError as error:
+            self._unavailable(error)
+            return
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(self._watch())
+            for work in self.work:
+                self.collection.progress.begin(work.tally, len(work.lacking))
+                began = time.monotonic()
+                await self._dispatch(work, group)
+                while self.tasks:
+                    await asyncio.wait(self.tasks)
+                work.tally.seconds = time.monotonic() - began
+            watch.cancel()
+        if self.judge.limits.alone:
+            await self.judge.close()
+        if self.gave_up:
+            self._record_failed()
+
+    def cancel(self) -> None:
+        """Let no request go on."""
+        for task in self.tasks:
+            task.cancel()
+
+    async def _smoke(self) -> None:
+        """Ask for the first verdicts one at a time, until one comes or too many are rejected.
+
+        So a wrong key, URL, model or parameter ends before money is spent. A judge that is merely
+        slow or busy passes.
+        """
+        work = self.work[0]
+        rejection = ""
+        for batch in list(work.batches(1))[:SMOKE_ITEMS]:
+            try:
+                async with asyncio.timeout(self.judge.limits.patience_s):
+                    answered = await self._answered(work.requests(batch), SMOKE_ATTEMPTS)
+            except TimeoutError:
+                return
+            if answered is None:
+                return
+            ((request, reply, attempts),) = answered
+            if reply.stop != "error":
+                self._record(work, request, reply, attempts)
+                return
+            if attempts == SMOKE_ATTEMPTS:
+                return
+            rejection = reply.error
+        raise JudgeUnavailableError(
+            f"judge {self.judge.name}: rejects what it is sent: {rejection}"
+        )
+
+    async def _dispatch(self, work: _Work, group: asyncio.TaskGroup) -> None:
+        """Send all of a plan's requests, as fast as the gate lets them through."""
+        purse = self.collection.purse
+        for batch in work.batches(self.judge.limits.batch):
+            requests = work.requests(batch)
+            if not requests:
+                continue  # answered by the smoke test
+            tokens, most = self._estimate(requests)
+            while not purse.take(most):
+                if not self.tasks:
+                    work.tally.stopped = f"max_cost_usd={purse.dollars:g} might be passed"
+                    return
+                await self.gate.change()
+            if not await self.gate.enter(tokens):
+                if self.collection.signal:
+                    work.tally.stopped = "stopped by a signal"
+                return
+            task = group.create_task(self._ask(work, requests, most))
+            self.tasks.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self.gate.leave()
+
+    def _estimate(self, requests: Sequence[Request]) -> tuple[int, float]:
+        """Return the most tokens and dollars of requests, where a limit on them asks for it."""
+        if self.collection.purse.dollars is None and not self.judge.limits.tokens_per_minute:
+            return 0, 0.0
+        price = self.judge.price
+        tokens, most = 0, 0.0
+        for request in requests:
+            sent, received = self.judge.estimate(request)
+            tokens += sent + received
+            most += price.at_most(sent, received) if price else 0.0
+        return tokens, most
+
+    async def _ask(self, work: _Work, requests: Sequence[Request], most: float) -> None:
+        """Get replies to one batch and store them."""
+        paid = 0.0
+        try:
+            answered = await self._answered(requests, self.judge.limits.attempts)
+            for request, reply, attempts in answered or ():
+                if self._asks_once_more(work, request, reply):
+                    reply, attempts = await self._once_more(request, reply, attempts)
+                paid += self._record(work, request, reply, attempts) or 0.0
+        except JudgeUnavailableError as error:
+            self._give_up(str(error))
+        finally:
+            self.collection.purse.settle(most, paid)
+
+    async def _answered(
+        self, requests: Sequence[Request], attempts: int
+    ) -> list[tuple[Request, Reply, int]] | None:
+        """Ask until replies come or attempts are spent; None where the gate closed meanwhile."""
+        for attempt in range(1, attempts + 1):
+            sent_at = self.gate.sent()
+            try:
+                replies = await self.judge.ask(requests)
+            except TransientError as error:
+                self.gate.trouble(error, sent_at)
+                if attempt == attempts:
+                    if error.unreachable and attempts == SMOKE_ATTEMPTS:
+                        raise JudgeUnavailableError(f"judge {self.judge.name}: {error}") from None
+                    failed = Reply(stop="error", error=str(error))
+                    return [(request, failed, attempt) for request in requests]
+                if not await self.gate.rest(backoff(attempt)):
+                    return None
             else:
-                holes.setdefault(request.key, (request.item, request.order))
-        return list(holes.values())
+                self.gate.good()
+                self.gate.pause(self.judge.pause_s)
+                return [(r, reply, attempt) for r, reply in zip(requests, replies, strict=True)]
+        return None
 
-    async def _work(
-        self, plan: Plan, tally: Tally, batches: Iterator[list[tuple[Item, Order]]]
-    ) -> None:
+    def _asks_once_more(self, work: _Work, request: Request, reply: Reply) -> bool:
+        if not (self.collection.policy.ask_once_more and request.messages):
+            return False
+        return self.judge.reader(work.plan.prompt).read(reply).outcome is Outcome.UNPARSED
+
+    async def _once_more(self, request: Request, first: Reply, attempts: int) -> tuple[Reply, int]:
+        """Ask for the bare verdict word after a reply that could not be read."""
+        plea = f"Reply with exactly one of these, and nothing else: {', '.join(request.choices)}."
+        talk = (Message("assistant", first.text or "(empty)"), Message("user", plea))
+        again = replace(request, messages=request.messages + talk, shared=0)
+        answered = await self._answered([again], self.judge.limits.attempts)
+        if answered is None or answered[0][1].stop == "error":
+            return first, attempts
+        ((_, second, more),) = answered
+        return replace(
+            second,
+            earlier=first.text,
+            input_tokens=_sum(first.input_tokens, second.input_tokens),
+            cached_tokens=_sum(first.cached_tokens, second.cached_tokens),
+            cache_write_tokens=_sum(first.cache_write_tokens, second.cache_write_tokens),
+            output_tokens=_sum(first.output_tokens, second.output_tokens),
+        ), attempts + more
+
+    async def _watch(self) -> None:
+        """Give a judge up that does not reply any more, even by an error."""
+        patience = self.judge.limits.patience_s
+        while not self.gave_up and not (self.judge.free or self.judge.limits.alone):
+            if self.gate.silent_s > patience:
+                self._give_up(f"no good reply for {patience:g} s")
+            await asyncio.sleep(min(1.0, patience / 10))
+
+    def _give_up(self, reason: str) -> None:
+        self.gave_up = self.gave_up or reason
+        self.gate.close()
+        current = asyncio.current_task()
+        for task in self.tasks - {current}:
+            task.cancel()
+
+    def _unavailable(self, error: JudgeUnavailableError) -> None:
+        if self.collection.policy.on_unavailable == "stop":
+            raise error
+        for work in self.work:
+            work.tally.unavailable = str(error)
+        self.work = []
+
+    def _record_failed(self) -> None:
+        """Store the votes of a judge that was given up on: they failed, and are asked for again."""
+        reply = Reply(stop="error", error=f"the judge was given up on: {self.gave_up}")
+        for work in self.work:
+            work.tally.gave_up = self.gave_up
+            for request in work.requests(list(work.lacking.values())):
+                self._record(work, request, reply, attempts=0)
+
+    def _record(self, work: _Work, request: Request, reply: Reply, attempts: int) -> float | None:
+        """Store a verdict and count it; return its cost in US dollars."""
+        plan, tally = work.plan, work.tally
         reader = plan.judge.reader(plan.prompt)
-        for batch in batches:
-            made = (plan.judge.request(item, order, plan.prompt) for item, order in batch)
-            requests = [request for request in made if request is not None]
-            replies = await plan.judge.ask(requests)
-            for request, reply in zip(requests, replies, strict=True):
-                verdict = self._verdict(plan, request, reply, reader.read(reply), reader.id)
-                self.store.append(verdict)
-                tally.asked += 1
-                tally.outcomes[verdict.outcome] += 1
-                if verdict.cost_usd is None:
-                    tally.unpriced += 1
-                else:
-                    tally.cost_usd += verdict.cost_usd
-                self.progress.advance(tally, verdict)
-
-    def _verdict(
-        self,
-        plan: Plan,
-        request: Request,
-        reply: Reply,
-        reading: tuple[Outcome, float | None, float | None],
-        reader: str,
-    ) -> Verdict:
-        outcome, label, score = reading
-        price = plan.judge.price
-        return Verdict(
+        outcome, label, score = reader.read(reply)
+        item = request.item
+        cost = plan.judge.price.of(reply) if plan.judge.price else None
+        verdict = Verdict(
             key=request.key,
             judge=plan.judge.name,
             prompt=request.prompt,
             dataset=plan.dataset.name,
-            item_id=request.item.item_id,
-            candidate=request.item.candidate,
-            opponent=request.item.opponent,
+            item_id=item.item_id,
+            candidate=item.candidate,
+            opponent=item.opponent,
             order=request.order,
             outcome=outcome,
             label=label,
             score=score,
-            reader=reader,
+            reader=reader.id,
             reply=reply,
-            cost_usd=price.of(reply) if price else None,
-            attempts=1,
+            cost_usd=cost,
+            attempts=attempts,
             asked_at=time.time(),
         )
+        self.collection.store.append(verdict)
+        del work.lacking[request.key]
+        tally.asked += attempts > 0
+        tally.outcomes[outcome] += 1
+        tally.cost_usd += cost or 0.0
+        tally.unpriced += cost is None and outcome is not Outcome.FAILED
+        tally.input_tokens += reply.input_tokens or 0
+        tally.cached_tokens += reply.cached_tokens or 0
+        tally.output_tokens += reply.output_tokens or 0
+        self.collection.progress.advance(tally, verdict)
+        return cost
 
 
-__all__ = ["JuriesError", "Plan", "Progress", "Silence", "Tally", "collect", "look_up"]
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other

@@ -10,7 +10,8 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Mapping
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 
 import msgspec
 from hydra.utils import get_object
@@ -55,21 +56,48 @@ def build(node: DictConfig, path: str) -> Any:
         raise JuriesError(f"{path}: {error}") from None
 
 
+T = TypeVar("T")
+
+
+def pick(cfg: DictConfig, kind: type[T]) -> T:
+    """Build a dataclass from those keys at the top of a config that have its fields' names."""
+    names = inspect.signature(kind).parameters
+    values = OmegaConf.to_container(
+        OmegaConf.masked_copy(cfg, [name for name in names if name in cfg]), resolve=True
+    )
+    assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
+    return kind(**_checked(kind, {str(key): value for key, value in values.items()}, ""))
+
+
 def _checked(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the values as the types that the target's signature asks for."""
+    prefix = f"{path}." if path else ""
     parameters = inspect.signature(target).parameters
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     for key in values:
         if key not in parameters:
-            raise JuriesError(f"{path}.{key}: no such key{nearest(key, parameters)}")
+            raise JuriesError(f"{prefix}{key}: no such key{nearest(key, parameters)}")
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and key not in values:
-            raise JuriesError(f"{path}.{key}: is needed; set it with {path}.{key}=VALUE")
+            raise JuriesError(f"{prefix}{key}: is needed; set it with {prefix}{key}=VALUE")
     checked = {}
     for key, value in values.items():
+        hint = hints.get(key, Any)
         try:
-            checked[key] = msgspec.convert(value, hints.get(key, Any))
+            checked[key] = msgspec.convert(value, hint)
         except msgspec.ValidationError as error:
-            where, _, at = str(error).partition(" - at `$")
-            place = f"{path}.{key}" + at.rstrip("`")
-            raise JuriesError(f"{place}: {where} (its value: {value!r})") from None
+            said, _, at = str(error).partition(" - at `$")
+            choices = f"; there are: {', '.join(_choices(hint))}" if "enum" in said else ""
+            raise JuriesError(
+                f"{prefix}{key}{at.rstrip('`')}: {said} (its value: {value!r}){choices}"
+            ) from None
     return checked
+
+
+def _choices(hint: Any) -> list[str]:
+    """Return the names that a hint of Literals or an enumeration allows, at any depth."""
+    if inspect.isclass(hint) and issubclass(hint, Enum):
+        return [str(member.value) for member in hint]
+    if typing.get_origin(hint) is typing.Literal:
+        return [str(argument) for argument in typing.get_args(hint)]
+    return [choice for argument in typing.get_args(hint) for choice in _choices(argument)]

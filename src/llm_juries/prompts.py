@@ -72,6 +72,8 @@ class Prompt:
     shots_as: Literal["text", "turns"] = "text"
 
     def __post_init__(self) -> None:
+        if len(set(self.labels.values())) < 2:
+            raise JuriesError(f"prompt {self.name}: labels need two verdict words or more")
         unknown = _variables(self.template) - set(FIELDS)
         for variable in sorted(unknown):
             raise JuriesError(
@@ -93,6 +95,11 @@ class Prompt:
     def reader(self) -> LabelReader:
         """The reader of replies to this prompt."""
         return LabelReader(self.labels)
+
+    @property
+    def shared(self) -> int:
+        """How many characters of the last message all items share."""
+        return len(self._head[-1].content)
 
     def render(self, item: Item, order: Order = Order.ORIGINAL) -> tuple[Message, ...]:
         """Return the messages for one item; SWAPPED shows a pair's answers the other way round."""

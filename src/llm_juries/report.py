@@ -115,7 +115,10 @@ def _draw(results: Results, folder: Path, paper_table1: Path | None) -> list[Pat
         drawn.append(figures.save(figure, folder, "kappa"))
         if paper_table1 is not None:
             printed = pd.read_csv(paper_table1)
-            figure = figures.printed_beside_ours(printed, measured, notes, level)
+            # The paper's table is of single answers judged against references, so no pairs.
+            single = [panel.dataset.name for panel in results.panels if not panel.dataset.pairwise]
+            ours = measured[measured["dataset"].isin(single)]
+            figure = figures.printed_beside_ours(printed, ours, notes, level)
             drawn.append(figures.save(figure, folder, "kappa_beside_paper"))
     for name in dict.fromkeys(deltas["dataset"] if not deltas.empty else []):
         rows = deltas[(deltas["dataset"] == name) & (deltas["n"] > 0)]

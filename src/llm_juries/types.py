@@ -67,7 +67,11 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one judge is asked about one item. `key` is a hash of all that determines the reply."""
+    """What one judge is asked about one item. `key` is a hash of all that determines the reply.
+
+    The first `shared` characters of the last message are the same for all items of a prompt, and
+    so are all messages before it: providers can be told to cache them.
+    """
 
     key: str
     item: Item
@@ -75,20 +79,32 @@ class Request:
     prompt: str = ""
     messages: tuple[Message, ...] = ()
     choices: tuple[str, ...] = ()
+    shared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back, as it came. `choice_logprobs` are natural logs of verdict probabilities."""
+    """What came back, as it came.
+
+    `thinking` is reasoning that came apart from the text; `earlier` the text of a first reply that
+    could not be read, where the judge was asked once more. `choice_logprobs` are natural logs of
+    the verdict words' probabilities. `input_tokens` counts all input, of which `cached_tokens` were
+    read from the provider's cache and `cache_write_tokens` written to it; None where the provider
+    did not say. `batched` replies came through a batch API, at its price.
+    """
 
     text: str = ""
     stop: Literal["stop", "length", "refusal", "error"] = "stop"
     error: str = ""
+    thinking: str = ""
+    earlier: str = ""
     choice_logprobs: Mapping[str, float] = field(default_factory=dict)
     input_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     output_tokens: int | None = None
     latency_s: float | None = None
+    batched: bool = False
 
 
 class Reading(NamedTuple):
@@ -124,19 +140,3 @@ class Verdict:
     cost_usd: float | None
     attempts: int
     asked_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a provider charges, in US dollars a million tokens, and when that was so."""
-
-    input_usd: float
-    output_usd: float
-    as_of: str
-    source: str = ""
-
-    def of(self, reply: Reply) -> float | None:
-        """Return the cost of one reply in US dollars, None where the provider sent no usage."""
-        if reply.input_tokens is None or reply.output_tokens is None:
-            return None
-        return (reply.input_tokens * self.input_usd + reply.output_tokens * self.output_usd) / 1e6

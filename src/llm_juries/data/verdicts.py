@@ -51,6 +51,7 @@ def load(
     families: Mapping[str, str] | None = None,
     prompts: Sequence[str] | None = None,
     words: Mapping[str, float] | None = None,
+    pairs: bool = False,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -78,6 +79,9 @@ def load(
         Keep only these prompts of a long table; all by default.
     words : mapping of str to float, optional
         Cells with a meaning of their own: {"1": 1, "2": 0} where a winner is named by number.
+    pairs : bool
+        Whether a verdict is a preference between two answers: positive for the first of them. Where
+        the table has no columns candidate and opponent, they are called first and second.
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -100,7 +104,7 @@ def load(
             raise JuriesError(f"{file}: has no column {column!r}{nearest(column, head)}")
 
     long = called["judge"] in head
-    sheet = _Sheet(str(file), name, called, tuple(human_votes), meaning)
+    sheet = _Sheet(str(file), name, called, tuple(human_votes), meaning, pairs)
     for place, row in table:
         sheet.add_item(place, row)
         if long:
@@ -145,12 +149,18 @@ class _Sheet:
     called: Mapping[str, str | tuple[str, ...]]
     human_votes: tuple[str, ...]
     words: Mapping[str, float]
+    pairs: bool
     items: dict[tuple[str, str, str], Item] = field(default_factory=dict)
     cells: dict[tuple[str, str], dict[Seen, str]] = field(default_factory=dict)
 
     def identity(self, row: Mapping[str, Any]) -> tuple[str, str, str]:
         item_id = "/".join(str(row[column]) for column in _parts(self.called["item_id"]))
-        return item_id, self._text(row, "candidate", "candidate"), self._text(row, "opponent", "")
+        candidate, opponent = ("first", "second") if self.pairs else ("candidate", "")
+        return (
+            item_id,
+            self._text(row, "candidate", candidate),
+            self._text(row, "opponent", opponent),
+        )
 
     def add_item(self, place: str, row: Mapping[str, Any]) -> None:
         item_id, candidate, opponent = identity = self.identity(row)

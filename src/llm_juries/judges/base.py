@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
+from ..metrics.cost import Price
 from ..prompts import Prompt
 from ..readers import Reader
-from ..types import Item, JuriesError, Kind, Message, Order, Price, Reply, Request
+from ..types import Item, JuriesError, Kind, Order, Reply, Request
 
 
 class JudgeUnavailableError(JuriesError):
-    """A judge can't be asked at all here: its model file, package or server is not to be had."""
+    """A judge can't be asked at all: its model file, package, key or server is not to be had."""
+
+
+class TransientError(Exception):
+    """A reply that did not come, but may if asked for again.
+
+    Parameters
+    ----------
+    message : str
+    overloaded : bool
+        Whether the provider asks for less.
+    retry_after : float, optional
+        Seconds the provider wants to be left alone.
+    unreachable : bool
+        Whether no connection could be made at all: a wrong URL, or a server that is down.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        overloaded: bool = False,
+        retry_after: float | None = None,
+        unreachable: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.overloaded = overloaded
+        self.retry_after = retry_after
+        self.unreachable = unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +55,28 @@ class Limits:
     Parameters
     ----------
     in_flight : int
-        How many calls of `ask` run at the same time.
+        How many calls of `ask` run at the same time at most. Fewer run while a provider is
+        overloaded.
     batch : int
         How many requests one call of `ask` is given.
     alone : bool
         Whether the judge needs the machine to itself (it holds a model in memory): such judges
         run one after the other, the others all at once.
+    requests_per_minute, tokens_per_minute : int, optional
+        The provider's own limits, if they are known; input and output tokens together.
+    attempts : int
+        How often one request is sent at most, before its vote counts as failed.
+    patience_s : float
+        How long a judge may give no reply at all before it is given up on.
     """
 
     in_flight: int = 1
     batch: int = 1
     alone: bool = False
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    attempts: int = 6
+    patience_s: float = 40.0
 
 
 class Judge(Protocol):
@@ -56,6 +97,8 @@ class Judge(Protocol):
         What a reader of its numbers must know, for reports.
     price : Price or None
         None where it is not known or does not apply: a cost is then unknown, never 0.
+    pause_s : float
+        How long the provider's last response asked to be left alone.
     """
 
     name: str
@@ -65,6 +108,7 @@ class Judge(Protocol):
     limits: Limits
     note: str
     price: Price | None
+    pause_s: float
 
     def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:
         """Return what this judge would be asked about an item, None where it can't be asked."""
@@ -72,11 +116,21 @@ class Judge(Protocol):
     def reader(self, prompt: Prompt) -> Reader:
         """Return what reads this judge's replies."""
 
+    async def ready(self) -> None:
+        """Find what asking needs (a file, a key, a package). Raises JudgeUnavailableError."""
+
     async def open(self) -> None:
-        """Make ready: load the model, open the session. Raises JudgeUnavailableError."""
+        """Load the model or open the session. Raises JudgeUnavailableError."""
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
-        """Answer requests, in their order. A reply that did not come has stop="error"."""
+        """Answer requests, in their order.
+
+        A reply that can't come, however often one asks, has stop="error". Raises TransientError
+        where asking again may help, JudgeUnavailableError where no request can succeed.
+        """
+
+    def estimate(self, request: Request) -> tuple[int, int]:
+        """Return the input tokens of a request and the most output tokens it may take."""
 
     async def close(self) -> None:
         """Free what `open` took."""
@@ -101,13 +155,53 @@ class PromptedJudge:
     """The part that all judges which read a prompt share: rendering, keys and reading."""
 
     fingerprint: dict[str, Any]
+    pause_s = 0.0
 
-    def request(self, item: Item, order: Order, prompt: Prompt) -> Request:
-        """Render the item under the prompt."""
-        messages: tuple[Message, ...] = prompt.render(item, order)
+    def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:
+        """Render the item under the prompt; None where there is no text to judge."""
+        if not item.question:
+            return None  # only the numbers of a recorded judgement are known
+        messages = prompt.render(item, order)
         key = key_of(self.fingerprint, [messages, prompt.choices])
-        return Request(key, item, order, prompt.name, messages, prompt.choices)
+        return Request(key, item, order, prompt.name, messages, prompt.choices, prompt.shared)
 
     def reader(self, prompt: Prompt) -> Reader:
         """Return the prompt's own reader."""
         return prompt.reader
+
+
+class FreeJudge:
+    """The part that all judges which need no model share."""
+
+    free = True
+    price: Price | None = None
+    pause_s = 0.0
+
+    async def ready(self) -> None:
+        """Do nothing: always ready."""
+
+    async def open(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    def estimate(self, request: Request) -> tuple[int, int]:  # noqa: ARG002
+        """Return no tokens."""
+        return 0, 0
+
+
+def verdict_logprobs(
+    tokens: Iterable[tuple[str, float]], choices: Sequence[str]
+) -> dict[str, float]:
+    """Return the log-probability of each verdict word among a reply's likeliest first tokens.
+
+    A token stands for a word if it is the word, white space around it apart; where several do
+    (" True", "True"), the likeliest counts.
+    """
+    found: dict[str, float] = {}
+    for token, logprob in tokens:
+        word = token.strip()
+        if word in choices:
+            found[word] = max(found.get(word, -math.inf), logprob)
+    return found

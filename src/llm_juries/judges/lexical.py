@@ -14,8 +14,8 @@ from typing import Literal
 
 from ..prompts import Prompt
 from ..readers import CellReader, Reader
-from ..types import Item, Kind, Order, Price, Reply, Request
-from .base import Limits, key_of
+from ..types import Item, Kind, Order, Reply, Request
+from .base import FreeJudge, Limits, key_of
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -56,7 +56,7 @@ MEASURES: dict[str, Callable[[str, str], float]] = {
 }
 
 
-class LexicalJudge:
+class LexicalJudge(FreeJudge):
     """A string measure as a judge: correct where the best reference reaches the threshold.
 
     Parameters
@@ -69,9 +69,7 @@ class LexicalJudge:
 
     family = "lexical"
     kind: Kind = "lexical"
-    free = True
     note = ""
-    price: Price | None = None
     limits = Limits(batch=1024)
 
     def __init__(
@@ -95,15 +93,9 @@ class LexicalJudge:
         """Read the measure against the threshold."""
         return CellReader(self.threshold)
 
-    async def open(self) -> None:
-        """Do nothing: a rule is always ready."""
-
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Return the measure against the best reference."""
         return [self._reply(request.item) for request in requests]
-
-    async def close(self) -> None:
-        """Do nothing."""
 
     def _reply(self, item: Item) -> Reply:
         measure = MEASURES[self.measure]

@@ -8,14 +8,17 @@ cache of the model, so only the item itself is computed.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
-from ..types import JuriesError, Kind, Message, Price, Reply, Request
-from .base import JudgeUnavailableError, Limits, PromptedJudge
+from ..metrics.cost import Price
+from ..types import JuriesError, Kind, Message, Reply, Request
+from .base import JudgeUnavailableError, Limits, PromptedJudge, verdict_logprobs
 from .model_files import ModelFile
 
 log = logging.getLogger(__name__)
@@ -76,28 +79,38 @@ class LlamaCppJudge(PromptedJudge):
             "prompt_as": prompt_as,
             "verdict": {"by": "first_token", "top": top},
         }
+        self._path: Path | None = None
         self._server: Any = None
 
-    async def open(self) -> None:
-        """Find the weights and load them.
+    async def ready(self) -> None:
+        """Find the package and the weights, fetching the weights if need be.
 
         Raises
         ------
         JudgeUnavailableError
-            If the package or the file is not to be had, or llama.cpp can't load the file.
+            If the package or the file is not to be had.
         """
-        try:
-            import xllamacpp
-        except ImportError:
+        if importlib.util.find_spec("xllamacpp") is None:
             raise JudgeUnavailableError(
                 f"judge {self.name}: needs the extra 'local' (pip install 'llm-juries[local]')"
-            ) from None
+            )
         try:
-            path = await asyncio.to_thread(self.file.find)
+            self._path = await asyncio.to_thread(self.file.find)
         except JudgeUnavailableError as error:
             raise JudgeUnavailableError(f"judge {self.name}: {error}") from None
+
+    async def open(self) -> None:
+        """Load the weights.
+
+        Raises
+        ------
+        JudgeUnavailableError
+            If llama.cpp can't load the file.
+        """
+        import xllamacpp
+
         params = xllamacpp.CommonParams()
-        params.model.path = str(path)
+        params.model.path = str(self._path)
         params.n_ctx = self.context
         params.n_parallel = 1
         params.n_gpu_layers = self.gpu_layers
@@ -110,13 +123,17 @@ class LlamaCppJudge(PromptedJudge):
             self._server = await asyncio.to_thread(xllamacpp.Server, params)
         except Exception as error:
             raise JudgeUnavailableError(
-                f"judge {self.name}: llama.cpp can't load {path}: {error}"
+                f"judge {self.name}: llama.cpp can't load {self._path}: {error}"
             ) from None
         log.info("%s: loaded in %.1f s", self.name, time.monotonic() - began)
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Score the verdict words for each request, one after the other."""
         return [await asyncio.to_thread(self._ask, request) for request in requests]
+
+    def estimate(self, request: Request) -> tuple[int, int]:
+        """Return an estimate of the input tokens, at four characters each, and one token out."""
+        return sum(len(message.content) for message in request.messages) // 4, 1
 
     async def close(self) -> None:
         """Free the model."""
@@ -165,25 +182,11 @@ def _reply(answer: Mapping[str, Any], choices: Sequence[str], seconds: float) ->
     return Reply(
         text=first["token"],
         stop="stop" if choice["finish_reason"] == "stop" else "length",
-        choice_logprobs=verdict_logprobs(first["top_logprobs"], choices),
+        choice_logprobs=verdict_logprobs(
+            ((token["token"], token["logprob"]) for token in first["top_logprobs"]), choices
+        ),
         input_tokens=usage["prompt_tokens"],
         cached_tokens=usage.get("prompt_tokens_details", {}).get("cached_tokens"),
         output_tokens=usage["completion_tokens"],
         latency_s=seconds,
     )
-
-
-def verdict_logprobs(
-    tokens: Sequence[Mapping[str, Any]], choices: Sequence[str]
-) -> dict[str, float]:
-    """Return the log-probability of each verdict word among a reply's likeliest first tokens.
-
-    A token stands for a word if it is the word, white space around it apart; where several do
-    (" True", "True"), the likeliest counts.
-    """
-    found: dict[str, float] = {}
-    for token in tokens:
-        word = token["token"].strip()
-        if word in choices:
-            found[word] = max(found.get(word, -float("inf")), float(token["logprob"]))
-    return found

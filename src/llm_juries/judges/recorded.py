@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from ..data import Dataset, Recording, Seen
 from ..prompts import Prompt
 from ..readers import CellReader, Reader
-from ..types import Item, Order, Price, Reply, Request
-from .base import Limits, key_of
+from ..types import Item, Order, Reply, Request
+from .base import FreeJudge, Limits, key_of
 
 
-class RecordedJudge:
+class RecordedJudge(FreeJudge):
     """A recording as a judge. Where nothing was recorded, it can't be asked."""
 
-    free = True
     note = "recorded elsewhere, not asked here"
-    price: Price | None = None
     limits = Limits(batch=4096)
 
     def __init__(self, name: str, recording: Recording) -> None:
@@ -37,16 +35,10 @@ class RecordedJudge:
         """Read cells by the recording's own words and threshold."""
         return CellReader(self._recording.threshold, self._recording.words)
 
-    async def open(self) -> None:
-        """Do nothing: the recording is in memory."""
-
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Return the recorded cells."""
         cells = self._recording.cells
         return [Reply(cells[_seen(request.item, request.order)]) for request in requests]
-
-    async def close(self) -> None:
-        """Do nothing."""
 
 
 def recorded_judges(dataset: Dataset) -> list[RecordedJudge]:

@@ -1,0 +1,47 @@
+"""What the tests share: scripts run as a user runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def run_script(tmp_path: Path) -> Run:
+    """Return a function that runs scripts/NAME.py with overrides, its output under tmp_path."""
+
+    def run(name: str, *overrides: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*script(name, tmp_path), *overrides],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+
+    return run
+
+
+def script(name: str, folder: Path) -> list[str]:
+    """Return the command of a script whose store and output lie in a folder of the test's."""
+    return [
+        sys.executable,
+        f"scripts/{name}.py",
+        f"store={folder / 'store'}",
+        f"hydra.run.dir={folder / 'out'}",
+    ]

@@ -1,0 +1,142 @@
+"""Every yaml in conf/ composes and builds what it says."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from conftest import ROOT
+from llm_juries.config import build
+from llm_juries.data import Dataset
+from llm_juries.experiment import studies
+from llm_juries.juries import Jury
+from llm_juries.prompts import Prompt
+from llm_juries.tracking import Tracking
+from llm_juries.types import JuriesError
+
+CONF = ROOT / "conf"
+PRIMARY = ("judge", "analyze")
+
+
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def composed(primary: str, *overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(primary, [*overrides, "output_dir=unused"])
+
+
+@pytest.mark.parametrize("primary", PRIMARY)
+@pytest.mark.parametrize(
+    "override",
+    [
+        f"{path.parent.name}={path.stem}"
+        for path in sorted(CONF.glob("*/*.yaml"))
+        if path.parent.name not in ("judge", "jury")
+    ]
+    + [f"{group}=[{name}]" for group in ("judge", "jury") for name in names(group)],
+)
+def test_every_yaml_composes_under_every_script(primary: str, override: str):
+    assert composed(primary, override)
+
+
+@pytest.mark.parametrize("name", names("judge"))
+def test_a_judge_yaml_builds_a_judge_of_its_own_name(name: str):
+    judge = build(composed("judge", f"judge={name}").judges[name], name)
+    assert judge.name == name
+    assert judge.family
+
+
+@pytest.mark.parametrize("name", names("jury"))
+def test_a_jury_yaml_builds_a_jury_and_brings_its_judges(name: str):
+    cfg = composed("judge", f"jury={name}")
+    jury = build(cfg.juries[name], name)
+    assert isinstance(jury, Jury)
+    assert jury.name == name
+    recorded = not cfg.judges  # its judges come with a dataset of recorded verdicts
+    assert recorded or set(jury.members) <= set(cfg.judges)
+
+
+@pytest.mark.parametrize("name", names("prompt"))
+def test_a_prompt_yaml_builds_a_prompt_of_its_own_name(name: str):
+    prompt = build(composed("judge", f"prompt={name}").prompt, "prompt")
+    assert isinstance(prompt, Prompt)
+    assert prompt.name == name
+
+
+@pytest.mark.parametrize("name", names("dataset"))
+def test_a_dataset_yaml_loads_or_asks_for_its_path(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    node = composed("judge", f"dataset={name}").dataset
+    if OmegaConf.is_missing(node, "path"):
+        with pytest.raises(JuriesError, match=r"dataset\.path: is needed"):
+            build(node, "dataset")
+        return
+    dataset = build(node, "dataset")
+    assert isinstance(dataset, Dataset)
+    assert dataset.name == name
+    assert dataset.labels
+
+
+@pytest.mark.parametrize("name", names("wandb"))
+def test_a_wandb_yaml_builds_its_mode(name: str):
+    tracking = build(composed("judge", f"wandb={name}").wandb, "wandb")
+    assert isinstance(tracking, Tracking)
+    assert tracking.mode == name
+
+
+@pytest.mark.parametrize("primary", PRIMARY)
+@pytest.mark.parametrize("name", names("experiment"))
+def test_an_experiment_describes_studies_and_begins_with_its_command(
+    primary: str, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    found = studies(composed(primary, f"experiment={name}"))
+    assert all(study.plans for study in found)
+    assert f"experiment={name}" in (CONF / "experiment" / f"{name}.yaml").read_text()[:300]
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_a_yaml_names_every_option_of_its_target(path: Path):
+    node = yaml.safe_load(path.read_text())
+    if path.parent.name == "experiment":
+        return
+    optional = {"cells"}  # nothing of a yaml's
+    target = inspect.signature(get_object(node["_target_"])).parameters
+    assert set(node) - {"_target_", "defaults"} <= set(target) | optional
+
+
+def test_judges_select_by_list_and_join_those_of_a_jury():
+    cfg = composed("judge", "judge=[smollm2,contains]", "jury=embedded")
+    assert set(cfg.judges) == {"smollm2", "qwen25_coder", "contains", "token_f1"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["jury=embedded", "juries.embedded.members=[qwen]"], "did you mean qwen25_coder"),
+        (["jury=embedded", "juries.embedded.rule=mojority"], "majority, any, mean, median"),
+        (["jury=nq301_trio"], "there is no judge"),
+        (["judge=contains", "prompt.template='{{ anser }}'"], "did you mean answer"),
+        (["judge=contains", "prompt.labels={}"], "label"),
+        (["judge=contains", "prompt.shots.0.question=1"], "prompt.shots[0].question"),
+        (["judge=smollm2", "judges.smollm2._target_=llm_juries.nothing"], "can't be imported"),
+        (["judge=smollm2", "dataset=recorded_nq301"], "has nothing to judge"),
+        (["+dataset@also.twice=sample_qa"], "two datasets"),
+    ],
+)
+def test_a_wrong_config_is_told_in_one_line_before_anything_is_asked(
+    overrides: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(JuriesError) as caught:
+        studies(composed("judge", *overrides))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,58 @@
+"""The files that must say the same thing say it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+import yaml
+from hydra.utils import get_object
+
+import llm_juries
+from conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_environment_yml_asks_for_what_pyproject_does():
+    extras = PROJECT["optional-dependencies"]
+    wanted = {*PROJECT["dependencies"], *extras["api"], *extras["local"], *extras["dev"], "-e ."}
+    *_, last = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert set(last["pip"]) == wanted
+
+
+@pytest.mark.parametrize("lock", ["run.txt", "dev.txt"])
+def test_lock_files_pin_and_hash_every_package_and_name_no_host(lock: str):
+    text = (ROOT / "requirements" / lock).read_text()
+    assert "://" not in text
+    packages = re.split(r"\n(?=[a-z0-9])", text, flags=re.IGNORECASE)[1:]
+    assert len(packages) > 50
+    for package in packages:
+        assert re.match(r"[\w.\[\]-]+==\S+", package), package.splitlines()[0]
+        assert "--hash=sha256:" in package
+
+
+def test_the_version_is_the_same_everywhere():
+    assert llm_juries.__version__ == PROJECT["version"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == PROJECT["version"]
+    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_a_target_can_be_imported_as_hydra_does():
+    assert get_object("llm_juries.juries.Jury") is not None
+
+
+def test_prices_of_the_papers_judges_add_up_to_the_printed_cost():
+    rows = (ROOT / "results" / "paper" / "cost_per_million_tokens.csv").read_text().splitlines()
+    printed = {row.split(",")[0].split(" (")[0]: row.split(",")[1:3] for row in rows[1:]}
+
+    def price(name: str) -> dict[str, float]:
+        return yaml.safe_load((ROOT / "conf" / "judge" / f"{name}.yaml").read_text())["price"]
+
+    jury = [price(name) for name in ("command_r", "claude_3_haiku", "gpt_35_turbo")]
+    assert sum(p["input_usd"] for p in jury) == pytest.approx(float(printed["PoLL"][0]))
+    assert sum(p["output_usd"] for p in jury) == pytest.approx(float(printed["PoLL"][1]))
+    large = price("gpt_4_turbo")
+    assert [large["input_usd"], large["output_usd"]] == [float(x) for x in printed["GPT-4 Turbo"]]
