@@ -13,24 +13,24 @@ from llm_juries import cli
 def main(cfg: DictConfig) -> None:
     """Write tables, figures and a report to the output folder. Asks no model."""
     from llm_juries import report, tables
+    from llm_juries.analysis import Options
     from llm_juries.collect import collect
-    from llm_juries.config import build
+    from llm_juries.config import build, pick
     from llm_juries.experiment import studies
     from llm_juries.store import Store
 
     tracking = build(cfg.wandb, "wandb")
     bootstrap = build(cfg.bootstrap, "bootstrap")
-    all_juries = build(cfg.every_jury, "every_jury") if cfg.every_jury else None
+    options = pick(cfg, Options)
     found = studies(cfg)
     with Store(cfg.store) as store:
         # Rules and recordings answer on the spot; models were asked by scripts/judge.py.
         collect([plan for study in found for plan in study.plans if plan.judge.free], store)
-        results = report.measure(found, store, bootstrap, all_juries)
+        results = report.measure(found, store, bootstrap, options)
 
     folder = Path(cfg.output_dir)
     config = OmegaConf.to_yaml(cfg, resolve=True)
-    paper = Path(cfg.paper_table1) if cfg.paper_table1 else None
-    drawn = report.write(results, folder, config, cfg.prompt.name, paper)
+    drawn = report.write(results, folder, config, cfg.prompt.name, options)
     run = tracking.log(
         folder, "analyze", OmegaConf.to_container(cfg, resolve=True), results.tables, drawn
     )

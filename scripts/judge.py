@@ -12,17 +12,28 @@ from llm_juries import cli
 @cli.task
 def main(cfg: DictConfig) -> None:
     """Collect what the store lacks; print what was asked and what it gave."""
+    from llm_juries.batches import collect_batched
     from llm_juries.collect import Policy, collect
     from llm_juries.config import build, pick
     from llm_juries.experiment import studies
-    from llm_juries.progress import Bars, summary, tally_table
+    from llm_juries.forecast import forecast, total
+    from llm_juries.progress import Bars, check_complete, summary, tally_table
     from llm_juries.store import Store
+    from llm_juries.tables import markdown
 
     tracking = build(cfg.wandb, "wandb")
     policy = pick(cfg, Policy)
     plans = [plan for study in studies(cfg) for plan in study.plans]
-    with Store(cfg.store) as store, Bars() as bars:
-        tallies = collect(plans, store, policy, bars)
+    with Store(cfg.store) as store:
+        if policy.dry_run:
+            table = forecast(plans, store, policy, batched=policy.mode == "batch")
+            print(f"{markdown(table)}\n\n{total(table)}")
+            return
+        if policy.mode == "batch":
+            tallies = collect_batched(plans, store, policy)
+        else:
+            with Bars() as bars:
+                tallies = collect(plans, store, policy, bars)
     models = {plan.judge.name for plan in plans if not plan.judge.free}
     print(summary(tallies, models, cfg.store))
     tracking.log(
@@ -31,6 +42,7 @@ def main(cfg: DictConfig) -> None:
         OmegaConf.to_container(cfg, resolve=True),
         {"collected": tally_table(tallies)},
     )
+    check_complete(tallies)
 
 
 if __name__ == "__main__":

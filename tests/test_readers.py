@@ -246,9 +246,7 @@ def test_probabilities_of_words_with_one_meaning_add_up():
     assert reader.read(reply).score == pytest.approx(0.6 / 0.9)
 
 
-@given(
-    st.floats(min_value=-700, max_value=0), st.floats(min_value=-700, max_value=0)
-)
+@given(st.floats(min_value=-700, max_value=0), st.floats(min_value=-700, max_value=0))
 @settings(max_examples=200, deadline=None)
 def test_the_score_lies_on_the_labels_side_of_one_half(true: float, false: float):
     outcome, label, score = TRUTH.read(Reply(choice_logprobs={"True": true, "False": false}))

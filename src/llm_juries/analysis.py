@@ -20,11 +20,12 @@ from .juries import DECIDED, Jury, Rule, Voter, Votes
 from .metrics import agreement, bias
 from .metrics.resampling import bootstrap, cluster_sums, percentile_interval
 from .store import Store
-from .types import Outcome
+from .types import JuriesError, Outcome
 
 Array = npt.NDArray[np.float64]
 
 NOT_ASKED, INCONSISTENT = "not_asked", "inconsistent"
+MOST_VOTERS = 12
 KINDS = ("judge", "lexical", "jury")
 
 
@@ -38,12 +39,19 @@ class Bootstrap:
 
 
 @dataclass(frozen=True)
-class EveryJury:
-    """Which of all possible juries to measure too."""
+class Options:
+    """What to measure besides the juries that are named.
 
-    rule: Rule = "majority"
-    smallest: int = 2
-    largest: int = 9
+    Parameters
+    ----------
+    every_jury : rule, optional
+        Seat all juries of two judges or more under this rule.
+    paper_table1 : str, optional
+        CSV of the paper's printed kappas, to be drawn beside ours.
+    """
+
+    every_jury: Rule | None = None
+    paper_table1: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,15 +120,26 @@ def _over_orders(
     )
 
 
-def every_jury(panel: Panel, options: EveryJury) -> Panel:
-    """Return the panel of all juries of its single voters, within the sizes asked for."""
+def every_jury(panel: Panel, rule: Rule) -> Panel:
+    """Return the panel of its single voters and all juries of two of them or more.
+
+    Raises
+    ------
+    JuriesError
+        If there are more than twelve voters: 4,083 juries are enough.
+    """
     names = [voter.name for voter in panel.votes.voters if voter.kind != "jury"]
-    votes: Votes | None = None
-    for size in range(options.smallest, min(options.largest, len(names)) + 1):
+    if len(names) > MOST_VOTERS:
+        raise JuriesError(
+            f"every_jury: {panel.dataset.name} has {len(names)} voters, {MOST_VOTERS} at most; "
+            "leave some out"
+        )
+    votes = panel.votes.columns(tuple(names))
+    for size in range(2, len(names) + 1):
         for members in combinations(names, size):
-            decided = Jury(" + ".join(members), members, options.rule).decide(panel.votes)
-            votes = decided if votes is None else votes.joined(decided)
-    return Panel(panel.dataset, panel.votes if votes is None else votes)
+            jury = Jury(" + ".join(members), members, rule)
+            votes = votes.joined(jury.decide(panel.votes))
+    return Panel(panel.dataset, votes)
 
 
 def agreement_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:

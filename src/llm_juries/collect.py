@@ -23,6 +23,7 @@ from .judges.base import Judge, JudgeUnavailableError, TransientError
 from .pacing import Gate, Purse, backoff
 from .prompts import Prompt
 from .store import Store
+from .tickets import at_work
 from .types import Item, JuriesError, Message, Order, Outcome, Reply, Request, Verdict
 
 SMOKE_ITEMS, SMOKE_ATTEMPTS = 3, 3  # what a judge may reject or miss before the run begins
@@ -65,18 +66,25 @@ class Policy:
         once. Both replies are kept.
     max_cost_usd : float, optional
         Stop before more than this may be spent in this run.
+    dry_run : bool
+        Ask nothing; see `forecast`.
+    mode : {"live", "batch"}
+        "batch": hand in batches and take those that have ended; see `batches`.
     """
 
     again: tuple[Outcome, ...] = (Outcome.FAILED,)
     on_unavailable: Literal["stop", "skip"] = "stop"
     ask_once_more: bool = False
     max_cost_usd: float | None = None
+    dry_run: bool = False
+    mode: Literal["live", "batch"] = "live"
 
 
 @dataclass
 class Tally:
     """What became of one plan.
 
+    `pending` counts what batches were at work on already, `submitted` what was handed in to them.
     `cost_usd` sums the replies whose cost is known, `unpriced` counts the others. `unavailable`
     says why a judge was not asked at all, `gave_up` why it was given up on (its remaining votes are
     stored as failed), `stopped` why it was not asked further (they stay holes).
@@ -86,6 +94,8 @@ class Tally:
     dataset: str
     requests: int = 0
     kept: int = 0
+    pending: int = 0
+    submitted: int = 0
     asked: int = 0
     seconds: float = 0.0
     cost_usd: float = 0.0
@@ -210,16 +220,58 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def holes(plan: Plan, store: Store, policy: Policy, tally: Tally) -> dict[str, tuple[Item, Order]]:
-    """Return what the store lacks, each key once; count what it has in the tally."""
+    """Return what the store lacks, each key once; count what it has in the tally.
+
+    What a batch is at work on is no hole.
+    """
     lacking: dict[str, tuple[Item, Order]] = {}
+    pending: frozenset[str] = frozenset() if plan.judge.free else at_work(store)
     for request in plan.requests():
         tally.requests += 1
         stored = store.get(request.key)
         if stored is not None and stored.outcome not in policy.again:
             tally.kept += 1
+        elif request.key in pending:
+            tally.pending += 1
         else:
             lacking.setdefault(request.key, (request.item, request.order))
     return lacking
+
+
+def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Verdict:
+    """Return a reply as a verdict: read, priced and dated."""
+    reader = plan.judge.reader(plan.prompt)
+    outcome, label, score = reader.read(reply)
+    item = request.item
+    return Verdict(
+        key=request.key,
+        judge=plan.judge.name,
+        prompt=request.prompt,
+        dataset=plan.dataset.name,
+        item_id=item.item_id,
+        candidate=item.candidate,
+        opponent=item.opponent,
+        order=request.order,
+        outcome=outcome,
+        label=label,
+        score=score,
+        reader=reader.id,
+        reply=reply,
+        cost_usd=plan.judge.price.of(reply) if plan.judge.price else None,
+        attempts=attempts,
+        asked_at=time.time(),
+    )
+
+
+def count(tally: Tally, verdict: Verdict) -> None:
+    """Count a new verdict in its tally."""
+    tally.asked += verdict.attempts > 0
+    tally.outcomes[verdict.outcome] += 1
+    tally.cost_usd += verdict.cost_usd or 0.0
+    tally.unpriced += verdict.cost_usd is None and verdict.outcome is not Outcome.FAILED
+    tally.input_tokens += verdict.reply.input_tokens or 0
+    tally.cached_tokens += verdict.reply.cached_tokens or 0
+    tally.output_tokens += verdict.reply.output_tokens or 0
 
 
 class _Collection:
@@ -511,40 +563,12 @@ class _Asking:
 
     def _record(self, work: _Work, request: Request, reply: Reply, attempts: int) -> float | None:
         """Store a verdict and count it; return its cost in US dollars."""
-        plan, tally = work.plan, work.tally
-        reader = plan.judge.reader(plan.prompt)
-        outcome, label, score = reader.read(reply)
-        item = request.item
-        cost = plan.judge.price.of(reply) if plan.judge.price else None
-        verdict = Verdict(
-            key=request.key,
-            judge=plan.judge.name,
-            prompt=request.prompt,
-            dataset=plan.dataset.name,
-            item_id=item.item_id,
-            candidate=item.candidate,
-            opponent=item.opponent,
-            order=request.order,
-            outcome=outcome,
-            label=label,
-            score=score,
-            reader=reader.id,
-            reply=reply,
-            cost_usd=cost,
-            attempts=attempts,
-            asked_at=time.time(),
-        )
+        verdict = verdict_of(work.plan, request, reply, attempts)
         self.collection.store.append(verdict)
         del work.lacking[request.key]
-        tally.asked += attempts > 0
-        tally.outcomes[outcome] += 1
-        tally.cost_usd += cost or 0.0
-        tally.unpriced += cost is None and outcome is not Outcome.FAILED
-        tally.input_tokens += reply.input_tokens or 0
-        tally.cached_tokens += reply.cached_tokens or 0
-        tally.output_tokens += reply.output_tokens or 0
-        self.collection.progress.advance(tally, verdict)
-        return cost
+        count(work.tally, verdict)
+        self.collection.progress.advance(work.tally, verdict)
+        return verdict.cost_usd
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

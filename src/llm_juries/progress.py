@@ -20,7 +20,7 @@ from rich.progress import (
 
 from .collect import Tally
 from .tables import markdown
-from .types import Outcome, Verdict
+from .types import JuriesError, Outcome, Verdict
 
 
 class Bars:
@@ -70,7 +70,11 @@ class Bars:
 
 
 def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
-    """Return a row a judge and dataset: what was wanted, stored before, asked, and what it gave."""
+    """Return a row a judge and dataset: what was wanted, stored before, asked, and what it gave.
+
+    `usd` is the cost of the replies whose cost is known, None where none is; `unpriced` counts the
+    replies without a known cost.
+    """
     met = sorted({outcome for tally in tallies for outcome in tally.outcomes})
     return pd.DataFrame(
         [
@@ -79,10 +83,15 @@ def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
                 "judge": tally.judge,
                 "verdicts": tally.requests,
                 "stored": tally.kept,
+                "in_batches": tally.pending + tally.submitted,
                 "asked": tally.asked,
                 **{str(outcome): tally.outcomes[outcome] for outcome in met},
                 "seconds": tally.seconds,
-                "usd": tally.cost_usd if tally.asked and not tally.unpriced else None,
+                "input_tokens": tally.input_tokens,
+                "cached_tokens": tally.cached_tokens,
+                "output_tokens": tally.output_tokens,
+                "usd": tally.cost_usd if sum(tally.outcomes.values()) > tally.unpriced else None,
+                "unpriced": tally.unpriced,
             }
             for tally in tallies
         ]
@@ -91,10 +100,25 @@ def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
 
 def summary(tallies: Sequence[Tally], models: Collection[str], store: str) -> str:
     """Return what a collection did, in words; `models` names the judges whose calls cost."""
-    table = tally_table(tallies)
-    lines = [markdown(table)] if tallies else []
-    lines += [f"SKIPPED: {tally.unavailable}" for tally in tallies if tally.unavailable]
-    calls = sum(tally.asked for tally in tallies if tally.judge in models)
-    kept = sum(tally.kept for tally in tallies if tally.judge in models)
-    lines.append(f"{calls} model calls made; {kept} verdicts of models were in the store ({store})")
+    lines = [markdown(tally_table(tallies))] if tallies else []
+    for tally in tallies:
+        at = f"{tally.judge} on {tally.dataset}"
+        lines += [f"SKIPPED: {tally.unavailable}"] if tally.unavailable else []
+        lines += [f"GAVE UP: {at}: {tally.gave_up}"] if tally.gave_up else []
+        lines += [f"STOPPED: {at}: {tally.stopped}"] if tally.stopped else []
+    asked = [tally for tally in tallies if tally.judge in models]
+    calls, kept = sum(t.asked for t in asked), sum(t.kept for t in asked)
+    cost, unpriced = sum(t.cost_usd for t in asked), sum(t.unpriced for t in asked)
+    spent = f"${cost:.4f} spent" + (f", {unpriced} replies without a price" if unpriced else "")
+    lines.append(
+        f"{calls} model calls made; {kept} verdicts of models were in the store ({store}); {spent}"
+    )
     return "\n\n".join(lines)
+
+
+def check_complete(tallies: Sequence[Tally]) -> None:
+    """Raise JuriesError if a judge was given up on or stopped: the run did not do all it should."""
+    short = [tally for tally in tallies if tally.gave_up or tally.stopped]
+    if short:
+        names = ", ".join(sorted({tally.judge for tally in short}))
+        raise JuriesError(f"not all was asked of {names}; run again to ask for what is missing")

@@ -19,7 +19,7 @@ import pandas as pd
 from . import figures, tables
 from .analysis import (
     Bootstrap,
-    EveryJury,
+    Options,
     Panel,
     against_best_table,
     agreement_table,
@@ -28,6 +28,7 @@ from .analysis import (
     outcome_table,
     seat,
 )
+from .data.table import located
 from .experiment import Study
 from .store import Store
 
@@ -48,7 +49,7 @@ def measure(
     studies: Sequence[Study],
     store: Store,
     bootstrap: Bootstrap,
-    all_juries: EveryJury | None = None,
+    options: Options | None = None,
 ) -> Results:
     """Read the studies' verdicts and measure them; see `analysis` for the tables' columns."""
     panels = [seat(study, store) for study in studies]
@@ -58,9 +59,10 @@ def measure(
         "deltas": [delta_table(panel, bootstrap) for panel in panels],
         "against_best": [against_best_table(panel, bootstrap) for panel in panels],
     }
-    if all_juries is not None:
+    rule = options.every_jury if options else None
+    if rule is not None:
         found["every_jury"] = [
-            agreement_table(every_jury(panel, all_juries), bootstrap) for panel in panels
+            agreement_table(every_jury(panel, rule), bootstrap) for panel in panels
         ]
     joined = {name: _joined(parts) for name, parts in found.items()}
     return Results(studies, panels, joined, bootstrap)
@@ -79,7 +81,7 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def write(
-    results: Results, folder: Path, config: str, prompt: str, paper_table1: Path | None = None
+    results: Results, folder: Path, config: str, prompt: str, options: Options | None = None
 ) -> list[Path]:
     """Write tables/, figures/, report.md, config.yaml and provenance.json; return the figures.
 
@@ -91,11 +93,11 @@ def write(
         The resolved config as yaml.
     prompt : str
         The prompt's name.
-    paper_table1 : Path, optional
-        The paper's printed kappas, to be drawn beside ours.
+    options : Options, optional
     """
     for name, table in results.tables.items():
         tables.write(table, folder / "tables", name)
+    paper_table1 = options.paper_table1 if options else None
     drawn = _draw(results, folder / "figures", paper_table1)
     tables.write_text(folder / "config.yaml", config)
     facts = provenance()
@@ -104,7 +106,7 @@ def write(
     return drawn
 
 
-def _draw(results: Results, folder: Path, paper_table1: Path | None) -> list[Path]:
+def _draw(results: Results, folder: Path, paper_table1: str | None) -> list[Path]:
     agreement, deltas = results.tables["agreement"], results.tables["deltas"]
     notes = {study.dataset.name: _source(study) for study in results.studies}
     level = results.bootstrap.level
@@ -114,7 +116,7 @@ def _draw(results: Results, folder: Path, paper_table1: Path | None) -> list[Pat
         figure = figures.kappa_per_voter(measured, notes, level)
         drawn.append(figures.save(figure, folder, "kappa"))
         if paper_table1 is not None:
-            printed = pd.read_csv(paper_table1)
+            printed = pd.read_csv(located(paper_table1))
             # The paper's table is of single answers judged against references, so no pairs.
             single = [panel.dataset.name for panel in results.panels if not panel.dataset.pairwise]
             ours = measured[measured["dataset"].isin(single)]
@@ -242,7 +244,7 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
     if "every_jury" in rows:
         best = rows["every_jury"][rows["every_jury"]["kind"] == "jury"]
         parts.append(
-            f"All {len(best)} majority juries of these judges were measured "
+            f"All {len(best)} juries of these judges were measured "
             "(`tables/every_jury.csv`); the five of highest kappa, picked on these same items and "
             "so flattered:"
         )

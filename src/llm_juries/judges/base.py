@@ -15,6 +15,9 @@ from ..prompts import Prompt
 from ..readers import Reader
 from ..types import Item, JuriesError, Kind, Order, Reply, Request
 
+CHARACTERS_A_TOKEN = 4  # of English text; used where no tokeniser is at hand
+ESTIMATE = f"estimate ({CHARACTERS_A_TOKEN} characters a token)"
+
 
 class JudgeUnavailableError(JuriesError):
     """A judge can't be asked at all: its model file, package, key or server is not to be had."""
@@ -99,6 +102,8 @@ class Judge(Protocol):
         None where it is not known or does not apply: a cost is then unknown, never 0.
     pause_s : float
         How long the provider's last response asked to be left alone.
+    counted_by : str
+        How `estimate` counts tokens: the tokeniser's name, or that it is an estimate.
     """
 
     name: str
@@ -109,6 +114,7 @@ class Judge(Protocol):
     note: str
     price: Price | None
     pause_s: float
+    counted_by: str
 
     def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:
         """Return what this judge would be asked about an item, None where it can't be asked."""
@@ -156,6 +162,7 @@ class PromptedJudge:
 
     fingerprint: dict[str, Any]
     pause_s = 0.0
+    counted_by = ESTIMATE
 
     def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:
         """Render the item under the prompt; None where there is no text to judge."""
@@ -176,6 +183,7 @@ class FreeJudge:
     free = True
     price: Price | None = None
     pause_s = 0.0
+    counted_by = "not asked"
 
     async def ready(self) -> None:
         """Do nothing: always ready."""

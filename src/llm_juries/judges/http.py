@@ -6,6 +6,7 @@ A judge sends one request and says what became of it; when and how often to send
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import re
@@ -14,17 +15,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..metrics.cost import Price
 from ..types import JuriesError, Kind, Reply, Request
-from .base import JudgeUnavailableError, Limits, PromptedJudge, TransientError
+from .base import (
+    CHARACTERS_A_TOKEN,
+    ESTIMATE,
+    JudgeUnavailableError,
+    Limits,
+    PromptedJudge,
+    TransientError,
+)
+from .batch_api import BatchApi, Caller, batch_api_of
 from .wires import Decoding, wire_of
 
 if TYPE_CHECKING:
     import aiohttp
 
-CHARACTERS_A_TOKEN = 4.0  # English text; used where no tokeniser is at hand
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524, 529})
 OVERLOADED = frozenset({429, 503, 529})
 NOT_HERE = frozenset({401, 402, 403, 404})
@@ -85,12 +93,12 @@ class HttpJudge(PromptedJudge):
         self.family = family
         self.model = model
         self.decoding = decoding or Decoding()
+        self.wire_name = wire
         self.wire = wire_of(wire, self.decoding)
         self.base_url = (base_url or self.wire.base_url).rstrip("/")
         self.key_env = self.wire.key_env if key_env is None else key_env
         self.limits = limits or Limits(in_flight=32)
         self.timeout_s = timeout_s
-        self.tokenizer = tokenizer
         self.price = price
         self.note = note
         self.fingerprint = {
@@ -99,6 +107,8 @@ class HttpJudge(PromptedJudge):
             "revision": revision,
             "decoding": self.decoding.facts,
         }
+        known = tokenizer is not None and importlib.util.find_spec("bpe_openai") is not None
+        self.counted_by = str(tokenizer) if known else ESTIMATE
         self._key: str | None = None
         self._session: aiohttp.ClientSession | None = None
         self._count: Callable[[str], int] | None = None
@@ -141,18 +151,42 @@ class HttpJudge(PromptedJudge):
             return [await self._ask(requests[0])]
         return list(await asyncio.gather(*map(self._ask, requests)))
 
+    async def batch_submit(self, requests: Sequence[Request]) -> str:
+        """Hand requests in as a batch; return its id. Raises as `batch_api.Caller.raw` does."""
+        return await self._batches.submit(self._caller, self.model, requests, self.decoding)
+
+    async def batch_results(
+        self, batch: str, choices: Mapping[str, Sequence[str]]
+    ) -> dict[str, Reply] | None:
+        """Return a batch's replies by key once it has ended, None before.
+
+        `choices` are the verdict words of each key.
+        """
+        found = await self._batches.results(self._caller, batch, choices)
+        if found is None:
+            return None
+        return {
+            key: replace(scrubbed_reply(reply, self._key, None), batched=True)
+            for key, reply in found.items()
+        }
+
+    @property
+    def _batches(self) -> BatchApi:
+        return batch_api_of(self.wire_name, self.wire)
+
+    @property
+    def _caller(self) -> Caller:
+        if self._session is None:
+            raise JuriesError(f"judge {self.name} was asked before it was opened")
+        return Caller(self._session, self.base_url, self.name)
+
     def estimate(self, request: Request) -> tuple[int, int]:
         """Count the input tokens (or estimate them); the output may take all that is allowed."""
         texts = [message.content for message in request.messages]
         if self._count is None:
-            self._count = _counter(self.tokenizer)
+            self._count = _counter(self.counted_by)
         # Each message costs a few tokens of its own.
         return sum(map(self._count, texts)) + 4 * len(texts), self.decoding.max_tokens
-
-    @property
-    def counts_tokens(self) -> bool:
-        """Whether `estimate` counts with the model's own tokeniser."""
-        return self.tokenizer is not None and _encoding(self.tokenizer) is not None
 
     async def _ask(self, request: Request) -> Reply:
         import aiohttp
@@ -282,16 +316,10 @@ def _until(text: str) -> float:
         return 0.0
 
 
-def _encoding(name: str) -> Any:
-    try:
-        import bpe_openai
-    except ImportError:
-        return None
-    return bpe_openai.get_encoding(f"{name}_base")
+def _counter(counted_by: str) -> Callable[[str], int]:
+    if counted_by == ESTIMATE:
+        return lambda text: len(text) // CHARACTERS_A_TOKEN + 1
+    import bpe_openai
 
-
-def _counter(tokenizer: str | None) -> Callable[[str], int]:
-    encoding = _encoding(tokenizer) if tokenizer else None
-    if encoding is None:
-        return lambda text: int(len(text) / CHARACTERS_A_TOKEN) + 1
+    encoding = bpe_openai.get_encoding(f"{counted_by}_base")
     return lambda text: len(encoding.encode(text))

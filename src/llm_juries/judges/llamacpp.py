@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from ..metrics.cost import Price
 from ..types import JuriesError, Kind, Message, Reply, Request
-from .base import JudgeUnavailableError, Limits, PromptedJudge, verdict_logprobs
+from .base import CHARACTERS_A_TOKEN, JudgeUnavailableError, Limits, PromptedJudge, verdict_logprobs
 from .model_files import ModelFile
 
 log = logging.getLogger(__name__)
@@ -132,8 +132,9 @@ class LlamaCppJudge(PromptedJudge):
         return [await asyncio.to_thread(self._ask, request) for request in requests]
 
     def estimate(self, request: Request) -> tuple[int, int]:
-        """Return an estimate of the input tokens, at four characters each, and one token out."""
-        return sum(len(message.content) for message in request.messages) // 4, 1
+        """Return an estimate of the input tokens, and one token out."""
+        characters = sum(len(message.content) for message in request.messages)
+        return characters // CHARACTERS_A_TOKEN + 1, 1
 
     async def close(self) -> None:
         """Free the model."""

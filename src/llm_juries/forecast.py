@@ -1,0 +1,64 @@
+"""What a collection would ask and cost, before anything is asked (`dry_run=true`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from .collect import Plan, Policy, Tally, holes
+from .store import Store
+
+
+def forecast(
+    plans: Sequence[Plan], store: Store, policy: Policy, *, batched: bool = False
+) -> pd.DataFrame:
+    """Count the calls that the store does not make needless, their tokens and dollars.
+
+    Returns
+    -------
+    DataFrame
+        A row a judge that is no rule or recording, and dataset: dataset, judge (str); verdicts,
+        stored, calls (int); input_tokens and how they were counted (int, str);
+        output_tokens_at_most (int); usd_at_most, None where there is no price, and prices_of, the
+        date of the price. A prompt cache makes it cheaper; a retry or a second question dearer.
+    """
+    rows = []
+    for plan in plans:
+        if plan.judge.free:
+            continue
+        tally = Tally(plan.judge.name, plan.dataset.name)
+        lacking = holes(plan, store, policy, tally)
+        sent, received = 0, 0
+        for item, order in lacking.values():
+            request = plan.judge.request(item, order, plan.prompt)
+            if request is not None:
+                tokens, most = plan.judge.estimate(request)
+                sent += tokens
+                received += most
+        price = plan.judge.price
+        rows.append(
+            {
+                "dataset": tally.dataset,
+                "judge": tally.judge,
+                "verdicts": tally.requests,
+                "stored": tally.kept,
+                "calls": len(lacking),
+                "input_tokens": sent,
+                "counted": plan.judge.counted_by,
+                "output_tokens_at_most": received,
+                "usd_at_most": price.at_most(sent, received, batched=batched) if price else None,
+                "prices_of": price.as_of if price else "no price",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def total(table: pd.DataFrame) -> str:
+    """Return a forecast's sum in words; judges without a price are named, never counted as $0."""
+    if table.empty:
+        return "No model would be asked."
+    priced = table["usd_at_most"].notna()
+    said = f"{table['calls'].sum()} calls, at most ${table.loc[priced, 'usd_at_most'].sum():.4f}"
+    unpriced = sorted(set(table.loc[~priced & (table["calls"] > 0), "judge"]))
+    return said + (f", and the cost of {', '.join(unpriced)} (no price)" if unpriced else "")

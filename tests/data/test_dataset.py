@@ -1,0 +1,92 @@
+"""Datasets are sampled by whole questions, always the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_juries.data import Dataset, check_unique
+from llm_juries.types import Item, JuriesError
+
+
+def items(questions: Sequence[str], candidates: Sequence[str] = ("a", "b")) -> tuple[Item, ...]:
+    return tuple(Item("d", question, name) for question in questions for name in candidates)
+
+
+QUESTIONS = [f"q{number}" for number in range(12)]
+
+
+def test_a_sample_holds_all_answers_to_its_questions_in_order():
+    sampled = Dataset("d", items(QUESTIONS)).sample(5, seed=3)
+    questions = list(dict.fromkeys(item.item_id for item in sampled.items))
+    assert len(questions) == 5
+    assert sampled.items == items([question for question in QUESTIONS if question in questions])
+
+
+def test_without_a_seed_the_first_questions_are_taken():
+    assert Dataset("d", items(QUESTIONS)).sample(3, None).items == items(QUESTIONS[:3])
+
+
+def test_answers_to_one_question_need_not_stand_together():
+    turned = tuple(sorted(items(QUESTIONS), key=lambda item: item.candidate))
+    sampled = Dataset("d", turned).sample(2, None)
+    assert [item.item_id for item in sampled.items] == ["q0", "q1", "q0", "q1"]
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 12), st.integers(0, 5))
+@settings(max_examples=60, deadline=None)
+def test_a_sample_depends_on_the_seed_and_the_ids_alone(rnd: Any, limit: int, seed: int):
+    rows = list(items(QUESTIONS))
+    calm = Dataset("d", tuple(rows)).sample(limit, seed)
+    rnd.shuffle(rows)
+    assert set(Dataset("d", tuple(rows)).sample(limit, seed).items) == set(calm.items)
+
+
+def test_another_seed_takes_other_questions():
+    samples = {Dataset("d", items(QUESTIONS)).sample(4, seed).items for seed in range(10)}
+    assert len(samples) > 5
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_a_limit_above_all_questions_takes_all(seed: int | None):
+    assert Dataset("d", items(QUESTIONS)).sample(99, seed).items == items(QUESTIONS)
+
+
+def test_no_limit_takes_all():
+    dataset = Dataset("d", items(QUESTIONS))
+    assert dataset.sample(None, 0) == dataset
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_told(limit: int):
+    with pytest.raises(JuriesError, match=f"dataset d: limit is {limit}; take 1 or more, or null"):
+        Dataset("d", items(QUESTIONS)).sample(limit, None)
+
+
+def test_a_dataset_without_items_is_told():
+    with pytest.raises(JuriesError, match="dataset d: holds no items"):
+        Dataset("d", ())
+
+
+@pytest.mark.parametrize(("opponent", "pairwise"), [("", False), ("other", True)])
+def test_items_with_an_opponent_are_pairs(opponent: str, pairwise: bool):
+    assert Dataset("d", (Item("d", "q", "a", opponent=opponent),)).pairwise is pairwise
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Item("d", "q", "b"), Item("d", "r", "a"), Item("d", "q", "a", opponent="b")],
+    ids=["candidate", "question", "opponent"],
+)
+def test_answers_that_differ_in_an_id_are_unique(other: Item):
+    assert check_unique([Item("d", "q", "a"), other], ["line 1", "line 2"], "t.csv") is None
+
+
+def test_two_rows_of_one_answer_are_told_by_both_places():
+    twice = [Item("d", "q", "a", answer="x"), Item("d", "q", "a", answer="y")]
+    with pytest.raises(JuriesError, match=r"^t\.csv, line 2: .* already in line 1"):
+        check_unique(twice, ["line 1", "line 2"], "t.csv")

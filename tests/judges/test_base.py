@@ -1,0 +1,170 @@
+"""A request's key stands for all that determines its reply, and for nothing else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_juries.judges.base import PromptedJudge, key_of, verdict_logprobs
+from llm_juries.judges.llamacpp import LlamaCppJudge
+from llm_juries.judges.model_files import ModelFile
+from llm_juries.prompts import Prompt, Shot
+from llm_juries.types import Item, Order, Reply, Request
+
+PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
+ITEM = Item("d", "q1", "m", question="Q", answer="A", references=("R",))
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+class Fingerprinted(PromptedJudge):
+    def __init__(self, fingerprint: dict[str, Any]) -> None:
+        self.fingerprint = fingerprint
+
+    async def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        raise NotImplementedError
+
+
+def key(item: Item = ITEM, prompt: Prompt = PROMPT, order: Order = Order.ORIGINAL) -> str:
+    request = Fingerprinted({"model": "m"}).request(item, order, prompt)
+    assert request is not None
+    return request.key
+
+
+def shuffled(value: Any, rnd: random.Random) -> Any:
+    if isinstance(value, dict):
+        pairs = list(value.items())
+        rnd.shuffle(pairs)
+        return {name: shuffled(inner, rnd) for name, inner in pairs}
+    return [shuffled(inner, rnd) for inner in value] if isinstance(value, list) else value
+
+
+@given(json_like, json_like, st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+def test_a_key_does_not_depend_on_the_order_of_a_dict(judge: Any, subject: Any, rnd: Any):
+    assert key_of(judge, subject) == key_of(shuffled(judge, rnd), shuffled(subject, rnd))
+
+
+@given(st.lists(json_like, min_size=2, max_size=2, unique_by=repr))
+@settings(max_examples=100, deadline=None)
+def test_what_differs_has_another_key(pair: list[Any]):
+    one, other = pair
+    keys = {key_of(one, "x"), key_of(other, "x"), key_of("x", one), key_of("x", other)}
+    same = {repr(one) == repr("x"), repr(other) == repr("x")}
+    assert len(keys) == (3 if True in same else 4) or one == other
+
+
+def test_a_key_is_32_hex_digits():
+    assert len(key_of({}, [])) == 32
+    assert int(key_of({}, []), 16) > 0
+
+
+def test_a_key_is_the_same_in_every_version_and_on_every_machine():
+    # Stored verdicts are found by it: a change here makes every store of every user worthless.
+    assert key_of({"b": 1, "a": [True, None, 0.5]}, ["é"]) == "c3d91a58fb59be1e3a64de7c97fdc4d5"
+
+
+LLAMA = {
+    "file": ModelFile("m.gguf", "aa", 1),
+    "prompt_as": "chat",
+    "top": 40,
+}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"file": ModelFile("m.gguf", "bb", 1)}, {"prompt_as": "text"}, {"top": 20}],
+    ids=["weights", "template", "search"],
+)
+def test_another_model_or_decoding_is_another_key(changed: dict[str, Any]):
+    judges = [LlamaCppJudge("j", "f", **(LLAMA | change)) for change in ({}, changed)]
+    requests = [judge.request(ITEM, Order.ORIGINAL, PROMPT) for judge in judges]
+    assert requests[0].key != requests[1].key
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"name": "other"}, {"family": "other"}, {"threads": 3}, {"note": "x"}],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_what_leaves_the_reply_as_it_is_leaves_the_key(changed: dict[str, Any]):
+    shared: dict[str, Any] = {"name": "j", "family": "f", **LLAMA}
+    judges = [LlamaCppJudge(**(shared | change)) for change in ({}, changed)]
+    requests = [judge.request(ITEM, Order.ORIGINAL, PROMPT) for judge in judges]
+    assert requests[0].key == requests[1].key
+
+
+@pytest.mark.parametrize("part", ["model", "revision", "temperature"])
+def test_every_part_of_the_fingerprint_is_in_the_key(part: str):
+    whole = {"model": "m", "revision": "r", "temperature": 0.0}
+    judges = [Fingerprinted(whole), Fingerprinted(whole | {part: "other"})]
+    requests = [judge.request(ITEM, Order.ORIGINAL, PROMPT) for judge in judges]
+    assert requests[0].key != requests[1].key
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"template": "{{ question }}: {{ answer }}"},
+        {"instruction": "Judge."},
+        {"shots": (Shot("S", "B", "True"),)},
+        {"labels": {"Yes": 1.0, "No": 0.0}},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_an_edited_prompt_is_another_key(changed: dict[str, Any]):
+    assert key() != key(prompt=replace(PROMPT, **changed))
+
+
+def test_a_renamed_prompt_is_the_same_key():
+    assert key() == key(prompt=replace(PROMPT, name="other"))
+
+
+@pytest.mark.parametrize("changed", [{"answer": "B"}, {"question": "P"}])
+def test_another_text_is_another_key(changed: dict[str, str]):
+    assert key() != key(replace(ITEM, **changed))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"item_id": "q2"}, {"candidate": "n"}, {"human": 1.0}, {"dataset": "e"}]
+)
+def test_what_the_judge_does_not_see_is_not_in_the_key(changed: dict[str, Any]):
+    assert key() == key(replace(ITEM, **changed))
+
+
+def test_the_orders_of_a_pair_have_keys_of_their_own():
+    prompt = replace(PROMPT, template="{{ answer }} {{ opponent_answer }}")
+    pair = replace(ITEM, opponent="n", opponent_answer="B")
+    assert key(pair, prompt) != key(pair, prompt, Order.SWAPPED)
+
+
+def test_an_item_without_texts_is_not_asked_about():
+    item = Item("d", "q1", "m", human=1.0)
+    assert Fingerprinted({}).request(item, Order.ORIGINAL, PROMPT) is None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "found"),
+    [
+        ([("True", -0.1), ("False", -2.0)], {"True": -0.1, "False": -2.0}),
+        ([(" True", -0.1), ("True\n", -0.5)], {"True": -0.1}),
+        ([("True", -0.5), (" True", -0.1)], {"True": -0.1}),
+        ([("Tru", -0.1), ("Gold", -0.2), ("", -0.3)], {}),
+    ],
+)
+def test_verdict_words_are_found_among_the_likely_tokens(
+    tokens: list[tuple[str, float]], found: dict[str, float]
+):
+    assert verdict_logprobs(tokens, ("True", "False")) == found
