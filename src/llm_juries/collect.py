@@ -268,7 +268,8 @@ def count(tally: Tally, verdict: Verdict) -> None:
     tally.asked += verdict.attempts > 0
     tally.outcomes[verdict.outcome] += 1
     tally.cost_usd += verdict.cost_usd or 0.0
-    tally.unpriced += verdict.cost_usd is None and verdict.outcome is not Outcome.FAILED
+    # Usage is what is paid for: rules, recordings and requests that failed have none.
+    tally.unpriced += verdict.cost_usd is None and verdict.reply.output_tokens is not None
     tally.input_tokens += verdict.reply.input_tokens or 0
     tally.cached_tokens += verdict.reply.cached_tokens or 0
     tally.output_tokens += verdict.reply.output_tokens or 0

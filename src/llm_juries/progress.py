@@ -72,8 +72,8 @@ class Bars:
 def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
     """Return a row a judge and dataset: what was wanted, stored before, asked, and what it gave.
 
-    `usd` is the cost of the replies whose cost is known, None where none is; `unpriced` counts the
-    replies without a known cost.
+    `usd` is the cost of the replies whose cost is known; `unpriced` counts the replies that took
+    tokens but whose cost is not known.
     """
     met = sorted({outcome for tally in tallies for outcome in tally.outcomes})
     return pd.DataFrame(
@@ -86,11 +86,11 @@ def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
                 "in_batches": tally.pending + tally.submitted,
                 "asked": tally.asked,
                 **{str(outcome): tally.outcomes[outcome] for outcome in met},
-                "seconds": tally.seconds,
+                "seconds": round(tally.seconds, 1),
                 "input_tokens": tally.input_tokens,
                 "cached_tokens": tally.cached_tokens,
                 "output_tokens": tally.output_tokens,
-                "usd": tally.cost_usd if sum(tally.outcomes.values()) > tally.unpriced else None,
+                "usd": tally.cost_usd,
                 "unpriced": tally.unpriced,
             }
             for tally in tallies
@@ -99,21 +99,28 @@ def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
 
 
 def summary(tallies: Sequence[Tally], models: Collection[str], store: str) -> str:
-    """Return what a collection did, in words; `models` names the judges whose calls cost."""
-    lines = [markdown(tally_table(tallies))] if tallies else []
+    """Return what a collection did, in words; `models` names the judges that are models."""
+    asked = [tally for tally in tallies if tally.judge in models]
+    lines = []
+    if asked:
+        table = tally_table(asked)
+        empty = [c for c in ("in_batches", "cached_tokens", "unpriced") if not table[c].any()]
+        table["usd"] = [f"{t.cost_usd:.4f}" if t.cost_usd else "" for t in asked]
+        lines.append(markdown(table.drop(columns=empty)))
     for tally in tallies:
         at = f"{tally.judge} on {tally.dataset}"
         lines += [f"SKIPPED: {tally.unavailable}"] if tally.unavailable else []
         lines += [f"GAVE UP: {at}: {tally.gave_up}"] if tally.gave_up else []
         lines += [f"STOPPED: {at}: {tally.stopped}"] if tally.stopped else []
-    asked = [tally for tally in tallies if tally.judge in models]
-    calls, kept = sum(t.asked for t in asked), sum(t.kept for t in asked)
-    cost, unpriced = sum(t.cost_usd for t in asked), sum(t.unpriced for t in asked)
-    spent = f"${cost:.4f} spent" + (f", {unpriced} replies without a price" if unpriced else "")
-    lines.append(
-        f"{calls} model calls made; {kept} verdicts of models were in the store ({store}); {spent}"
-    )
-    return "\n\n".join(lines)
+    said = f"{sum(t.asked for t in asked)} model calls made; "
+    said += f"{sum(t.kept for t in asked)} verdicts of models were in the store ({store})"
+    if cost := sum(t.cost_usd for t in asked):
+        said += f"; ${cost:.4f} spent"
+    if unpriced := sum(t.unpriced for t in asked):
+        said += f"; {unpriced} replies of judges without a price"
+    if free := sum(t.asked for t in tallies if t.judge not in models):
+        said += f"; {free} verdicts of rules and recordings taken"
+    return "\n\n".join([*lines, said])
 
 
 def check_complete(tallies: Sequence[Tally]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -57,13 +59,12 @@ def test_a_key_does_not_depend_on_the_order_of_a_dict(judge: Any, subject: Any, 
     assert key_of(judge, subject) == key_of(shuffled(judge, rnd), shuffled(subject, rnd))
 
 
-@given(st.lists(json_like, min_size=2, max_size=2, unique_by=repr))
+@given(json_like, json_like)
 @settings(max_examples=100, deadline=None)
-def test_what_differs_has_another_key(pair: list[Any]):
-    one, other = pair
-    keys = {key_of(one, "x"), key_of(other, "x"), key_of("x", one), key_of("x", other)}
-    same = {repr(one) == repr("x"), repr(other) == repr("x")}
-    assert len(keys) == (3 if True in same else 4) or one == other
+def test_what_differs_has_another_key(one: Any, other: Any):
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (key_of(one, "x") == key_of(other, "x")) is same
+    assert (key_of("x", one) == key_of("x", other)) is same
 
 
 def test_a_key_is_32_hex_digits():
@@ -73,7 +74,9 @@ def test_a_key_is_32_hex_digits():
 
 def test_a_key_is_the_same_in_every_version_and_on_every_machine():
     # Stored verdicts are found by it: a change here makes every store of every user worthless.
-    assert key_of({"b": 1, "a": [True, None, 0.5]}, ["é"]) == "c3d91a58fb59be1e3a64de7c97fdc4d5"
+    content = '[{"a":[true,null,0.5],"b":1},["é"]]'
+    key = hashlib.sha256(content.encode()).hexdigest()[:32]
+    assert key_of({"b": 1, "a": [True, None, 0.5]}, ["é"]) == key
 
 
 LLAMA = {
