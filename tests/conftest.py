@@ -25,8 +25,9 @@ def run_script(tmp_path: Path) -> Run:
     """Return a function that runs scripts/NAME.py with overrides, its output under tmp_path."""
 
     def run(name: str, *overrides: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        values = [override for override in overrides if not override.startswith("-")]
         return subprocess.run(
-            [*script(name, tmp_path), *overrides],
+            [*script(name, tmp_path, *(o for o in overrides if o.startswith("-"))), *values],
             cwd=ROOT,
             env={**os.environ, **environment},
             capture_output=True,
@@ -37,11 +38,12 @@ def run_script(tmp_path: Path) -> Run:
     return run
 
 
-def script(name: str, folder: Path) -> list[str]:
+def script(name: str, folder: Path, *flags: str) -> list[str]:
     """Return the command of a script whose store and output lie in a folder of the test's."""
     return [
         sys.executable,
         f"scripts/{name}.py",
+        *flags,  # Hydra takes them before the overrides only
         f"store={folder / 'store'}",
         f"hydra.run.dir={folder / 'out'}",
     ]

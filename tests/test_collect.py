@@ -413,15 +413,23 @@ def test_a_stored_verdict_keeps_the_raw_reply(tmp_path: Path):
     assert [verdict.reply for verdict in found(tmp_path, judge).values()] == [reply] * 12
 
 
-def test_known_costs_are_summed_and_unknown_ones_counted(tmp_path: Path):
-    def says(request: Request) -> Reply:
-        if request.item.item_id == "q0":
-            return Reply("True")  # the provider sent no usage
-        return Reply("True", input_tokens=1000, output_tokens=10)
+USED = Reply("True", input_tokens=1000, output_tokens=10)
 
-    price = Price(2.0, 10.0, "2024-04")
-    (tally,) = run(tmp_path, Fake(says=says, price=price))
-    assert tally.cost_usd == pytest.approx(11 * (1000 * 2.0 + 10 * 10.0) / 1e6)
+
+def test_known_costs_are_summed(tmp_path: Path):
+    (tally,) = run(tmp_path, Fake(says=lambda _: USED, price=Price(2.0, 10.0, "2024-04")))
+    assert tally.cost_usd == pytest.approx(12 * (1000 * 2.0 + 10 * 10.0) / 1e6)
+    assert tally.unpriced == 0
+
+
+def test_replies_of_a_judge_without_a_price_are_counted(tmp_path: Path):
+    (tally,) = run(tmp_path, Fake(says=lambda _: USED))
+    assert (tally.cost_usd, tally.unpriced) == (0.0, 12)
+
+
+def test_a_priced_reply_without_usage_is_counted_as_of_unknown_cost(tmp_path: Path):
+    says, price = says_once("q0", Reply("True")), Price(2.0, 10.0, "2024-04")
+    (tally,) = run(tmp_path, Fake(says=says, price=price), dataset=Dataset("d", ITEMS[:1]))
     assert tally.unpriced == 1
 
 

@@ -125,7 +125,7 @@ def test_judges_select_by_list_and_join_those_of_a_jury():
         (["jury=embedded", "juries.embedded.rule=mojority"], "majority, any, mean, median"),
         (["jury=nq301_trio"], "there is no judge"),
         (["judge=contains", "prompt.template='{{ anser }}'"], "did you mean answer"),
-        (["judge=contains", "prompt.labels={}"], "label"),
+        (["judge=contains", "~prompt.labels.False"], "two verdict words"),
         (["judge=contains", "prompt.shots.0.question=1"], "prompt.shots[0].question"),
         (["judge=smollm2", "judges.smollm2._target_=llm_juries.nothing"], "can't be imported"),
         (["judge=smollm2", "dataset=recorded_nq301"], "has nothing to judge"),

@@ -57,7 +57,7 @@ def test_help_comes_without_the_heavy_imports(name: str):
         (["judge=contains", "dataset.limt=3"], "did you mean limit"),
         (["judge=contains", "on_unavailable=perhaps"], "stop, skip"),
         (["judge=contains", "store=README.md"], "is a file"),
-        (["judge=[contains"], "judge=[contains"),
+        (["judge=[contains"], "no viable alternative at input '[contains'"),
         (["judge=contains", "wandb=ofline"], "did you mean offline"),
         (["judge=smollm2", "judges.smollm2.file.path=README.md"], "its sha256 is"),
     ],

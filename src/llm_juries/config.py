@@ -8,13 +8,13 @@ where it stands and what it could have been.
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import typing
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
 import msgspec
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from .prompts import nearest
@@ -46,8 +46,8 @@ def build(node: DictConfig, path: str) -> Any:
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
     del values["_target_"]
     try:
-        target = get_object(name)
-    except Exception as error:
+        target = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
         raise JuriesError(f"{path}._target_: {name!r} can't be imported ({error})") from None
     arguments = _checked(target, {str(key): value for key, value in values.items()}, path)
     try:
