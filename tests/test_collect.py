@@ -66,8 +66,8 @@ class Fake(PromptedJudge):
         self.most_at_once = 0
         self.is_open = False
 
-    def reader(self, prompt: Prompt) -> Reader:
-        return self.reads or super().reader(prompt)
+    def reader(self, prompt: Prompt, order: Order) -> Reader:
+        return self.reads or super().reader(prompt, order)
 
     async def ready(self) -> None:
         if self.absent == "ready":

@@ -76,9 +76,7 @@ class Panel:
 def seat(study: Study, store: Store) -> Panel:
     """Read a study's votes from the store and let its juries decide."""
     votes = _votes(study.plans, study.dataset, store)
-    for jury in study.juries:
-        votes = votes.joined(jury.decide(votes))
-    return Panel(study.dataset, votes)
+    return Panel(study.dataset, votes.joined(*(jury.decide(votes) for jury in study.juries)))
 
 
 def _votes(plans: Sequence[Plan], dataset: Dataset, store: Store) -> Votes:
@@ -134,12 +132,12 @@ def every_jury(panel: Panel, rule: Rule) -> Panel:
             f"every_jury: {panel.dataset.name} has {len(names)} voters, {MOST_VOTERS} at most; "
             "leave some out"
         )
-    votes = panel.votes.columns(tuple(names))
-    for size in range(2, len(names) + 1):
-        for members in combinations(names, size):
-            jury = Jury(" + ".join(members), members, rule)
-            votes = votes.joined(jury.decide(panel.votes))
-    return Panel(panel.dataset, votes)
+    juries = [
+        Jury(" + ".join(members), members, rule).decide(panel.votes)
+        for size in range(2, len(names) + 1)
+        for members in combinations(names, size)
+    ]
+    return Panel(panel.dataset, panel.votes.columns(tuple(names)).joined(*juries))
 
 
 def agreement_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:

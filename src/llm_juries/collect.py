@@ -135,17 +135,17 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
     A verdict is stored under what was asked, so two items with the same text share one: it comes
     back under the identity of the item at hand. A reply read by an older reader is read anew.
     """
-    reader = plan.judge.reader(plan.prompt)
-    reader_id = reader.id
+    readers = {order: plan.judge.reader(plan.prompt, order) for order in plan.dataset.orders}
+    ids = {order: reader.id for order, reader in readers.items()}
     for request in plan.requests():
         stored = store.get(request.key)
         if stored is None:
             yield request, None
             continue
+        order, item = request.order, request.item
         outcome, label, score = stored.outcome, stored.label, stored.score
-        if stored.reader != reader_id:
-            outcome, label, score = reader.read(stored.reply)
-        item = request.item
+        if stored.reader != ids[order]:
+            outcome, label, score = readers[order].read(stored.reply)
         yield (
             request,
             replace(
@@ -156,11 +156,11 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
                 item_id=item.item_id,
                 candidate=item.candidate,
                 opponent=item.opponent,
-                order=request.order,
+                order=order,
                 outcome=outcome,
                 label=label,
                 score=score,
-                reader=reader_id,
+                reader=ids[order],
             ),
         )
 
@@ -226,9 +226,8 @@ def holes(plan: Plan, store: Store, policy: Policy, tally: Tally) -> dict[str, t
     """
     lacking: dict[str, tuple[Item, Order]] = {}
     pending: frozenset[str] = frozenset() if plan.judge.free else at_work(store)
-    for request in plan.requests():
+    for request, stored in look_up(plan, store):
         tally.requests += 1
-        stored = store.get(request.key)
         if stored is not None and stored.outcome not in policy.again:
             tally.kept += 1
         elif request.key in pending:
@@ -240,7 +239,7 @@ def holes(plan: Plan, store: Store, policy: Policy, tally: Tally) -> dict[str, t
 
 def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Verdict:
     """Return a reply as a verdict: read, priced and dated."""
-    reader = plan.judge.reader(plan.prompt)
+    reader = plan.judge.reader(plan.prompt, request.order)
     outcome, label, score = reader.read(reply)
     item = request.item
     return Verdict(
@@ -263,13 +262,13 @@ def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Ver
     )
 
 
-def count(tally: Tally, verdict: Verdict) -> None:
-    """Count a new verdict in its tally."""
+def count(tally: Tally, verdict: Verdict, *, free: bool = False) -> None:
+    """Count a new verdict in its tally; `free` judges' verdicts have no price to lack."""
     tally.asked += verdict.attempts > 0
     tally.outcomes[verdict.outcome] += 1
     tally.cost_usd += verdict.cost_usd or 0.0
-    # Usage is what is paid for: rules, recordings and requests that failed have none.
-    tally.unpriced += verdict.cost_usd is None and verdict.reply.output_tokens is not None
+    replied = verdict.outcome is not Outcome.FAILED
+    tally.unpriced += verdict.cost_usd is None and replied and not free
     tally.input_tokens += verdict.reply.input_tokens or 0
     tally.cached_tokens += verdict.reply.cached_tokens or 0
     tally.output_tokens += verdict.reply.output_tokens or 0
@@ -289,11 +288,14 @@ class _Collection:
         self.tallies = [Tally(plan.judge.name, plan.dataset.name) for plan in plans]
         askings: dict[int, _Asking] = {}
         for plan, tally in zip(plans, self.tallies, strict=True):
+            asking = askings.setdefault(id(plan.judge), _Asking(self, plan.judge))
+            # What a judge is asked for one dataset is not asked again for another.
+            taken = {key for work in asking.work for key in work.lacking}
             lacking = holes(plan, store, policy, tally)
+            lacking = {key: at for key, at in lacking.items() if key not in taken}
             if lacking:
-                asking = askings.setdefault(id(plan.judge), _Asking(self, plan.judge))
                 asking.work.append(_Work(plan, tally, lacking))
-        self.askings = list(askings.values())
+        self.askings = [asking for asking in askings.values() if asking.work]
 
     async def run(self) -> list[Tally]:
         self._heed_signals()
@@ -512,7 +514,8 @@ class _Asking:
     def _asks_once_more(self, work: _Work, request: Request, reply: Reply) -> bool:
         if not (self.collection.policy.ask_once_more and request.messages):
             return False
-        return self.judge.reader(work.plan.prompt).read(reply).outcome is Outcome.UNPARSED
+        reader = self.judge.reader(work.plan.prompt, request.order)
+        return reader.read(reply).outcome is Outcome.UNPARSED
 
     async def _once_more(self, request: Request, first: Reply, attempts: int) -> tuple[Reply, int]:
         """Ask for the bare verdict word after a reply that could not be read."""
@@ -567,7 +570,7 @@ class _Asking:
         verdict = verdict_of(work.plan, request, reply, attempts)
         self.collection.store.append(verdict)
         del work.lacking[request.key]
-        count(work.tally, verdict)
+        count(work.tally, verdict, free=self.judge.free)
         self.collection.progress.advance(work.tally, verdict)
         return verdict.cost_usd
 

@@ -7,10 +7,12 @@ where it stands and what it could have been.
 
 from __future__ import annotations
 
+import collections.abc
 import inspect
 import pkgutil
 import typing
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -39,9 +41,8 @@ def build(node: DictConfig, path: str) -> Any:
     name = node.get("_target_")
     if not name:
         raise JuriesError(f"{path}: has no _target_, so nothing says what to build")
-    for key in node:
-        if OmegaConf.is_missing(node, key):
-            raise JuriesError(f"{path}.{key!s}: is needed; set it with {path}.{key!s}=VALUE")
+    for key in sorted(OmegaConf.missing_keys(node)):
+        raise JuriesError(f"{path}.{key}: is needed; set it with {path}.{key}=VALUE")
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
     del values["_target_"]
@@ -49,6 +50,8 @@ def build(node: DictConfig, path: str) -> Any:
         target = pkgutil.resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
         raise JuriesError(f"{path}._target_: {name!r} can't be imported ({error})") from None
+    if not callable(target):
+        raise JuriesError(f"{path}._target_: {name!r} is nothing that can be called")
     arguments = _checked(target, {str(key): value for key, value in values.items()}, path)
     try:
         return target(**arguments)
@@ -71,27 +74,53 @@ def pick(cfg: DictConfig, kind: type[T]) -> T:
 
 def _checked(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any]:
     """Return the values as the types that the target's signature asks for."""
-    prefix = f"{path}." if path else ""
-    parameters = inspect.signature(target).parameters
-    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    for key in values:
-        if key not in parameters:
-            raise JuriesError(f"{prefix}{key}: no such key{nearest(key, parameters)}")
-    for key, parameter in parameters.items():
-        if parameter.default is parameter.empty and key not in values:
-            raise JuriesError(f"{prefix}{key}: is needed; set it with {prefix}{key}=VALUE")
+    hints = _check_names(target, values, path)
     checked = {}
     for key, value in values.items():
+        place = f"{path}.{key}" if path else key
         hint = hints.get(key, Any)
+        _check_nested(hint, value, place)
         try:
             checked[key] = msgspec.convert(value, hint)
         except msgspec.ValidationError as error:
             said, _, at = str(error).partition(" - at `$")
             choices = f"; there are: {', '.join(_choices(hint))}" if "enum" in said else ""
             raise JuriesError(
-                f"{prefix}{key}{at.rstrip('`')}: {said} (its value: {value!r}){choices}"
+                f"{place}{at.rstrip('`')}: {said} (its value: {value!r}){choices}"
             ) from None
     return checked
+
+
+def _check_names(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Raise JuriesError for an unknown or a missing key; return the type hints of all."""
+    prefix = f"{path}." if path else ""
+    parameters = inspect.signature(target).parameters
+    for key in values:
+        if key not in parameters:
+            raise JuriesError(f"{prefix}{key}: no such key{nearest(key, parameters)}")
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and key not in values:
+            raise JuriesError(f"{prefix}{key}: is needed; set it with {prefix}{key}=VALUE")
+    return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+
+
+def _check_nested(hint: Any, value: Any, path: str) -> None:
+    """Check the keys of dataclasses at any depth: a conversion would pass over unknown ones."""
+    if is_dataclass(hint) and isinstance(value, dict):
+        for key, inner in _check_names(hint, value, path).items():
+            if key in value:
+                _check_nested(inner, value[key], f"{path}.{key}")
+        return
+    mapping = typing.get_origin(hint) is collections.abc.Mapping
+    for inner in typing.get_args(hint):
+        if isinstance(value, list):
+            for number, element in enumerate(value):
+                _check_nested(inner, element, f"{path}[{number}]")
+        elif isinstance(value, dict) and mapping:
+            for key, element in value.items():
+                _check_nested(inner, element, f"{path}.{key}")
+        else:  # a union
+            _check_nested(inner, value, path)
 
 
 def _choices(hint: Any) -> list[str]:

@@ -74,14 +74,15 @@ class Votes:
             outcomes=self.outcomes[:, at],
         )
 
-    def joined(self, other: Votes) -> Self:
+    def joined(self, *others: Votes) -> Self:
         """Return these votes with those of further voters on the same units."""
+        parts: tuple[Votes, ...] = (self, *others)
         return replace(
             self,
-            voters=self.voters + other.voters,
-            labels=np.hstack([self.labels, other.labels]),
-            scores=np.hstack([self.scores, other.scores]),
-            outcomes=np.hstack([self.outcomes, other.outcomes]),
+            voters=tuple(voter for part in parts for voter in part.voters),
+            labels=np.hstack([part.labels for part in parts]),
+            scores=np.hstack([part.scores for part in parts]),
+            outcomes=np.hstack([part.outcomes for part in parts]),
         )
 
 

@@ -32,7 +32,7 @@ class Gate:
         self._unanswered_since: float | None = None
         self._next_request = 0.0
         self._next_tokens = 0.0
-        self._changed: asyncio.Future[None] | None = None
+        self._changed = asyncio.Event()
 
     async def enter(self, tokens: int = 0) -> bool:
         """Wait for a free place, then for the turn of a request of so many tokens.
@@ -70,9 +70,7 @@ class Gate:
 
     async def change(self) -> None:
         """Wait until a place is given back, the gate widens or is closed."""
-        if self._changed is None:
-            self._changed = asyncio.get_running_loop().create_future()
-        await self._changed
+        await self._changed.wait()
 
     def close(self) -> None:
         """Let nothing more through."""
@@ -115,9 +113,8 @@ class Gate:
         return time.monotonic() - max(self._unanswered_since, self._resume_at)
 
     def _tell(self) -> None:
-        if self._changed is not None:
-            self._changed.set_result(None)
-            self._changed = None
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 def backoff(attempt: int) -> float:

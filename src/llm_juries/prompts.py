@@ -97,6 +97,12 @@ class Prompt:
         return LabelReader(self.labels)
 
     @property
+    def turned_reader(self) -> LabelReader:
+        """The reader of replies about a pair whose answers were shown the other way round."""
+        ends = min(self.labels.values()) + max(self.labels.values())
+        return LabelReader({word: ends - label for word, label in self.labels.items()})
+
+    @property
     def shared(self) -> int:
         """How many characters of the last message all items share."""
         return len(self._head[-1].content)
@@ -106,12 +112,18 @@ class Prompt:
         answer, opponent_answer = item.answer, item.opponent_answer
         if order is Order.SWAPPED:
             answer, opponent_answer = opponent_answer, answer
-        question = self._compiled.render(
-            question=item.question,
-            answer=answer,
-            references=item.references,
-            opponent_answer=opponent_answer,
-        )
+        try:
+            question = self._compiled.render(
+                question=item.question,
+                answer=answer,
+                references=item.references,
+                opponent_answer=opponent_answer,
+            )
+        except jinja2.TemplateError as error:
+            raise JuriesError(
+                f"prompt {self.name}: can't be rendered for {item.dataset} item {item.item_id} of "
+                f"{item.candidate}: {error}"
+            ) from None
         *head, (role, content) = self._head
         return (*head, Message(role, content + question))
 

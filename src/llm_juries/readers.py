@@ -78,15 +78,19 @@ class LabelReader:
         return Reading(Outcome.TRUNCATED) if reply.stop == "length" else UNPARSED
 
     def _read_logprobs(self, logprobs: Mapping[str, float]) -> Reading:
-        known = {self.labels[word]: lp for word, lp in logprobs.items() if word in self.labels}
+        known = {word: lp for word, lp in logprobs.items() if word in self.labels}
         if not known:
             return UNPARSED
         best = max(known.values())
-        winners = [label for label, lp in known.items() if lp == best]
+        weights: dict[float, float] = {}
+        for word, lp in sorted(known.items()):  # words of one value (Yes, Right) add up
+            label = self.labels[word]
+            weights[label] = weights.get(label, 0.0) + math.exp(lp - best)
+        most = max(weights.values())
+        winners = [label for label, weight in weights.items() if weight == most]
         if len(winners) != 1:
             return UNPARSED
-        weights = {label: math.exp(lp - best) for label, lp in known.items()}
-        mean = sum(label * w for label, w in weights.items()) / sum(weights.values())
+        mean = sum(label * weight for label, weight in weights.items()) / sum(weights.values())
         return Reading(Outcome.OK, winners[0], mean)
 
     @cached_property
@@ -96,43 +100,48 @@ class LabelReader:
     @cached_property
     def _leading(self) -> re.Pattern[str]:
         words = "|".join(re.escape(word) for word in sorted(self.labels, key=len, reverse=True))
-        return re.compile(rf"\W*({words})\W*?(?:[.,;:!\n]|\s[-–—(]|$)", re.IGNORECASE)
+        return re.compile(rf"\W*({words})\W*?(?:[.,;:!](?=\s|$)|\n|\s[-–—(]|$)", re.IGNORECASE)
 
     @cached_property
     def _closing(self) -> re.Pattern[str]:
         words = "|".join(re.escape(word) for word in sorted(self.labels, key=len, reverse=True))
         return re.compile(
-            rf"(?:verdict|answer|correct|decision|judge?ment)\W*(?:is)?\W*?[:=]\W*({words})\W*$",
+            r"^\W*(?:(?:my|the|final)\s+)*(?:verdict|answer|correct|decision|judge?ment)"
+            rf"\W*(?:is)?\W*?[:=]\W*({words})\W*$",
             re.IGNORECASE,
         )
 
     def _read_text(self, text: str) -> float | None:
         text = re.sub(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", "", text, flags=re.DOTALL)
-        text = text.rpartition("</think>")[2].strip()  # some servers drop the opening tag
+        text = re.split(r"</think(?:ing)?>", text)[-1].strip()  # some servers drop the opening tag
         if not text:
             return None
-        if (label := self._read_json(text)) is not None:
-            return label
+        if (fields := _json_object(text)) is not None:
+            words = {str(value).strip().casefold() for value in fields.values()}
+            found = words & self._by_word.keys()
+            return self._by_word[found.pop()] if len(found) == 1 else None
         bare = text.strip(" \t\r\n\"'`*_.!“”‘’")
         if (label := self._by_word.get(bare.casefold())) is not None:
             return label
-        if found := self._leading.match(text):
-            return self._by_word[found[1].casefold()]
-        if found := self._closing.search(text.splitlines()[-1]):
-            return self._by_word[found[1].casefold()]
+        if (word := self._leading.match(text)) or (
+            word := self._closing.search(text.splitlines()[-1])
+        ):
+            # Case folding makes some letters alike that are none of the verdict word's.
+            return self._by_word.get(word[1].casefold())
         return None
 
-    def _read_json(self, text: str) -> float | None:
-        fenced = re.search(r"```(?:json)?\s*(\{.*?\})\s*```", text, flags=re.DOTALL)
-        candidate = fenced[1] if fenced else text
-        if not candidate.startswith("{"):
-            return None
-        try:
-            fields, _ = json.JSONDecoder().raw_decode(candidate)
-        except ValueError:
-            return None
-        words = {str(value).strip().casefold() for value in fields.values()} & set(self._by_word)
-        return self._by_word[words.pop()] if len(words) == 1 else None
+
+def _json_object(text: str) -> dict[str, object] | None:
+    """Return the JSON object that a reply is, bare or fenced; None where it is none."""
+    fenced = re.search(r"```(?:json)?\s*(\{.*?\})\s*```", text, flags=re.DOTALL)
+    candidate = fenced[1] if fenced else text
+    if not candidate.startswith("{"):
+        return None
+    try:
+        fields, _ = json.JSONDecoder().raw_decode(candidate)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
 
 
 @dataclass(frozen=True)
@@ -147,6 +156,10 @@ class CellReader:
     threshold: float = 0.5
     words: Mapping[str, float] = field(default_factory=dict)
 
+    @cached_property
+    def _by_word(self) -> dict[str, float]:
+        return {word.casefold(): value for word, value in self.words.items()}
+
     @property
     def id(self) -> str:
         """The words and the threshold."""
@@ -158,8 +171,8 @@ class CellReader:
         if unanswered := _unanswered(reply):
             return unanswered
         text = reply.text.strip().casefold()
-        if text in self.words:
-            return Reading(Outcome.OK, self.words[text])
+        if text in self._by_word:
+            return Reading(Outcome.OK, self._by_word[text])
         try:
             score = float(text)
         except ValueError:

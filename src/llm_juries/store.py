@@ -11,6 +11,7 @@ found here is never asked again, and one whose prompt, model or decoding changed
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
@@ -74,8 +75,10 @@ class Store:
         """Keep a verdict; it survives a kill of this process from the moment this returns."""
         if self._segment is None:
             self._segment = self._new_segment()
+        line = _encode(verdict) + b"\n"
         try:
-            self._segment.write(_encode(verdict) + b"\n")
+            if self._segment.write(line) < len(line):  # as where the disk is full
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise JuriesError(
                 f"store {self.path}: can't write ({error.strerror}); "
@@ -107,7 +110,7 @@ class Store:
             for number, line in enumerate(lines, 1):
                 try:
                     yield _decode(line)
-                except msgspec.DecodeError as error:
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     log.warning("%s: dropped damaged line %d (%s)", segment, number, error)
 
     def _new_segment(self) -> BinaryIO:
@@ -124,14 +127,22 @@ class Store:
 def keep(verdicts: dict[str, Verdict], new: Verdict) -> None:
     """Keep the verdict that counts for its key, whatever the order in which they are read.
 
-    A reply beats a failure to get one; of two replies the earlier counts (it was paid first and
-    may have been published), of two failures the later.
+    A verdict beats a reply without one, that beats a failure to get a reply; of two verdicts the
+    earlier counts (it was paid first and may have been published), of two others the later.
     """
     old = verdicts.get(new.key)
-    if old is None or _rank(new) < _rank(old):
-        verdicts[new.key] = new
+    if old is not None:
+        ranks = _rank(old), _rank(new)
+        if ranks[0] < ranks[1] or (ranks[0] == ranks[1] and _encode(old) <= _encode(new)):
+            return
+    verdicts[new.key] = new
 
 
-def _rank(verdict: Verdict) -> tuple[bool, float]:
-    failed = verdict.outcome is Outcome.FAILED
-    return failed, -verdict.asked_at if failed else verdict.asked_at
+def _rank(verdict: Verdict) -> tuple[int, float]:
+    match verdict.outcome:
+        case Outcome.OK:
+            return 0, verdict.asked_at
+        case Outcome.FAILED:
+            return 2, -verdict.asked_at
+        case _:
+            return 1, -verdict.asked_at

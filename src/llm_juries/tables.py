@@ -42,7 +42,7 @@ def rounded(table: pd.DataFrame) -> pd.DataFrame:
     for column in table:
         if pd.api.types.is_float_dtype(table[column]):
             shown[column] = [_decimals(value) for value in table[column]]
-    return shown.map(lambda cell: "" if cell is None else str(cell))
+    return shown.map(lambda cell: "" if pd.isna(cell) else str(cell))
 
 
 def _decimals(value: float) -> str:
@@ -67,5 +67,8 @@ def _escaped(text: str) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: beside it first, then renamed over it."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -54,7 +54,7 @@ def readings(dataset: Dataset) -> Read:
     """Return each judge's outcome and label by question and candidate, as its reader reads it."""
     found: Read = {}
     for recording in dataset.recordings:
-        reader = RecordedJudge(recording.judge, recording).reader(PROMPT)
+        reader = RecordedJudge(recording.judge, recording).reader(PROMPT, Order.ORIGINAL)
         found[recording.judge] = {
             (seen.item_id, seen.candidate): (str(reading.outcome), reading.label)
             for seen, cell in recording.cells.items()
@@ -239,7 +239,7 @@ def test_a_limit_takes_whole_questions(table: Any):
 
 def test_a_label_of_the_recording_is_read_by_its_judge(table: Any):
     (first, _) = load(table(WIDE)).recordings
-    reader = RecordedJudge("haiku", first).reader(PROMPT)
+    reader = RecordedJudge("haiku", first).reader(PROMPT, Order.ORIGINAL)
     assert reader.read(Reply("")).outcome is Outcome.UNPARSED
 
 
@@ -257,7 +257,7 @@ HEAD = "item_id,candidate,human,judge,label,order\n"
         (WIDE, {"columns": {"candidate": "candidat"}}, ": has no column 'candidat'; did you mean"),
         (WIDE, {"judges": {"haikoo": RecordedColumn()}}, ": has no judge 'haikoo'; did you mean"),
         (LONG, {"judges": {"haikoo": RecordedColumn()}}, ": has no judge 'haikoo'; did you mean"),
-        (LONG, {"prompts": ["shrt"]}, ": has no verdicts under shrt"),
+        (LONG, {"prompts": ["shrt"]}, ": has no prompt 'shrt'; did you mean short?"),
         (LONG.replace("label", "lable"), {}, ": has no column 'label'; did you mean lable?"),
         ("item_id,human\nq1,1\n", {}, ": has no column of a judge; it has item_id, human"),
         ("item_id,human,haiku\nq1,7,1\n", {}, ", line 2, column human: is '7'; a label is one of"),

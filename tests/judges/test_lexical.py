@@ -45,7 +45,7 @@ def read(measure: Any, item: Item, threshold: float = 0.5) -> Reading:
     request = judge.request(item, Order.ORIGINAL, PROMPT)
     assert request is not None
     (reply,) = asyncio.run(judge.ask([request]))
-    return judge.reader(PROMPT).read(reply)
+    return judge.reader(PROMPT, Order.ORIGINAL).read(reply)
 
 
 def item(answer: str, *references: str) -> Item:
@@ -165,4 +165,4 @@ def test_another_measure_or_text_is_another_key(judge: LexicalJudge, about: Item
 def test_another_threshold_reads_the_same_reply():
     judges = [LexicalJudge("j", "token_f1", threshold) for threshold in (0.3, 0.7)]
     assert len({key(judge, item("A", "R")) for judge in judges}) == 1
-    assert len({judge.reader(PROMPT).id for judge in judges}) == 2
+    assert len({judge.reader(PROMPT, Order.ORIGINAL).id for judge in judges}) == 2

@@ -36,7 +36,7 @@ def reading(item: Item, order: Order = Order.ORIGINAL) -> Reading:
     request = JUDGE.request(item, order, PROMPT)
     assert request is not None
     (reply,) = asyncio.run(JUDGE.ask([request]))
-    return JUDGE.reader(PROMPT).read(reply)
+    return JUDGE.reader(PROMPT, Order.ORIGINAL).read(reply)
 
 
 @pytest.mark.parametrize(

