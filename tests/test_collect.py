@@ -90,7 +90,7 @@ class Fake(PromptedJudge):
         self.asked += requests
         return replies
 
-    def estimate(self, request: Request) -> tuple[int, int]:  # noqa: ARG002
+    def estimate(self, request: Request) -> tuple[int, int]:
         return 10, 1
 
     async def close(self) -> None:
@@ -449,7 +449,7 @@ class Noted:
     def begin(self, tally: Tally, holes: int) -> None:
         self.begun.append((tally.judge, holes))
 
-    def advance(self, tally: Tally, verdict: Verdict) -> None:  # noqa: ARG002
+    def advance(self, tally: Tally, verdict: Verdict) -> None:
         self.told.append(verdict.key)
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -136,7 +137,8 @@ class HttpJudge(PromptedJudge):
             headers=self.wire.headers(self._key),
             timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=10),
             connector=aiohttp.TCPConnector(limit=self.limits.in_flight),
-            trust_env=True,
+            # Costs a look into .netrc a call, so only where there is a proxy to find.
+            trust_env=bool(urllib.request.getproxies()),
         )
 
     async def close(self) -> None:

@@ -1,0 +1,221 @@
+"""How near to the network's limit API judges are asked, and how fast verdicts are read back.
+
+    python benchmarks/api_throughput.py --items 1000 --latency 0.05 --in-flight 64
+
+Three judges and a mock server in a process of its own share this machine's cores. In the same run,
+on the same server: a bare aiohttp loop that keeps nothing, and the official openai client where it
+is installed. "x ideal" is the time over calls * latency / in flight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from faulty_api import Remote, in_a_process
+from llm_juries.collect import Plan, collect, look_up
+from llm_juries.data import Dataset
+from llm_juries.judges.base import Limits
+from llm_juries.judges.http import HttpJudge
+from llm_juries.judges.wires import Decoding
+from llm_juries.metrics.cost import Price
+from llm_juries.prompts import Prompt, Shot
+from llm_juries.store import Store
+from llm_juries.tables import markdown
+from llm_juries.types import Item
+
+JUDGES = 3
+SHOTS = tuple(
+    Shot(f"What is shot {n}?", f"Answer {n}", "True" if n % 2 else "False", (f"Answer {n}",))
+    for n in range(10)
+)
+PROMPT = Prompt(
+    name="benchmark",
+    instruction="Say whether the provided answer is right, by exactly one word: True or False.",
+    template="Question: {{ question }}\nProvided Answer: {{ answer }}\n"
+    "Reference Answer: {{ references | join(' or ') }}\nCorrect:",
+    labels={"True": 1.0, "False": 0.0},
+    shots=SHOTS,
+)
+
+
+def dataset(items: int) -> Dataset:
+    """Return made-up items of a usual length."""
+    return Dataset(
+        "benchmark",
+        tuple(
+            Item("benchmark", f"q{n}", "model", f"What is number {n}?", f"It is {n}.", (f"{n}",))
+            for n in range(items)
+        ),
+    )
+
+
+def plans(server: Remote, items: Dataset, in_flight: int) -> list[Plan]:
+    """Return a plan a judge; the requests in flight are shared out among the judges."""
+    shares = [in_flight // JUDGES + (n < in_flight % JUDGES) for n in range(JUDGES)]
+    judges = [
+        HttpJudge(
+            name=f"judge_{n}",
+            family="mock",
+            wire="openai",
+            model=f"model-{n}",
+            base_url=f"{server.base_url}/v1",
+            key_env="",
+            decoding=Decoding(),
+            limits=Limits(in_flight=share),
+            price=Price(0.5, 1.5, "mock"),
+        )
+        for n, share in enumerate(shares)
+    ]
+    return [Plan(judge, items, PROMPT) for judge in judges]
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Return wall and CPU seconds of some work in this process."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+async def bare(server: Remote, items: Dataset, in_flight: int) -> None:
+    """Ask the same with a bare aiohttp loop that keeps nothing."""
+    import aiohttp
+
+    bodies = iter(
+        [
+            {"model": f"model-{n}", "messages": [m._asdict() for m in PROMPT.render(item)]}
+            for n in range(JUDGES)
+            for item in items.items
+        ]
+    )
+    url = f"{server.base_url}/v1/chat/completions"
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=in_flight)) as session:
+
+        async def work() -> None:
+            for body in bodies:
+                async with session.post(url, json=body) as response:
+                    await response.json()
+
+        await asyncio.gather(*(work() for _ in range(in_flight)))
+
+
+async def official(server: Remote, items: Dataset, in_flight: int) -> None:
+    """Ask the same with the official client."""
+    import openai
+
+    bodies = iter(
+        [
+            {"model": f"model-{n}", "messages": [m._asdict() for m in PROMPT.render(item)]}
+            for n in range(JUDGES)
+            for item in items.items
+        ]
+    )
+    async with openai.AsyncOpenAI(base_url=f"{server.base_url}/v1", api_key="none") as client:
+
+        async def work() -> None:
+            for body in bodies:
+                await client.chat.completions.create(**body)
+
+        await asyncio.gather(*(work() for _ in range(in_flight)))
+
+
+def peak_mb() -> float:
+    """Return the most memory this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def main() -> None:
+    """Print a table of the asking and a line on the replay."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--items", type=int, default=1000)
+    parser.add_argument("--latency", type=float, default=0.05)
+    parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--replayed", type=int, default=100_000)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+
+    import aiohttp  # noqa: F401 - imports are no part of what is timed
+
+    try:
+        import openai  # noqa: F401
+
+        clients = {"openai client": official}
+    except ImportError:
+        clients = {}
+    items = dataset(arguments.items)
+    calls = JUDGES * arguments.items
+    ideal = calls * arguments.latency / arguments.in_flight
+    rows = []
+    with in_a_process(latency=arguments.latency) as server, tempfile.TemporaryDirectory() as folder:
+
+        def ask() -> None:
+            with Store(folder) as store:
+                tallies = collect(plans(server, items, arguments.in_flight), store)
+            assert sum(tally.asked for tally in tallies) == calls, tallies
+
+        def row(name: str, wall: float, cpu: float) -> dict[str, object]:
+            return {
+                "asked by": name,
+                "seconds": wall,
+                "x ideal": wall / ideal,
+                "verdicts/s": round(calls / wall),
+                "CPU ms a call": 1000 * cpu / calls,
+                "peak MB so far": round(peak_mb()),
+            }
+
+        rows.append(row("llm-juries, store written", *timed(ask)))
+        for name, client in {"bare aiohttp loop": bare, **clients}.items():
+            done = timed(lambda c=client: asyncio.run(c(server, items, arguments.in_flight)))
+            rows.append(row(name, *done))
+    import pandas as pd
+
+    print(f"{calls} calls, {arguments.latency:g} s latency, {arguments.in_flight} in flight")
+    print(markdown(pd.DataFrame(rows)))
+    replay(arguments.replayed)
+
+
+def replay(number: int) -> None:
+    """Store verdicts, then time opening the store, rendering, keying and reading them."""
+    items = dataset(number)
+    (plan, *_) = plans(Remote("http://127.0.0.1:9"), items, 3)
+    with tempfile.TemporaryDirectory() as folder:
+        from llm_juries.collect import verdict_of
+        from llm_juries.types import Reply
+
+        with Store(folder) as store:
+            reply = Reply("True", input_tokens=300, output_tokens=1)
+            for request in plan.requests():
+                store.append(verdict_of(plan, request, reply, attempts=1))
+        size = sum(path.stat().st_size for path in Path(folder).iterdir())
+        found = 0
+
+        def read() -> None:
+            nonlocal found
+            found = sum(verdict is not None for _, verdict in look_up(plan, Store(folder)))
+
+        wall, cpu = timed(read)
+    assert found == number
+    print(
+        json.dumps(
+            {
+                "replayed": found,
+                "verdicts/s": round(found / wall),
+                "CPU s": round(cpu, 2),
+                "store MB": round(size / 1e6),
+                "peak MB": round(peak_mb()),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
