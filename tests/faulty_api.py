@@ -12,6 +12,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections import Counter
@@ -32,6 +33,7 @@ class Fault:
     kind: str
     every: int = 0
     first: int = 0
+    after: int | None = None
     at: tuple[int, ...] = ()
     always: bool = False
     model: str | None = None
@@ -45,6 +47,7 @@ class Fault:
             self.always
             or arrival < self.first
             or arrival in self.at
+            or (self.after is not None and arrival >= self.after)
             or (self.every > 0 and arrival % self.every == self.every - 1)
         )
 
@@ -124,7 +127,7 @@ class FaultyApi:
     async def _answer(
         self, wire: Wire, request: web.Request, body: dict[str, Any], model: str, arrival: int
     ) -> web.StreamResponse:
-        sent_key = request.headers.get("x-api-key") or request.headers.get("Authorization", "")
+        sent_key = request.headers.get("Authorization", "")
         if self.api_key is not None and self.api_key not in sent_key:
             return failure(wire, 401, f"Incorrect API key provided: {sent_key.split()[-1:]}")
         if self.models is not None and model not in self.models:
@@ -151,8 +154,8 @@ class FaultyApi:
         self, fault: Fault, wire: Wire, request: web.Request, body: dict[str, Any]
     ) -> web.StreamResponse | None:
         match fault.kind:
-            case "429" | "500" | "503" | "529" | "400":
-                response = failure(wire, int(fault.kind), f"mock {fault.kind}")
+            case kind if kind.isdigit():
+                response = failure(wire, int(kind), f"mock {kind}")
                 if fault.retry_after is not None:
                     response.headers["Retry-After"] = f"{fault.retry_after:g}"
                 if fault.retry_after_ms is not None:
@@ -186,6 +189,9 @@ class FaultyApi:
                 return web.json_response(wire.reply(body, "", text=text, stop="length"))
             case "refusal":
                 return web.json_response(wire.reply(body, "", text="I can't.", stop="refusal"))
+            case "echo":
+                text = f"The key is {request.headers['Authorization']}; True"
+                return web.json_response(wire.reply(body, "", text=text, stop="stop"))
             case "no_usage":
                 reply = wire.reply(body, self.say(prompt_of(body)), text="True", stop="stop")
                 del reply["usage"]
@@ -403,6 +409,26 @@ async def served(api: FaultyApi, port: int = 0) -> AsyncIterator[FaultyApi]:
         yield api
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def in_a_thread(api: FaultyApi) -> Iterator[FaultyApi]:
+    """Serve from a thread of this process, its state at hand for as long as the context lasts."""
+    ready, done = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        async with served(api):
+            ready.set()
+            await asyncio.to_thread(done.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield api
+    finally:
+        done.set()
+        thread.join(10)
 
 
 @dataclass(frozen=True)

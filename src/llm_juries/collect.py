@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import itertools
 import signal
 import sys
 import time
@@ -367,6 +368,7 @@ class _Asking:
         self.work: list[_Work] = []
         self.gate = Gate(judge.limits)
         self.gave_up = ""
+        self.dearer = 1.0  # than the most a request should cost: providers add to what is sent
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def prepare(self) -> None:
@@ -419,20 +421,29 @@ class _Asking:
         work = self.work[0]
         rejection = ""
         for batch in list(work.batches(1))[:SMOKE_ITEMS]:
+            requests = work.requests(batch)
+            _, most = self._estimate(requests)
+            if not self.collection.purse.take(most):
+                return
+            paid = 0.0
             try:
                 async with asyncio.timeout(self.judge.limits.patience_s):
-                    answered = await self._answered(work.requests(batch), SMOKE_ATTEMPTS)
+                    answered = await self._answered(requests, SMOKE_ATTEMPTS)
+                    if answered is None:
+                        return
+                    replies, attempts = answered
+                    if replies[0].stop != "error":
+                        paid = await self._keep(work, requests, replies, attempts, most)
+                        return
+                    rejection = replies[0].error
             except TimeoutError:
                 return
-            if answered is None:
+            except TransientError as error:
+                if error.unreachable:
+                    raise JudgeUnavailableError(f"judge {self.judge.name}: {error}") from None
                 return
-            ((request, reply, attempts),) = answered
-            if reply.stop != "error":
-                self._record(work, request, reply, attempts)
-                return
-            if attempts == SMOKE_ATTEMPTS:
-                return
-            rejection = reply.error
+            finally:
+                self._settle(most, paid)
         raise JudgeUnavailableError(
             f"judge {self.judge.name}: rejects what it is sent: {rejection}"
         )
@@ -463,7 +474,10 @@ class _Asking:
         self.gate.leave()
 
     def _estimate(self, requests: Sequence[Request]) -> tuple[int, float]:
-        """Return the most tokens and dollars of requests, where a limit on them asks for it."""
+        """Return the tokens of requests and the most they can cost, where a limit asks for it.
+
+        No token is shorter than a byte, so the length of a text bounds what it can cost.
+        """
         if self.collection.purse.dollars is None and not self.judge.limits.tokens_per_minute:
             return 0, 0.0
         price = self.judge.price
@@ -471,44 +485,81 @@ class _Asking:
         for request in requests:
             sent, received = self.judge.estimate(request)
             tokens += sent + received
-            most += price.at_most(sent, received) if price else 0.0
-        return tokens, most
+            length = sum(len(message.content.encode()) for message in request.messages)
+            most += price.at_most(max(sent, length), received) if price else 0.0
+        return tokens, most * self.dearer
+
+    def _cost(self, reply: Reply, most: float) -> float:
+        """Return what a reply cost, the most it can have cost where that is not known."""
+        if reply.stop == "error":
+            return 0.0
+        cost = self.judge.price.of(reply) if self.judge.price else None
+        return most if cost is None else cost
+
+    def _settle(self, most: float, paid: float) -> None:
+        self.collection.purse.settle(most, paid)
+        if most and paid > most:
+            self.dearer *= paid / most
 
     async def _ask(self, work: _Work, requests: Sequence[Request], most: float) -> None:
         """Get replies to one batch and store them."""
         paid = 0.0
         try:
             answered = await self._answered(requests, self.judge.limits.attempts)
-            for request, reply, attempts in answered or ():
-                if self._asks_once_more(work, request, reply):
-                    reply, attempts = await self._once_more(request, reply, attempts)
-                paid += self._record(work, request, reply, attempts) or 0.0
+            if answered is not None:
+                paid = await self._keep(work, requests, *answered, most)
+        except TransientError as error:
+            failed = Reply(stop="error", error=str(error))
+            for request in requests:
+                self._record(work, request, failed, self.judge.limits.attempts)
         except JudgeUnavailableError as error:
             self._give_up(str(error))
         finally:
-            self.collection.purse.settle(most, paid)
+            self._settle(most, paid)
+
+    async def _keep(
+        self,
+        work: _Work,
+        requests: Sequence[Request],
+        replies: Sequence[Reply],
+        attempts: int,
+        most: float,
+    ) -> float:
+        """Store replies, after asking once more where that is wished; return what they cost."""
+        paid = 0.0
+        for request, reply in zip(requests, replies, strict=True):
+            paid += self._cost(reply, most / len(requests))
+            if self._asks_once_more(work, request, reply):
+                # Whatever becomes of the second question, the first reply is kept.
+                self.collection.store.append(verdict_of(work.plan, request, reply, attempts))
+                both, more = await self._once_more(request, reply)
+                self._record(work, request, both, attempts + more)
+            else:
+                self._record(work, request, reply, attempts)
+        return paid
 
     async def _answered(
         self, requests: Sequence[Request], attempts: int
-    ) -> list[tuple[Request, Reply, int]] | None:
-        """Ask until replies come or attempts are spent; None where the gate closed meanwhile."""
-        for attempt in range(1, attempts + 1):
+    ) -> tuple[list[Reply], int] | None:
+        """Ask until replies come; return them and how often that took.
+
+        None where the gate closed meanwhile. Raises the last TransientError once all attempts are
+        spent, JudgeUnavailableError at once.
+        """
+        for attempt in itertools.count(1):
             sent_at = self.gate.sent()
             try:
                 replies = await self.judge.ask(requests)
             except TransientError as error:
                 self.gate.trouble(error, sent_at)
                 if attempt == attempts:
-                    if error.unreachable and attempts == SMOKE_ATTEMPTS:
-                        raise JudgeUnavailableError(f"judge {self.judge.name}: {error}") from None
-                    failed = Reply(stop="error", error=str(error))
-                    return [(request, failed, attempt) for request in requests]
+                    raise
                 if not await self.gate.rest(backoff(attempt)):
-                    return None
+                    break
             else:
                 self.gate.good()
                 self.gate.pause(self.judge.pause_s)
-                return [(r, reply, attempt) for r, reply in zip(requests, replies, strict=True)]
+                return replies, attempt
         return None
 
     def _asks_once_more(self, work: _Work, request: Request, reply: Reply) -> bool:
@@ -517,30 +568,50 @@ class _Asking:
         reader = self.judge.reader(work.plan.prompt, request.order)
         return reader.read(reply).outcome is Outcome.UNPARSED
 
-    async def _once_more(self, request: Request, first: Reply, attempts: int) -> tuple[Reply, int]:
-        """Ask for the bare verdict word after a reply that could not be read."""
+    async def _once_more(self, request: Request, first: Reply) -> tuple[Reply, int]:
+        """Ask for the bare verdict word after a reply that could not be read.
+
+        Returns both replies as one, and how often was asked; the first where no second came or
+        the money does not suffice.
+        """
         plea = f"Reply with exactly one of these, and nothing else: {', '.join(request.choices)}."
         talk = (Message("assistant", first.text or "(empty)"), Message("user", plea))
         again = replace(request, messages=request.messages + talk, shared=0)
-        answered = await self._answered([again], self.judge.limits.attempts)
-        if answered is None or answered[0][1].stop == "error":
-            return first, attempts
-        ((_, second, more),) = answered
-        return replace(
+        _, most = self._estimate([again])
+        if not self.collection.purse.take(most):
+            return first, 0
+        paid = 0.0
+        try:
+            answered = await self._answered([again], self.judge.limits.attempts)
+            if answered is None:
+                return first, 0
+            (second,), attempts = answered
+            paid = self._cost(second, most)
+        except TransientError:
+            return first, 0
+        except JudgeUnavailableError as error:
+            self._give_up(str(error))
+            return first, 0
+        finally:
+            self._settle(most, paid)
+        if second.stop == "error":
+            return first, 0
+        both = replace(
             second,
             earlier=first.text,
             input_tokens=_sum(first.input_tokens, second.input_tokens),
             cached_tokens=_sum(first.cached_tokens, second.cached_tokens),
             cache_write_tokens=_sum(first.cache_write_tokens, second.cache_write_tokens),
             output_tokens=_sum(first.output_tokens, second.output_tokens),
-        ), attempts + more
+        )
+        return both, attempts
 
     async def _watch(self) -> None:
         """Give a judge up that does not reply any more, even by an error."""
         patience = self.judge.limits.patience_s
         while not self.gave_up and not (self.judge.free or self.judge.limits.alone):
             if self.gate.silent_s > patience:
-                self._give_up(f"no good reply for {patience:g} s")
+                self._give_up(f"no good reply for {patience:g} s ({self.gate.said})")
             await asyncio.sleep(min(1.0, patience / 10))
 
     def _give_up(self, reason: str) -> None:
@@ -565,14 +636,13 @@ class _Asking:
             for request in work.requests(list(work.lacking.values())):
                 self._record(work, request, reply, attempts=0)
 
-    def _record(self, work: _Work, request: Request, reply: Reply, attempts: int) -> float | None:
-        """Store a verdict and count it; return its cost in US dollars."""
+    def _record(self, work: _Work, request: Request, reply: Reply, attempts: int) -> None:
+        """Store a reply's verdict and count it."""
         verdict = verdict_of(work.plan, request, reply, attempts)
         self.collection.store.append(verdict)
         del work.lacking[request.key]
         count(work.tally, verdict, free=self.judge.free)
         self.collection.progress.advance(work.tally, verdict)
-        return verdict.cost_usd
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

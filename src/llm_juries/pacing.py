@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import time
 
@@ -11,6 +12,7 @@ from .judges.base import Limits, TransientError
 
 START = 16  # requests in flight before anything is known of a provider
 BACKOFF_S, CEILING_S = 0.5, 20.0
+PAUSES_S = 600.0  # a judge that asks to be left alone for longer is as good as down
 
 
 class Gate:
@@ -30,6 +32,7 @@ class Gate:
         self._narrowed_at = 0.0
         self._resume_at = 0.0
         self._unanswered_since: float | None = None
+        self.said = "it said nothing"  # when it last failed to reply
         self._next_request = 0.0
         self._next_tokens = 0.0
         self._changed = asyncio.Event()
@@ -94,6 +97,7 @@ class Gate:
 
     def trouble(self, error: TransientError, sent_at: float) -> None:
         """Note a request that failed; an overload narrows the gate, once for all then in flight."""
+        self.said = str(error)
         if error.overloaded and sent_at >= self._narrowed_at:
             self._narrowed_at = time.monotonic()
             self._probing = False
@@ -107,9 +111,14 @@ class Gate:
 
     @property
     def silent_s(self) -> float:
-        """Seconds since a request was sent and nothing was answered, asked-for pauses apart."""
+        """Seconds since a request was sent and nothing was answered, asked-for pauses apart.
+
+        Infinite where those pauses are too long.
+        """
         if self._unanswered_since is None:
             return 0.0
+        if self._resume_at - self._unanswered_since > PAUSES_S:
+            return math.inf
         return time.monotonic() - max(self._unanswered_since, self._resume_at)
 
     def _tell(self) -> None:

@@ -117,7 +117,7 @@ def summary(tallies: Sequence[Tally], models: Collection[str], store: str) -> st
     if cost := sum(t.cost_usd for t in asked):
         said += f"; ${cost:.4f} spent"
     if unpriced := sum(t.unpriced for t in asked):
-        said += f"; {unpriced} replies of judges without a price"
+        said += f"; what {unpriced} replies cost is not known"
     if free := sum(t.asked for t in tallies if t.judge not in models):
         said += f"; {free} verdicts of rules and recordings taken"
     return "\n\n".join([*lines, said])

@@ -134,7 +134,7 @@ class HttpJudge(PromptedJudge):
         import aiohttp
 
         self._session = aiohttp.ClientSession(
-            headers=self.wire.headers(self._key),
+            headers=self.wire.headers(self._key, self.decoding),
             timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=10),
             connector=aiohttp.TCPConnector(limit=self.limits.in_flight),
             # Costs a look into .netrc a call, so only where there is a proxy to find.

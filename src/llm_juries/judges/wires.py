@@ -69,7 +69,7 @@ class Wire(Protocol):
     key_env: str | None
     verdicts: tuple[str, ...]
 
-    def headers(self, key: str | None) -> dict[str, str]:
+    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:
         """Return the headers of a request."""
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
@@ -87,9 +87,9 @@ class OpenAI:
     key_env: str | None = "OPENAI_API_KEY"
     verdicts: tuple[str, ...] = ("text", "schema", "choice", "logprobs")
 
-    def headers(self, key: str | None) -> dict[str, str]:
+    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
         """Return a bearer token where there is a key."""
-        return {"Authorization": f"Bearer {key}"} if key else {}
+        return bearer(key)
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
         """Return the body of POST /chat/completions."""
@@ -150,9 +150,15 @@ class Anthropic:
     verdicts: tuple[str, ...] = ("text", "schema")
     cache = {"type": "ephemeral"}  # noqa: RUF012 - never changed
 
-    def headers(self, key: str | None) -> dict[str, str]:
-        """Return the key and the version of the API."""
-        return {"x-api-key": key or "", "anthropic-version": "2023-06-01"}
+    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:
+        """Return a bearer token and the version of the API: the last that takes what is sent.
+
+        Version 2026-10-21 rejects sampling parameters even at their defaults, and 2023-06-01 goes
+        on for those who need them (platform.claude.com/docs/en/api/versioning).
+        """
+        sampling = {"top_p", "top_k", "temperature"} & decoding.extra.keys()
+        old = decoding.temperature is not None or sampling
+        return bearer(key) | {"anthropic-version": "2023-06-01" if old else "2026-10-21"}
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
         """Return the body of POST /messages."""
@@ -225,9 +231,9 @@ class Cohere:
     key_env: str | None = "CO_API_KEY"
     verdicts: tuple[str, ...] = ("text", "schema")
 
-    def headers(self, key: str | None) -> dict[str, str]:
+    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
         """Return a bearer token."""
-        return {"Authorization": f"Bearer {key}"} if key else {}
+        return bearer(key)
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
         """Return the body of POST /chat."""
@@ -280,6 +286,11 @@ def wire_of(name: str, decoding: Decoding) -> Wire:
             f"there are: {', '.join(wire.verdicts)}"
         )
     return wire
+
+
+def bearer(key: str | None) -> dict[str, str]:
+    """Return the header that carries a key, none where there is no key."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def verdict_schema(choices: Sequence[str]) -> Json:
