@@ -73,6 +73,7 @@ class FaultyApi:
     models: Sequence[str] | None = None
     polls: int = 1
     batch_failures: int = 0
+    batch_status: int = 200
     say: Callable[[str], str] = verdict
     arrivals: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
@@ -240,6 +241,8 @@ class FaultyApi:
         return web.Response(body=self.files[request.match_info["id"]])
 
     async def _batch(self, request: web.Request) -> web.Response:
+        if self.batch_status != 200:
+            return failure(OPENAI, self.batch_status, "no batches for this account")
         wanted = await request.json()
         lines = [json.loads(line) for line in self.files[wanted["input_file_id"]].splitlines()]
         good, bad = [], []

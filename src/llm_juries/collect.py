@@ -348,6 +348,7 @@ class _Work:
     plan: Plan
     tally: Tally
     lacking: dict[str, tuple[Item, Order]]
+    begun: bool = False
 
     def batches(self, size: int) -> Iterator[list[tuple[Item, Order]]]:
         waiting = list(self.lacking.values())
@@ -395,7 +396,7 @@ class _Asking:
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._watch())
             for work in self.work:
-                self.collection.progress.begin(work.tally, len(work.lacking))
+                self._begin(work)
                 began = time.monotonic()
                 await self._dispatch(work, group)
                 while self.tasks:
@@ -406,6 +407,11 @@ class _Asking:
             await self.judge.close()
         if self.gave_up:
             self._record_failed()
+
+    def _begin(self, work: _Work) -> None:
+        if not work.begun:
+            work.begun = True
+            self.collection.progress.begin(work.tally, len(work.lacking))
 
     def cancel(self) -> None:
         """Let no request go on."""
@@ -419,6 +425,7 @@ class _Asking:
         slow or busy passes.
         """
         work = self.work[0]
+        self._begin(work)
         rejection = ""
         for batch in list(work.batches(1))[:SMOKE_ITEMS]:
             requests = work.requests(batch)

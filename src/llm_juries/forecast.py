@@ -58,7 +58,11 @@ def total(table: pd.DataFrame) -> str:
     """Return a forecast's sum in words; judges without a price are named, never counted as $0."""
     if table.empty:
         return "No model would be asked."
-    priced = table["usd_at_most"].notna()
-    said = f"{table['calls'].sum()} calls, at most ${table.loc[priced, 'usd_at_most'].sum():.4f}"
-    unpriced = sorted(set(table.loc[~priced & (table["calls"] > 0), "judge"]))
-    return said + (f", and the cost of {', '.join(unpriced)} (no price)" if unpriced else "")
+    asked = table[table["calls"] > 0]
+    priced = asked["usd_at_most"].notna()
+    said = f"{table['calls'].sum()} calls"
+    if priced.any():
+        said += f", at most ${asked.loc[priced, 'usd_at_most'].sum():.4f}"
+    if unpriced := sorted(set(asked.loc[~priced, "judge"])):
+        said += f"; what {', '.join(unpriced)} would cost is not known (no price)"
+    return said

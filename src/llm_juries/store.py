@@ -68,6 +68,10 @@ class Store:
         """Return the verdict kept under a key, None where there is none."""
         return self._loaded().get(key)
 
+    def __iter__(self) -> Iterator[Verdict]:
+        """Yield the verdict that counts for each key."""
+        return iter(self._loaded().values())
+
     def __len__(self) -> int:
         return len(self._loaded())
 
