@@ -6,6 +6,8 @@ import json
 import logging
 import subprocess
 import sys
+import tempfile
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_juries.store import Store, keep
+from llm_juries.store import Store
 from llm_juries.types import JuriesError, Order, Outcome, Reply, Verdict
 
 
@@ -43,6 +45,8 @@ def verdict(key: str = "k", **changed: Any) -> Verdict:
 # A writer in a process of its own: tells each key on standard output once `append` has returned.
 WRITER = """
 import sys
+import tempfile
+import tracemalloc
 from dataclasses import replace
 from llm_juries.store import Store
 from llm_juries.types import JuriesError, Order, Outcome, Reply, Verdict
@@ -223,11 +227,16 @@ FAILED = {"outcome": Outcome.FAILED, "label": None, "score": None}
     ],
     ids=["a later reply", "an earlier reply", "the earlier reply", "the later failure"],
 )
-def test_which_of_two_verdicts_counts(counts: Verdict, other: Verdict, turned: bool):
-    kept: dict[str, Verdict] = {}
-    for one in (other, counts) if turned else (counts, other):
-        keep(kept, one)
-    assert kept == {"k": counts}
+def test_which_of_two_verdicts_counts(
+    counts: Verdict, other: Verdict, turned: bool, tmp_path: Path
+):
+    two = (other, counts) if turned else (counts, other)
+    written = Store(tmp_path)
+    for one in two:
+        with Store(tmp_path) as store:
+            store.append(one)
+        written.append(one)
+    assert Store(tmp_path).get("k") == written.get("k") == counts
 
 
 @given(
@@ -244,15 +253,32 @@ def test_which_of_two_verdicts_counts(counts: Verdict, other: Verdict, turned: b
     st.randoms(use_true_random=False),
 )
 @settings(max_examples=200, deadline=None)
-def test_what_is_kept_does_not_depend_on_the_order_of_reading(read: list[Verdict], rnd: Any):
-    kept: dict[str, Verdict] = {}
-    for one in read:
-        keep(kept, one)
-    rnd.shuffle(read)
-    again: dict[str, Verdict] = {}
-    for one in read:
-        keep(again, one)
-    assert kept == again
+def test_what_is_kept_does_not_depend_on_the_order_of_writing(read: list[Verdict], rnd: Any):
+    found = []
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            with Store(folder) as store:
+                for one in read:
+                    store.append(one)
+                at_once = {one.key: one for one in store}
+            assert {one.key: one for one in Store(folder)} == at_once
+        found.append(at_once)
+        rnd.shuffle(read)
+    assert found[0] == found[1]
+
+
+def test_replies_are_not_held_in_memory(tmp_path: Path):
+    def growth(number: int) -> int:
+        tracemalloc.start()
+        with Store(tmp_path / str(number)) as store:
+            for at in range(number):
+                store.append(verdict(f"{at:032}", reply=Reply("long " * 1000)))
+            size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return size
+
+    few, many = growth(100), growth(1100)
+    assert (many - few) / 1000 < 700  # bytes a verdict, of whose reply alone is 5,000 long
 
 
 def test_a_reply_that_comes_after_a_failure_survives_a_reopening(tmp_path: Path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import logging
 import platform
+import re
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -33,6 +35,8 @@ from .experiment import Study
 from .store import Store
 
 log = logging.getLogger(__name__)
+
+FEW_QUESTIONS = 30  # with fewer to resample, percentile intervals are too narrow to be trusted
 
 
 @dataclass(frozen=True)
@@ -141,14 +145,12 @@ def _source(study: Study) -> str:
 
 
 def provenance() -> dict[str, Any]:
-    """Return what made these results: time, Python, package versions, git commit."""
-    names = ("llm-juries", "hydra-core", "numpy", "pandas", "matplotlib", "wandb", "xllamacpp")
-    packages: dict[str, str | None] = {}
-    for name in names:
-        try:
+    """Return what made these results: time, Python, versions of what is used, git commit."""
+    named = importlib.metadata.requires("llm-juries") or []
+    packages: dict[str, str | None] = {"llm-juries": importlib.metadata.version("llm-juries")}
+    for name in sorted({re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in named}):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # of another extra
             packages[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            packages[name] = None
     return {
         "made_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": platform.python_version(),
@@ -225,6 +227,11 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
         f"{int(labelled.sum()):,} with a human label{share}. Labels: {dataset.labels}."
     )
     parts = [f"## {dataset.name}", facts + (f" {dataset.note}" if dataset.note else "")]
+    if len(set(panel.questions)) < FEW_QUESTIONS:
+        parts.append(
+            f"**Fewer than {FEW_QUESTIONS} questions:** the intervals are narrower than they "
+            "should be. Read them as a hint."
+        )
     notes = [
         f"- {plan.judge.name} ({plan.judge.family}): {plan.judge.note}"
         for plan in study.plans

@@ -7,6 +7,8 @@ leaves at most one torn line at the end of its segment, which readers drop and r
 
 A verdict's key is a hash of all that determines the reply (see `judges.base.key_of`), so a verdict
 found here is never asked again, and one whose prompt, model or decoding changed is never found.
+
+Of each verdict only its place is held in memory: replies may be long and many.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import msgspec
 
@@ -30,6 +32,15 @@ log = logging.getLogger(__name__)
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Verdict).decode
+
+
+class _Place(NamedTuple):
+    """Where a verdict lies, and its precedence among those of its key."""
+
+    precedence: tuple[int, float]
+    segment: Path
+    offset: int
+    size: int
 
 
 class Store:
@@ -50,8 +61,9 @@ class Store:
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
             raise JuriesError(f"store {self.path}: is a file; a store is a folder")
-        self._segment: BinaryIO | None = None
-        self._verdicts: dict[str, Verdict] | None = None
+        self._writing: BinaryIO | None = None
+        self._reading: BinaryIO | None = None
+        self._places: dict[str, _Place] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -66,56 +78,86 @@ class Store:
 
     def get(self, key: str) -> Verdict | None:
         """Return the verdict kept under a key, None where there is none."""
-        return self._loaded().get(key)
+        place = self._index.get(key)
+        return None if place is None else _decode(self._line(place))
 
     def __iter__(self) -> Iterator[Verdict]:
         """Yield the verdict that counts for each key."""
-        return iter(self._loaded().values())
+        return (_decode(self._line(place)) for place in self._index.values())
 
     def __len__(self) -> int:
-        return len(self._loaded())
+        return len(self._index)
 
     def append(self, verdict: Verdict) -> None:
         """Keep a verdict; it survives a kill of this process from the moment this returns."""
-        if self._segment is None:
-            self._segment = self._new_segment()
+        index = self._index
+        if self._writing is None:
+            self._writing = self._new_segment()
         line = _encode(verdict) + b"\n"
+        offset = self._writing.tell()
         try:
-            if self._segment.write(line) < len(line):  # as where the disk is full
+            if self._writing.write(line) < len(line):  # as where the disk is full
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise JuriesError(
                 f"store {self.path}: can't write ({error.strerror}); "
                 "all verdicts so far are kept, run again to go on"
             ) from None
-        keep(self._loaded(), verdict)
+        self._keep(index, verdict, Path(self._writing.name), offset, len(line))
 
     def close(self) -> None:
         """Flush this process's segment to the disk."""
-        if self._segment is not None:
-            os.fsync(self._segment.fileno())
-            self._segment.close()
-            self._segment = None
+        if self._writing is not None:
+            os.fsync(self._writing.fileno())
+            self._writing.close()
+            self._writing = None
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
 
-    def _loaded(self) -> dict[str, Verdict]:
-        if self._verdicts is None:
-            self._verdicts = {}
-            for verdict in self._read():
-                keep(self._verdicts, verdict)
-        return self._verdicts
+    @property
+    def _index(self) -> dict[str, _Place]:
+        if self._places is None:
+            self._places = {}
+            for segment in sorted(self.path.glob("*.jsonl")):
+                self._read(segment, self._places)
+        return self._places
 
-    def _read(self) -> Iterator[Verdict]:
-        for segment in sorted(self.path.glob("*.jsonl")):
-            *lines, tail = segment.read_bytes().split(b"\n")
-            if (
-                tail
-            ):  # not ended by a line break: the writer was killed in mid-line, or still writes
-                log.warning("%s: dropped a torn last line of %d bytes", segment, len(tail))
+    def _read(self, segment: Path, index: dict[str, _Place]) -> None:
+        offset = 0
+        with segment.open("rb") as lines:
             for number, line in enumerate(lines, 1):
+                # Not ended by a line break: the writer was killed in mid-line, or still writes.
+                if not line.endswith(b"\n"):
+                    log.warning("%s: dropped a torn last line of %d bytes", segment, len(line))
+                    break
                 try:
-                    yield _decode(line)
+                    self._keep(index, _decode(line), segment, offset, len(line))
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     log.warning("%s: dropped damaged line %d (%s)", segment, number, error)
+                offset += len(line)
+
+    def _keep(
+        self, index: dict[str, _Place], verdict: Verdict, segment: Path, offset: int, size: int
+    ) -> None:
+        """Note a verdict's place unless another of its key counts, whichever was read first."""
+        new = _Place(precedence(verdict), segment, offset, size)
+        old = index.get(verdict.key)
+        if old is not None:
+            if old.precedence < new.precedence:
+                return
+            if old.precedence == new.precedence and self._line(old) <= self._line(new):
+                return
+        index[verdict.key] = new
+
+    def _line(self, place: _Place) -> bytes:
+        # Verdicts are mostly read in the order they were written, so one open file will do.
+        if self._reading is None or self._reading.name != str(place.segment):
+            if self._reading is not None:
+                self._reading.close()
+            self._reading = place.segment.open("rb")
+        self._reading.seek(place.offset)
+        return self._reading.read(place.size)
 
     def _new_segment(self) -> BinaryIO:
         # The host and a random part keep two nodes that share a clock and a pid apart.
@@ -128,21 +170,12 @@ class Store:
             raise JuriesError(f"store {self.path}: can't write ({error.strerror})") from None
 
 
-def keep(verdicts: dict[str, Verdict], new: Verdict) -> None:
-    """Keep the verdict that counts for its key, whatever the order in which they are read.
+def precedence(verdict: Verdict) -> tuple[int, float]:
+    """Return what decides between verdicts of one key: the least counts.
 
     A verdict beats a reply without one, that beats a failure to get a reply; of two verdicts the
     earlier counts (it was paid first and may have been published), of two others the later.
     """
-    old = verdicts.get(new.key)
-    if old is not None:
-        ranks = _rank(old), _rank(new)
-        if ranks[0] < ranks[1] or (ranks[0] == ranks[1] and _encode(old) <= _encode(new)):
-            return
-    verdicts[new.key] = new
-
-
-def _rank(verdict: Verdict) -> tuple[int, float]:
     match verdict.outcome:
         case Outcome.OK:
             return 0, verdict.asked_at
