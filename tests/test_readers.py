@@ -231,8 +231,14 @@ def test_a_verdict_word_outside_the_likely_tokens_counts_as_probability_0(word: 
     assert reading == Reading(Outcome.OK, label, label)
 
 
-def test_an_exact_tie_of_probabilities_is_unparsed():
-    assert TRUTH.read(Reply("True", choice_logprobs={"True": -1.0, "False": -1.0})) == UNPARSED
+@pytest.mark.parametrize(("text", "label"), [(" True", 1.0), ("False", 0.0)])
+def test_the_text_decides_an_exact_tie_of_probabilities(text: str, label: float):
+    reply = Reply(text, choice_logprobs={"True": -1.0, "False": -1.0})
+    assert TRUTH.read(reply) == Reading(Outcome.OK, label, 0.5)
+
+
+def test_an_exact_tie_that_the_text_leaves_open_is_unparsed():
+    assert TRUTH.read(Reply("The", choice_logprobs={"True": -1.0, "False": -1.0})) == UNPARSED
 
 
 def test_probabilities_of_other_words_are_unparsed():
@@ -250,7 +256,7 @@ def test_probabilities_of_words_with_one_meaning_add_up():
 @settings(max_examples=200, deadline=None)
 def test_the_score_lies_on_the_labels_side_of_one_half(true: float, false: float):
     outcome, label, score = TRUTH.read(Reply(choice_logprobs={"True": true, "False": false}))
-    if abs(true - false) < 1e-15:  # as probabilities, they are the same number
+    if math.exp(-abs(true - false)) == 1:  # as probabilities, they are the same number
         assert outcome is Outcome.UNPARSED
     else:
         assert label == float(true > false)

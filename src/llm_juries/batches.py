@@ -107,7 +107,7 @@ async def _take(
         if known is None or known.outcome is Outcome.FAILED:
             verdict = verdict_of(plan, requests[key], reply, attempts=1)
             store.append(verdict)
-            count(tally, verdict)
+            count(tally, verdict, judge)
     ticket.keys = [key for key in ticket.keys if key not in requests]
     if ticket.keys:  # of items that are not in this run
         write_text(path, msgspec.json.encode(ticket).decode())

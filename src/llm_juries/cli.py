@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from .prompts import nearest
 from .types import JuriesError
@@ -21,7 +22,7 @@ from .types import JuriesError
 # Asked before `run` sets the variable for Hydra.
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
-USERS = (JuriesError, HydraException, OmegaConfBaseException)
+USERS = (JuriesError, HydraException, OmegaConfBaseException, YAMLError)
 
 
 def task(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:

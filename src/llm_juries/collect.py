@@ -187,8 +187,7 @@ def collect(
     policy = policy or Policy()
     for plan in plans:
         plan.prompt.check_disjoint(plan.dataset.items)
-        metered = not plan.judge.free and not plan.judge.limits.alone
-        if policy.max_cost_usd is not None and metered and plan.judge.price is None:
+        if policy.max_cost_usd is not None and remote(plan.judge) and plan.judge.price is None:
             raise JuriesError(
                 f"judge {plan.judge.name}: has no price, so max_cost_usd can't be kept; set "
                 f"judges.{plan.judge.name}.price"
@@ -201,6 +200,11 @@ def collect(
             return asyncio.run(collection.run())
     except BaseExceptionGroup as group:
         raise _first(group) from None
+
+
+def remote(judge: Judge) -> bool:
+    """Return whether a judge answers over a network: it may be charged for, and may go silent."""
+    return not judge.free and not judge.limits.alone
 
 
 def _in_a_loop() -> bool:
@@ -263,13 +267,13 @@ def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Ver
     )
 
 
-def count(tally: Tally, verdict: Verdict, *, free: bool = False) -> None:
-    """Count a new verdict in its tally; `free` judges' verdicts have no price to lack."""
+def count(tally: Tally, verdict: Verdict, judge: Judge) -> None:
+    """Count a new verdict in its tally."""
     tally.asked += verdict.attempts > 0
     tally.outcomes[verdict.outcome] += 1
     tally.cost_usd += verdict.cost_usd or 0.0
     replied = verdict.outcome is not Outcome.FAILED
-    tally.unpriced += verdict.cost_usd is None and replied and not free
+    tally.unpriced += verdict.cost_usd is None and replied and remote(judge)
     tally.input_tokens += verdict.reply.input_tokens or 0
     tally.cached_tokens += verdict.reply.cached_tokens or 0
     tally.output_tokens += verdict.reply.output_tokens or 0
@@ -616,7 +620,7 @@ class _Asking:
     async def _watch(self) -> None:
         """Give a judge up that does not reply any more, even by an error."""
         patience = self.judge.limits.patience_s
-        while not self.gave_up and not (self.judge.free or self.judge.limits.alone):
+        while remote(self.judge) and not self.gave_up:
             if self.gate.silent_s > patience:
                 self._give_up(f"no good reply for {patience:g} s ({self.gate.said})")
             await asyncio.sleep(min(1.0, patience / 10))
@@ -648,7 +652,7 @@ class _Asking:
         verdict = verdict_of(work.plan, request, reply, attempts)
         self.collection.store.append(verdict)
         del work.lacking[request.key]
-        count(work.tally, verdict, free=self.judge.free)
+        count(work.tally, verdict, self.judge)
         self.collection.progress.advance(work.tally, verdict)
 
 

@@ -41,8 +41,9 @@ def build(node: DictConfig, path: str) -> Any:
     name = node.get("_target_")
     if not name:
         raise JuriesError(f"{path}: has no _target_, so nothing says what to build")
-    for key in sorted(OmegaConf.missing_keys(node)):
-        raise JuriesError(f"{path}.{key}: is needed; set it with {path}.{key}=VALUE")
+    for key in sorted(OmegaConf.missing_keys(node)):  # named from the root of the whole config
+        place = key if key.startswith(f"{path}.") else f"{path}.{key}"
+        raise JuriesError(f"{place}: is needed; set it with {place}=VALUE")
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
     del values["_target_"]

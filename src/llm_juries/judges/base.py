@@ -13,7 +13,7 @@ import msgspec
 from ..metrics.cost import Price
 from ..prompts import Prompt
 from ..readers import Reader
-from ..types import Item, JuriesError, Kind, Order, Reply, Request
+from ..types import Item, JuriesError, Kind, Message, Order, Reply, Request
 
 CHARACTERS_A_TOKEN = 4  # of English text; used where no tokeniser is at hand
 ESTIMATE = f"estimate ({CHARACTERS_A_TOKEN} characters a token)"
@@ -197,6 +197,11 @@ class FreeJudge:
     def estimate(self, request: Request) -> tuple[int, int]:  # noqa: ARG002
         """Return no tokens."""
         return 0, 0
+
+
+def as_text(messages: Sequence[Message]) -> str:
+    """Return a chat as one text to continue, its messages parted by empty lines."""
+    return "\n\n".join(message.content for message in messages)
 
 
 def verdict_logprobs(

@@ -45,8 +45,8 @@ class HttpJudge(PromptedJudge):
     Parameters
     ----------
     name, family : str
-    wire : {"openai", "anthropic", "cohere"}
-        The format the server speaks.
+    wire : {"openai", "openai_text", "anthropic", "cohere"}
+        The format the server speaks; "openai_text" is that of /completions, for base models.
     model : str
         The server's name for the model.
     revision : str
@@ -78,7 +78,7 @@ class HttpJudge(PromptedJudge):
         self,
         name: str,
         family: str,
-        wire: Literal["openai", "anthropic", "cohere"],
+        wire: Literal["openai", "openai_text", "anthropic", "cohere"],
         model: str,
         revision: str = "",
         base_url: str | None = None,

@@ -13,12 +13,20 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
 from ..metrics.cost import Price
-from ..types import JuriesError, Kind, Message, Reply, Request
-from .base import CHARACTERS_A_TOKEN, JudgeUnavailableError, Limits, PromptedJudge, verdict_logprobs
+from ..types import JuriesError, Kind, Reply, Request
+from .base import (
+    CHARACTERS_A_TOKEN,
+    JudgeUnavailableError,
+    Limits,
+    PromptedJudge,
+    as_text,
+    verdict_logprobs,
+)
 from .model_files import ModelFile
 
 log = logging.getLogger(__name__)
@@ -36,9 +44,12 @@ class LlamaCppJudge(PromptedJudge):
         "chat": through the model's own chat template; "text": the messages' bare texts as one
         text to continue, which suits base models and very small ones.
     context : int
-        Tokens that prompt and verdict may take together.
+        Tokens that prompt and verdict may take together, in each slot.
     top : int
         How many of the likeliest tokens to search for the verdict words.
+    slots : int
+        Verdicts to compute at once, each with a cache of its own. It pays on GPUs; a batch rounds
+        otherwise than a single prompt, so verdicts on the very line may turn.
     threads : int, optional
         CPU threads; all cores by default. Not part of the key.
     gpu_layers : int
@@ -50,7 +61,6 @@ class LlamaCppJudge(PromptedJudge):
     kind: Kind = "judge"
     free = False
     price: Price | None = None
-    limits = Limits(alone=True)
 
     def __init__(
         self,
@@ -60,6 +70,7 @@ class LlamaCppJudge(PromptedJudge):
         prompt_as: Literal["chat", "text"] = "chat",
         context: int = 4096,
         top: int = 40,
+        slots: int = 1,
         threads: int | None = None,
         gpu_layers: int = 0,
         note: str = "",
@@ -70,16 +81,19 @@ class LlamaCppJudge(PromptedJudge):
         self.prompt_as = prompt_as
         self.context = context
         self.top = top
+        self.slots = slots
+        self.limits = Limits(in_flight=slots, alone=True)
         self.threads = threads or os.cpu_count() or 1
         self.gpu_layers = gpu_layers
         self.note = note
         self.fingerprint = {
             "backend": "llama.cpp",
-            "sha256": file.sha256,
+            "sha256": file.identity,
             "prompt_as": prompt_as,
             "verdict": {"by": "first_token", "top": top},
         }
         self._path: Path | None = None
+        self._threads: ThreadPoolExecutor | None = None
         self._server: Any = None
 
     async def ready(self) -> None:
@@ -111,13 +125,14 @@ class LlamaCppJudge(PromptedJudge):
 
         params = xllamacpp.CommonParams()
         params.model.path = str(self._path)
-        params.n_ctx = self.context
-        params.n_parallel = 1
+        params.n_ctx = self.context * self.slots
+        params.n_parallel = self.slots
         params.n_gpu_layers = self.gpu_layers
         params.cpuparams.n_threads = self.threads
         params.cpuparams_batch.n_threads = self.threads
         params.warmup = False
         params.verbosity = -1
+        self._threads = ThreadPoolExecutor(self.slots)
         began = time.monotonic()
         try:
             self._server = await asyncio.to_thread(xllamacpp.Server, params)
@@ -129,7 +144,8 @@ class LlamaCppJudge(PromptedJudge):
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Score the verdict words for each request, one after the other."""
-        return [await asyncio.to_thread(self._ask, request) for request in requests]
+        loop = asyncio.get_running_loop()
+        return [await loop.run_in_executor(self._threads, self._ask, r) for r in requests]
 
     def estimate(self, request: Request) -> tuple[int, int]:
         """Return an estimate of the input tokens, and one token out."""
@@ -139,6 +155,9 @@ class LlamaCppJudge(PromptedJudge):
     async def close(self) -> None:
         """Free the model."""
         self._server = None
+        if self._threads is not None:
+            self._threads.shutdown()
+            self._threads = None
 
     def _ask(self, request: Request) -> Reply:
         if self._server is None:
@@ -167,11 +186,6 @@ class LlamaCppJudge(PromptedJudge):
                 }
             )
         return _reply(answer, request.choices, time.monotonic() - began)
-
-
-def as_text(messages: Sequence[Message]) -> str:
-    """Return a chat as one text to continue, its messages parted by empty lines."""
-    return "\n\n".join(message.content for message in messages)
 
 
 def _reply(answer: Mapping[str, Any], choices: Sequence[str], seconds: float) -> Reply:

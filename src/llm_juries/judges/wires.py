@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..types import JuriesError, Message, Reply, Request
-from .base import TransientError, verdict_logprobs
+from .base import TransientError, as_text, verdict_logprobs
 
 Json = dict[str, Any]
 
@@ -135,6 +135,36 @@ class OpenAI:
             stop=stop,
             thinking=message.get("reasoning_content") or message.get("reasoning") or "",
             choice_logprobs=verdict_logprobs(likely, choices),
+            input_tokens=usage.get("prompt_tokens"),
+            cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
+            output_tokens=usage.get("completion_tokens"),
+        )
+
+
+class OpenAIText(OpenAI):
+    """OpenAI completions: the messages as one text to continue, for base and very small models."""
+
+    path: str = "/completions"
+    verdicts: tuple[str, ...] = ("text", "choice", "logprobs")
+
+    def body(self, model: str, request: Request, decoding: Decoding) -> Json:
+        """Return the body of POST /completions."""
+        body = super().body(model, request, decoding)
+        del body["messages"]
+        body["prompt"] = as_text(request.messages)
+        if body.pop("logprobs", None):
+            body["logprobs"] = body.pop("top_logprobs")
+        return body
+
+    def reply(self, body: Any, choices: Sequence[str]) -> Reply:
+        """Read a completion."""
+        choice = _first(_field(body, "choices"))
+        first = ((choice.get("logprobs") or {}).get("top_logprobs") or [{}])[0]
+        usage = body.get("usage") or {}
+        return Reply(
+            text=choice.get("text") or "",
+            stop="length" if choice.get("finish_reason") == "length" else "stop",
+            choice_logprobs=verdict_logprobs(first.items(), choices),
             input_tokens=usage.get("prompt_tokens"),
             cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
             output_tokens=usage.get("completion_tokens"),
@@ -274,7 +304,12 @@ class Cohere:
         )
 
 
-WIRES: dict[str, Wire] = {"openai": OpenAI(), "anthropic": Anthropic(), "cohere": Cohere()}
+WIRES: dict[str, Wire] = {
+    "openai": OpenAI(),
+    "openai_text": OpenAIText(),
+    "anthropic": Anthropic(),
+    "cohere": Cohere(),
+}
 
 
 def wire_of(name: str, decoding: Decoding) -> Wire:

@@ -1,0 +1,66 @@
+"""Child processes that run vLLM: heard when they fail, ended with all that they started."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+WORKER = Path(__file__).with_name("worker.py")
+LONGEST_LINE = 1 << 30  # bytes of one batch's replies
+
+
+class Child:
+    """A process in a session of its own, its standard error kept for its last words.
+
+    Attributes
+    ----------
+    process : asyncio.subprocess.Process
+        With a pipe for its standard input, and one for its output if it talks.
+    """
+
+    def __init__(self, process: Process, log: IO[bytes]) -> None:
+        self.process = process
+        self._log = log
+
+    @classmethod
+    async def start(
+        cls, command: Sequence[str], environment: Mapping[str, str], *, talks: bool
+    ) -> Child:
+        """Start a command with some variables besides this process's own."""
+        log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=PIPE,
+            stdout=PIPE if talks else log,
+            stderr=log,
+            env={**os.environ, **environment},
+            limit=LONGEST_LINE,
+            start_new_session=True,
+        )
+        return cls(process, log)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.process.returncode is not None
+
+    async def stop(self) -> None:
+        """End it and all that it started, and wait until it is gone, and its memory with it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        await self.process.wait()
+        self._log.close()
+
+    def last_words(self) -> str:
+        """Return the last error that it logged, else its last line; it must have ended."""
+        self._log.seek(0)
+        lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line]
+        errors = [line for line in lines if "Error" in line]
+        return (errors or lines or ["it said nothing"])[-1].strip()[-300:]

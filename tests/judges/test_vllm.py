@@ -1,0 +1,269 @@
+"""Judges through vLLM, with a stand-in for the process that runs it (the real one: tests/local)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from llm_juries.judges import vllm
+from llm_juries.judges.base import JudgeUnavailableError
+from llm_juries.judges.vllm import VllmJudge
+from llm_juries.judges.vllm.online import options
+from llm_juries.judges.wires import Decoding
+from llm_juries.prompts import Prompt
+from llm_juries.types import Item, JuriesError, Order, Reply, Request
+
+PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
+
+# Speaks as worker.py does; answers with its own pid and what it was asked.
+STAND_IN = """
+import json, os, subprocess, sys, time
+
+def say(what):
+    print(json.dumps(what), flush=True)
+
+arguments = json.loads(sys.stdin.readline())
+if arguments["model"] == "broken":
+    print("noise", file=sys.stderr)
+    print("ValueError: no such model", file=sys.stderr)
+    sys.exit(1)
+if arguments["model"] == "refused":
+    say({"error": "OutOfMemoryError: too large"})
+    time.sleep(60)
+child = subprocess.Popen(["sleep", "60"])
+say({"ready": True})
+for line in sys.stdin:
+    asked = json.loads(line)
+    texts = [prompt[-1]["content"] for prompt in asked["prompts"]]
+    if any("die" in text for text in texts):
+        print("RuntimeError: CUDA error", file=sys.stderr, flush=True)
+        os._exit(1)
+    replies = []
+    for text in texts:
+        if "long" in text:
+            replies.append({"error": "too long"})
+            continue
+        replies.append({
+            "text": text, "thinking": f"{os.getpid()} {child.pid} "
+            + os.environ.get("CUDA_VISIBLE_DEVICES", "-"), "stop": "stop",
+            "likely": [[" True", -0.5], ["True", -3.0], ["False", -1.5]],
+            "input_tokens": 7, "cached_tokens": 5, "output_tokens": 1,
+        })
+    say({"replies": replies})
+"""
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> str:
+    """An interpreter that runs the stand-in, whatever file it is given."""
+    (tmp_path / "stand_in.py").write_text(STAND_IN)
+    path = tmp_path / "python"
+    path.write_text(f"#!/bin/sh\nexec {sys.executable} {tmp_path / 'stand_in.py'}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def judge(python: str | None = None, **changed: Any) -> VllmJudge:
+    given = {"name": "j", "family": "f", "model": "m", "python": python, "device": "cpu"}
+    return VllmJudge(**(given | changed))
+
+
+def requests(one: VllmJudge, *answers: str) -> list[Request]:
+    items = (Item("d", f"q{n}", "m", "Q", answer) for n, answer in enumerate(answers))
+    made = [one.request(item, Order.ORIGINAL, PROMPT) for item in items]
+    return [request for request in made if request is not None]
+
+
+def asked(one: VllmJudge, *answers: str) -> list[Reply]:
+    async def act() -> list[Reply]:
+        await one.open()
+        try:
+            return await one.ask(requests(one, *answers))
+        finally:
+            await one.close()
+
+    return asyncio.run(act())
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_replies_come_in_the_order_of_the_requests(python: str):
+    replies = asked(judge(python), "one", "two", "three")
+    assert [reply.text for reply in replies] == ["Q one", "Q two", "Q three"]
+
+
+def test_a_reply_holds_the_verdict_words_probabilities_and_the_tokens(python: str):
+    (reply,) = asked(judge(python), "one")
+    assert reply.choice_logprobs == {"True": -0.5, "False": -1.5}
+    assert (reply.input_tokens, reply.cached_tokens, reply.output_tokens) == (7, 5, 1)
+
+
+def test_a_prompt_that_can_not_be_given_fails_alone(python: str):
+    replies = asked(judge(python), "one", "long", "two")
+    assert [(r.stop, r.error) for r in replies] == [
+        ("stop", ""),
+        ("error", "too long"),
+        ("stop", ""),
+    ]
+
+
+def test_copies_of_the_model_share_the_work_on_gpus_of_their_own(
+    python: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    replies = asked(judge(python, data_parallel=2, tensor_parallel=2), *"abcde")
+    assert [reply.text for reply in replies] == [f"Q {letter}" for letter in "abcde"]
+    told = {tuple(reply.thinking.split()) for reply in replies}
+    assert len(told) == 2
+    assert {gpus for _, _, gpus in told} == {"0,1", "2,3"}
+
+
+def test_copies_are_given_of_the_gpus_that_are_named(python: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    replies = asked(judge(python, data_parallel=2), "a", "b")
+    assert {reply.thinking.split()[2] for reply in replies} == {"4", "7"}
+
+
+def test_closing_ends_the_process_and_all_that_it_started(python: str):
+    (reply,) = asked(judge(python), "one")
+    worker, child, _ = reply.thinking.split()
+    assert gone(int(worker))
+    assert gone(int(child))
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("broken", "judge j: vLLM ended: ValueError: no such model"),
+        ("refused", "judge j: OutOfMemoryError: too large"),
+    ],
+)
+def test_a_model_that_can_not_be_loaded_is_told_in_vllms_own_words(
+    python: str, model: str, said: str
+):
+    with pytest.raises(JudgeUnavailableError) as told:
+        asked(judge(python, model=model), "one")
+    assert str(told.value) == said
+
+
+def test_a_process_that_dies_is_told_in_its_last_words(python: str):
+    with pytest.raises(JudgeUnavailableError, match="vLLM ended: RuntimeError: CUDA error"):
+        asked(judge(python), "die")
+
+
+def test_without_vllm_the_extra_is_named():
+    with pytest.raises(JudgeUnavailableError, match=r"has no vLLM; install the extra 'vllm'"):
+        asyncio.run(judge(python=sys.executable, device="cpu").ready())
+
+
+def test_an_interpreter_that_is_not_there_has_no_vllm(tmp_path: Path):
+    assert not vllm.has_vllm(str(tmp_path / "none"))
+
+
+def test_without_a_gpu_the_cpu_must_be_asked_for(python: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(vllm, "DEVICES", ("/nowhere",))
+    monkeypatch.setattr(vllm, "has_vllm", lambda _: True)
+    with pytest.raises(
+        JudgeUnavailableError, match=r"no GPU is seen here; set judges\.j\.device=cpu"
+    ):
+        asyncio.run(judge(python, device="gpu").ready())
+    asyncio.run(judge(python, device="cpu").ready())
+
+
+def test_a_folder_without_a_model_is_told(python: str, tmp_path: Path):
+    with pytest.raises(JudgeUnavailableError, match=r"judges\.j\.path=.* is no folder of a model"):
+        asyncio.run(judge(python, path=str(tmp_path)).ready())
+
+
+def test_a_url_belongs_to_a_server():
+    with pytest.raises(JuriesError, match="base_url is of backend=server"):
+        judge(base_url="http://127.0.0.1:8000/v1")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"model": "n"},
+        {"revision": "abc"},
+        {"dtype": "float16"},
+        {"quantization": "fp8"},
+        {"prompt_as": "text"},
+        {"template": {"enable_thinking": False}},
+        {"reasoning_parser": "qwen3"},
+        {"decoding": Decoding(verdict_by="choice")},
+        {"decoding": Decoding(verdict_by="logprobs", max_tokens=1, temperature=0.5)},
+        {"engine": {"hf_overrides": {"head_dtype": "model"}}},
+    ],
+    ids=str,
+)
+def test_what_changes_the_reply_changes_the_key(changed: dict[str, Any]):
+    (one,), (other,) = (requests(j, "a") for j in (judge(), judge(**changed)))
+    assert one.key != other.key
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"backend": "server"},
+        {"path": "/models/m"},
+        {"device": "gpu"},
+        {"tensor_parallel": 4, "data_parallel": 2},
+        {"gpu_memory_utilization": 0.5},
+        {"prefix_caching": False},
+        {"engine": {"block_size": 32}},
+        {"batch": 7},
+    ],
+    ids=str,
+)
+def test_how_it_runs_leaves_the_key(changed: dict[str, Any]):
+    (one,), (other,) = (requests(j, "a") for j in (judge(), judge(**changed)))
+    assert one.key == other.key
+
+
+def test_code_of_the_model_is_never_trusted_unasked(python: str):
+    engine = judge(python)._engine
+    assert isinstance(engine, vllm.Offline)
+    assert engine.arguments["trust_remote_code"] is False
+
+
+def test_a_server_is_given_what_the_engine_is():
+    engine = {"model": "m", "dtype": "auto", "revision": None, "enable_prefix_caching": False}
+    engine |= {"enforce_eager": True, "hf_overrides": {"head_dtype": "float32"}}
+    assert options(engine)[2:] == [
+        "--dtype=auto",
+        "--no-enable-prefix-caching",
+        "--enforce-eager",
+        '--hf-overrides={"head_dtype": "float32"}',
+    ]
+
+
+def test_a_server_that_is_not_there_is_told():
+    one = judge(backend="server", base_url="http://127.0.0.1:9/v1")
+    with pytest.raises(
+        JudgeUnavailableError, match=r"judge j: can.t reach http://127.0.0.1:9/v1/mo"
+    ):
+        asked(one, "a")
+
+
+def test_the_worker_needs_nothing_of_this_package():
+    path = Path(vllm.__file__).with_name("worker.py")
+    environment = {**os.environ, "PYTHONPATH": ""}
+    code = f"import runpy; runpy.run_path({json.dumps(str(path))}, run_name='other')"
+    subprocess.run([sys.executable, "-I", "-S", "-c", code], env=environment, check=True)

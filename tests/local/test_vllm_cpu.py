@@ -1,0 +1,256 @@
+"""vLLM itself, on the CPU, with the weights that llama.cpp has: in process, served, killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from hydra import compose, initialize_config_dir
+
+from conftest import ROOT, script
+from llm_juries.config import build
+from llm_juries.data import Dataset
+from llm_juries.judges.model_files import cache
+from llm_juries.judges.vllm import Offline, VllmJudge
+from llm_juries.judges.wires import Decoding
+from llm_juries.prompts import Prompt
+from llm_juries.store import Store
+from llm_juries.types import Order, Outcome, Reply, Request, Verdict
+
+pytestmark = pytest.mark.usefixtures("vllm_python")
+
+Key = tuple[str, str]
+
+
+@pytest.fixture(scope="session")
+def vllm_python() -> str:
+    python = os.environ.get("LLM_JURIES_VLLM_PYTHON")
+    if not python:
+        pytest.skip("no interpreter with vLLM is named; make test-vllm sets one up")
+    return python
+
+
+@pytest.fixture(scope="session")
+def weights(vllm_python: str) -> Path:
+    """A Hugging Face folder with the weights of the SmolLM2 that llama.cpp runs."""
+    folder = cache() / "SmolLM2-135M-Instruct-from-gguf"
+    if not (folder / "config.json").is_file():
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            cfg = compose("judge", ["judge=smollm2", "output_dir=unused"])
+        gguf = build(cfg.judges.smollm2, "judges.smollm2").file.find()
+        subprocess.run(
+            [vllm_python, str(ROOT / "tests/local/gguf_to_hf.py"), str(gguf), str(folder)],
+            check=True,
+            capture_output=True,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        )
+    return folder
+
+
+def composed() -> tuple[Dataset, Prompt]:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("judge", ["dataset.limit=6", "output_dir=unused"])
+    return build(cfg.dataset, "dataset"), build(cfg.prompt, "prompt")
+
+
+def configured(weights: Path, **changed: Any) -> VllmJudge:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("judge", ["judge=smollm2_vllm", "output_dir=unused"])
+    node = cfg.judges.smollm2_vllm
+    node.path = str(weights)
+    for name, value in changed.items():
+        node[name] = value
+    judge = build(node, "judges.smollm2_vllm")
+    assert isinstance(judge, VllmJudge)
+    return judge
+
+
+class Running:
+    """A judge that is open, asked from tests that know of no loop."""
+
+    def __init__(self, judge: VllmJudge, runner: asyncio.Runner) -> None:
+        self.judge = judge
+        self.runner = runner
+        dataset, self.prompt = composed()
+        made = (judge.request(item, Order.ORIGINAL, self.prompt) for item in dataset.items)
+        self.requests = [request for request in made if request is not None]
+
+    def ask(self, requests: list[Request]) -> list[Reply]:
+        return self.runner.run(self.judge.ask(requests))
+
+    def read(self, replies: list[Reply]) -> list[float | None]:
+        return [self.prompt.reader.read(reply).label for reply in replies]
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def offline(weights: Path, runner: asyncio.Runner) -> Iterator[Running]:
+    judge = configured(weights)
+    runner.run(judge.ready())
+    runner.run(judge.open())
+    yield Running(judge, runner)
+    runner.run(judge.close())
+
+
+@pytest.fixture(scope="module")
+def first(offline: Running) -> list[Reply]:
+    """The replies to all requests in one batch."""
+    return offline.ask(offline.requests)
+
+
+def test_every_item_has_a_verdict_with_both_words_probabilities(
+    offline: Running, first: list[Reply]
+):
+    assert len(first) >= 24
+    assert None not in offline.read(first)
+    assert all(set(reply.choice_logprobs) == {"True", "False"} for reply in first)
+    assert {reply.stop for reply in first} == {"stop"}
+
+
+def test_a_verdict_is_the_same_alone_and_in_a_batch(offline: Running, first: list[Reply]):
+    alone = [offline.ask([request])[0] for request in offline.requests]
+    assert offline.read(alone) == offline.read(first)
+    for one, other in zip(alone, first, strict=True):
+        assert one.choice_logprobs == pytest.approx(dict(other.choice_logprobs), abs=1e-3)
+
+
+def test_the_shared_prefix_comes_from_the_cache(offline: Running, first: list[Reply]):
+    shared = sum((reply.cached_tokens or 0) > 0.8 * (reply.input_tokens or 0) for reply in first)
+    assert shared >= len(first) - 1
+
+
+def test_a_prompt_that_is_too_long_fails_alone(offline: Running):
+    request = offline.requests[0]
+    long = replace(request, messages=(request.messages[0]._replace(content="word " * 3000),))
+    bad, good = offline.ask([long, request])
+    assert bad.stop == "error"
+    assert "max_model_len is 2048" in bad.error
+    assert good.stop == "stop"
+
+
+@pytest.mark.parametrize("prompt_as", ["chat", "text"])
+@pytest.mark.parametrize(
+    "decoding",
+    [
+        Decoding(verdict_by="choice", max_tokens=4),
+        Decoding(verdict_by="schema", max_tokens=20),
+        Decoding(verdict_by="logprobs", max_tokens=1),
+    ],
+    ids=lambda decoding: decoding.verdict_by,
+)
+def test_constrained_decoding_gives_nothing_but_verdicts(
+    decoding: Decoding, prompt_as: str, offline: Running
+):
+    engine = offline.judge._engine
+    assert isinstance(engine, Offline)
+    usual = engine.how
+    engine.how = {**usual, "decoding": asdict(decoding), "prompt_as": prompt_as}
+    try:
+        labels = offline.read(offline.ask(offline.requests[:6]))
+    finally:
+        engine.how = usual
+    assert set(labels) <= {0.0, 1.0}
+
+
+def test_free_text_is_kept_as_it_came(offline: Running):
+    engine = offline.judge._engine
+    assert isinstance(engine, Offline)
+    usual = engine.how
+    free = asdict(Decoding(verdict_by="text", max_tokens=5))
+    engine.how = {**usual, "decoding": free}
+    try:
+        (reply,) = offline.ask(offline.requests[:1])
+    finally:
+        engine.how = usual
+    assert reply.text
+    assert reply.choice_logprobs == {}
+    assert reply.output_tokens == 5
+    assert reply.stop == "length"
+
+
+def test_a_server_gives_the_same_verdicts_and_is_gone_afterwards(
+    weights: Path, runner: asyncio.Runner, offline: Running, first: list[Reply]
+):
+    judge = configured(weights, backend="server")
+    runner.run(judge.open())
+    try:
+        served = Running(judge, runner)
+        replies = [served.ask([request])[0] for request in served.requests]
+        assert [request.key for request in served.requests] == [r.key for r in offline.requests]
+        assert served.read(replies) == offline.read(first)
+        engine = judge._engine
+        # Another judge asks the same server, by its chat template.
+        guest = configured(
+            weights, backend="server", base_url=engine.base_url, prompt_as="chat",
+            decoding={"verdict_by": "choice", "max_tokens": 4},
+        )  # fmt: skip
+        runner.run(guest.ready())
+        runner.run(guest.open())
+        chatting = Running(guest, runner)
+        assert set(chatting.read(chatting.ask(chatting.requests[:4]))) <= {0.0, 1.0}
+        runner.run(guest.close())
+        assert served.read(served.ask(served.requests[:1]))  # still there
+    finally:
+        runner.run(judge.close())
+    assert vllm_processes(str(weights), "serve") == []
+
+
+def vllm_processes(*words: str) -> list[int]:
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        line = " ".join(process.info["cmdline"] or ())
+        alive = process.info["status"] != psutil.STATUS_ZOMBIE
+        if alive and "worker.py" in line and all(word in line for word in words):
+            found.append(process.info["pid"])
+    return found
+
+
+def judged(folder: Path) -> dict[str, dict[Key, Verdict]]:
+    found: dict[str, dict[Key, Verdict]] = {}
+    for verdict in Store(folder / "store"):
+        found.setdefault(verdict.judge, {})[verdict.item_id, verdict.candidate] = verdict
+    return found
+
+
+def test_a_kill_resumes_and_llama_cpp_agrees_on_the_same_weights(weights: Path, tmp_path: Path):
+    command = [
+        *script("judge", tmp_path), "judge=[smollm2,smollm2_vllm]", "dataset=sample_qa",
+        f"judges.smollm2_vllm.path={weights}", "judges.smollm2_vllm.batch=32",
+    ]  # fmt: skip
+    before = set(vllm_processes())
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 240
+        while len(judged(tmp_path).get("smollm2_vllm", {})) < 32:
+            assert process.poll() is None, "it ended before it was killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGKILL)
+    time.sleep(2)
+    assert set(vllm_processes()) <= before  # vLLM went with it
+    kept = judged(tmp_path)["smollm2_vllm"]
+    assert 32 <= len(kept) < 140
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    both = judged(tmp_path)
+    assert {key: verdict.asked_at for key, verdict in kept.items()} == {
+        key: both["smollm2_vllm"][key].asked_at for key in kept
+    }
+    assert f"{140 - len(kept)} model calls made" in done.stdout
+    ours, theirs = both["smollm2"], both["smollm2_vllm"]
+    assert len(ours) == len(theirs) == 140
+    assert {verdict.outcome for verdict in theirs.values()} == {Outcome.OK}
+    assert sum(ours[key].label == theirs[key].label for key in ours) >= 0.95 * len(ours)
