@@ -13,10 +13,11 @@ from llm_juries import cli
 def main(cfg: DictConfig) -> None:
     """Collect what the store lacks; print what was asked and what it gave."""
     from llm_juries.batches import collect_batched
-    from llm_juries.collect import Policy, collect
+    from llm_juries.collect import collect
     from llm_juries.config import build, pick
     from llm_juries.experiment import studies
     from llm_juries.forecast import forecast, total
+    from llm_juries.plans import Policy
     from llm_juries.progress import Bars, check_complete, summary, tally_table
     from llm_juries.store import Store
     from llm_juries.tables import markdown

@@ -25,12 +25,13 @@ from llm_juries.analysis import (
     outcome_table,
     seat,
 )
-from llm_juries.collect import Plan, collect
+from llm_juries.collect import collect
 from llm_juries.data import Dataset
 from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.experiment import Study
 from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries import Jury, Voter, Votes
+from llm_juries.plans import Plan
 from llm_juries.prompts import Prompt
 from llm_juries.store import Store
 from llm_juries.types import Item, JuriesError

@@ -11,13 +11,14 @@ import pytest
 
 from faulty_api import FaultyApi, in_a_thread
 from llm_juries.batches import collect_batched
-from llm_juries.collect import Plan, Policy, Tally, collect, look_up
+from llm_juries.collect import collect
 from llm_juries.data import Dataset
 from llm_juries.forecast import forecast, total
 from llm_juries.judges.base import JudgeUnavailableError
 from llm_juries.judges.http import HttpJudge
 from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.metrics.cost import Price
+from llm_juries.plans import Plan, Policy, Tally, look_up
 from llm_juries.prompts import Prompt
 from llm_juries.store import Store
 from llm_juries.tickets import Ticket, folder, tickets

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from llm_juries.collect import Plan, Policy, Tally, collect, look_up
+from llm_juries.collect import collect
 from llm_juries.data import Dataset
 from llm_juries.judges.base import JudgeUnavailableError, Limits, PromptedJudge
 from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.metrics.cost import Price
+from llm_juries.plans import Plan, Policy, Tally, look_up
 from llm_juries.prompts import Prompt, Shot
 from llm_juries.readers import CellReader, Reader
 from llm_juries.store import Store

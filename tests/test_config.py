@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from llm_juries.collect import Policy
 from llm_juries.config import build, pick
 from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.judges.model_files import ModelFile
 from llm_juries.juries import Jury
+from llm_juries.plans import Policy
 from llm_juries.prompts import Prompt, Shot
 from llm_juries.types import JuriesError, Outcome
 

@@ -13,11 +13,12 @@ import pytest
 
 from faulty_api import Fault, FaultyApi, failure, in_a_thread
 from llm_juries import pacing
-from llm_juries.collect import Plan, Policy, Tally, collect, look_up
+from llm_juries.collect import collect
 from llm_juries.data import Dataset
 from llm_juries.judges.base import JudgeUnavailableError, Limits
 from llm_juries.judges.http import HttpJudge
 from llm_juries.metrics.cost import Price
+from llm_juries.plans import Plan, Policy, Tally, look_up
 from llm_juries.prompts import Prompt
 from llm_juries.store import Store
 from llm_juries.types import Item, JuriesError, Outcome, Verdict

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from conftest import Run
 from llm_juries import pacing
 from llm_juries.analysis import Bootstrap, Options
-from llm_juries.collect import Plan, collect
+from llm_juries.collect import collect
 from llm_juries.data import Dataset
 from llm_juries.experiment import Study
 from llm_juries.judges.base import Limits, TransientError
 from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.juries import Jury
+from llm_juries.plans import Plan
 from llm_juries.prompts import Prompt
 from llm_juries.report import measure
 from llm_juries.store import Store

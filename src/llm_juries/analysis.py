@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .collect import Plan, look_up
 from .data import Dataset
 from .experiment import Study
 from .juries import DECIDED, Jury, Rule, Voter, Votes
 from .metrics import agreement, bias
 from .metrics.resampling import bootstrap, cluster_sums, percentile_interval
+from .plans import Plan, look_up
 from .store import Store
 from .types import JuriesError, Outcome
 

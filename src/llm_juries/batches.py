@@ -15,10 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from .collect import Plan, Policy, Tally, count, holes, verdict_of
 from .judges.base import JudgeUnavailableError, TransientError
 from .judges.http import HttpJudge
 from .pacing import Purse
+from .plans import Plan, Policy, Tally, count, holes, verdict_of
 from .store import Store
 from .tables import write_text
 from .tickets import Ticket, folder, tickets

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from .collect import Plan
 from .config import build
 from .data import Dataset
 from .judges.base import Judge
 from .judges.recorded import recorded_judges
 from .juries import Jury
+from .plans import Plan
 from .prompts import Prompt, nearest
 from .types import JuriesError
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from .collect import Plan, Policy, Tally, holes
+from .plans import Plan, Policy, Tally, holes
 from .store import Store
 
 

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from .collect import Tally
+from .plans import Tally
 from .tables import markdown
 from .types import JuriesError, Outcome, Verdict
 
