@@ -96,6 +96,7 @@ class FaultyApi:
             ("/v2/chat", COHERE),
         ):
             app.router.add_post(path, self._handler(wire))
+        app.router.add_post("/v1/completions", self._completion)
         app.router.add_get("/stats", self._stats)
         app.router.add_post("/v1/files", self._upload)
         app.router.add_get("/v1/files/{id}/content", self._content)
@@ -215,6 +216,18 @@ class FaultyApi:
             await asyncio.sleep(0.002)
             await response.write(bytes([byte]))
         return response
+
+    async def _completion(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.bodies.append(body)
+        word = f" {self.say(body['prompt'])}"
+        choice: dict[str, Any] = {"index": 0, "text": word, "finish_reason": "length"}
+        if body.get("logprobs"):
+            likely = {word: -0.2, " Perhaps": -3.0}
+            choice["logprobs"] = {"tokens": [word], "top_logprobs": [likely]}
+        usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
+        reply = {"id": "c", "object": "text_completion", "created": 1, "model": body["model"]}
+        return web.json_response(reply | {"choices": [choice], "usage": usage})
 
     async def _stats(self, _: web.Request) -> web.Response:
         return web.json_response(

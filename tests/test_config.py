@@ -83,7 +83,7 @@ def test_a_nested_dataclass_is_built_with_its_defaults():
         ),
         (PROMPT | {"labels": {"True": "one"}}, "here.labels"),
         (SMALL | {"file": SMALL["file"] | {"size": "1 GB"}}, "here.file.size: "),
-        (SMALL | {"file": {"name": "x"}}, "here.file.sha256: is needed"),
+        (SMALL | {"file": {"name": "x"}}, "here.file: give a path, or the name, sha256 and size"),
         ({"name": "x"}, "here: has no _target_"),
         ({"_target_": "llm_juries.juries.Jurry"}, "here._target_: 'llm_juries.juries.Jurry'"),
         ({"_target_": "no_such_package.thing"}, "here._target_: 'no_such_package.thing'"),

@@ -83,6 +83,8 @@ def _checked(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any
         _check_nested(hint, value, place)
         try:
             checked[key] = msgspec.convert(value, hint)
+        except JuriesError as error:  # of a nested dataclass
+            raise JuriesError(f"{place}: {error}") from None
         except msgspec.ValidationError as error:
             said, _, at = str(error).partition(" - at `$")
             choices = f"; there are: {', '.join(_choices(hint))}" if "enum" in said else ""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from llm_juries.judges.base import PromptedJudge, key_of, verdict_logprobs
 from llm_juries.judges.llamacpp import LlamaCppJudge
 from llm_juries.judges.model_files import ModelFile
+from llm_juries.judges.wires import Decoding
 from llm_juries.prompts import Prompt, Shot
 from llm_juries.types import Item, Order, Reply, Request
 
@@ -82,13 +83,16 @@ def test_a_key_is_the_same_in_every_version_and_on_every_machine():
 LLAMA = {
     "file": ModelFile("m.gguf", "aa", 1),
     "prompt_as": "chat",
-    "top": 40,
 }
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"file": ModelFile("m.gguf", "bb", 1)}, {"prompt_as": "text"}, {"top": 20}],
+    [
+        {"file": ModelFile("m.gguf", "bb", 1)},
+        {"prompt_as": "text"},
+        {"decoding": Decoding(verdict_by="logprobs", max_tokens=1)},
+    ],
     ids=["weights", "template", "search"],
 )
 def test_another_model_or_decoding_is_another_key(changed: dict[str, Any]):
@@ -99,7 +103,7 @@ def test_another_model_or_decoding_is_another_key(changed: dict[str, Any]):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"name": "other"}, {"family": "other"}, {"threads": 3}, {"note": "x"}],
+    [{"name": "other"}, {"family": "other"}, {"threads": 3}, {"slots": 2}, {"note": "x"}],
     ids=lambda changed: next(iter(changed)),
 )
 def test_what_leaves_the_reply_as_it_is_leaves_the_key(changed: dict[str, Any]):

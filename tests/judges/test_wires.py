@@ -48,7 +48,7 @@ def api() -> Iterator[FaultyApi]:
 
 
 def judge_of(api: FaultyApi, wire: Any, **decoding: Any) -> HttpJudge:
-    roots = {"openai": "/v1", "anthropic": "/v1", "cohere": "/v2"}
+    roots = {"openai": "/v1", "openai_text": "/v1", "anthropic": "/v1", "cohere": "/v2"}
     return HttpJudge(
         "j",
         "f",
@@ -404,3 +404,40 @@ def test_the_sdk_takes_the_marked_body(api: FaultyApi):
 def test_a_format_without_the_wished_verdict_is_said_so(wire: Any, by: Any):
     with pytest.raises(JuriesError, match=f"{wire} has no '{by}'; there are: text, schema"):
         HttpJudge("j", "f", wire, "m", decoding=Decoding(verdict_by=by))
+
+
+TEXT = {"choices": [{"text": " True", "finish_reason": "length"}], "usage": {"prompt_tokens": 9}}
+LEGACY = {"top_logprobs": [{" True": -0.2, " False": -2.0}]}
+AS_CHAT = {
+    "content": [
+        {"top_logprobs": [{"token": " True", "logprob": -0.2}, {"token": "False", "logprob": -2.0}]}
+    ]
+}
+
+
+@pytest.mark.parametrize("logprobs", [LEGACY, AS_CHAT], ids=["OpenAI, vLLM", "llama.cpp"])
+def test_a_completions_probabilities_are_read_in_both_forms(logprobs: dict[str, Any]):
+    body = TEXT | {"choices": [{"text": " True", "finish_reason": "length", "logprobs": logprobs}]}
+    reply = WIRES["openai_text"].reply(body, PROMPT.choices)
+    assert reply.choice_logprobs == {"True": -0.2, "False": -2.0}
+    assert (reply.text, reply.stop, reply.input_tokens) == (" True", "length", 9)
+
+
+def test_a_completion_without_probabilities_is_text():
+    assert WIRES["openai_text"].reply(TEXT, PROMPT.choices).choice_logprobs == {}
+
+
+def test_a_completion_is_asked_for_and_read_as_with_the_sdk(api: FaultyApi):
+    text = "\n\n".join(message["content"] for message in CHAT)
+    said = openai_client(api).completions.create(
+        model="model-1", prompt=text, max_tokens=1, temperature=0, logprobs=5
+    )
+    reply = asked(judge_of(api, "openai_text", verdict_by="logprobs", max_tokens=1, top=5))
+    theirs, mine = api.bodies
+    assert mine == theirs
+    assert reply.text == said.choices[0].text
+    assert said.usage is not None
+    assert reply.input_tokens == said.usage.prompt_tokens
+    assert said.choices[0].logprobs is not None
+    (likely,) = said.choices[0].logprobs.top_logprobs or [{}]
+    assert reply.choice_logprobs == {reply.text.strip(): likely[reply.text]}

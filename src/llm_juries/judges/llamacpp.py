@@ -1,8 +1,9 @@
 """Judges on this machine through llama.cpp: any GGUF model, on the CPU or a GPU.
 
-The verdict is read from the probabilities of the verdict words at the first token of the reply:
-one forward pass an item, no sampling, and the few-shot prefix that all items share stays in the
-cache of the model, so only the item itself is computed.
+By default the verdict is read from the probabilities of the verdict words at the first token of the
+reply: one forward pass an item, no sampling, and the few-shot prefix that all items share stays in
+the cache of the model, so only the item itself is computed. llama.cpp's server speaks OpenAI's
+formats, so `wires` says what is asked and reads what comes.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import importlib.util
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,10 +26,9 @@ from .base import (
     JudgeUnavailableError,
     Limits,
     PromptedJudge,
-    as_text,
-    verdict_logprobs,
 )
 from .model_files import ModelFile
+from .wires import Decoding, wire_of
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,9 @@ class LlamaCppJudge(PromptedJudge):
         text to continue, which suits base models and very small ones.
     context : int
         Tokens that prompt and verdict may take together, in each slot.
-    top : int
-        How many of the likeliest tokens to search for the verdict words.
+    decoding : Decoding
+        `verdict_by` "logprobs" searches the likeliest tokens for the verdict words; "schema" (with
+        prompt_as=chat) and "text" read what the model writes.
     slots : int
         Verdicts to compute at once, each with a cache of its own. It pays on GPUs; a batch rounds
         otherwise than a single prompt, so verdicts on the very line may turn.
@@ -69,7 +71,7 @@ class LlamaCppJudge(PromptedJudge):
         file: ModelFile,
         prompt_as: Literal["chat", "text"] = "chat",
         context: int = 4096,
-        top: int = 40,
+        decoding: Decoding | None = None,
         slots: int = 1,
         threads: int | None = None,
         gpu_layers: int = 0,
@@ -80,7 +82,12 @@ class LlamaCppJudge(PromptedJudge):
         self.file = file
         self.prompt_as = prompt_as
         self.context = context
-        self.top = top
+        self.decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1, top=40)
+        if self.decoding.verdict_by == "choice":
+            raise JuriesError(
+                "decoding.verdict_by: llama.cpp has no 'choice'; there are: text, schema, logprobs"
+            )
+        self.wire = wire_of("openai" if prompt_as == "chat" else "openai_text", self.decoding)
         self.slots = slots
         self.limits = Limits(in_flight=slots, alone=True)
         self.threads = threads or os.cpu_count() or 1
@@ -90,7 +97,7 @@ class LlamaCppJudge(PromptedJudge):
             "backend": "llama.cpp",
             "sha256": file.identity,
             "prompt_as": prompt_as,
-            "verdict": {"by": "first_token", "top": top},
+            "decoding": self.decoding.facts,
         }
         self._path: Path | None = None
         self._threads: ThreadPoolExecutor | None = None
@@ -148,9 +155,9 @@ class LlamaCppJudge(PromptedJudge):
         return [await loop.run_in_executor(self._threads, self._ask, r) for r in requests]
 
     def estimate(self, request: Request) -> tuple[int, int]:
-        """Return an estimate of the input tokens, and one token out."""
+        """Return an estimate of the input tokens, and the most that may come."""
         characters = sum(len(message.content) for message in request.messages)
-        return characters // CHARACTERS_A_TOKEN + 1, 1
+        return characters // CHARACTERS_A_TOKEN + 1, self.decoding.max_tokens
 
     async def close(self) -> None:
         """Free the model."""
@@ -163,45 +170,12 @@ class LlamaCppJudge(PromptedJudge):
         if self._server is None:
             raise JuriesError(f"judge {self.name} was asked before it was opened")
         began = time.monotonic()
+        body = self.wire.body(self.name, request, self.decoding) | {"cache_prompt": True}
         if self.prompt_as == "chat":
-            answer = self._server.handle_chat_completions(
-                {
-                    "messages": [message._asdict() for message in request.messages],
-                    "max_tokens": 1,
-                    "temperature": 0,
-                    "logprobs": True,
-                    "top_logprobs": self.top,
-                    "cache_prompt": True,
-                }
-            )
+            answer = self._server.handle_chat_completions(body)
         else:
-            answer = self._server.handle_completions(
-                {
-                    "prompt": as_text(request.messages),
-                    "n_predict": 1,
-                    "temperature": 0,
-                    "logprobs": self.top,
-                    "n_probs": self.top,
-                    "cache_prompt": True,
-                }
-            )
-        return _reply(answer, request.choices, time.monotonic() - began)
-
-
-def _reply(answer: Mapping[str, Any], choices: Sequence[str], seconds: float) -> Reply:
-    if "error" in answer:
-        return Reply(stop="error", error=str(answer["error"].get("message")), latency_s=seconds)
-    choice = answer["choices"][0]
-    first = choice["logprobs"]["content"][0]
-    usage = answer["usage"]
-    return Reply(
-        text=first["token"],
-        stop="stop" if choice["finish_reason"] == "stop" else "length",
-        choice_logprobs=verdict_logprobs(
-            ((token["token"], token["logprob"]) for token in first["top_logprobs"]), choices
-        ),
-        input_tokens=usage["prompt_tokens"],
-        cached_tokens=usage.get("prompt_tokens_details", {}).get("cached_tokens"),
-        output_tokens=usage["completion_tokens"],
-        latency_s=seconds,
-    )
+            answer = self._server.handle_completions(body)
+        seconds = time.monotonic() - began
+        if "error" in answer:
+            return Reply(stop="error", error=str(answer["error"].get("message")), latency_s=seconds)
+        return replace(self.wire.reply(answer, request.choices), latency_s=seconds)

@@ -70,7 +70,7 @@ class ModelFile:
 
     def __post_init__(self) -> None:
         if self.path is None and not (self.name and self.sha256 and self.size):
-            raise JuriesError("file: give a path, or the name, sha256 and size of what to fetch")
+            raise JuriesError("give a path, or the name, sha256 and size of what to fetch")
 
     @cached_property
     def identity(self) -> str:

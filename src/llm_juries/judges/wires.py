@@ -127,8 +127,7 @@ class OpenAI:
             stop = "refusal"
         elif choice.get("finish_reason") == "length":
             stop = "length"
-        content = ((choice.get("logprobs") or {}).get("content") or [{}])[0]
-        likely = [(t["token"], t["logprob"]) for t in content.get("top_logprobs") or ()]
+        likely = [(t["token"], t["logprob"]) for t in _likely(choice.get("logprobs") or {})]
         usage = body.get("usage") or {}
         return Reply(
             text=refusal or message.get("content") or "",
@@ -159,12 +158,15 @@ class OpenAIText(OpenAI):
     def reply(self, body: Any, choices: Sequence[str]) -> Reply:
         """Read a completion."""
         choice = _first(_field(body, "choices"))
-        first = ((choice.get("logprobs") or {}).get("top_logprobs") or [{}])[0]
+        logprobs = choice.get("logprobs") or {}
+        # llama.cpp gives them as chat completions do.
+        chat = [(t["token"], t["logprob"]) for t in _likely(logprobs)]
+        likely = chat or ((logprobs.get("top_logprobs") or [{}])[0]).items()
         usage = body.get("usage") or {}
         return Reply(
             text=choice.get("text") or "",
             stop="length" if choice.get("finish_reason") == "length" else "stop",
-            choice_logprobs=verdict_logprobs(first.items(), choices),
+            choice_logprobs=verdict_logprobs(likely, choices),
             input_tokens=usage.get("prompt_tokens"),
             cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
             output_tokens=usage.get("completion_tokens"),
@@ -347,6 +349,12 @@ def _field(body: Any, name: str) -> Any:
     if value is None:
         raise TransientError(f"the response has no field {name!r}")
     return value
+
+
+def _likely(logprobs: Json) -> Sequence[Json]:
+    """Return the likeliest first tokens of a reply, as chat completions give them."""
+    content = (logprobs.get("content") or [{}])[0]
+    return content.get("top_logprobs") or ()
 
 
 def _first(choices: Any) -> Json:

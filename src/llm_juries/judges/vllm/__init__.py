@@ -123,7 +123,7 @@ class VllmJudge(PromptedJudge):
         self.python = python or sys.executable
         if base_url is not None and backend != "server":
             raise JuriesError(f"judge {name}: base_url is of backend=server, not of {backend}")
-        decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1)
+        self.decoding = decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1)
         template = dict(template or {})
         self.limits = (
             Limits(batch=batch, alone=True)
@@ -220,9 +220,9 @@ class VllmJudge(PromptedJudge):
         return await self._engine.ask(requests)
 
     def estimate(self, request: Request) -> tuple[int, int]:
-        """Return an estimate of the input tokens, and one token out."""
+        """Return an estimate of the input tokens, and the most that may come."""
         characters = sum(len(message.content) for message in request.messages)
-        return characters // CHARACTERS_A_TOKEN + 1, 1
+        return characters // CHARACTERS_A_TOKEN + 1, self.decoding.max_tokens
 
     async def close(self) -> None:
         """End vLLM's processes."""

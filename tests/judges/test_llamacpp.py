@@ -1,0 +1,134 @@
+"""llama.cpp asked in every way, with a real small model."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from conftest import ROOT
+from llm_juries.config import build
+from llm_juries.judges.base import JudgeUnavailableError
+from llm_juries.judges.llamacpp import LlamaCppJudge
+from llm_juries.judges.model_files import ModelFile
+from llm_juries.judges.wires import Decoding
+from llm_juries.prompts import Prompt
+from llm_juries.types import Item, JuriesError, Message, Order, Reply, Request
+
+PROMPT = Prompt(
+    "p",
+    "Question: {{ question }}\nAnswer: {{ answer }}\nReply with True or False.\nCorrect:",
+    {"True": 1.0, "False": 0.0},
+)
+
+
+@pytest.fixture(scope="module")
+def file() -> ModelFile:
+    """The small model's file, by its path alone."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("judge", ["judge=smollm2", "output_dir=unused"])
+    found = build(cfg.judges.smollm2, "judges.smollm2").file.find()
+    return ModelFile(path=str(found))
+
+
+def request(judge: LlamaCppJudge, number: int = 2) -> Request:
+    item = Item("d", f"q{number}", "m", f"What is {number} + 1?", str(number + 1))
+    made = judge.request(item, Order.ORIGINAL, PROMPT)
+    assert made is not None
+    return made
+
+
+def asked(judge: LlamaCppJudge, *requests: Request) -> list[Reply]:
+    async def act() -> list[Reply]:
+        await judge.ready()
+        await judge.open()
+        try:
+            return [(await judge.ask([one]))[0] for one in requests]
+        finally:
+            await judge.close()
+
+    return asyncio.run(act())
+
+
+WAYS: list[dict[str, Any]] = [
+    {"prompt_as": "text"},
+    {"prompt_as": "chat"},
+    {"prompt_as": "text", "decoding": Decoding(max_tokens=3)},
+    {"prompt_as": "chat", "decoding": Decoding(max_tokens=3)},
+    {"prompt_as": "chat", "decoding": Decoding(verdict_by="schema", max_tokens=40)},
+]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_every_way_of_asking_gives_a_reply_that_its_reader_takes(
+    file: ModelFile, way: dict[str, Any]
+):
+    judge = LlamaCppJudge("j", "smollm", file, context=512, **way)
+    (reply,) = asked(judge, request(judge))
+    assert reply.stop in ("stop", "length")
+    assert (reply.input_tokens or 0) > 20
+    assert (reply.output_tokens or 0) >= 1
+    reading = PROMPT.reader.read(reply)
+    match judge.decoding.verdict_by:
+        case "logprobs":
+            assert set(reply.choice_logprobs) == {"True", "False"}
+            assert reading.label in (0.0, 1.0)
+        case "schema":
+            assert reading.label in (0.0, 1.0)
+        case _:
+            assert reply.text
+            assert reply.choice_logprobs == {}
+
+
+@pytest.mark.model
+def test_the_prefix_that_prompts_share_comes_from_the_cache(file: ModelFile):
+    judge = LlamaCppJudge("j", "smollm", file, prompt_as="text", context=512)
+    one, other = asked(judge, request(judge, 2), request(judge, 3))
+    assert not one.cached_tokens
+    assert (other.cached_tokens or 0) >= 3
+
+
+@pytest.mark.model
+def test_a_prompt_that_is_too_long_is_an_error_of_its_own(file: ModelFile):
+    judge = LlamaCppJudge("j", "smollm", file, prompt_as="text", context=256)
+    good = request(judge)
+    long = Request("k", good.item, Order.ORIGINAL, "p", (Message("user", "word " * 600),), ("a",))
+    bad, fine = asked(judge, long, good)
+    assert bad.stop == "error"
+    assert bad.error
+    assert fine.stop != "error"
+
+
+@pytest.mark.model
+def test_slots_answer_at_once(file: ModelFile):
+    judge = LlamaCppJudge("j", "smollm", file, prompt_as="text", context=512, slots=3)
+    assert judge.limits.in_flight == 3
+
+    async def act() -> list[Reply]:
+        await judge.ready()
+        await judge.open()
+        try:
+            asks = (judge.ask([request(judge, number)]) for number in range(6))
+            return [reply for replies in await asyncio.gather(*asks) for reply in replies]
+        finally:
+            await judge.close()
+
+    replies = asyncio.run(act())
+    assert all(PROMPT.reader.read(reply).label is not None for reply in replies)
+
+
+def test_what_llama_cpp_has_not_is_said():
+    file = ModelFile("m.gguf", "aa", 1)
+    with pytest.raises(JuriesError, match=r"llama\.cpp has no 'choice'"):
+        LlamaCppJudge("j", "f", file, decoding=Decoding(verdict_by="choice"))
+
+
+def test_a_file_that_is_no_model_is_told(tmp_path: Any):
+    path = tmp_path / "no.gguf"
+    path.write_bytes(b"nothing")
+    judge = LlamaCppJudge("j", "f", ModelFile(path=str(path)))
+    with pytest.raises(JudgeUnavailableError, match=r"judge j: llama\.cpp can't load"):
+        asked(judge)
