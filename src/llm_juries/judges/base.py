@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -14,6 +14,9 @@ from ..metrics.cost import Price
 from ..prompts import Prompt
 from ..readers import Reader
 from ..types import Item, JuriesError, Kind, Message, Order, Reply, Request
+
+if TYPE_CHECKING:
+    from .wires import Decoding
 
 CHARACTERS_A_TOKEN = 4  # of English text; used where no tokeniser is at hand
 ESTIMATE = f"estimate ({CHARACTERS_A_TOKEN} characters a token)"
@@ -161,6 +164,7 @@ class PromptedJudge:
     """The part that all judges which read a prompt share: rendering, keys and reading."""
 
     fingerprint: dict[str, Any]
+    decoding: Decoding
     pause_s = 0.0
     counted_by = ESTIMATE
 
@@ -175,6 +179,11 @@ class PromptedJudge:
     def reader(self, prompt: Prompt, order: Order) -> Reader:
         """Return the prompt's own reader, turned for a pair that was shown the other way round."""
         return prompt.reader if order is Order.ORIGINAL else prompt.turned_reader
+
+    def estimate(self, request: Request) -> tuple[int, int]:
+        """Return an estimate of the input tokens, and the most that may come."""
+        characters = sum(len(message.content) for message in request.messages)
+        return characters // CHARACTERS_A_TOKEN + 1, self.decoding.max_tokens
 
 
 class FreeJudge:

@@ -22,7 +22,6 @@ from typing import Any, Literal
 from ..metrics.cost import Price
 from ..types import JuriesError, Kind, Reply, Request
 from .base import (
-    CHARACTERS_A_TOKEN,
     JudgeUnavailableError,
     Limits,
     PromptedJudge,
@@ -153,11 +152,6 @@ class LlamaCppJudge(PromptedJudge):
         """Score the verdict words for each request, one after the other."""
         loop = asyncio.get_running_loop()
         return [await loop.run_in_executor(self._threads, self._ask, r) for r in requests]
-
-    def estimate(self, request: Request) -> tuple[int, int]:
-        """Return an estimate of the input tokens, and the most that may come."""
-        characters = sum(len(message.content) for message in request.messages)
-        return characters // CHARACTERS_A_TOKEN + 1, self.decoding.max_tokens
 
     async def close(self) -> None:
         """Free the model."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ...metrics.cost import Price
 from ...types import JuriesError, Kind, Reply, Request
-from ..base import CHARACTERS_A_TOKEN, JudgeUnavailableError, Limits, PromptedJudge
+from ..base import JudgeUnavailableError, Limits, PromptedJudge
 from ..wires import Decoding
 from .offline import Offline
 from .online import Online
@@ -150,6 +150,7 @@ class VllmJudge(PromptedJudge):
         arguments: dict[str, Any] = {
             "model": path or model,
             "revision": None if path else revision,
+            "tokenizer_revision": None if path else revision,
             "dtype": dtype,
             "quantization": quantization,
             "max_model_len": max_model_len,
@@ -218,11 +219,6 @@ class VllmJudge(PromptedJudge):
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Answer requests of one prompt."""
         return await self._engine.ask(requests)
-
-    def estimate(self, request: Request) -> tuple[int, int]:
-        """Return an estimate of the input tokens, and the most that may come."""
-        characters = sum(len(message.content) for message in request.messages)
-        return characters // CHARACTERS_A_TOKEN + 1, self.decoding.max_tokens
 
     async def close(self) -> None:
         """End vLLM's processes."""

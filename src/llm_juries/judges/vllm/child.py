@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import tempfile
@@ -11,6 +12,8 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
+
+log = logging.getLogger(__name__)
 
 WORKER = Path(__file__).with_name("worker.py")
 LONGEST_LINE = 1 << 30  # bytes of one batch's replies
@@ -34,17 +37,19 @@ class Child:
         cls, command: Sequence[str], environment: Mapping[str, str], *, talks: bool
     ) -> Child:
         """Start a command with some variables besides this process's own."""
-        log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
+        written = tempfile.NamedTemporaryFile(prefix="vllm-", suffix=".log")  # noqa: SIM115
+        # Long loads and downloads tell of themselves there.
+        log.info("vLLM starts; its own log is %s while it runs", written.name)
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=PIPE,
-            stdout=PIPE if talks else log,
-            stderr=log,
+            stdout=PIPE if talks else written,
+            stderr=written,
             env={**os.environ, **environment},
             limit=LONGEST_LINE,
             start_new_session=True,
         )
-        return cls(process, log)
+        return cls(process, written)
 
     @property
     def ended(self) -> bool:
@@ -56,6 +61,10 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+            with contextlib.suppress(ConnectionError):
+                await self.process.stdin.wait_closed()
         self._log.close()
 
     def last_words(self) -> str:
