@@ -141,6 +141,11 @@ def test_shots_with_questions_of_their_own_are_no_error():
         ("anser", ["question", "answer"], "; did you mean answer?"),
         ("zzz", ["question", "answer"], "; there are: question, answer"),
         ("zzz", [], "; there are none"),
+        (
+            "zzz",
+            [f"n{i}" for i in range(30)],
+            f"; there are: {', '.join(f'n{i}' for i in range(24))} and 6 more",
+        ),
     ],
 )
 def test_the_nearest_known_names_are_named_or_else_all(name: str, known: list[str], said: str):

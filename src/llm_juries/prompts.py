@@ -28,6 +28,8 @@ FIELDS = (
     "opponent_answer",
 )
 
+MOST_NAMED = 24  # names in one error
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -167,12 +169,15 @@ class Prompt:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error sentence: the nearest known names, else all of them."""
+    """Return the end of an error sentence: the nearest known names, else all of a dozen or two."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
         return f"; did you mean {' or '.join(close)}?"
-    return f"; there are: {', '.join(known)}" if known else "; there are none"
+    if not known:
+        return "; there are none"
+    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
+    return f"; there are: {', '.join(known[:MOST_NAMED])}{more}"
 
 
 def _environment() -> jinja2.Environment:
