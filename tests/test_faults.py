@@ -432,6 +432,16 @@ def test_a_limit_on_the_cost_is_not_passed_and_the_next_run_goes_on(
         assert {each.name: outcomes(tmp_path, each) for each in judges} == calm
 
 
+def test_a_limit_on_the_cost_is_used_up_by_all_judges_together(tmp_path: Path):
+    """A judge that finds the purse empty waits for what the others put back."""
+    with in_a_thread(FaultyApi(latency=0.005)) as api:
+        judges = [judge(api, name, price=PRICE) for name in WIRES]
+        tallies = run(tmp_path, *judges, policy=Policy(max_cost_usd=0.03))
+    spent = sum(tally.cost_usd for tally in tallies.values())
+    assert 0.028 < spent <= 0.03
+    assert all(tally.asked > 10 for tally in tallies.values())
+
+
 @pytest.mark.parametrize("kind", ["no_usage", "prose"])
 def test_a_limit_on_the_cost_holds_for_replies_that_cost_more_than_foreseen(
     kind: str, tmp_path: Path

@@ -171,22 +171,40 @@ def test_two_waits_are_hardly_ever_the_same():
 )
 def test_a_purse_is_never_overdrawn(requests: list[tuple[float, float]], dollars: float):
     purse = Purse(dollars)
-    for most, part in requests:
-        if purse.take(most):
+
+    async def pay(most: float, part: float) -> None:
+        if await purse.take_in_turn(most):
+            await asyncio.sleep(0)
             purse.settle(most, most * part)
-        assert purse.spent <= dollars
+        assert purse.spent <= dollars * (1 + 1e-9)
+
+    async def act() -> None:
+        await asyncio.gather(*(pay(most, part) for most, part in requests))
+
+    asyncio.run(asyncio.wait_for(act(), 10))
 
 
-def test_what_is_set_aside_can_not_be_spent_twice():
-    purse = Purse(1.0)
-    assert purse.take(0.6)
-    assert not purse.take(0.6)
-    purse.settle(0.6, 0.1)
-    assert purse.take(0.6)
+def test_what_is_set_aside_is_waited_for_and_can_not_be_spent_twice():
+    async def act() -> None:
+        purse = Purse(1.0)
+        assert await purse.take_in_turn(0.6)
+        waiting = asyncio.create_task(purse.take_in_turn(0.6))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        assert not purse.take(0.6)
+        purse.settle(0.6, 0.1)
+        assert await asyncio.wait_for(waiting, 5)
+        purse.settle(0.6, 0.6)
+        assert not await purse.take_in_turn(0.6)
+
+    asyncio.run(act())
 
 
 def test_a_purse_without_a_limit_pays_all():
-    purse = Purse(None)
-    assert purse.take(1e9)
-    purse.settle(1e9, 5.0)
-    assert purse.spent == 5.0
+    async def act() -> None:
+        purse = Purse(None)
+        assert await purse.take_in_turn(1e9)
+        purse.settle(1e9, 5.0)
+        assert purse.spent == 5.0
+
+    asyncio.run(act())

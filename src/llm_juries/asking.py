@@ -143,7 +143,7 @@ class Asking:
         for batch in list(work.batches(1))[:SMOKE_ITEMS]:
             requests = work.requests(batch)
             _, most = self._estimate(requests)
-            if not self.shared.purse.take(most):
+            if not await self.shared.purse.take_in_turn(most):
                 return
             paid = 0.0
             try:
@@ -176,12 +176,11 @@ class Asking:
             if not requests:
                 continue  # answered by the smoke test
             tokens, most = self._estimate(requests)
-            while not purse.take(most):
-                if not self.tasks:
-                    work.tally.stopped = f"max_cost_usd={purse.dollars:g} might be passed"
-                    return
-                await self.gate.change()
+            if not await purse.take_in_turn(most):
+                work.tally.stopped = f"max_cost_usd={purse.dollars:g} might be passed"
+                return
             if not await self.gate.enter(tokens):
+                purse.settle(most, 0.0)
                 if self.shared.signal:
                     work.tally.stopped = "stopped by a signal"
                 return
