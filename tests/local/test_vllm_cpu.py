@@ -182,6 +182,28 @@ def test_free_text_is_kept_as_it_came(offline: Running):
     assert reply.stop == "length"
 
 
+def test_what_is_reasoning_is_the_parsers_to_say_and_the_templates(
+    weights: Path, runner: asyncio.Runner
+):
+    """The model writes no reasoning tags: all is reasoning, unless the template rules that out."""
+    judge = configured(
+        weights, reasoning_parser="qwen3", prompt_as="chat",
+        decoding={"verdict_by": "text", "max_tokens": 6},
+    )  # fmt: skip
+    runner.run(judge.open())
+    try:
+        running = Running(judge, runner)
+        (reasoned,) = running.ask(running.requests[:1])
+        engine = judge._engine
+        assert isinstance(engine, Offline)
+        engine.how = {**engine.how, "template": {"enable_thinking": False}}
+        (plain,) = running.ask(running.requests[:1])
+    finally:
+        runner.run(judge.close())
+    assert (reasoned.text, plain.thinking) == ("", "")
+    assert reasoned.thinking == plain.text != ""
+
+
 def test_a_server_gives_the_same_verdicts_and_is_gone_afterwards(
     weights: Path, runner: asyncio.Runner, offline: Running, first: list[Reply]
 ):

@@ -40,11 +40,11 @@ class Engine:
         self.llm = vllm.LLM(**arguments)
         self.tokenizer = self.llm.get_tokenizer()
         self.longest = self.llm.model_config.max_model_len
-        self.parser = None
+        self.parser_type = None
         if name := arguments.get("reasoning_parser"):
             from vllm.reasoning import ReasoningParserManager
 
-            self.parser = ReasoningParserManager.get_reasoning_parser(name)(self.tokenizer)
+            self.parser_type = ReasoningParserManager.get_reasoning_parser(name)
         self.warm = False
 
     def answer(self, asked: Json) -> list[Json]:
@@ -75,7 +75,7 @@ class Engine:
         for number, output in zip(
             turns, self._generate([prompts[n] for n in turns], params), strict=True
         ):
-            replies[number] = self._reply(output)
+            replies[number] = self._reply(output, asked["template"])
         return replies
 
     def _generate(self, prompts: Sequence[list[int]], params: Any) -> list[Any]:
@@ -141,11 +141,13 @@ class Engine:
             )
         return tokens
 
-    def _reply(self, output: Any) -> Json:
+    def _reply(self, output: Any, template: Json) -> Json:
         said = output.outputs[0]
         text, thinking = said.text, ""
-        if self.parser is not None:
-            reasoning, content = self.parser.extract_reasoning(text, None)
+        if self.parser_type is not None:
+            # As `vllm serve` does: whether there is reasoning at all may be the template's to say.
+            parser = self.parser_type(self.tokenizer, chat_template_kwargs=template)
+            reasoning, content = parser.extract_reasoning(text, None)
             text, thinking = content or "", reasoning or ""
         likely: list[tuple[str, float]] = []
         if said.logprobs:
