@@ -120,6 +120,8 @@ def test_a_yaml_names_every_option_of_its_target(path: Path):
         if base.endswith("@_here_"):
             name = base.removeprefix("/").removesuffix("@_here_")
             node = yaml.safe_load((CONF / f"{name}.yaml").read_text()) | node
+        elif base not in ("", "_self_") and not base.startswith("/"):  # of the same group
+            node = yaml.safe_load((path.parent / f"{base}.yaml").read_text()) | node
     optional = {"cells"}  # nothing of a yaml's
     target = inspect.signature(get_object(node["_target_"])).parameters
     assert set(node) - {"_target_", "defaults"} <= set(target) | optional

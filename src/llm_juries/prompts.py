@@ -3,12 +3,14 @@
 A prompt is one yaml file in conf/prompt: an instruction, a template, the shots and the verdict
 words. Answers under judgement are untrusted text: the template is compiled once and they enter it
 as values, so braces in an answer stay braces; `one_line` folds their line breaks, so that an answer
-can't pose as a further shot.
+can't pose as a further shot, and `unmarked` breaks up marker lines, so that one of many lines can't
+pose as the other answer.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,7 +54,8 @@ class Prompt:
         Recorded with every verdict. Renaming a prompt asks nothing again; editing one does.
     template : str
         Jinja2 template of one item, with the variables question, answer, references (a list) and
-        opponent_answer. It ends where the verdict word is to come.
+        opponent_answer and two filters of its own: `one_line`, and `unmarked` for texts between
+        marker lines such as <<<<< ANSWER >>>>>. It ends where the verdict word is to come.
     labels : mapping of str to float
         The verdict words and their values.
     instruction : str
@@ -63,6 +66,9 @@ class Prompt:
         Worked examples, shared by all items, so they come first and can be cached.
     shots_as : {"text", "turns"}
         "text": all in one user message; "turns": each shot a user and an assistant message.
+    system : str
+        A text of its own for the system message. An instruction of the system follows it in the
+        same message, after an empty line: not every chat template takes two.
     """
 
     name: str
@@ -72,6 +78,7 @@ class Prompt:
     instruction_as: Literal["user", "system"] = "user"
     shots: tuple[Shot, ...] = ()
     shots_as: Literal["text", "turns"] = "text"
+    system: str = ""
 
     def __post_init__(self) -> None:
         if len(set(self.labels.values())) < 2:
@@ -136,13 +143,13 @@ class Prompt:
     @cached_property
     def _head(self) -> tuple[Message, ...]:
         """All that precedes the item: whole messages, then the beginning of the last one."""
-        messages = []
-        opening = ""
-        if self.instruction:
-            if self.instruction_as == "system":
-                messages.append(Message("system", self.instruction))
-            else:
-                opening = f"{self.instruction}\n\n"
+        system, opening = [self.system], ""
+        if self.instruction_as == "system":
+            system.append(self.instruction)
+        elif self.instruction:
+            opening = f"{self.instruction}\n\n"
+        said = "\n\n".join(filter(None, system))
+        messages = [Message("system", said)] if said else []
         for shot in self.shots:
             text = opening + self._compiled.render(
                 question=shot.question,
@@ -158,10 +165,13 @@ class Prompt:
         return (*messages, Message("user", opening))
 
     def check_disjoint(self, items: Iterable[Item]) -> None:
-        """Raise JuriesError if a shot asks the question of an item: the answer would be given."""
-        shots = {" ".join(shot.question.casefold().split()) for shot in self.shots}
+        """Raise JuriesError if a shot asks the question of an item: the answer would be given.
+
+        Case, punctuation, spaces and articles make no difference between two questions.
+        """
+        shots = {_bare(shot.question) for shot in self.shots} - {""}
         for item in items:
-            if " ".join(item.question.casefold().split()) in shots:
+            if _bare(item.question) in shots:
                 raise JuriesError(
                     f"prompt {self.name}: a shot asks the question of {item.dataset} item "
                     f"{item.item_id} ({item.question!r}); take another prompt or leave the item out"
@@ -180,13 +190,28 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; there are: {', '.join(known[:MOST_NAMED])}{more}"
 
 
+def _bare(question: str) -> str:
+    """Return a question's letters and digits without its articles, for comparison."""
+    words = re.findall(r"\w+", question.casefold())
+    return "".join(word for word in words if word not in ("a", "an", "the"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _unmarked(text: str) -> str:
+    """Return a text in which runs of five or more < or > are spaced out: it holds no marker."""
+    return re.sub(r"<{5,}|>{5,}", lambda run: " ".join(run[0]), text)
+
+
 def _environment() -> jinja2.Environment:
     # Not HTML: escaping would change the text under judgement.
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         autoescape=False,
     )
-    environment.filters["one_line"] = lambda text: " ".join(text.split())
+    environment.filters |= {"one_line": _one_line, "unmarked": _unmarked}
     return environment
 
 
