@@ -6,7 +6,7 @@ Every number comes with its interval and the count of the votes it lacks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -75,13 +75,14 @@ class Panel:
 
 def seat(study: Study, store: Store) -> Panel:
     """Read a study's votes from the store and let its juries decide."""
-    votes = _votes(study.plans, study.dataset, store)
-    return Panel(study.dataset, votes.joined(*(jury.decide(votes) for jury in study.juries)))
+    dataset = study.dataset.loaded()
+    votes = _votes([replace(plan, dataset=dataset) for plan in study.plans], dataset, store)
+    return Panel(dataset, votes.joined(*(jury.decide(votes) for jury in study.juries)))
 
 
 def _votes(plans: Sequence[Plan], dataset: Dataset, store: Store) -> Votes:
     row = {id(item): number for number, item in enumerate(dataset.items)}
-    n, orders = len(dataset.items), {order: at for at, order in enumerate(dataset.orders)}
+    n, orders = len(row), {order: at for at, order in enumerate(dataset.orders)}
     labels = np.full((n, len(plans), len(orders)), np.nan)
     scores = labels.copy()
     outcomes = np.full(labels.shape, NOT_ASKED, dtype="U16")

@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
+
+import numpy as np
 
 from .judges.base import Judge, JudgeUnavailableError, TransientError
 from .pacing import Gate, Purse, backoff
-from .plans import Plan, Policy, Tally, count, remote, verdict_of
+from .plans import Plan, Policy, Tally, count, holes, remote, verdict_of
 from .store import Store
-from .types import Item, Message, Order, Outcome, Reply, Request, Verdict
+from .types import Message, Outcome, Reply, Request, Verdict
 
+LONGEST_LOOK = 256  # requests to look up before others have a turn
 SMOKE_ITEMS, SMOKE_ATTEMPTS = 3, 3  # what a judge may reject or miss before the run begins
 
 
@@ -43,34 +46,52 @@ class Silence:
 
 @dataclass
 class Shared:
-    """What all judges of a run share. `signal` is the one that asked for a stop, else 0."""
+    """What all judges of a run share. `signal` is the one that asked for a stop, else 0.
+
+    `mark` tells what the run has stored from what was in the store before.
+    """
 
     store: Store
     policy: Policy
     progress: Progress
     purse: Purse
     signal: int = 0
+    mark: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mark = self.store.mark()
 
 
 @dataclass
 class Work:
-    """What one plan lacks; keys leave `lacking` as their verdicts are stored."""
+    """What one plan lacks: `holes` of them at first. Keys are `under_way` until they are stored."""
 
     plan: Plan
     tally: Tally
-    lacking: dict[str, tuple[Item, Order]]
+    holes: int
+    under_way: set[str] = field(default_factory=set)
     begun: bool = False
 
-    def batches(self, size: int) -> Iterator[list[tuple[Item, Order]]]:
-        """Yield what is lacking now, in parts of some size."""
-        waiting = list(self.lacking.values())
-        for start in range(0, len(waiting), size):
-            yield waiting[start : start + size]
+    def parts(self, shared: Shared, size: int) -> Iterator[list[Request]]:
+        """Yield what is lacking as one looks, in parts of some size, and an empty part at times.
 
-    def requests(self, batch: Sequence[tuple[Item, Order]]) -> list[Request]:
-        """Return the requests of a part that are still lacking."""
-        made = (self.plan.judge.request(item, order, self.plan.prompt) for item, order in batch)
-        return [r for r in made if r is not None and r.key in self.lacking]
+        Requests are made as they are needed, so no more of them are held than are under way.
+        """
+        part: list[Request] = []
+        since_last = 0
+        for request in holes(self.plan, shared.store, shared.policy, mark=shared.mark):
+            since_last += 1
+            if request is not None and request.key not in self.under_way:
+                self.under_way.add(request.key)
+                part.append(request)
+            if len(part) == size:
+                yield part
+                part, since_last = [], 0
+            elif since_last >= LONGEST_LOOK:
+                yield []
+                since_last = 0
+        if part:
+            yield part
 
 
 class Asking:
@@ -84,6 +105,18 @@ class Asking:
         self.gave_up = ""
         self.dearer = 1.0  # than the most a request should cost: providers add to what is sent
         self.tasks: set[asyncio.Task[None]] = set()
+        self._counted = np.empty(0, np.int64)  # hashes of the keys of all work
+
+    def add(self, plan: Plan, tally: Tally, keys: Iterable[str]) -> None:
+        """Give the judge a plan to work on, if it lacks any of these keys.
+
+        What a judge is asked for one dataset is not asked again for another.
+        """
+        found = np.unique(np.fromiter(map(hash, keys), np.int64))
+        found = np.setdiff1d(found, self._counted, assume_unique=True)
+        self._counted = np.concatenate([self._counted, found])
+        if len(found):
+            self.work.append(Work(plan, tally, len(found)))
 
     async def prepare(self) -> None:
         """Find out whether the judge can be asked, before any judge is asked much."""
@@ -124,7 +157,7 @@ class Asking:
     def _begin(self, work: Work) -> None:
         if not work.begun:
             work.begun = True
-            self.shared.progress.begin(work.tally, len(work.lacking))
+            self.shared.progress.begin(work.tally, work.holes)
 
     def cancel(self) -> None:
         """Let no request go on."""
@@ -140,8 +173,8 @@ class Asking:
         work = self.work[0]
         self._begin(work)
         rejection = ""
-        for batch in list(work.batches(1))[:SMOKE_ITEMS]:
-            requests = work.requests(batch)
+        parts = filter(None, work.parts(self.shared, 1))
+        for requests in itertools.islice(parts, SMOKE_ITEMS):
             _, most = self._estimate(requests)
             if not await self.shared.purse.take_in_turn(most):
                 return
@@ -164,6 +197,7 @@ class Asking:
                 return
             finally:
                 self._settle(most, paid)
+                work.under_way.clear()
         raise JudgeUnavailableError(
             f"judge {self.judge.name}: rejects what it is sent: {rejection}"
         )
@@ -171,10 +205,10 @@ class Asking:
     async def _dispatch(self, work: Work, group: asyncio.TaskGroup) -> None:
         """Send all of a plan's requests, as fast as the gate lets them through."""
         purse = self.shared.purse
-        for batch in work.batches(self.judge.limits.batch):
-            requests = work.requests(batch)
+        for requests in work.parts(self.shared, self.judge.limits.batch):
             if not requests:
-                continue  # answered by the smoke test
+                await asyncio.sleep(0)  # the store has much of it: let others have a turn
+                continue
             tokens, most = self._estimate(requests)
             if not await purse.take_in_turn(most):
                 work.tally.stopped = f"max_cost_usd={purse.dollars:g} might be passed"
@@ -352,14 +386,16 @@ class Asking:
         reply = Reply(stop="error", error=f"the judge was given up on: {self.gave_up}")
         for work in self.work:
             work.tally.gave_up = self.gave_up
-            for request in work.requests(list(work.lacking.values())):
-                self._record(work, request, reply, attempts=0)
+            work.under_way.clear()  # of those that were under way, none will come
+            for requests in work.parts(self.shared, 1):
+                for request in requests:
+                    self._record(work, request, reply, attempts=0)
 
     def _record(self, work: Work, request: Request, reply: Reply, attempts: int) -> None:
         """Store a reply's verdict and count it."""
         verdict = verdict_of(work.plan, request, reply, attempts)
         self.shared.store.append(verdict)
-        del work.lacking[request.key]
+        work.under_way.discard(request.key)
         count(work.tally, verdict, self.judge)
         self.shared.progress.advance(work.tally, verdict)
 

@@ -62,24 +62,31 @@ async def _collect(plans: Sequence[Plan], store: Store, policy: Policy) -> list[
 async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, purse: Purse) -> Tally:
     tally = Tally(judge.name, plan.dataset.name)
     began = time.monotonic()
-    requests = {request.key: request for request in plan.requests()}
-    for path, ticket in tickets(store).items():
-        if ticket.model != judge.model or ticket.base_url != judge.base_url:
-            continue
+    own = {
+        path: ticket
+        for path, ticket in tickets(store).items()
+        if (ticket.model, ticket.base_url) == (judge.model, judge.base_url)
+    }
+    for path, ticket in own.items():
         if not ticket.batch:
             raise JuriesError(
                 f"{path}: a run ended while it handed this batch in, so it may be at work; look "
                 f"it up at {judge.base_url} and put its id into the file, or delete the file to "
                 "hand it in again"
             )
-        if not requests.keys() & set(ticket.keys):
-            continue  # of another dataset or prompt
-        await _take(plan, judge, store, path, ticket, requests, tally)
+    handed_in = {key for ticket in own.values() for key in ticket.keys}
+    requests = {r.key: r for r in plan.requests() if r.key in handed_in}
+    for path, ticket in own.items():
+        if requests.keys() & set(ticket.keys):  # else it is of another dataset or prompt
+            await _take(plan, judge, store, path, ticket, requests, tally)
     counted = Tally(judge.name, plan.dataset.name)
-    lacking = holes(plan, store, policy, counted)
+    lacking: dict[str, Request] = {}
+    for request in holes(plan, store, policy, tally=counted):
+        if request is not None:
+            lacking.setdefault(request.key, request)
     tally.requests, tally.kept, tally.pending = counted.requests, counted.kept, counted.pending
     tally.kept -= sum(tally.outcomes.values())
-    waiting = [requests[key] for key in lacking]
+    waiting = list(lacking.values())
     for start in range(0, len(waiting), LARGEST):
         await _hand_in(judge, store, purse, waiting[start : start + LARGEST], tally)
     tally.seconds = time.monotonic() - began

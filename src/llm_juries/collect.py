@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Iterable, Sequence
 
-from .asking import Asking, Progress, Shared, Silence, Work
+from .asking import Asking, Progress, Shared, Silence
 from .pacing import Purse
 from .plans import Plan, Policy, Tally, holes, remote
 from .store import Store
@@ -41,8 +41,11 @@ def collect(
         is set on the cost of a judge without a price.
     """
     policy = policy or Policy()
+    for prompt, dataset in {
+        (id(p.prompt), id(p.dataset)): (p.prompt, p.dataset) for p in plans
+    }.values():
+        prompt.check_disjoint(dataset.items)
     for plan in plans:
-        plan.prompt.check_disjoint(plan.dataset.items)
         if policy.max_cost_usd is not None and remote(plan.judge) and plan.judge.price is None:
             raise JuriesError(
                 f"judge {plan.judge.name}: has no price, so max_cost_usd can't be kept; set "
@@ -86,12 +89,8 @@ class _Collection:
         askings: dict[int, Asking] = {}
         for plan, tally in zip(plans, self.tallies, strict=True):
             asking = askings.setdefault(id(plan.judge), Asking(self.shared, plan.judge))
-            # What a judge is asked for one dataset is not asked again for another.
-            taken = {key for work in asking.work for key in work.lacking}
-            lacking = holes(plan, store, policy, tally)
-            lacking = {key: at for key, at in lacking.items() if key not in taken}
-            if lacking:
-                asking.work.append(Work(plan, tally, lacking))
+            found = holes(plan, store, policy, tally=tally)
+            asking.add(plan, tally, (request.key for request in found if request is not None))
         self.askings = [asking for asking in askings.values() if asking.work]
 
     async def run(self) -> list[Tally]:

@@ -28,11 +28,11 @@ def forecast(
         if plan.judge.free:
             continue
         tally = Tally(plan.judge.name, plan.dataset.name)
-        lacking = holes(plan, store, policy, tally)
+        lacking: set[str] = set()
         sent, received = 0, 0
-        for item, order in lacking.values():
-            request = plan.judge.request(item, order, plan.prompt)
-            if request is not None:
+        for request in holes(plan, store, policy, tally=tally):
+            if request is not None and request.key not in lacking:
+                lacking.add(request.key)
                 tokens, most = plan.judge.estimate(request)
                 sent += tokens
                 received += most

@@ -17,7 +17,7 @@ from .judges.base import Judge
 from .prompts import Prompt
 from .store import Store
 from .tickets import at_work
-from .types import Item, Order, Outcome, Reply, Request, Verdict
+from .types import Outcome, Reply, Request, Verdict
 
 
 @dataclass(frozen=True)
@@ -140,22 +140,39 @@ def remote(judge: Judge) -> bool:
     return not judge.free and not judge.limits.alone
 
 
-def holes(plan: Plan, store: Store, policy: Policy, tally: Tally) -> dict[str, tuple[Item, Order]]:
-    """Return what the store lacks, each key once; count what it has in the tally.
+def holes(
+    plan: Plan,
+    store: Store,
+    policy: Policy,
+    *,
+    tally: Tally | None = None,
+    mark: int | None = None,
+) -> Iterator[Request | None]:
+    """Yield the requests that the store has no answer to as one looks, None for each that it has.
 
+    Items with the same text have the same key: each of them is a hole until a verdict is stored.
     What a batch is at work on is no hole.
+
+    Parameters
+    ----------
+    tally : Tally, optional
+        Counts all requests, and those that are no holes.
+    mark : int, optional
+        What was stored since this mark of the store is no hole, whatever its outcome: a vote that
+        fails is not asked for again in the same run.
     """
-    lacking: dict[str, tuple[Item, Order]] = {}
     pending: frozenset[str] = frozenset() if plan.judge.free else at_work(store)
     for request, stored in look_up(plan, store):
-        tally.requests += 1
-        if stored is not None and stored.outcome not in policy.again:
-            tally.kept += 1
-        elif request.key in pending:
-            tally.pending += 1
-        else:
-            lacking.setdefault(request.key, (request.item, request.order))
-    return lacking
+        kept = stored is not None and (
+            stored.outcome not in policy.again
+            or (mark is not None and store.appended_since(request.key, mark))
+        )
+        waited_for = not kept and request.key in pending
+        if tally is not None:
+            tally.requests += 1
+            tally.kept += kept
+            tally.pending += waited_for
+        yield None if kept or waited_for else request
 
 
 def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Verdict:

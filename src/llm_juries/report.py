@@ -217,13 +217,13 @@ def _report(results: Results, drawn: Sequence[Path], prompt: str, facts: Mapping
 
 
 def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) -> list[str]:
-    dataset = study.dataset
+    dataset = panel.dataset
     human = panel.human
     labelled = ~np.isnan(human)
     unit = "pairs of answers" if dataset.pairwise else "answers"
     share = f"; {human[labelled].mean():.0%} of them positive" if labelled.any() else ""
     facts = (
-        f"{len(dataset.items):,} {unit} to {len(set(panel.questions)):,} questions, "
+        f"{len(human):,} {unit} to {len(set(panel.questions)):,} questions, "
         f"{int(labelled.sum()):,} with a human label{share}. Labels: {dataset.labels}."
     )
     parts = [f"## {dataset.name}", facts + (f" {dataset.note}" if dataset.note else "")]

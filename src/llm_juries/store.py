@@ -8,7 +8,7 @@ leaves at most one torn line at the end of its segment, which readers drop and r
 A verdict's key is a hash of all that determines the reply (see `judges.base.key_of`), so a verdict
 found here is never asked again, and one whose prompt, model or decoding changed is never found.
 
-Of each verdict only its place is held in memory: replies may be long and many.
+Of each verdict only its place is held in memory (see `places`): replies may be long and many.
 """
 
 from __future__ import annotations
@@ -22,25 +22,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self
+from typing import BinaryIO, Self
 
 import msgspec
 
+from .places import Place, Places
 from .types import JuriesError, Outcome, Verdict
 
 log = logging.getLogger(__name__)
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Verdict).decode
-
-
-class _Place(NamedTuple):
-    """Where a verdict lies, and its precedence among those of its key."""
-
-    precedence: tuple[int, float]
-    segment: Path
-    offset: int
-    size: int
 
 
 class Store:
@@ -63,7 +55,9 @@ class Store:
             raise JuriesError(f"store {self.path}: is a file; a store is a folder")
         self._writing: BinaryIO | None = None
         self._reading: BinaryIO | None = None
-        self._places: dict[str, _Place] | None = None
+        self._places: Places | None = None
+        self._segments: list[Path] = []  # by their numbers in places
+        self._own = -1  # the number of the segment that this process writes
 
     def __enter__(self) -> Self:
         return self
@@ -83,16 +77,27 @@ class Store:
 
     def __iter__(self) -> Iterator[Verdict]:
         """Yield the verdict that counts for each key."""
-        return (_decode(self._line(place)) for place in self._index.values())
+        return (_decode(self._line(place)) for place in self._index)
 
     def __len__(self) -> int:
         return len(self._index)
+
+    def mark(self) -> int:
+        """Return a mark of all that has been appended to this store object so far."""
+        return 0 if self._writing is None else self._writing.tell()
+
+    def appended_since(self, key: str, mark: int) -> bool:
+        """Return whether the verdict kept under a key was appended here after a mark."""
+        place = self._index.get(key)
+        return place is not None and place.segment == self._own and place.offset >= mark
 
     def append(self, verdict: Verdict) -> None:
         """Keep a verdict; it survives a kill of this process from the moment this returns."""
         index = self._index
         if self._writing is None:
             self._writing = self._new_segment()
+            self._own = len(self._segments)
+            self._segments.append(Path(self._writing.name))
         line = _encode(verdict) + b"\n"
         offset = self._writing.tell()
         try:
@@ -103,7 +108,7 @@ class Store:
                 f"store {self.path}: can't write ({error.strerror}); "
                 "all verdicts so far are kept, run again to go on"
             ) from None
-        self._keep(index, verdict, Path(self._writing.name), offset, len(line))
+        self._keep(index, verdict, Place(self._own, offset, len(line)))
 
     def close(self) -> None:
         """Flush this process's segment to the disk."""
@@ -116,15 +121,16 @@ class Store:
             self._reading = None
 
     @property
-    def _index(self) -> dict[str, _Place]:
+    def _index(self) -> Places:
         if self._places is None:
-            self._places = {}
+            self._places = Places()
             for segment in sorted(self.path.glob("*.jsonl")):
                 self._read(segment, self._places)
         return self._places
 
-    def _read(self, segment: Path, index: dict[str, _Place]) -> None:
-        offset = 0
+    def _read(self, segment: Path, index: Places) -> None:
+        own, offset = len(self._segments), 0
+        self._segments.append(segment)
         with segment.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 # Not ended by a line break: the writer was killed in mid-line, or still writes.
@@ -132,30 +138,28 @@ class Store:
                     log.warning("%s: dropped a torn last line of %d bytes", segment, len(line))
                     break
                 try:
-                    self._keep(index, _decode(line), segment, offset, len(line))
+                    self._keep(index, _decode(line), Place(own, offset, len(line)))
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     log.warning("%s: dropped damaged line %d (%s)", segment, number, error)
                 offset += len(line)
 
-    def _keep(
-        self, index: dict[str, _Place], verdict: Verdict, segment: Path, offset: int, size: int
-    ) -> None:
+    def _keep(self, index: Places, verdict: Verdict, place: Place) -> None:
         """Note a verdict's place unless another of its key counts, whichever was read first."""
-        new = _Place(precedence(verdict), segment, offset, size)
         old = index.get(verdict.key)
         if old is not None:
-            if old.precedence < new.precedence:
+            line = self._line(old)
+            kept, new = precedence(_decode(line)), precedence(verdict)
+            if kept < new or (kept == new and line <= self._line(place)):
                 return
-            if old.precedence == new.precedence and self._line(old) <= self._line(new):
-                return
-        index[verdict.key] = new
+        index.put(verdict.key, place)
 
-    def _line(self, place: _Place) -> bytes:
+    def _line(self, place: Place) -> bytes:
+        segment = self._segments[place.segment]
         # Verdicts are mostly read in the order they were written, so one open file will do.
-        if self._reading is None or self._reading.name != str(place.segment):
+        if self._reading is None or self._reading.name != str(segment):
             if self._reading is not None:
                 self._reading.close()
-            self._reading = place.segment.open("rb")
+            self._reading = segment.open("rb")
         self._reading.seek(place.offset)
         return self._reading.read(place.size)
 

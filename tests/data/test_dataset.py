@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_juries.data import Dataset, check_unique
+from llm_juries.data import Dataset, Streamed, check_unique
 from llm_juries.types import Item, JuriesError
 
 
@@ -21,19 +21,19 @@ QUESTIONS = [f"q{number}" for number in range(12)]
 
 
 def test_a_sample_holds_all_answers_to_its_questions_in_order():
-    sampled = Dataset("d", items(QUESTIONS)).sample(5, seed=3)
+    sampled = Dataset("d", items(QUESTIONS)).sample(5, seed=3).loaded()
     questions = list(dict.fromkeys(item.item_id for item in sampled.items))
     assert len(questions) == 5
     assert sampled.items == items([question for question in QUESTIONS if question in questions])
 
 
 def test_without_a_seed_the_first_questions_are_taken():
-    assert Dataset("d", items(QUESTIONS)).sample(3, None).items == items(QUESTIONS[:3])
+    assert Dataset("d", items(QUESTIONS)).sample(3, None).loaded().items == items(QUESTIONS[:3])
 
 
 def test_answers_to_one_question_need_not_stand_together():
     turned = tuple(sorted(items(QUESTIONS), key=lambda item: item.candidate))
-    sampled = Dataset("d", turned).sample(2, None)
+    sampled = Dataset("d", turned).sample(2, None).loaded()
     assert [item.item_id for item in sampled.items] == ["q0", "q1", "q0", "q1"]
 
 
@@ -41,30 +41,54 @@ def test_answers_to_one_question_need_not_stand_together():
 @settings(max_examples=60, deadline=None)
 def test_a_sample_depends_on_the_seed_and_the_ids_alone(rnd: Any, limit: int, seed: int):
     rows = list(items(QUESTIONS))
-    calm = Dataset("d", tuple(rows)).sample(limit, seed)
+    calm = Dataset("d", tuple(rows)).sample(limit, seed).loaded()
     rnd.shuffle(rows)
-    assert set(Dataset("d", tuple(rows)).sample(limit, seed).items) == set(calm.items)
+    assert set(Dataset("d", tuple(rows)).sample(limit, seed).loaded().items) == set(calm.items)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 5))
+@settings(max_examples=60, deadline=None)
+def test_a_larger_sample_holds_a_smaller_one(one: int, other: int, seed: int):
+    small, large = sorted((one, other))
+    dataset = Dataset("d", items(QUESTIONS))
+    sampled = [set(dataset.sample(limit, seed).items) for limit in (small, large)]
+    assert sampled[0] <= sampled[1]
+
+
+def test_streamed_items_are_made_anew_on_each_pass():
+    made: list[str] = []
+
+    def make() -> Iterator[Item]:
+        for item in items(QUESTIONS):
+            made.append(item.item_id)
+            yield item
+
+    dataset = Dataset("d", Streamed(make)).sample(3, None)
+    made.clear()
+    assert tuple(dataset.items) == tuple(dataset.items) == items(QUESTIONS[:3])
+    assert len(made) == 2 * 2 * len(QUESTIONS)
+    assert dataset.loaded().items == items(QUESTIONS[:3])
 
 
 def test_another_seed_takes_other_questions():
-    samples = {Dataset("d", items(QUESTIONS)).sample(4, seed).items for seed in range(10)}
+    samples = {Dataset("d", items(QUESTIONS)).sample(4, seed).loaded().items for seed in range(10)}
     assert len(samples) > 5
 
 
 @pytest.mark.parametrize("seed", [None, 0])
 def test_a_limit_above_all_questions_takes_all(seed: int | None):
-    assert Dataset("d", items(QUESTIONS)).sample(99, seed).items == items(QUESTIONS)
+    assert Dataset("d", items(QUESTIONS)).sample(99, seed).loaded().items == items(QUESTIONS)
 
 
 def test_no_limit_takes_all():
     dataset = Dataset("d", items(QUESTIONS))
-    assert dataset.sample(None, 0) == dataset
+    assert dataset.sample(None, 0).loaded() == dataset
 
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_below_one_is_told(limit: int):
     with pytest.raises(JuriesError, match=f"dataset d: limit is {limit}; take 1 or more, or null"):
-        Dataset("d", items(QUESTIONS)).sample(limit, None)
+        Dataset("d", items(QUESTIONS)).sample(limit, None).loaded()
 
 
 def test_a_dataset_without_items_is_told():
@@ -83,10 +107,10 @@ def test_items_with_an_opponent_are_pairs(opponent: str, pairwise: bool):
     ids=["candidate", "question", "opponent"],
 )
 def test_answers_that_differ_in_an_id_are_unique(other: Item):
-    assert check_unique([Item("d", "q", "a"), other], ["line 1", "line 2"], "t.csv") is None
+    assert check_unique([("line 1", Item("d", "q", "a")), ("line 2", other)], "t.csv") is None
 
 
 def test_two_rows_of_one_answer_are_told_by_both_places():
     twice = [Item("d", "q", "a", answer="x"), Item("d", "q", "a", answer="y")]
     with pytest.raises(JuriesError, match=r"^t\.csv, line 2: .* already in line 1"):
-        check_unique(twice, ["line 1", "line 2"], "t.csv")
+        check_unique(tuple(zip(("line 1", "line 2"), twice, strict=True)), "t.csv")

@@ -78,12 +78,12 @@ def said(path: Path) -> str:
 
 
 def only(path: Path) -> Item:
-    (item,) = load(str(path)).items
+    (item,) = load(str(path)).loaded().items
     return item
 
 
 def test_a_row_becomes_an_item(tmp_path: Path):
-    assert load(str(jsonl(tmp_path, *FULL)), name="d").items[0] == Item(
+    assert load(str(jsonl(tmp_path, *FULL)), name="d").loaded().items[0] == Item(
         dataset="d",
         item_id="q1",
         candidate="gpt",
@@ -99,13 +99,13 @@ def test_a_row_becomes_an_item(tmp_path: Path):
 
 @pytest.mark.parametrize("write", [as_csv, parquet])
 def test_the_same_rows_give_the_same_items_in_every_format(write: Any, tmp_path: Path):
-    expected = load(str(jsonl(tmp_path, *FULL))).items
-    assert load(str(write(tmp_path, *FULL))).items == expected
+    expected = load(str(jsonl(tmp_path, *FULL))).loaded().items
+    assert load(str(write(tmp_path, *FULL))).loaded().items == expected
 
 
 @pytest.mark.parametrize("write", [jsonl, as_csv, parquet])
 def test_the_rows_number_is_the_item_id_by_default(write: Any, tmp_path: Path):
-    items = load(str(write(tmp_path, ROW, ROW | {"question": "Q"}))).items
+    items = load(str(write(tmp_path, ROW, ROW | {"question": "Q"}))).loaded().items
     assert [item.item_id for item in items] == ["1", "2"]
 
 
@@ -164,7 +164,7 @@ def test_references_are_a_list_or_one_text(
 
 def test_empty_lines_are_passed_over(tmp_path: Path):
     path = text(tmp_path, f"\n{json.dumps(ROW)}\n\n", "t.jsonl")
-    assert len(load(str(path)).items) == 1
+    assert len(load(str(path)).loaded().items) == 1
 
 
 def test_a_byte_order_mark_of_a_spreadsheet_is_passed_over(tmp_path: Path):

@@ -86,7 +86,7 @@ def test_a_table_gives_its_judges_verdicts(content: str, table: Any):
 
 @pytest.mark.parametrize("content", [WIDE, LONG], ids=["wide", "long"])
 def test_a_table_gives_its_items_once_with_their_labels(content: str, table: Any):
-    items = load(table(content)).items
+    items = load(table(content)).loaded().items
     assert [(item.item_id, item.candidate, item.human) for item in items] == [
         ("q1", "a", 1.0),
         ("q1", "b", 0.0),
@@ -181,7 +181,7 @@ def test_texts_of_the_answer_are_no_judges(table: Any):
 
 def test_a_list_of_references_in_csv_is_written_as_json(table: Any):
     path = table('item_id,references,human,haiku\nq1,"[""R"", ""S""]",1,1\n')
-    assert load(path).items[0].references == ("R", "S")
+    assert load(path).loaded().items[0].references == ("R", "S")
 
 
 def test_annotators_votes_are_kept_and_are_no_judges(table: Any):
@@ -233,7 +233,7 @@ def test_a_changed_file_has_another_source(table: Any):
 
 
 def test_a_limit_takes_whole_questions(table: Any):
-    items = load(table(WIDE), limit=1).items
+    items = load(table(WIDE), limit=1).loaded().items
     assert [(item.item_id, item.candidate) for item in items] == [("q1", "a"), ("q1", "b")]
 
 

@@ -6,10 +6,13 @@ yours) that returns a Dataset.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import NamedTuple, Self
+
+import numpy as np
 
 from ..types import Item, JuriesError, Kind, Order
 
@@ -52,13 +55,25 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Streamed:
+    """Items that are made anew on each pass, so that no more than one is held at a time."""
+
+    make: Callable[[], Iterator[Item]]
+
+    def __iter__(self) -> Iterator[Item]:
+        return self.make()
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Items to judge, and the recorded judges that came with them.
 
     Parameters
     ----------
     name : str
-    items : tuple of Item
+    items : iterable of Item
+        The same items in the same order, however often it is iterated: a tuple, or `Streamed`
+        where there may be more of them than the memory holds.
     labels : str
         Who labelled the items, in words for reports.
     note : str
@@ -70,14 +85,14 @@ class Dataset:
     """
 
     name: str
-    items: tuple[Item, ...]
+    items: Iterable[Item]
     labels: str = ""
     note: str = ""
     orders: tuple[Order, ...] = (Order.ORIGINAL,)
     recordings: tuple[Recording, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.items:
+        if next(iter(self.items), None) is None:
             raise JuriesError(f"dataset {self.name}: holds no items")
 
     @property
@@ -85,33 +100,57 @@ class Dataset:
         """Whether the items are pairs of answers rather than single ones."""
         return any(item.opponent for item in self.items)
 
+    def loaded(self) -> Self:
+        """Return the dataset with all of its items in memory."""
+        return replace(self, items=tuple(self.items))
+
     def sample(self, limit: int | None, seed: int | None) -> Self:
         """Return `limit` of the questions with all their answers, in the dataset's order.
 
         The first ones without a seed; with one, a random sample that depends on nothing but the
-        seed and the questions' ids.
+        seed and the questions' ids. A larger limit keeps all questions of a smaller one, so that
+        what was asked about them is not asked again.
         """
         if limit is None:
             return self
         if limit < 1:
             raise JuriesError(f"dataset {self.name}: limit is {limit}; take 1 or more, or null")
-        questions = list(dict.fromkeys(item.item_id for item in self.items))
-        if seed is None:
-            chosen = set(questions[:limit])
-        else:
-            questions.sort()
-            chosen = set(random.Random(seed).sample(questions, min(limit, len(questions))))  # noqa: S311
-        return replace(self, items=tuple(i for i in self.items if i.item_id in chosen))
+        questions: Iterable[str] = dict.fromkeys(item.item_id for item in self.items)
+        if seed is not None:
+            questions = sorted(questions, key=lambda question: _drawn(seed, question))
+        chosen = frozenset(islice(questions, limit))
+        items = self.items
+        return replace(self, items=Streamed(lambda: (i for i in items if i.item_id in chosen)))
 
 
-def check_unique(items: Iterable[Item], places: Iterable[str], path: str) -> None:
-    """Raise JuriesError if two rows are about the same answer, naming both."""
+def _drawn(seed: int, question: str) -> bytes:
+    """Return the random number that a seed gives to a question."""
+    return hashlib.sha256(f"{seed}/{question}".encode()).digest()
+
+
+def check_unique(placed: Iterable[tuple[str, Item]], path: str) -> None:
+    """Raise JuriesError if two rows are about the same answer, naming both.
+
+    `placed` holds each item with its place in the file and is iterated twice where an answer seems
+    to come twice; of the items only a hash is held, 8 bytes each.
+    """
+    codes = np.fromiter((hash(_identity(item)) for _, item in placed), np.int64)
+    found, counts = np.unique(codes, return_counts=True)
+    twice = set(found[counts > 1].tolist())
+    if not twice:
+        return
     first: dict[tuple[str, str, str], str] = {}
-    for item, place in zip(items, places, strict=True):
-        identity = (item.item_id, item.candidate, item.opponent)
+    for place, item in placed:
+        identity = _identity(item)
+        if hash(identity) not in twice:
+            continue
         if identity in first:
             raise JuriesError(
                 f"{path}, {place}: item {item.item_id!r} of candidate {item.candidate!r} stands "
                 f"already in {first[identity]}; each answer needs ids of its own"
             )
         first[identity] = place
+
+
+def _identity(item: Item) -> tuple[str, str, str]:
+    return item.item_id, item.candidate, item.opponent

@@ -22,17 +22,18 @@ In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"].
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ..prompts import nearest
 from ..types import Item, JuriesError
-from . import Dataset, check_unique
+from . import Dataset, Streamed, check_unique
 
 log = logging.getLogger(__name__)
 
@@ -70,16 +71,24 @@ def load(
         Naming the file, the row and the field at fault.
     """
     file = located(path)
-    name = name or file.stem
-    items: list[Item] = []
-    places: list[str] = []
-    for number, (place, row) in enumerate(rows(file), 1):
-        if not items:
-            _check_columns(row, file)
-        items.append(_item(row, name, f"{file}, {place}", str(number)))
-        places.append(place)
-    check_unique(items, places, str(file))
-    return Dataset(name, tuple(items), labels, note).sample(limit, seed)
+    called = name or file.stem
+    if (head := next(rows(file), None)) is not None:
+        _check_columns(head[1], file)
+    check_unique(_Placed(file, called), str(file))  # and so that each row is sound
+    items = Streamed(lambda: (item for _, item in _Placed(file, called)))
+    return Dataset(called, items, labels, note).sample(limit, seed)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """The items of a table, each with its place in it, read anew on each pass."""
+
+    file: Path
+    dataset: str
+
+    def __iter__(self) -> Iterator[tuple[str, Item]]:
+        for number, (place, row) in enumerate(rows(self.file), 1):
+            yield place, _item(row, self.dataset, f"{self.file}, {place}", str(number))
 
 
 def located(path: str) -> Path:
@@ -123,12 +132,13 @@ def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             import pyarrow.parquet as pq
 
             try:
-                table = pq.read_table(file)
+                with pq.ParquetFile(file) as table:
+                    batches = (batch.to_pylist() for batch in table.iter_batches(1024))
+                    for number, row in enumerate(itertools.chain.from_iterable(batches), 1):
+                        yield f"row {number}", row
             except (pa.ArrowException, OSError) as error:
                 said = " ".join(str(error).split())
                 raise JuriesError(f"{file}: can't be read as Parquet ({said})") from None
-            for number, row in enumerate(table.to_pylist(), 1):
-                yield f"row {number}", row
         case ending:
             raise JuriesError(
                 f"{file}: unknown file ending {ending!r}; there are: .jsonl, .csv, .parquet"

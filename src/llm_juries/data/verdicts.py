@@ -217,7 +217,8 @@ class _Sheet:
         head: Sequence[str],
     ) -> None:
         identities = [self.identity(place, row) for place, row in table]
-        check_unique(map(self.items.__getitem__, identities), (p for p, _ in table), self.file)
+        placed = zip((p for p, _ in table), map(self.items.__getitem__, identities), strict=True)
+        check_unique(tuple(placed), self.file)
         for judge in judges:
             if judge not in head:
                 raise JuriesError(f"{self.file}: has no judge {judge!r}{nearest(judge, head)}")
