@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-RECENT_AT_LEAST, RECENT_SHARE = 1 << 14, 8
+RECENT_AT_LEAST, RECENT_SHARE = 1 << 14, 32
 
 _CODE, _PLACE = np.dtype("S16"), np.dtype([("offset", "u8"), ("segment", "u4"), ("size", "u4")])
 

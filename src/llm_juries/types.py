@@ -55,7 +55,7 @@ class Item:
     opponent: str = ""
     opponent_answer: str = ""
     human: float | None = None
-    human_votes: tuple[float, ...] = ()
+    human_votes: tuple[float | None, ...] = ()
 
 
 class Message(NamedTuple):

@@ -307,11 +307,11 @@ def test_a_broken_parquet_file_is_told(how: str, tmp_path: Path):
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("name", ["t.json", "t.txt", "t", "t.jsonl.gz"])
+@pytest.mark.parametrize("name", ["t.js", "t.txt", "t", "t.jsonl.gz"])
 def test_an_unknown_ending_is_told_with_the_known_ones(name: str, tmp_path: Path):
     path = text(tmp_path, "{}", name)
     assert said(path) == (
-        f"{path}: unknown file ending {path.suffix!r}; there are: .jsonl, .csv, .parquet"
+        f"{path}: unknown file ending {path.suffix!r}; there are: .jsonl, .json, .csv, .parquet"
     )
 
 

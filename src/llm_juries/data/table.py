@@ -1,4 +1,4 @@
-"""Answers to judge, from a table: JSON Lines, CSV or Parquet.
+"""Answers to judge, from a table: JSON Lines, JSON, CSV or Parquet.
 
 Columns (others are left alone):
 
@@ -52,7 +52,7 @@ def load(
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
-    """Load answers from a .jsonl, .csv or .parquet file.
+    """Load answers from a .jsonl, .json, .csv or .parquet file.
 
     Parameters
     ----------
@@ -114,6 +114,8 @@ def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     match file.suffix.lower():
         case ".jsonl":
             yield from _jsonl(file)
+        case ".json":
+            yield from _json(file)
         case ".csv":
             with file.open(encoding="utf-8-sig", newline="") as stream:
                 table = csv.DictReader(stream, strict=True)
@@ -141,7 +143,7 @@ def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 raise JuriesError(f"{file}: can't be read as Parquet ({said})") from None
         case ending:
             raise JuriesError(
-                f"{file}: unknown file ending {ending!r}; there are: .jsonl, .csv, .parquet"
+                f"{file}: unknown file ending {ending!r}; there are: .jsonl, .json, .csv, .parquet"
             )
 
 
@@ -160,6 +162,26 @@ def _jsonl(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     '{"question": ..., "answer": ...}'
                 )
             yield f"line {number}", row
+
+
+def _json(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        listed = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise JuriesError(f"{file}: is not JSON ({error})") from None
+    if not isinstance(listed, list):
+        raise JuriesError(f"{file}: is a {type(listed).__name__}; a list of objects is needed")
+    for number, row in enumerate(listed, 1):
+        if not isinstance(row, dict):
+            raise JuriesError(f"{file}, row {number}: is a {type(row).__name__}, not an object")
+        yield f"row {number}", row
+
+
+def field(row: Mapping[str, Any], name: str, place: str) -> Any:
+    """Return a field that a row must have. Raises JuriesError where it has not."""
+    if name not in row:
+        raise JuriesError(f"{place}: has no field {name!r}{nearest(name, row)}")
+    return row[name]
 
 
 def _check_columns(row: Mapping[str, Any], file: Path) -> None:

