@@ -12,10 +12,11 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from conftest import ROOT
-from llm_juries.config import build
+from llm_juries.config import build, pick
 from llm_juries.data import Dataset
 from llm_juries.experiment import studies
 from llm_juries.juries import Jury
+from llm_juries.labelling import Task
 from llm_juries.prompts import Prompt
 from llm_juries.tracking import Tracking
 from llm_juries.types import JuriesError
@@ -45,6 +46,14 @@ def composed(primary: str, *overrides: str) -> DictConfig:
 )
 def test_every_yaml_composes_under_every_script(primary: str, override: str):
     assert composed(primary, override)
+
+
+@pytest.mark.parametrize("name", names("dataset"))
+def test_every_dataset_yaml_composes_under_the_script_for_labels(name: str):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("label", ["action=export", "sheet=sheet.csv", f"dataset={name}"])
+    assert cfg.dataset._target_
+    assert pick(cfg, Task) == Task("export", "sheet.csv")
 
 
 @pytest.mark.parametrize("name", names("judge"))

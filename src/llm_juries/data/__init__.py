@@ -67,6 +67,8 @@ class Dataset:
         The orders in which a pair is shown; single answers have one.
     recordings : tuple of Recording
         Verdicts that came with the data.
+    annotators : tuple of str
+        Whose labels an item's `human_votes` are, in that order.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Dataset:
     note: str = ""
     orders: tuple[Order, ...] = (Order.ORIGINAL,)
     recordings: tuple[Recording, ...] = ()
+    annotators: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.items:

@@ -11,7 +11,7 @@ references         list of texts, or one text  the answers known to be right
 item_id            text or whole number        the question's id; the row's number by default
 candidate          text                        the model that answered; "candidate" by default
 human              0, 1, true, false or empty  the human label
-human_votes        list of 0 and 1             the single annotators' labels
+human_votes        list of 0, 1 and empty      the labels of annotators 1, 2, 3 ...
 opponent           text                        in a pair: the other model
 opponent_answer    text                        in a pair: the other answer
 =================  ==========================  ====================================================
@@ -79,7 +79,9 @@ def load(
         items.append(_item(row, name, f"{file}, {place}", str(number)))
         places.append(place)
     check_unique(items, places, str(file))
-    return Dataset(name, tuple(items), labels, note).sample(limit, seed)
+    most = max((len(item.human_votes) for item in items), default=0)
+    annotators = tuple(str(number) for number in range(1, most + 1))
+    return Dataset(name, tuple(items), labels, note, annotators=annotators).sample(limit, seed)
 
 
 def located(path: str) -> Path:
@@ -214,14 +216,13 @@ def texts(value: object, place: str) -> tuple[str, ...]:
     return tuple(text for text in listed if text.strip())
 
 
-def _votes(value: object, place: str) -> tuple[float, ...]:
+def _votes(value: object, place: str) -> tuple[float | None, ...]:
     if value is None:
         return ()
     listed = _listed(value, place) if isinstance(value, str) else value
     if not isinstance(listed, list):
         raise JuriesError(f"{place}: is {value!r}; a list of 0 and 1 is needed")
-    votes = (binary(vote, place) for vote in listed)
-    return tuple(vote for vote in votes if vote is not None)
+    return tuple(binary(vote, place) for vote in listed)
 
 
 def _listed(text: str, place: str) -> object:
