@@ -163,3 +163,18 @@ def test_a_wrong_config_is_told_in_one_line_before_anything_is_asked(
         studies(composed("judge", *overrides))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_labels_of_your_own_go_to_the_dataset_and_not_to_further_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    own = ["dataset=recorded_nq301", "jury=[nq301_trio]"]
+    (before,) = studies(composed("analyze", *own))
+    item = next(iter(before.dataset.items))
+    path = tmp_path / "labels.csv"
+    path.write_text(f"item_id,candidate,human\n{item.item_id},{item.candidate},1\n")
+    also = "+dataset@also.sample=sample_qa"
+    mine, other = studies(composed("analyze", *own, also, "judge=contains", f"human={path}"))
+    assert [i.item_id for i in mine.dataset.items if i.human is not None] == [item.item_id]
+    assert all(i.human is not None for i in other.dataset.items)

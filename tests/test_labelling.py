@@ -192,6 +192,13 @@ def damaged(table: list[dict[str, str]], what: str) -> list[dict[str, str]]:
     return table
 
 
+def test_a_sheet_saved_with_semicolons_is_told(sheet: str, out: str):
+    export_sheet(SINGLE, sheet)
+    Path(sheet).write_text("row;question;reference;answer;label\nr1;Q;R;A, B;1\n")
+    with pytest.raises(JuriesError, match="line 1: has no comma; save the sheet as CSV"):
+        import_sheet(SINGLE, sheet, "ann", out)
+
+
 @pytest.mark.parametrize(
     ("what", "seed", "said"),
     [

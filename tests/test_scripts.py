@@ -242,6 +242,7 @@ def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp
     done = label("export", "dataset.limit=10", f"sheet={sheet}", "seed=1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"40 rows to label in {sheet}: fill its last column with 1")
+    assert not (ROOT / "label.log").exists()
     assert label("export", f"sheet={sheet}").stderr.count("exists already") == 1
     for annotator, words in (("ann", ["1", "0"]), ("ben", ["yes", "no", ""])):
         rows = table(sheet)

@@ -142,41 +142,51 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
         labels with other columns.
     """
     file, into = located(sheet), Path(out).expanduser()
-    items = {_row_id(item, seed): item for item in dataset.items}
-    first: dict[str, str] = {}
+    cells = _cells(file)
+    items = {row: item for item in dataset.items if (row := _row_id(item, seed)) in cells}
     labels: dict[Identity, float | None] = {}
-    for place, row in rows(file):
-        if not first:
-            _check_columns(row, ("row", "label"), file)
-        if not any(row.values()):
-            continue  # spreadsheets like to add such lines
-        row_id = str(row["row"] or "").strip()
-        if row_id not in items:
+    for row, (place, cell) in cells.items():
+        if row not in items:
             raise JuriesError(
-                f"{file}, {place}, field row: {row_id!r} is no row of {dataset.name} with seed "
+                f"{file}, {place}, field row: {row!r} is no row of {dataset.name} with seed "
                 f"{seed}; give the dataset and the seed that the sheet was exported with"
             )
-        if row_id in first:
-            raise JuriesError(
-                f"{file}, {place}, field row: {row_id!r} stands already in {first[row_id]}; keep "
-                "one of the two"
-            )
-        first[row_id] = place
-        item = items[row_id]
-        labels[Identity.of(item)] = _label(
-            row["label"], item, seed, f"{file}, {place}, field label"
-        )
+        where = f"{file}, {place}, field label"
+        labels[Identity.of(items[row])] = _label(cell, items[row], seed, where)
     filled = {identity: label for identity, label in labels.items() if label is not None}
     if not filled:
         raise JuriesError(f"{file}: no row has a label; fill the column label first")
     kept = [
-        [row[column] or "" for column in COLUMNS]
-        for row in _labelled(into)
-        if row["annotator"] != annotator or _identity(row) not in labels
+        [old[column] or "" for column in COLUMNS]
+        for old in _labelled(into)
+        if old["annotator"] != annotator or _identity(old) not in labels
     ]
     new = [[*identity, f"{label:g}", annotator] for identity, label in sorted(filled.items())]
     _write(into, COLUMNS, [*kept, *new])
     return Imported(len(filled), len(labels) - len(filled))
+
+
+def _cells(sheet: Path) -> dict[str, tuple[str, object]]:
+    """Return the place and the label's cell of each row of a sheet, by the row's id."""
+    with sheet.open("rb") as stream:
+        if b"," not in stream.readline():  # some languages' spreadsheets write semicolons
+            raise JuriesError(
+                f"{sheet}, line 1: has no comma; save the sheet as CSV in UTF-8 with commas "
+                "between its cells"
+            )
+    found: dict[str, tuple[str, object]] = {}
+    for place, row in rows(sheet):
+        _check_columns(row, ("row", "label"), sheet)
+        if not any(row.values()):
+            continue  # spreadsheets like to add such lines
+        row_id = str(row["row"] or "").strip()
+        if row_id in found:
+            raise JuriesError(
+                f"{sheet}, {place}, field row: {row_id!r} stands already in {found[row_id][0]}; "
+                "keep one of the two"
+            )
+        found[row_id] = place, row["label"]
+    return found
 
 
 def _row_id(item: Item, seed: int) -> str:
@@ -233,10 +243,7 @@ def _identity(row: Mapping[str, Any]) -> Identity:
 def _check_columns(row: Mapping[str, Any], columns: Sequence[str], file: Path) -> None:
     for column in columns:
         if column not in row:
-            raise JuriesError(
-                f"{file}: has no column {column!r}{nearest(column, row)} (cells are separated by "
-                "commas)"
-            )
+            raise JuriesError(f"{file}: has no column {column!r}{nearest(column, row)}")
 
 
 def _write(

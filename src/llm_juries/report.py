@@ -256,7 +256,8 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
         parts.append(
             "How far the annotators agree among themselves, the scale for a judge's kappa with "
             "them: Krippendorff's alpha of all, and Cohen's kappa of each two, over the n items "
-            "that two or more (or both) of them labelled."
+            "that two or more (or both) of them labelled. One who was asked only where others "
+            "differed agrees with them less there than elsewhere: mind n."
         )
         parts.append(tables.markdown(rows["annotators"]))
     if "every_jury" in rows:
