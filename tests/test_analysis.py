@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from llm_juries.analysis import (
     Panel,
     against_best_table,
     agreement_table,
+    annotator_table,
     delta_table,
     every_jury,
     outcome_table,
@@ -397,3 +399,34 @@ def test_every_voter_votes_on_or_misses_each_labelled_pair(bar_rows: dict[str, A
 
 def test_pairs_have_no_deltas_of_candidates(bar_panel: Panel):
     assert delta_table(bar_panel, FEW).empty
+
+
+def test_the_recordings_annotators_agree_as_other_implementations_say(
+    panel: Panel, sheet: pd.DataFrame
+):
+    names = ["annotator_1", "annotator_2", "annotator_3"]
+    assert panel.dataset.annotators == tuple(names)
+    table = annotator_table(panel, FEW)
+    votes = sheet[names]
+    several = votes[votes.notna().sum(axis=1) >= 2]
+    alpha = krippendorff.alpha(several.T.to_numpy(float), level_of_measurement="nominal")
+    assert table.loc[0, "agreement"] == pytest.approx(alpha)
+    assert table.loc[0, "n"] == len(several)
+    for (one, other), row in zip(combinations(names, 2), table[1:].itertuples(), strict=True):
+        both = sheet[[one, other]].dropna().astype(int)
+        assert (row.annotators, row.n) == (f"{one}, {other}", len(both))
+        kappa = sklearn_metrics.cohen_kappa_score(both[one], both[other])
+        assert row.agreement == pytest.approx(kappa)
+    assert (table["ci_low"] < table["agreement"]).all()
+    assert (table["agreement"] < table["ci_high"]).all()
+
+
+@pytest.mark.parametrize("votes", [[(), ()], [(1.0,), (0.0,)], [(1.0, None), (None, 0.0)]], ids=str)
+def test_there_is_no_table_of_annotators_where_no_item_has_two_labels(votes: list[tuple[Any, ...]]):
+    panel = small([[1.0], [0.0]], [1.0, 0.0])
+    items = tuple(
+        replace(item, human_votes=given)
+        for item, given in zip(panel.dataset.items, votes, strict=True)
+    )
+    dataset = replace(panel.dataset, items=items, annotators=("ann", "ben"))
+    assert annotator_table(replace(panel, dataset=dataset), FEW).empty

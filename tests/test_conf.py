@@ -12,10 +12,11 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from conftest import ROOT
-from llm_juries.config import build
+from llm_juries.config import build, pick
 from llm_juries.data import Dataset
 from llm_juries.experiment import studies
 from llm_juries.juries import Jury
+from llm_juries.labelling import Task
 from llm_juries.prompts import Prompt
 from llm_juries.tracking import Tracking
 from llm_juries.types import JuriesError
@@ -45,6 +46,14 @@ def composed(primary: str, *overrides: str) -> DictConfig:
 )
 def test_every_yaml_composes_under_every_script(primary: str, override: str):
     assert composed(primary, override)
+
+
+@pytest.mark.parametrize("name", names("dataset"))
+def test_every_dataset_yaml_composes_under_the_script_for_labels(name: str):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("label", ["action=export", "sheet=sheet.csv", f"dataset={name}"])
+    assert cfg.dataset._target_
+    assert pick(cfg, Task) == Task("export", "sheet.csv")
 
 
 @pytest.mark.parametrize("name", names("judge"))
@@ -161,3 +170,18 @@ def test_a_wrong_config_is_told_in_one_line_before_anything_is_asked(
         studies(composed("judge", *overrides))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_labels_of_your_own_go_to_the_dataset_and_not_to_further_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    own = ["dataset=recorded_nq301", "jury=[nq301_trio]"]
+    (before,) = studies(composed("analyze", *own))
+    item = next(iter(before.dataset.items))
+    path = tmp_path / "labels.csv"
+    path.write_text(f"item_id,candidate,human\n{item.item_id},{item.candidate},1\n")
+    also = "+dataset@also.sample=sample_qa"
+    mine, other = studies(composed("analyze", *own, also, "judge=contains", f"human={path}"))
+    assert [i.item_id for i in mine.dataset.items if i.human is not None] == [item.item_id]
+    assert all(i.human is not None for i in other.dataset.items)

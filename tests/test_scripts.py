@@ -32,7 +32,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-@pytest.mark.parametrize("name", ["judge", "analyze"])
+@pytest.mark.parametrize("name", ["judge", "analyze", "label"])
 def test_help_comes_without_the_heavy_imports(name: str):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", f"scripts/{name}.py", "--help"],
@@ -230,6 +230,65 @@ def test_a_users_own_table_of_verdicts_is_analysed_with_no_model(run_script: Run
     assert (rows["haiku"]["kappa"], rows["haiku"]["missing"]) == ("1.0", "0")
     assert (rows["gpt"]["kappa"], rows["gpt"]["missing"]) == ("0.0", "1")
     assert "haiku (anthropic)" in (tmp_path / "out" / "report.md").read_text()
+
+
+def label(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "scripts/label.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp_path: Path):
+    sheet, out = tmp_path / "sheet.csv", tmp_path / "labels.csv"
+    done = label("export", "dataset.limit=10", f"sheet={sheet}", "seed=1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"40 rows to label in {sheet}: fill its last column with 1")
+    assert not (ROOT / "label.log").exists()
+    assert label("export", f"sheet={sheet}").stderr.count("exists already") == 1
+    for annotator, words in (("ann", ["1", "0"]), ("ben", ["yes", "no", ""])):
+        rows = table(sheet)
+        with sheet.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, rows[0])
+            writer.writeheader()
+            for at, row in enumerate(rows):
+                writer.writerow(row | {"label": words[at % len(words)]})
+        said = label("import", f"sheet={sheet}", "seed=1", f"annotator={annotator}", f"out={out}")
+        assert said.returncode == 0, said.stderr
+    assert said.stdout == (
+        f"27 labels of ben now in {out}; 13 rows of {sheet} have no label and were not imported\n"
+    )
+    done = run_script(
+        "analyze", "judge=[contains]", f"human={out}", "adjudicator=ann", "bootstrap.resamples=50"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "labels of ann, ben joined to 40 of 140 items of sample_qa" in done.stderr
+    (row,) = table(tmp_path / "out" / "tables" / "agreement.csv")
+    assert (row["n"], row["missing"]) == ("40", "0")
+    assert not (tmp_path / "out" / "tables" / "annotators.csv").exists()  # one is no agreement
+    done = run_script("analyze", "judge=[contains]", f"human={out}", "bootstrap.resamples=50")
+    alpha, kappa = table(tmp_path / "out" / "tables" / "annotators.csv")
+    assert (alpha["annotators"], alpha["n"]) == ("all", "27")
+    assert (kappa["measure"], kappa["annotators"]) == ("cohen_kappa", "ann, ben")
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "Labels: labels.csv (majority of 2 annotators)" in report
+    assert "krippendorff_alpha" in report
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["exprot", "sheet=s.csv"], "there are: export, import"),
+        (["export"], "sheet: is needed"),
+        (["export", "sheet=README.csv", "sede=1"], "did you mean seed"),
+        (["export", "dataset=recorded_nq301", "sheet=s.csv"], "has no text, only the numbers"),
+        (["import", "sheet=nowhere.csv", "annotator=ann"], "nowhere.csv: there is no such file"),
+    ],
+)
+def test_a_mistake_in_labelling_ends_in_one_line(arguments: list[str], said: str):
+    done = label(*arguments)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

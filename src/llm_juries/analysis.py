@@ -16,7 +16,7 @@ import pandas as pd
 from .data import Dataset
 from .experiment import Study
 from .juries import DECIDED, Jury, Rule, Voter, Votes
-from .metrics import agreement, bias
+from .metrics import agreement, annotation, bias
 from .metrics.resampling import bootstrap, cluster_sums, percentile_interval
 from .plans import Plan, look_up
 from .store import Store
@@ -66,6 +66,15 @@ class Panel:
         """The human labels, NaN where there are none."""
         labels = [np.nan if item.human is None else item.human for item in self.dataset.items]
         return np.array(labels)
+
+    @property
+    def annotations(self) -> Array:
+        """The single annotators' labels, of shape (n, annotators), NaN where one gave none."""
+        votes = [item.human_votes for item in self.dataset.items]
+        labels = np.full((len(votes), len(self.dataset.annotators)), np.nan)
+        for row, given in enumerate(votes):
+            labels[row, : len(given)] = [np.nan if vote is None else vote for vote in given]
+        return labels
 
     @property
     def questions(self) -> list[str]:
@@ -293,6 +302,46 @@ def against_best_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def annotator_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+    """Measure how far the annotators agree among themselves.
+
+    Returns
+    -------
+    DataFrame
+        A row for Krippendorff's alpha over all annotators, then one for Cohen's kappa of each two
+        that labelled an item in common: dataset, measure ("krippendorff_alpha" or "cohen_kappa"),
+        annotators (str); n, the items with two labels or more, or with both (int); agreement with
+        ci_low and ci_high (float). Empty where no item has two labels.
+    """
+    votes, names = panel.annotations, panel.dataset.annotators
+    given = ~np.isnan(votes)
+    several = int((given.sum(axis=1) >= 2).sum())
+    if not several:
+        return pd.DataFrame()
+    both = given.T.astype(int) @ given
+    pairs = [(one, other) for one, other in combinations(range(len(names)), 2) if both[one, other]]
+    units = cluster_sums(annotation.coincidences(votes), panel.questions)
+    crossed = [annotation.crossed(votes[:, one], votes[:, other]) for one, other in pairs]
+    tables = np.stack([cluster_sums(cells, panel.questions) for cells in crossed], axis=1)
+    alpha, kappa = annotation.krippendorff_alpha, annotation.cohen_kappa
+    draws = [
+        bootstrap(alpha, units, options.resamples, options.seed)[:, None],
+        bootstrap(kappa, tables, options.resamples, options.seed),
+    ]
+    low, high = percentile_interval(np.hstack(draws), options.level)
+    return pd.DataFrame(
+        {
+            "dataset": panel.dataset.name,
+            "measure": ["krippendorff_alpha", *["cohen_kappa"] * len(pairs)],
+            "annotators": ["all", *(f"{names[one]}, {names[other]}" for one, other in pairs)],
+            "n": [several, *(int(both[pair]) for pair in pairs)],
+            "agreement": [float(alpha(units.sum(axis=0))), *kappa(tables.sum(axis=0))],
+            "ci_low": low,
+            "ci_high": high,
+        }
+    )
 
 
 def _sorted(table: pd.DataFrame, *then: str) -> pd.DataFrame:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from .config import build
+from .config import build, pick
 from .data import Dataset
+from .data.labels import HumanLabels
 from .judges.base import Judge
 from .judges.recorded import recorded_judges
 from .juries import Jury
@@ -31,9 +32,9 @@ class Study:
 def studies(cfg: DictConfig) -> list[Study]:
     """Build what a config of scripts/judge.py or scripts/analyze.py describes.
 
-    A study for `dataset` and one for each entry of `also`. A judge takes part where it has
-    something to go by (a language model needs texts, a recorded judge its recording), a jury where
-    all of its members do.
+    A study for `dataset`, with the labels of `human` if there are any, and one for each entry of
+    `also`. A judge takes part where it has something to go by (a language model needs texts, a
+    recorded judge its recording), a jury where all of its members do.
 
     Raises
     ------
@@ -45,7 +46,10 @@ def studies(cfg: DictConfig) -> list[Study]:
     judges = {name: build(node, f"judges.{name}") for name, node in sorted(cfg.judges.items())}
     juries = [build(node, f"juries.{name}") for name, node in sorted(cfg.juries.items())]
     nodes = {"dataset": cfg.dataset} | {f"also.{name}": node for name, node in cfg.also.items()}
-    found = [_study(build(node, path), prompt, judges, juries) for path, node in nodes.items()]
+    datasets = {path: build(node, path) for path, node in nodes.items()}
+    sampled = cfg.dataset.get("limit") is not None
+    datasets["dataset"] = pick(cfg, HumanLabels).join(datasets["dataset"], sampled=sampled)
+    found = [_study(dataset, prompt, judges, juries) for dataset in datasets.values()]
     names = [study.dataset.name for study in found]
     for name in {name for name in names if names.count(name) > 1}:
         raise JuriesError(f"two datasets have the name {name!r}; set a name for one of them")

@@ -25,6 +25,7 @@ from .analysis import (
     Panel,
     against_best_table,
     agreement_table,
+    annotator_table,
     delta_table,
     every_jury,
     outcome_table,
@@ -69,6 +70,9 @@ def measure(
             agreement_table(every_jury(panel, rule), bootstrap) for panel in panels
         ]
     joined = {name: _joined(parts) for name, parts in found.items()}
+    annotators = _joined([annotator_table(panel, bootstrap) for panel in panels])
+    if not annotators.empty:
+        joined["annotators"] = annotators
     return Results(studies, panels, joined, bootstrap)
 
 
@@ -248,6 +252,14 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
     parts.append(_in_words(rows))
     shown = ("agreement", "against_best", "outcomes", "deltas")
     parts += [tables.markdown(rows[name]) for name in shown if not rows[name].empty]
+    if "annotators" in rows and not rows["annotators"].empty:
+        parts.append(
+            "How far the annotators agree among themselves, the scale for a judge's kappa with "
+            "them: Krippendorff's alpha of all, and Cohen's kappa of each two, over the n items "
+            "that two or more (or both) of them labelled. One who was asked only where others "
+            "differed agrees with them less there than elsewhere: mind n."
+        )
+        parts.append(tables.markdown(rows["annotators"]))
     if "every_jury" in rows:
         best = rows["every_jury"][rows["every_jury"]["kind"] == "jury"]
         parts.append(

@@ -42,8 +42,10 @@ class Item:
 
     `item_id` names the question: the answers of several candidates to one question share it, and
     intervals are clustered by it. `human` is the human label, 1.0 for correct (or, in a pair, for
-    the candidate being preferred) and 0.0 for not; None where no human judged. Texts are empty
-    where only the numbers of a recorded judgement are known.
+    the candidate being preferred) and 0.0 for not; None where no human judged. `human_votes` are
+    the single annotators' labels in the order of the dataset's `annotators`: None (or nothing, at
+    the end) where one gave none, 0.5 where neither of a pair was preferred. Texts are empty where
+    only the numbers of a recorded judgement are known.
     """
 
     dataset: str

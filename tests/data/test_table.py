@@ -97,6 +97,13 @@ def test_a_row_becomes_an_item(tmp_path: Path):
     )
 
 
+def test_annotators_are_numbered_and_one_without_a_label_keeps_his_place(tmp_path: Path):
+    rows = [ROW | {"human_votes": votes} for votes in ([1], [None, 0, ""], [])]
+    dataset = load(str(jsonl(tmp_path, *rows)))
+    assert dataset.annotators == ("1", "2", "3")
+    assert [item.human_votes for item in dataset.items] == [(1.0,), (None, 0.0, None), ()]
+
+
 @pytest.mark.parametrize("write", [as_csv, parquet])
 def test_the_same_rows_give_the_same_items_in_every_format(write: Any, tmp_path: Path):
     expected = load(str(jsonl(tmp_path, *FULL))).loaded().items

@@ -187,7 +187,8 @@ def test_a_list_of_references_in_csv_is_written_as_json(table: Any):
 def test_annotators_votes_are_kept_and_are_no_judges(table: Any):
     path = table("item_id,human,ann1,ann2,haiku\nq1,1,1,0,1\nq2,1,1,,1\n")
     dataset = load(path, human_votes=["ann1", "ann2"])
-    assert [item.human_votes for item in dataset.items] == [(1.0, 0.0), (1.0,)]
+    assert [item.human_votes for item in dataset.items] == [(1.0, 0.0), (1.0, None)]
+    assert dataset.annotators == ("ann1", "ann2")
     assert [recording.judge for recording in dataset.recordings] == ["haiku"]
 
 

@@ -11,7 +11,7 @@ references         list of texts, or one text  the answers known to be right
 item_id            text or whole number        the question's id; the row's number by default
 candidate          text                        the model that answered; "candidate" by default
 human              0, 1, true, false or empty  the human label
-human_votes        list of 0 and 1             the single annotators' labels
+human_votes        list of 0, 1 and empty      the labels of annotators 1, 2, 3 ...
 opponent           text                        in a pair: the other model
 opponent_answer    text                        in a pair: the other answer
 =================  ==========================  ====================================================
@@ -74,9 +74,13 @@ def load(
     called = name or file.stem
     if (head := next(rows(file), None)) is not None:
         _check_columns(head[1], file)
-    check_unique(_Placed(file, called), str(file))  # and so that each row is sound
-    items = Streamed(lambda: (item for _, item in _Placed(file, called)))
-    return Dataset(called, items, labels, note).sample(limit, seed)
+    placed = _Placed(file, called)
+    check_unique(placed, str(file))  # and so that each row is sound
+    voted = head is not None and "human_votes" in head[1]
+    most = max(len(item.human_votes) for _, item in placed) if voted else 0
+    annotators = tuple(str(number) for number in range(1, most + 1))
+    items = Streamed(lambda: (item for _, item in placed))
+    return Dataset(called, items, labels, note, annotators=annotators).sample(limit, seed)
 
 
 @dataclass(frozen=True)
@@ -246,14 +250,13 @@ def texts(value: object, place: str) -> tuple[str, ...]:
     return tuple(text for text in listed if text.strip())
 
 
-def _votes(value: object, place: str) -> tuple[float, ...]:
+def _votes(value: object, place: str) -> tuple[float | None, ...]:
     if value is None:
         return ()
     listed = _listed(value, place) if isinstance(value, str) else value
     if not isinstance(listed, list):
         raise JuriesError(f"{place}: is {value!r}; a list of 0 and 1 is needed")
-    votes = (binary(vote, place) for vote in listed)
-    return tuple(vote for vote in votes if vote is not None)
+    return tuple(binary(vote, place) for vote in listed)
 
 
 def _listed(text: str, place: str) -> object:

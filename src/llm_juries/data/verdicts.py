@@ -137,6 +137,7 @@ def load(
         note,
         (Order.ORIGINAL, Order.SWAPPED) if swapped else (Order.ORIGINAL,),
         tuple(recordings),
+        tuple(human_votes),
     ).sample(limit, seed)
 
 
@@ -181,7 +182,7 @@ class _Sheet:
             opponent=opponent,
             opponent_answer=str(row.get("opponent_answer") or ""),
             human=human,
-            human_votes=tuple(vote for vote in votes if vote is not None),
+            human_votes=tuple(votes),
         )
         known = self.items.setdefault(identity, item)
         if known.human != human:
