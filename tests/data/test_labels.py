@@ -171,3 +171,11 @@ def test_an_adjudicator_without_labels_or_without_a_file_is_told(write: Write):
 
 def test_without_a_file_the_dataset_is_left_alone():
     assert HumanLabels().join(TWO) is TWO
+
+
+def test_of_a_sample_only_the_labels_of_its_items_are_taken(write: Write):
+    path = write("item_id,candidate,label\nq1,m,1\nq3,n,1\n")
+    assert human(HumanLabels(path).join(TWO.sample(1, None), sampled=True)) == {
+        "q1 m": 1.0,
+        "q1 n": None,
+    }
