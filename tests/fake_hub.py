@@ -29,7 +29,10 @@ API = re.compile(
 
 
 class FakeHub(ThreadingHTTPServer):
-    """The server. `asked` lists what it was asked for, `gated` which repositories need a token."""
+    """The server. `gated` repositories need the token.
+
+    `asked` lists what it was asked for, `sent` counts the bytes it answered with.
+    """
 
     daemon_threads = True
 
@@ -38,6 +41,7 @@ class FakeHub(ThreadingHTTPServer):
         self.root = root
         self.gated = gated
         self.asked: list[str] = []
+        self.sent = 0
 
     @property
     def url(self) -> str:
@@ -184,6 +188,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
+            self.server.sent += len(body)
             self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:

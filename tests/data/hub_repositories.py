@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ OTHER = "b" * 40  # a revision of Bamboogle that no yaml names
 MOVED = "d" * 40  # one whose columns have changed
 RETYPED = "e" * 40
 SCRIPT = "5c" * 20
+LARGE = "a" * 40  # of 24 MB
 HALF = "2f" * 20  # one of two files
 
 TEXTS = pa.list_(pa.string())
@@ -159,6 +161,7 @@ def build_bamboogle(root: Path, pinned: str) -> None:
     retyped = pa.schema([("Question", pa.string()), ("Answer", TEXTS)])
     write(folder / RETYPED / name, retyped, [{"Question": "Who?", "Answer": ["He"]}])
     write(folder / HALF / "data/test-00000-of-00002.parquet", BAMBOOGLE, rows)
+    write_large(folder / LARGE / name)
     script = folder / SCRIPT / "bamboogle.py"
     script.parent.mkdir()
     script.write_text("raise SystemExit('never run')\n")
@@ -197,6 +200,15 @@ def at(root: Path, name: str) -> Path:
 def write(path: Path, schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(list(rows), schema), path)
+
+
+def write_large(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    chance = random.Random(0)
+    with pq.ParquetWriter(path, BAMBOOGLE) as file:
+        for _ in range(6):  # groups of rows, each as large as the client's readahead
+            rows = [{"Question": chance.randbytes(10_000).hex(), "Answer": "?"} for _ in range(200)]
+            file.write_table(pa.Table.from_pylist(rows, BAMBOOGLE))
 
 
 def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

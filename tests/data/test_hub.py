@@ -18,6 +18,7 @@ import yaml
 from conftest import ROOT, Run
 from data.hub_repositories import (
     HALF,
+    LARGE,
     MOVED,
     OTHER,
     RETYPED,
@@ -53,7 +54,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHub]:
 def environment(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What makes the hub's client ask the stand-in and keep what it gets to the tests."""
     home = tmp_path_factory.mktemp("hf_home")
-    return {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_TOKEN": TOKEN}
+    settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_TOKEN": TOKEN}
+    return settings | {"HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}
 
 
 def loads(environment: dict[str, str], *jobs: str, **settings: str) -> list[Found]:
@@ -183,6 +185,13 @@ def test_streaming_gives_the_same_items(
     assert not list(tmp_path.rglob("*.parquet"))
 
 
+def test_a_streamed_limit_fetches_the_beginning_only(environment: dict[str, str], hub: FakeHub):
+    hub.sent = 0
+    (found,) = loads(environment, f"bamboogle revision={LARGE} limit=3 streaming=true")
+    assert len(found["items"]) == 3
+    assert 0 < hub.sent < 10e6  # of 24 MB
+
+
 def test_offline_gives_the_same_items_of_the_same_revisions(
     environment: dict[str, str], cached: dict[str, Found], hub: FakeHub
 ):
@@ -190,9 +199,11 @@ def test_offline_gives_the_same_items_of_the_same_revisions(
     jobs = [*(name for name in NAMES), *VARIANTS.values()]
     unknown = f"bamboogle revision={'c' * 40}"
     streamed = "bamboogle streaming=true"
-    *found, other, live = loads(environment, *jobs, unknown, streamed, HF_HUB_OFFLINE="1")
+    absent = "kilt_nq files=[fever/validation-*.parquet]"  # another file of a cached commit
+    jobs = [*jobs, unknown, streamed, absent]
+    *found, other, live, part = loads(environment, *jobs, HF_HUB_OFFLINE="1")
     assert found == list(cached.values())
-    for refused in (other, live):
+    for refused in (other, live, part):
         assert "HF_HUB_OFFLINE forbids" in refused["error"]
     assert "c" * 40 in other["error"]
     assert not hub.asked
@@ -237,27 +248,48 @@ def test_each_mistake_is_told_in_one_line(environment: dict[str, str]):
 
 
 def test_without_a_network_only_what_is_cached_is_had(
-    environment: dict[str, str], cached: dict[str, Found]
+    environment: dict[str, str], cached: dict[str, Found], hub: FakeHub
 ):
-    jobs = "bamboogle", f"bamboogle revision={'c' * 40}", "kilt_nq streaming=true"
-    had, *refused = loads({**environment, "HF_ENDPOINT": NOWHERE}, *jobs)
+    folder = hub.root / conf("arena_hard_v01")["repo"] / conf("arena_hard_v01")["revision"]
+    jobs = (
+        "bamboogle",
+        f"arena_hard_v01 repo={folder}",
+        f"bamboogle revision={'c' * 40}",
+        "kilt_nq streaming=true",
+    )
+    had, local, *refused = loads({**environment, "HF_ENDPOINT": NOWHERE}, *jobs)
     assert had == cached["bamboogle"]
+    assert local["items"] == cached["arena_hard_v01"]["items"]
+    assert f"Read from {folder}" in local["note"]
     for told in refused:
         assert f"can't reach {NOWHERE} (ConnectError)" in told["error"]
 
 
-@pytest.mark.parametrize("streaming", ["true", "false"])
+@pytest.mark.parametrize(
+    ("streaming", "token", "said"),
+    [
+        ("true", "", "is gated; accept its terms at {page}, then set HF_TOKEN to your token"),
+        ("false", "", "is gated; accept its terms at {page}, then set HF_TOKEN to your token"),
+        ("false", "hf_other", "is gated and your token has no access; accept its terms at {page}"),
+    ],
+)
 def test_a_gated_dataset_says_what_to_do(
-    streaming: str, environment: dict[str, str], run_script: Run, tmp_path: Path
+    streaming: str,
+    token: str,
+    said: str,
+    environment: dict[str, str],
+    run_script: Run,
+    tmp_path: Path,
 ):
     gated = "dataset=chatbot_arena", "judge=contains", f"dataset.streaming={streaming}"
     settings = {**environment, "HF_HOME": str(tmp_path / "home")}
-    done = run_script("judge", *gated, **settings | {"HF_TOKEN": ""})
+    done = run_script("judge", *gated, **settings | {"HF_TOKEN": token})
     assert done.returncode == 2
     *log, line = done.stderr.splitlines()
     assert all(line.startswith("fetching") for line in log)
     page = f"{environment['HF_ENDPOINT']}/datasets/{GATED}"
-    assert f"is gated; accept its terms at {page}, then set HF_TOKEN" in line
+    assert line.endswith(said.format(page=page))
+    assert not token or token not in done.stderr
 
 
 @pytest.mark.parametrize(

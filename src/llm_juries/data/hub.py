@@ -11,7 +11,7 @@ import errno
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -126,7 +126,9 @@ def dataset(
     seed asks for. A sample of a streamed table is kept in memory, lest each pass fetch it again.
     """
     first = needed(limit, seed) if one_each else None
-    items = Streamed(lambda: islice(make(), first))
+    items: Iterable[Item] = Streamed(lambda: islice(make(), first))
+    if source.streaming and first is not None:
+        items = tuple(items)
     note = f"{note.strip()} Read from {source.place}.".strip()
     sample = Dataset(name, items, labels, note, orders).sample(limit, seed)
     return sample.loaded() if source.streaming and limit is not None else sample
@@ -141,14 +143,18 @@ def _opened(
     repo: str, revision: str, paths: Sequence[str], columns: Columns, streaming: bool = False
 ) -> Table:
     import datasets
+    from pyarrow.dataset import ParquetFragmentScanOptions
 
     datasets.disable_progress_bars()
     reader = READERS.get(Path(paths[0]).suffix)
     if reader is None:
         raise JuriesError(f"{repo}: {paths[0]} is none of {', '.join(READERS)}")
+    options: dict[str, Any] = {}
+    if streaming and reader == "parquet":  # else some 30 MB are fetched for the first row
+        options = {"fragment_scan_options": ParquetFragmentScanOptions(pre_buffer=False)}
     with _told(repo, revision):
         rows = datasets.load_dataset(
-            reader, data_files={"rows": list(paths)}, split="rows", streaming=streaming
+            reader, data_files={"rows": list(paths)}, split="rows", streaming=streaming, **options
         )
         if rows.features is None:  # known from the first rows only
             rows = rows._resolve_features()  # as `datasets` itself does to join tables
@@ -305,7 +311,8 @@ def _said(error: Exception, repo: str, revision: str) -> str:
             case errors.OfflineModeIsEnabled():
                 return "is streamed, which HF_HUB_OFFLINE forbids; set HF_HUB_OFFLINE=0"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"can't be read at {revision} ({type(error).__name__}: {lines[0] if lines else ''})"
+    at = f" at {revision}" if revision else ""
+    return f"can't be read{at} ({type(error).__name__}: {lines[0] if lines else 'no word of why'})"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
