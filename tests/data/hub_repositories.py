@@ -161,6 +161,7 @@ def build_bamboogle(root: Path, pinned: str) -> None:
     retyped = pa.schema([("Question", pa.string()), ("Answer", TEXTS)])
     write(folder / RETYPED / name, retyped, [{"Question": "Who?", "Answer": ["He"]}])
     write(folder / HALF / "data/test-00000-of-00002.parquet", BAMBOOGLE, rows)
+    write(folder / "main" / name, BAMBOOGLE, rows[:1])
     write_large(folder / LARGE / name)
     script = folder / SCRIPT / "bamboogle.py"
     script.parent.mkdir()

@@ -26,7 +26,7 @@ from data.hub_repositories import (
     build_repositories,
     conf,
 )
-from fake_hub import TOKEN, FakeHub, fake_hub
+from fake_hub import TOKEN, FakeHub, commit_of, fake_hub
 from llm_juries.data import hub as hub_module
 from llm_juries.types import Item, JuriesError
 
@@ -81,6 +81,7 @@ VARIANTS = {
     "of any length": "chatbot_arena turns=null",
     "by both turns": "mt_bench_human turn=2",
     "another revision": f"bamboogle revision={OTHER}",
+    "a branch": "bamboogle revision=main",
 }
 
 
@@ -126,6 +127,12 @@ def test_bamboogle_has_ids_of_its_questions(cached: dict[str, Found]):
     ids = columns(cached["bamboogle"], "item_id")
     assert len(set(ids)) == 5
     assert columns(cached["another revision"], "item_id") == ids[:2]
+    assert columns(cached["a branch"], "item_id") == ids[:1]
+
+
+def test_the_commit_behind_a_branch_is_noted(cached: dict[str, Found], hub: FakeHub):
+    commit = commit_of(hub.root / "chiayewken/bamboogle/main")
+    assert cached["a branch"]["note"].endswith(f"Read from chiayewken/bamboogle at {commit}.")
 
 
 def test_hotpotqa_brings_its_passages(cached: dict[str, Found]):
@@ -215,7 +222,7 @@ MISTAKES = {
     "bamboogle repo=a/b/c": r"is no repository's name; give owner/name",
     "bamboogle repo=./nowhere": r"nowhere: there is no such folder",
     "bamboogle files=[data/tst-*.parquet]": (
-        r"has no file data/tst-\*\.parquet at \w{40}; did you mean data/test-00000"
+        r"at \w{40}: has no file data/tst-\*\.parquet; did you mean data/test-00000"
     ),
     f"bamboogle revision={MOVED}": (
         rf"bamboogle at {MOVED}: has no column Question; did you mean Questions\?"
@@ -229,7 +236,7 @@ MISTAKES = {
         r"1 of 3 ids have no question in mandarjoshi/trivia_qa .*, 'q2' for one"
     ),
     "kilt_triviaqa questions=null": r"3 of 3 ids have no question in the data",
-    "arena_hard_v01 candidates=[gpt-4-0614]": r"gpt-4-0614\.jsonl at .*0613",
+    "arena_hard_v01 candidates=[gpt-4-0614]": r"gpt-4-0614\.jsonl; did you mean .*0613",
     "arena_hard_v2 questions=data/arena-hard-v0.1/question.jsonl": (
         r"baseline names no model for the category 'arena-hard-v0.1'"
     ),

@@ -190,10 +190,11 @@ def _cached(repo: str, revision: str, files: Sequence[str]) -> tuple[str, list[s
     if not sys.stderr.isatty():
         disable_progress_bars()
     folder = snapshot(local=False)
-    try:
+    with suppress(JuriesError):
         return folder.name, _paths(folder, files, repo)
-    except JuriesError as error:
-        raise _without(repo, folder.name, error) from None
+    # A file is lacking; the snapshot has only those that were asked for, the hub knows all.
+    _chosen(_listed(repo, folder.name), files, f"{repo} at {folder.name}")
+    raise JuriesError(f"{repo} at {folder.name}: was fetched in part only; try again")
 
 
 def _remote(repo: str, revision: str, files: Sequence[str]) -> tuple[str, list[str]]:
@@ -201,54 +202,51 @@ def _remote(repo: str, revision: str, files: Sequence[str]) -> tuple[str, list[s
     from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
 
     _reach(repo, revision)
-    info = HfApi().dataset_info(repo, revision=revision)
-    commit = str(info.sha)
-    held = sorted(file.rfilename for file in info.siblings or ())
-    paths = [path for path in held if any(fnmatch(path, pattern) for pattern in files)]
-    try:
-        _check_whole(paths, files, repo, held)
-    except JuriesError as error:
-        raise _without(repo, commit, error) from None
+    commit = str(HfApi().dataset_info(repo, revision=revision).sha)
+    paths = _chosen(_listed(repo, commit), files, f"{repo} at {commit}")
     # Asked here, because what is said of a gated file later on is less clear.
     get_hf_file_metadata(hf_hub_url(repo, paths[0], repo_type="dataset", revision=commit))
     return commit, [f"hf://datasets/{repo}@{commit}/{path}" for path in paths]
 
 
-def _paths(folder: Path, files: Sequence[str], repo: str) -> list[str]:
+def _listed(repo: str, commit: str) -> list[str]:
+    from huggingface_hub import HfApi
+
+    return sorted(HfApi().list_repo_files(repo, repo_type="dataset", revision=commit))
+
+
+def _paths(folder: Path, files: Sequence[str], place: str) -> list[str]:
     held = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    paths = [path for path in held if any(fnmatch(path, pattern) for pattern in files)]
-    _check_whole(paths, files, repo, held)
-    return [str(folder / path) for path in paths]
+    return [str(folder / path) for path in _chosen(held, files, place)]
 
 
-def _check_whole(
-    paths: Sequence[str], files: Sequence[str], repo: str, held: Sequence[str]
-) -> None:
-    """Raise JuriesError if a pattern has no file, or a table in several files lacks one."""
+def _chosen(held: Sequence[str], files: Sequence[str], place: str) -> list[str]:
+    """Return the paths that match a pattern.
+
+    Raises
+    ------
+    JuriesError
+        If a pattern has no file, or a table in several numbered files lacks one of them.
+    """
+    chosen: dict[str, None] = {}
     for pattern in files:
-        found = [path for path in paths if fnmatch(path, pattern)]
+        found = [path for path in held if fnmatch(path, pattern)]
+        scripts = [path for path in held if path.endswith(".py")]
+        if not found and scripts:
+            raise JuriesError(
+                f"{place}: has no file {pattern}, but a loading script ({scripts[0]}), which is "
+                "not run; take a revision that holds data files, such as refs/convert/parquet"
+            )
         if not found:
-            raise JuriesError(f"{repo}: has no file {pattern}{nearest(pattern, held)}")
+            raise JuriesError(f"{place}: has no file {pattern}{nearest(pattern, held)}")
         numbered = [int(match[1]) for path in found if (match := SHARD.search(path))]
         if numbered and len(numbered) != max(numbered):
             raise JuriesError(
-                f"{repo}: has {len(numbered)} of the {max(numbered)} files of {pattern}"
+                f"{place}: has {len(numbered)} of the {max(numbered)} files of {pattern}; take "
+                "another revision"
             )
-
-
-def _without(repo: str, commit: str, error: JuriesError) -> JuriesError:
-    """Return what to say of a repository that lacks a file: what it has, or that it is a script."""
-    from huggingface_hub import HfApi
-
-    held = HfApi().list_repo_files(repo, repo_type="dataset", revision=commit)
-    said, _, _ = str(error).partition(";")
-    if scripts := [path for path in held if path.endswith(".py")]:
-        return JuriesError(
-            f"{said} at {commit}, but a loading script ({scripts[0]}), which is not run; take a "
-            "revision that holds data files, such as refs/convert/parquet"
-        )
-    pattern = said.rpartition(" ")[2]
-    return JuriesError(f"{said} at {commit}{nearest(pattern, held)}")
+        chosen |= dict.fromkeys(found)
+    return list(chosen)
 
 
 def _reach(repo: str, revision: str) -> None:
