@@ -28,7 +28,8 @@ def loaded(name: str, *overrides: str) -> dict[str, object]:
         items = [asdict(item) for item in dataset.items]
     except JuriesError as error:
         return {"error": str(error)}
-    return {"items": items, "note": dataset.note, "orders": dataset.orders, "name": dataset.name}
+    told = ("name", "note", "orders", "annotators")
+    return {"items": items} | {field: getattr(dataset, field) for field in told}
 
 
 if __name__ == "__main__":

@@ -175,9 +175,10 @@ def test_chatbot_arena_keeps_the_users_vote(cached: dict[str, Found]):
 
 def test_mt_bench_counts_the_votes_of_a_pair_in_either_order(cached: dict[str, Found]):
     assert columns(cached["mt_bench_human"], "item_id", "opponent", "human", "human_votes") == [
-        ("81-1", "beta", 1.0, [1.0, 1.0, 0.5]),
-        ("81-1", "gamma", 0.5, [0.0, 0.5]),
+        ("81-1", "beta", 1.0, [1.0, 1.0, 0.5, None, None]),
+        ("81-1", "gamma", 0.5, [None, None, None, 0.0, 0.5]),
     ]
+    assert cached["mt_bench_human"]["annotators"] == [f"expert_{n}" for n in range(5)]
     assert columns(cached["mt_bench_human"], "question")[0] == "Q81 1"
     assert columns(cached["by both turns"], "item_id", "human") == [("82-2", 0.0)]
 

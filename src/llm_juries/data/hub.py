@@ -118,6 +118,7 @@ def dataset(
     seed: int | None,
     *,
     orders: tuple[Order, ...] = (Order.ORIGINAL,),
+    annotators: tuple[str, ...] = (),
     one_each: bool = True,
 ) -> Dataset:
     """Return a sample of the items that `make` yields, their source named in the note.
@@ -130,7 +131,8 @@ def dataset(
     if source.streaming and first is not None:
         items = tuple(items)
     note = f"{note.strip()} Read from {source.place}.".strip()
-    sample = Dataset(name, items, labels, note, orders).sample(limit, seed)
+    whole = Dataset(name, items, labels, note, orders, annotators=annotators)
+    sample = whole.sample(limit, seed)
     return sample.loaded() if source.streaming and limit is not None else sample
 
 

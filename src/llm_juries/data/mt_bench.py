@@ -15,6 +15,7 @@ COLUMNS: hub.Columns = {
     "model_a": "text",
     "model_b": "text",
     "winner": "text",
+    "judge": "text",
     "conversation_a": MESSAGES,
     "conversation_b": MESSAGES,
     "turn": "number",
@@ -54,23 +55,25 @@ def load(
         See `Dataset.sample`.
     """
     source = hub.table(repo, revision, files, COLUMNS, streaming)
-
-    def make() -> Iterator[Item]:
-        votes: dict[tuple[int, str, str], list[float]] = {}
-        texts: dict[tuple[int, str, str], tuple[str, str, str]] = {}
-        for row in source:  # some thousands
-            if row["turn"] != turn:
-                continue
-            pair = (row["question_id"], row["model_a"], row["model_b"])
-            turned = (row["question_id"], row["model_b"], row["model_a"])
-            label = vote(row["winner"], f"dataset {source.place}, question {row['question_id']}")
-            if turned in votes:  # the same two answers, the other way round
-                votes[turned].append(1 - label)
-                continue
-            votes.setdefault(pair, []).append(label)
+    votes: dict[tuple[int, str, str], dict[str, float]] = {}
+    texts: dict[tuple[int, str, str], tuple[str, str, str]] = {}
+    for row in source:  # some thousands
+        if row["turn"] != turn:
+            continue
+        pair = (row["question_id"], row["model_a"], row["model_b"])
+        turned = (row["question_id"], row["model_b"], row["model_a"])
+        label = vote(row["winner"], f"dataset {source.place}, question {row['question_id']}")
+        if turned in votes:  # the same two answers, the other way round
+            pair, label = turned, 1 - label
+        else:
             first, second = row["conversation_a"][: 2 * turn], row["conversation_b"][: 2 * turn]
             answers = spoken(first, "assistant"), spoken(second, "assistant")
             texts[pair] = spoken(first, "user"), *answers
+        # Who judged a pair twice has one vote: the first.
+        votes.setdefault(pair, {}).setdefault(row["judge"], label)
+    annotators = tuple(sorted({judge for given in votes.values() for judge in given}))
+
+    def make() -> Iterator[Item]:
         for pair, given in votes.items():
             question, answer, opponent_answer = texts[pair]
             yield Item(
@@ -81,11 +84,22 @@ def load(
                 answer=answer,
                 opponent=pair[2],
                 opponent_answer=opponent_answer,
-                human=most_given(given),
-                human_votes=tuple(given),
+                human=most_given(list(given.values())),
+                human_votes=tuple(given.get(annotator) for annotator in annotators),
             )
 
-    return hub.dataset(name, source, make, labels, note, limit, seed, orders=orders, one_each=False)
+    return hub.dataset(
+        name,
+        source,
+        make,
+        labels,
+        note,
+        limit,
+        seed,
+        orders=orders,
+        annotators=annotators,
+        one_each=False,
+    )
 
 
 def most_given(votes: Sequence[float]) -> float:
