@@ -264,6 +264,12 @@ def test_items_without_a_label_are_neither_voted_on_nor_missing():
     assert table.loc[0, ["n", "missing"]].tolist() == [2, 0]
 
 
+def test_ties_have_no_side_to_agree_with_and_are_not_missing():
+    votes, human = [[1], [NAN], [0], [0]], [1, 0.5, 0.5, 0]
+    (row,) = agreement_table(small(votes, human), FEW).to_dict("records")
+    assert (row["n"], row["missing"], row["accuracy"]) == (2, 0, 1.0)
+
+
 def test_a_dataset_without_labels_is_measured_without_an_error():
     table = agreement_table(small([[1], [0]], [NAN, NAN]), FEW)
     assert table.loc[0, ["n", "missing"]].tolist() == [0, 0]

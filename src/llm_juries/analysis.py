@@ -63,9 +63,12 @@ class Panel:
 
     @property
     def human(self) -> Array:
-        """The human labels, NaN where there are none."""
-        labels = [np.nan if item.human is None else item.human for item in self.dataset.items]
-        return np.array(labels)
+        """The human labels, NaN where there are none.
+
+        A tie has none either: it is no side that a voter could agree with.
+        """
+        labels = [item.human if item.human in (0, 1) else np.nan for item in self.dataset.items]
+        return np.array(labels, float)
 
     @property
     def annotations(self) -> Array:

@@ -37,15 +37,26 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of text to answer from; `passage_id` names it in its collection."""
+
+    title: str
+    text: str
+    passage_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One answer to judge (or one pair, when `opponent` is set).
 
     `item_id` names the question: the answers of several candidates to one question share it, and
     intervals are clustered by it. `human` is the human label, 1.0 for correct (or, in a pair, for
-    the candidate being preferred) and 0.0 for not; None where no human judged. `human_votes` are
-    the single annotators' labels in the order of the dataset's `annotators`: None (or nothing, at
-    the end) where one gave none, 0.5 where neither of a pair was preferred. Texts are empty where
-    only the numbers of a recorded judgement are known.
+    the candidate being preferred), 0.0 for not, and 0.5 for a pair that humans found equally good
+    or bad; None where no human judged. `human_votes` are the single annotators' labels in the order
+    of the dataset's `annotators`: None (or nothing, at the end) where one gave none. Texts are
+    empty where only the numbers of a recorded judgement are known. A question that nobody has
+    answered yet has neither candidate nor answer. `passages` are known to hold the right answer,
+    where the dataset says so.
     """
 
     dataset: str
@@ -58,6 +69,7 @@ class Item:
     opponent_answer: str = ""
     human: float | None = None
     human_votes: tuple[float | None, ...] = ()
+    passages: tuple[Passage, ...] = ()
 
 
 class Message(NamedTuple):

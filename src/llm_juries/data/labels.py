@@ -127,7 +127,7 @@ class HumanLabels:
             human = majority(votes)
         return replace(
             item,
-            human=None if human == NEITHER else human,
+            human=human,
             human_votes=tuple(votes.get(name) for name in annotators) if votes else (),
         )
 

@@ -37,7 +37,7 @@ from . import Dataset, Streamed, check_unique
 
 log = logging.getLogger(__name__)
 
-COLUMNS = tuple(f.name for f in fields(Item) if f.name != "dataset")
+COLUMNS = tuple(f.name for f in fields(Item) if f.name not in ("dataset", "passages"))
 BINARY = {
     "1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "correct": 1.0,
     "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0, "incorrect": 0.0,

@@ -1,0 +1,354 @@
+"""Rows of dataset repositories on the Hugging Face hub, at one revision, cached or streamed.
+
+A snapshot of the wanted files is fetched first and read from the disk: asked for a revision by its
+own name, `datasets` takes any cached copy when it is offline, and says nothing. The hub's own
+cache, token and settings hold (HF_HOME, HF_TOKEN, HF_HUB_OFFLINE, HF_ENDPOINT).
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ..prompts import nearest
+from ..types import Item, JuriesError, Order
+from . import Dataset, Streamed
+
+log = logging.getLogger(__name__)
+
+Columns = Mapping[str, Any]
+"""Column names and what they hold: "text", "number", [what a list holds], {field: what it holds},
+or None where it does not matter."""
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SHARD = re.compile(r"-\d{5}-of-(\d{5})")
+PATIENCE_S = 5.0  # for the hub's first answer
+
+READERS = {".parquet": "parquet", ".jsonl": "json", ".json": "json"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of some files of a repository (or a local folder), read anew on each pass.
+
+    Parameters
+    ----------
+    repo : str
+    revision : str
+        The commit they come from; empty for a local folder.
+    rows : datasets.Dataset or datasets.IterableDataset
+    streaming : bool
+        Whether a pass fetches them again.
+    """
+
+    repo: str
+    revision: str
+    rows: Any
+    streaming: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where the rows come from, in words."""
+        return f"{self.repo} at {self.revision}" if self.revision else self.repo
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        with _told(self.repo, self.revision):
+            yield from self.rows
+
+
+def table(
+    repo: str,
+    revision: str,
+    files: Sequence[str],
+    columns: Columns,
+    streaming: bool = False,
+) -> Table:
+    """Open files of a dataset repository as one table.
+
+    Parameters
+    ----------
+    repo : str
+        "owner/name" on the hub, or a local folder: a path that is absolute or begins with . or ~.
+    revision : str
+        A commit's 40 hex digits. A branch works too; what it stands for now is then logged.
+    files : sequence of str
+        Paths or patterns inside the repository, all .parquet or all .jsonl.
+    columns : mapping
+        The columns that are needed, and what they hold; others are left alone.
+    streaming : bool
+        Read over the network, fetching no more than is iterated, instead of from the cache.
+
+    Raises
+    ------
+    JuriesError
+        In one line: no such repository, revision or file, a gated repository, no network, not in
+        the cache, a full disk, a column that is missing or holds something else.
+    """
+    if repo.startswith((".", "~")) or Path(repo).is_absolute():
+        folder = Path(repo).expanduser()
+        if not folder.is_dir():
+            raise JuriesError(f"{folder}: there is no such folder")
+        return _opened(repo, "", _paths(folder, files, repo), columns)
+    with _told(repo, revision):
+        if streaming:
+            commit, paths = _remote(repo, revision, files)
+        else:
+            commit, paths = _cached(repo, revision, files)
+    if commit != revision:
+        log.info("dataset %s: revision %s is commit %s now", repo, revision, commit)
+    return _opened(repo, commit, paths, columns, streaming)
+
+
+def dataset(
+    name: str,
+    source: Table,
+    make: Callable[[], Iterator[Item]],
+    labels: str,
+    note: str,
+    limit: int | None,
+    seed: int | None,
+    *,
+    orders: tuple[Order, ...] = (Order.ORIGINAL,),
+    annotators: tuple[str, ...] = (),
+    one_each: bool = True,
+) -> Dataset:
+    """Return a sample of the items that `make` yields, their source named in the note.
+
+    Where each question has one item (`one_each`), no more rows are read than a limit without a
+    seed asks for. A sample of a streamed table is kept in memory, lest each pass fetch it again.
+    """
+    first = needed(limit, seed) if one_each else None
+    items: Iterable[Item] = Streamed(lambda: islice(make(), first))
+    if source.streaming and first is not None:
+        items = tuple(items)
+    note = f"{note.strip()} Read from {source.place}.".strip()
+    whole = Dataset(name, items, labels, note, orders, annotators=annotators)
+    sample = whole.sample(limit, seed)
+    return sample.loaded() if source.streaming and limit is not None else sample
+
+
+def needed(limit: int | None, seed: int | None) -> int | None:
+    """Return how many of the first questions a sample is drawn from; None for all of them."""
+    return limit if seed is None and limit is not None and limit > 0 else None
+
+
+def _opened(
+    repo: str, revision: str, paths: Sequence[str], columns: Columns, streaming: bool = False
+) -> Table:
+    import datasets
+    from pyarrow.dataset import ParquetFragmentScanOptions
+
+    datasets.disable_progress_bars()
+    reader = READERS.get(Path(paths[0]).suffix)
+    if reader is None:
+        raise JuriesError(f"{repo}: {paths[0]} is none of {', '.join(READERS)}")
+    options: dict[str, Any] = {}
+    if streaming and reader == "parquet":  # else some 30 MB are fetched for the first row
+        options = {"fragment_scan_options": ParquetFragmentScanOptions(pre_buffer=False)}
+    with _told(repo, revision):
+        rows = datasets.load_dataset(
+            reader, data_files={"rows": list(paths)}, split="rows", streaming=streaming, **options
+        )
+        if rows.features is None:  # known from the first rows only
+            rows = rows._resolve_features()  # as `datasets` itself does to join tables
+    opened = Table(repo, revision, rows, streaming)
+    if said := _mismatch(columns, rows.features, ""):
+        raise JuriesError(f"{opened.place}: {said}")
+    return opened
+
+
+def _cached(repo: str, revision: str, files: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the commit and the local paths of the files, fetched if need be."""
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    def snapshot(local: bool) -> Path:
+        folder = snapshot_download(
+            repo,
+            repo_type="dataset",
+            revision=revision,
+            allow_patterns=list(files),
+            local_files_only=local,
+        )
+        return Path(folder)
+
+    # What a commit holds never changes: if it is here, nobody need be asked.
+    if COMMIT.fullmatch(revision) or constants.HF_HUB_OFFLINE:
+        with suppress(LocalEntryNotFoundError, JuriesError):
+            folder = snapshot(local=True)
+            return folder.name, _paths(folder, files, repo)
+    _reach(repo, revision)
+    log.info("fetching %s of %s at %s", ", ".join(files), repo, revision)
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    folder = snapshot(local=False)
+    with suppress(JuriesError):
+        return folder.name, _paths(folder, files, repo)
+    # A file is lacking; the snapshot has only those that were asked for, the hub knows all.
+    _chosen(_listed(repo, folder.name), files, f"{repo} at {folder.name}")
+    raise JuriesError(f"{repo} at {folder.name}: was fetched in part only; try again")
+
+
+def _remote(repo: str, revision: str, files: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the commit and the hub's addresses of the files, none of them fetched."""
+    from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
+
+    _reach(repo, revision)
+    commit = str(HfApi().dataset_info(repo, revision=revision).sha)
+    paths = _chosen(_listed(repo, commit), files, f"{repo} at {commit}")
+    # Asked here, because what is said of a gated file later on is less clear.
+    get_hf_file_metadata(hf_hub_url(repo, paths[0], repo_type="dataset", revision=commit))
+    return commit, [f"hf://datasets/{repo}@{commit}/{path}" for path in paths]
+
+
+def _listed(repo: str, commit: str) -> list[str]:
+    from huggingface_hub import HfApi
+
+    return sorted(HfApi().list_repo_files(repo, repo_type="dataset", revision=commit))
+
+
+def _paths(folder: Path, files: Sequence[str], place: str) -> list[str]:
+    held = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return [str(folder / path) for path in _chosen(held, files, place)]
+
+
+def _chosen(held: Sequence[str], files: Sequence[str], place: str) -> list[str]:
+    """Return the paths that match a pattern.
+
+    Raises
+    ------
+    JuriesError
+        If a pattern has no file, or a table in several numbered files lacks one of them.
+    """
+    chosen: dict[str, None] = {}
+    for pattern in files:
+        found = [path for path in held if fnmatch(path, pattern)]
+        scripts = [path for path in held if path.endswith(".py")]
+        if not found and scripts:
+            raise JuriesError(
+                f"{place}: has no file {pattern}, but a loading script ({scripts[0]}), which is "
+                "not run; take a revision that holds data files, such as refs/convert/parquet"
+            )
+        if not found:
+            raise JuriesError(f"{place}: has no file {pattern}{nearest(pattern, held)}")
+        numbered = [int(match[1]) for path in found if (match := SHARD.search(path))]
+        if numbered and len(numbered) != max(numbered):
+            raise JuriesError(
+                f"{place}: has {len(numbered)} of the {max(numbered)} files of {pattern}; take "
+                "another revision"
+            )
+        chosen |= dict.fromkeys(found)
+    return list(chosen)
+
+
+def _reach(repo: str, revision: str) -> None:
+    """Raise JuriesError where the hub can't be asked.
+
+    One short question: the client itself retries a dead line for half a minute.
+    """
+    from huggingface_hub import constants, get_session
+
+    for client in ("httpx", "httpx2"):  # a line a request, with addresses that are signed
+        logging.getLogger(client).setLevel(logging.WARNING)
+    if constants.HF_HUB_OFFLINE:
+        raise JuriesError(
+            f"{repo}: revision {revision} is not in the cache ({constants.HF_HUB_CACHE}), "
+            "and HF_HUB_OFFLINE forbids fetching it; run once with HF_HUB_OFFLINE=0 and a network"
+        )
+    try:
+        get_session().head(constants.ENDPOINT, timeout=PATIENCE_S)
+    except Exception as error:
+        raise JuriesError(
+            f"{repo}: can't reach {constants.ENDPOINT} ({type(error).__name__}) to fetch "
+            f"revision {revision}; look to the network, or read the cache with HF_HUB_OFFLINE=1"
+        ) from None
+
+
+@contextmanager
+def _told(repo: str, revision: str) -> Iterator[None]:
+    """Turn what the hub's client and `datasets` raise into one line that says what to do."""
+    try:
+        yield
+    except (JuriesError, GeneratorExit):
+        raise
+    except Exception as error:
+        raise JuriesError(f"{repo}: {_said(error, repo, revision)}") from None
+
+
+def _said(error: Exception, repo: str, revision: str) -> str:
+    from huggingface_hub import constants, errors, get_token
+
+    page = f"{constants.ENDPOINT}/datasets/{repo}"
+    for cause in _causes(error):
+        match cause:
+            case errors.GatedRepoError() if get_token():
+                return f"is gated and your token has no access; accept its terms at {page}"
+            case errors.GatedRepoError():
+                return f"is gated; accept its terms at {page}, then set HF_TOKEN to your token"
+            case errors.RevisionNotFoundError():
+                return f"has no revision {revision}; take a commit of {page}/commits/main"
+            case errors.RepositoryNotFoundError():
+                return f"there is no such dataset at {page}, or it is private and needs HF_TOKEN"
+            case errors.HFValidationError():
+                return "is no repository's name; give owner/name, or a folder as ./NAME"
+            case errors.HfHubHTTPError() if cause.response is not None:
+                return f"{constants.ENDPOINT} answered {cause.response.status_code}; try again"
+            case OSError() if cause.errno == errno.ENOSPC or "disk space" in str(cause):
+                return (
+                    f"the disk of {constants.HF_HOME} is full; set HF_HOME to a folder on a larger "
+                    "one, or stream: dataset.streaming=true"
+                )
+            case errors.OfflineModeIsEnabled():
+                return "is streamed, which HF_HUB_OFFLINE forbids; set HF_HUB_OFFLINE=0"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    at = f" at {revision}" if revision else ""
+    return f"can't be read{at} ({type(error).__name__}: {lines[0] if lines else 'no word of why'})"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those behind it: `datasets` wraps what it meets."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _mismatch(expected: Any, found: Any, path: str) -> str:
+    """Return in words how a feature differs from what is expected, "" where it does not."""
+    if expected is None:
+        return ""
+    if isinstance(expected, Mapping):
+        if not isinstance(found, Mapping):
+            return f"column {path} holds {_kind(found)}, not fields {', '.join(expected)}"
+        for name, inner in expected.items():
+            inside = f"{path}.{name}" if path else name
+            if name not in found:
+                return f"has no column {inside}{nearest(name, found)}"
+            if said := _mismatch(inner, found[name], inside):
+                return said
+        return ""
+    if isinstance(expected, list):
+        if not hasattr(found, "feature"):
+            return f"column {path} holds {_kind(found)}, not a list"
+        return _mismatch(expected[0], found.feature, f"{path}[]")
+    return "" if _kind(found) == expected else f"column {path} holds {_kind(found)}, not {expected}"
+
+
+def _kind(feature: Any) -> str:
+    if isinstance(feature, Mapping):
+        return f"fields {', '.join(feature)}"
+    if hasattr(feature, "feature"):
+        return "a list"
+    kind = str(getattr(feature, "dtype", type(feature).__name__))
+    if kind in ("string", "large_string"):
+        return "text"
+    return "number" if re.fullmatch(r"u?int\d+", kind) else kind

@@ -1,0 +1,327 @@
+"""Every dataset of the hub loads from a stand-in hub: cached, streamed and offline."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conftest import ROOT, Run
+from data.hub_repositories import (
+    HALF,
+    LARGE,
+    MOVED,
+    OTHER,
+    RETYPED,
+    SCRIPT,
+    build_repositories,
+    conf,
+)
+from fake_hub import TOKEN, FakeHub, commit_of, fake_hub
+from llm_juries.data import hub as hub_module
+from llm_juries.types import Item, JuriesError
+
+NAMES = sorted(
+    path.stem
+    for path in (ROOT / "conf/dataset").glob("*.yaml")
+    if "repo" in yaml.safe_load(path.read_text())
+)
+GATED = "lmsys/chatbot_arena_conversations"
+NOWHERE = "http://127.0.0.1:9"
+
+Found = dict[str, Any]
+Loads = Callable[..., list[Found]]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHub]:
+    root = tmp_path_factory.mktemp("hub")
+    build_repositories(root)
+    with fake_hub(root, gated={GATED}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def environment(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What makes the hub's client ask the stand-in and keep what it gets to the tests."""
+    home = tmp_path_factory.mktemp("hf_home")
+    settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_TOKEN": TOKEN}
+    return settings | {"HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}
+
+
+def loads(environment: dict[str, str], *jobs: str, **settings: str) -> list[Found]:
+    """Load a dataset for each job, a line of overrides, all in one process."""
+    done = subprocess.run(
+        [sys.executable, "tests/data/hub_loads.py"],
+        input=json.dumps([job.split() for job in jobs]),
+        cwd=ROOT,
+        env={**os.environ, **environment, **settings},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
+
+
+VARIANTS = {
+    "two of KILT's": "kilt_nq limit=2 seed=0",
+    "whole contexts": "hotpotqa_multihop passages=context",
+    "questions alone": "arena_hard_v01 candidates=[]",
+    "in English": "chatbot_arena language=English",
+    "of any length": "chatbot_arena turns=null",
+    "by both turns": "mt_bench_human turn=2",
+    "another revision": f"bamboogle revision={OTHER}",
+    "a branch": "bamboogle revision=main",
+}
+
+
+@pytest.fixture(scope="module")
+def cached(environment: dict[str, str]) -> dict[str, Found]:
+    """What each yaml and each variant gives, the first time."""
+    jobs = dict(zip(NAMES, NAMES, strict=True)) | VARIANTS
+    return dict(zip(jobs, loads(environment, *jobs.values()), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_yaml_loads_and_says_where_from(name: str, cached: dict[str, Found]):
+    found = cached[name]
+    assert "error" not in found
+    assert found["name"] == name
+    assert found["items"]
+    settings = conf(name)
+    assert f"Read from {settings['repo']} at {settings['revision']}" in found["note"]
+    assert re.fullmatch(r"[0-9a-f]{40}", settings["revision"])
+
+
+def columns(found: Found, *fields: str) -> list[Any]:
+    rows = [tuple(item[field] for field in fields) for item in found["items"]]
+    return [row[0] for row in rows] if len(fields) == 1 else rows
+
+
+def test_kilt_gives_each_answer_once(cached: dict[str, Found]):
+    assert columns(cached["kilt_nq"], "item_id", "question", "candidate", "answer")[0] == (
+        "q0", "what colour is a?", "", ""
+    )  # fmt: skip
+    assert columns(cached["kilt_nq"], "references") == [["red", "scarlet"]] * 3
+    assert len(cached["two of KILT's"]["items"]) == 2
+
+
+def test_the_questions_of_triviaqa_are_joined_by_id(cached: dict[str, Found]):
+    assert columns(cached["kilt_triviaqa"], "item_id", "question") == [
+        (f"q{n}", f"Which colour has {n}?") for n in range(3)
+    ]
+
+
+def test_bamboogle_has_ids_of_its_questions(cached: dict[str, Found]):
+    assert columns(cached["bamboogle"], "references")[1] == ["0"]
+    ids = columns(cached["bamboogle"], "item_id")
+    assert len(set(ids)) == 5
+    assert columns(cached["another revision"], "item_id") == ids[:2]
+    assert columns(cached["a branch"], "item_id") == ids[:1]
+
+
+def test_the_commit_behind_a_branch_is_noted(cached: dict[str, Found], hub: FakeHub):
+    commit = commit_of(hub.root / "chiayewken/bamboogle/main")
+    assert cached["a branch"]["note"].endswith(f"Read from chiayewken/bamboogle at {commit}.")
+
+
+def test_hotpotqa_brings_its_passages(cached: dict[str, Found]):
+    def titles(found: Found) -> list[str]:
+        return [passage["title"] for passage in found["items"][2]["passages"]]
+
+    assert titles(cached["hotpotqa_multihop"]) == ["A", "C"]
+    assert titles(cached["whole contexts"]) == ["A", "B", "C"]
+    assert cached["hotpotqa_multihop"]["items"][2]["passages"][0]["text"] == "A is one. A is 2."
+
+
+def test_arena_hard_pairs_candidates_with_the_baseline_of_the_category(cached: dict[str, Found]):
+    assert columns(cached["arena_hard_v01"], "item_id", "candidate", "opponent") == [
+        ("u1", "gpt-3.5-turbo-0125", "gpt-4-0314"),
+        ("u1", "gpt-4-0613", "gpt-4-0314"),
+        ("u2", "gpt-3.5-turbo-0125", "gpt-4-0314"),
+        ("u2", "gpt-4-0613", "gpt-4-0314"),
+    ]
+    assert columns(cached["arena_hard_v2"], "item_id", "answer", "opponent_answer") == [
+        ("w1", "gemini-2.0-flash-001 does w1", "o3-mini-2025-01-31 does w1"),
+        ("w2", "o3-mini-2025-01-31 does w2", "gemini-2.0-flash-001 does w2"),
+    ]
+    assert cached["arena_hard_v2"]["orders"] == ["original", "swapped"]
+    assert columns(cached["questions alone"], "question", "candidate", "opponent") == [
+        ("Do u1", "", ""),
+        ("Do u2", "", ""),
+    ]
+
+
+def test_chatbot_arena_keeps_the_users_vote(cached: dict[str, Found]):
+    assert columns(cached["chatbot_arena"], "item_id", "human") == [
+        ("c0", 1.0), ("c1", 0.0), ("c3", 0.5)
+    ]  # fmt: skip
+    assert columns(cached["chatbot_arena"], "question", "answer", "opponent_answer")[0] == (
+        "Q0 1", "alpha on Q0 1", "beta on Q0 1"
+    )  # fmt: skip
+    assert columns(cached["in English"], "item_id") == ["c0", "c3"]
+    assert columns(cached["of any length"], "question")[2] == "[Turn 1]\nQ2 1\n\n[Turn 2]\nQ2 2"
+
+
+def test_mt_bench_counts_the_votes_of_a_pair_in_either_order(cached: dict[str, Found]):
+    assert columns(cached["mt_bench_human"], "item_id", "opponent", "human", "human_votes") == [
+        ("81-1", "beta", 1.0, [1.0, 1.0, 0.5, None, None]),
+        ("81-1", "gamma", 0.5, [None, None, None, 0.0, 0.5]),
+    ]
+    assert cached["mt_bench_human"]["annotators"] == [f"expert_{n}" for n in range(5)]
+    assert columns(cached["mt_bench_human"], "question")[0] == "Q81 1"
+    assert columns(cached["by both turns"], "item_id", "human") == [("82-2", 0.0)]
+
+
+def test_streaming_gives_the_same_items(
+    environment: dict[str, str], cached: dict[str, Found], hub: FakeHub, tmp_path: Path
+):
+    hub.asked.clear()
+    empty = {**environment, "HF_HOME": str(tmp_path)}
+    streamed = loads(empty, *(f"{name} streaming=true" for name in NAMES))
+    assert dict(zip(NAMES, streamed, strict=True)) == {name: cached[name] for name in NAMES}
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_streamed_limit_fetches_the_beginning_only(environment: dict[str, str], hub: FakeHub):
+    hub.sent = 0
+    (found,) = loads(environment, f"bamboogle revision={LARGE} limit=3 streaming=true")
+    assert len(found["items"]) == 3
+    assert 0 < hub.sent < 10e6  # of 24 MB
+
+
+def test_offline_gives_the_same_items_of_the_same_revisions(
+    environment: dict[str, str], cached: dict[str, Found], hub: FakeHub
+):
+    hub.asked.clear()
+    jobs = [*(name for name in NAMES), *VARIANTS.values()]
+    unknown = f"bamboogle revision={'c' * 40}"
+    streamed = "bamboogle streaming=true"
+    absent = "kilt_nq files=[fever/validation-*.parquet]"  # another file of a cached commit
+    jobs = [*jobs, unknown, streamed, absent]
+    *found, other, live, part = loads(environment, *jobs, HF_HUB_OFFLINE="1")
+    assert found == list(cached.values())
+    for refused in (other, live, part):
+        assert "HF_HUB_OFFLINE forbids" in refused["error"]
+    assert "c" * 40 in other["error"]
+    assert not hub.asked
+
+
+MISTAKES = {
+    f"bamboogle revision={'c' * 40}": r"has no revision c{40}; take a commit of",
+    "bamboogle repo=chiayewken/bambogle": r"there is no such dataset at http",
+    "bamboogle repo=a/b/c": r"is no repository's name; give owner/name",
+    "bamboogle repo=./nowhere": r"nowhere: there is no such folder",
+    "bamboogle files=[data/tst-*.parquet]": (
+        r"at \w{40}: has no file data/tst-\*\.parquet; did you mean data/test-00000"
+    ),
+    f"bamboogle revision={MOVED}": (
+        rf"bamboogle at {MOVED}: has no column Question; did you mean Questions\?"
+    ),
+    f"bamboogle revision={RETYPED}": r"column Answer holds a list, not text",
+    f"bamboogle revision={HALF}": r"has 1 of the 2 files of data/test-\*",
+    f"bamboogle revision={SCRIPT}": (
+        r"has no file .* but a loading script \(bamboogle\.py\), which is not run"
+    ),
+    "kilt_triviaqa questions.files=[rc.wikipedia.nocontext/*.parquet]": (
+        r"1 of 3 ids have no question in mandarjoshi/trivia_qa .*, 'q2' for one"
+    ),
+    "kilt_triviaqa questions=null": r"3 of 3 ids have no question in the data",
+    "arena_hard_v01 candidates=[gpt-4-0614]": r"gpt-4-0614\.jsonl; did you mean .*0613",
+    "arena_hard_v2 questions=data/arena-hard-v0.1/question.jsonl": (
+        r"baseline names no model for the category 'arena-hard-v0.1'"
+    ),
+    "kilt_nq limit=0": r"limit is 0; take 1 or more",
+}
+
+
+def test_each_mistake_is_told_in_one_line(environment: dict[str, str]):
+    cached = list(MISTAKES)
+    streamed = [job for job in cached if "revision=" in job or "files=" in job]
+    found = loads(environment, *cached, *(f"{job} streaming=true" for job in streamed))
+    for job, told in zip([*cached, *streamed], found, strict=True):
+        assert re.search(MISTAKES[job], told.get("error", "")), (job, told)
+        assert "\n" not in told["error"]
+        assert TOKEN not in told["error"]
+
+
+def test_without_a_network_only_what_is_cached_is_had(
+    environment: dict[str, str], cached: dict[str, Found], hub: FakeHub
+):
+    folder = hub.root / conf("arena_hard_v01")["repo"] / conf("arena_hard_v01")["revision"]
+    jobs = (
+        "bamboogle",
+        f"arena_hard_v01 repo={folder}",
+        f"bamboogle revision={'c' * 40}",
+        "kilt_nq streaming=true",
+    )
+    had, local, *refused = loads({**environment, "HF_ENDPOINT": NOWHERE}, *jobs)
+    assert had == cached["bamboogle"]
+    assert local["items"] == cached["arena_hard_v01"]["items"]
+    assert f"Read from {folder}" in local["note"]
+    for told in refused:
+        assert f"can't reach {NOWHERE} (ConnectError)" in told["error"]
+
+
+@pytest.mark.parametrize(
+    ("streaming", "token", "said"),
+    [
+        ("true", "", "is gated; accept its terms at {page}, then set HF_TOKEN to your token"),
+        ("false", "", "is gated; accept its terms at {page}, then set HF_TOKEN to your token"),
+        ("false", "hf_other", "is gated and your token has no access; accept its terms at {page}"),
+    ],
+)
+def test_a_gated_dataset_says_what_to_do(
+    streaming: str,
+    token: str,
+    said: str,
+    environment: dict[str, str],
+    run_script: Run,
+    tmp_path: Path,
+):
+    gated = "dataset=chatbot_arena", "judge=contains", f"dataset.streaming={streaming}"
+    settings = {**environment, "HF_HOME": str(tmp_path / "home")}
+    done = run_script("judge", *gated, **settings | {"HF_TOKEN": token})
+    assert done.returncode == 2
+    *log, line = done.stderr.splitlines()
+    assert all(line.startswith("fetching") for line in log)
+    page = f"{environment['HF_ENDPOINT']}/datasets/{GATED}"
+    assert line.endswith(said.format(page=page))
+    assert not token or token not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), OSError("Not enough disk space. Needed: 1")],
+)
+def test_a_full_disk_is_told_however_deep(error: OSError):
+    wrapped = RuntimeError("an error occurred while generating")
+    wrapped.__cause__ = error
+    told = pytest.raises(JuriesError, match=r"^a/b: the disk of \S+ is full; set HF_HOME")
+    with told, hub_module._told("a/b", "main"):
+        raise wrapped
+
+
+@pytest.mark.parametrize(("seed", "read"), [(None, 3), (0, 10)])
+def test_a_limit_without_a_seed_reads_no_further(seed: int | None, read: int):
+    read_rows: set[int] = set()
+
+    def make() -> Iterator[Item]:
+        for number in range(10):
+            read_rows.add(number)
+            yield Item("d", str(number), "")
+
+    source = hub_module.Table("a/b", "c", ())
+    dataset = hub_module.dataset("d", source, make, "", "", 3, seed)
+    assert sum(1 for _ in dataset.items) == 3
+    assert len(read_rows) == read
