@@ -37,13 +37,24 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of text to answer from; `passage_id` names it in its collection."""
+
+    title: str
+    text: str
+    passage_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One answer to judge (or one pair, when `opponent` is set).
 
     `item_id` names the question: the answers of several candidates to one question share it, and
     intervals are clustered by it. `human` is the human label, 1.0 for correct (or, in a pair, for
     the candidate being preferred) and 0.0 for not; None where no human judged. Texts are empty
-    where only the numbers of a recorded judgement are known.
+    where only the numbers of a recorded judgement are known. A question that nobody has answered
+    yet has neither candidate nor answer. `passages` are known to hold the right answer, where the
+    dataset says so.
     """
 
     dataset: str
@@ -56,6 +67,7 @@ class Item:
     opponent_answer: str = ""
     human: float | None = None
     human_votes: tuple[float, ...] = ()
+    passages: tuple[Passage, ...] = ()
 
 
 class Message(NamedTuple):
