@@ -170,6 +170,7 @@ class Bm25:
         """Build an index beside its place and move it there whole: a folder is always complete."""
         import bm25s
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # importing it sets DEBUG
         log.info("building the index %s", folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
