@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from conftest import ROOT
+from llm_juries.answers import Answering
 from llm_juries.config import build, pick
 from llm_juries.data import Dataset
 from llm_juries.experiment import studies
@@ -22,7 +24,9 @@ from llm_juries.tracking import Tracking
 from llm_juries.types import JuriesError
 
 CONF = ROOT / "conf"
-PRIMARY = ("judge", "analyze")
+STUDIES = ("judge", "analyze")  # the scripts about verdicts
+ANSWER_GROUPS = ("dataset", "answering", "retrieval", "candidate")
+LISTED = ("judge", "jury", "candidate")  # several of a group at once
 
 
 def names(group: str) -> list[str]:
@@ -34,17 +38,22 @@ def composed(primary: str, *overrides: str) -> DictConfig:
         return compose(primary, [*overrides, "output_dir=unused"])
 
 
-@pytest.mark.parametrize("primary", PRIMARY)
-@pytest.mark.parametrize(
-    "override",
-    [
-        f"{path.parent.name}={path.stem}"
+def overrides(answering: bool) -> list[str]:
+    """Return what selects each yaml that the scripts about answers, or about verdicts, take."""
+    return [
+        f"{group}=[{path.stem}]" if group in LISTED else f"{group}={path.stem}"
         for path in sorted(CONF.glob("*/*.yaml"))
-        if path.parent.name not in ("judge", "jury", "backend")
+        if (group := path.parent.name) != "backend"
+        and (group in ANSWER_GROUPS if answering else group not in ANSWER_GROUPS[1:])
     ]
-    + [f"{group}=[{name}]" for group in ("judge", "jury") for name in names(group)],
+
+
+@pytest.mark.parametrize(
+    ("primary", "override"),
+    [(primary, override) for primary in STUDIES for override in overrides(answering=False)]
+    + [("answer", override) for override in overrides(answering=True)],
 )
-def test_every_yaml_composes_under_every_script(primary: str, override: str):
+def test_every_yaml_composes_under_every_script_that_takes_it(primary: str, override: str):
     assert composed(primary, override)
 
 
@@ -68,6 +77,36 @@ def test_a_judge_yaml_builds_a_judge_of_its_own_name(name: str):
     judge = build(node, f"judges.{name}")
     assert judge.name == name
     assert judge.family
+
+
+@pytest.mark.parametrize("name", names("candidate"))
+def test_a_candidate_yaml_builds_a_model_that_answers_in_text(name: str):
+    node = composed("answer", f"candidate={name}").candidates[name]
+    judge = build(node, f"candidates.{name}")
+    assert judge.name == name
+    assert judge.decoding.verdict_by == "text"
+    assert judge.decoding.max_tokens >= 256
+    assert "jur" not in judge.note
+    assert f"candidate={name}" in (CONF / "candidate" / f"{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", names("answering"))
+def test_an_answering_yaml_builds_a_way_of_its_own_name_and_begins_with_its_command(name: str):
+    answering = build(composed("answer", f"answering={name}").answering, "answering")
+    assert isinstance(answering, Answering)
+    assert answering.name == name
+    assert f"answering={name}" in (CONF / "answering" / f"{name}.yaml").read_text()[:200]
+
+
+@pytest.mark.parametrize("name", names("retrieval"))
+def test_a_retrieval_yaml_builds_or_asks_for_its_path(name: str):
+    node = composed("answer", f"retrieval={name}").retrieval
+    if name == "bm25":
+        with pytest.raises(JuriesError, match=r"^retrieval: path: is needed"):
+            build(node, "retrieval")
+        node.path = "passages.jsonl"
+    assert build(node, "retrieval")
+    assert f"retrieval={name}" in (CONF / "retrieval" / f"{name}.yaml").read_text()
 
 
 @pytest.mark.parametrize("name", names("jury"))
@@ -117,7 +156,7 @@ def test_a_wandb_yaml_builds_its_mode(name: str):
     assert tracking.mode == name
 
 
-@pytest.mark.parametrize("primary", PRIMARY)
+@pytest.mark.parametrize("primary", STUDIES)
 @pytest.mark.parametrize("name", names("experiment"))
 def test_an_experiment_describes_studies_and_begins_with_its_command(
     primary: str, name: str, monkeypatch: pytest.MonkeyPatch
@@ -128,18 +167,24 @@ def test_an_experiment_describes_studies_and_begins_with_its_command(
     assert f"experiment={name}" in (CONF / "experiment" / f"{name}.yaml").read_text()[:300]
 
 
-@pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: path.stem)
-def test_a_yaml_names_every_option_of_its_target(path: Path):
+def with_defaults(path: Path) -> dict[str, Any]:
+    """Return a yaml's keys with those of the yamls that it is built on."""
     node = yaml.safe_load(path.read_text())
-    if path.parent.name == "experiment":
-        return
     for default in node.get("defaults", []):
         base = default if isinstance(default, str) else ""
         if base.endswith("@_here_"):
             name = base.removeprefix("/").removesuffix("@_here_")
-            node = yaml.safe_load((CONF / f"{name}.yaml").read_text()) | node
+            node = with_defaults(CONF / f"{name}.yaml") | node
         elif base not in ("", "_self_") and not base.startswith("/"):  # of the same group
-            node = yaml.safe_load((path.parent / f"{base}.yaml").read_text()) | node
+            node = with_defaults(path.parent / f"{base}.yaml") | node
+    return dict(node)
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_a_yaml_names_every_option_of_its_target(path: Path):
+    if path.parent.name == "experiment":
+        return
+    node = with_defaults(path)
     optional = {"cells"}  # nothing of a yaml's
     target = inspect.signature(get_object(node["_target_"])).parameters
     assert set(node) - {"_target_", "defaults"} <= set(target) | optional

@@ -458,7 +458,7 @@ def test_a_limit_on_the_cost_holds_for_replies_that_cost_more_than_foreseen(
 
 
 def test_a_limit_on_the_cost_of_a_judge_without_a_price_is_refused(tmp_path: Path):
-    with pytest.raises(JuriesError, match=r"judge a: has no price.*set judges\.a\.price"):
+    with pytest.raises(JuriesError, match=r"judge a: has no price.*give it a price"):
         run(tmp_path, judge("http://unused"), policy=Policy(max_cost_usd=1.0))
 
 

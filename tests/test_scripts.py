@@ -32,7 +32,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-@pytest.mark.parametrize("name", ["judge", "analyze", "label"])
+@pytest.mark.parametrize("name", ["judge", "analyze", "answer", "label"])
 def test_help_comes_without_the_heavy_imports(name: str):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", f"scripts/{name}.py", "--help"],

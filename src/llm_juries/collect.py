@@ -27,12 +27,14 @@ def collect(
     store: Store,
     policy: Policy | None = None,
     progress: Progress | None = None,
+    purse: Purse | None = None,
 ) -> list[Tally]:
     """Ask for every verdict that the store lacks; return what became of each plan.
 
     Judges behind APIs are asked all at once, judges that need the machine to themselves in turn.
     On SIGINT or SIGTERM nothing more is sent, replies under way are awaited for a while and stored,
-    and the signal takes its course; a second signal does not wait.
+    and the signal takes its course; a second signal does not wait. Collections that are one run to
+    the user share a purse, so that they keep to max_cost_usd together.
 
     Raises
     ------
@@ -48,10 +50,11 @@ def collect(
     for plan in plans:
         if policy.max_cost_usd is not None and remote(plan.judge) and plan.judge.price is None:
             raise JuriesError(
-                f"judge {plan.judge.name}: has no price, so max_cost_usd can't be kept; set "
-                f"judges.{plan.judge.name}.price"
+                f"judge {plan.judge.name}: has no price, so max_cost_usd can't be kept; give it "
+                "a price in its yaml"
             )
-    collection = _Collection(plans, store, policy, progress or Silence())
+    purse = purse or Purse(policy.max_cost_usd)
+    collection = _Collection(plans, store, policy, progress or Silence(), purse)
     try:
         with concurrent.futures.ThreadPoolExecutor(1) as thread:
             if _in_a_loop():  # as in a notebook
@@ -82,9 +85,14 @@ class _Collection:
     """All judges' askings of one run, over one store and one purse."""
 
     def __init__(
-        self, plans: Sequence[Plan], store: Store, policy: Policy, progress: Progress
+        self,
+        plans: Sequence[Plan],
+        store: Store,
+        policy: Policy,
+        progress: Progress,
+        purse: Purse,
     ) -> None:
-        self.shared = Shared(store, policy, progress, Purse(policy.max_cost_usd))
+        self.shared = Shared(store, policy, progress, purse)
         self.tallies = [Tally(plan.judge.name, plan.dataset.name) for plan in plans]
         askings: dict[int, Asking] = {}
         for plan, tally in zip(plans, self.tallies, strict=True):

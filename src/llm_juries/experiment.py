@@ -58,6 +58,12 @@ def studies(cfg: DictConfig) -> list[Study]:
 
 
 def _study(dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Jury]) -> Study:
+    first = next(iter(dataset.items))
+    if not (first.candidate or first.answer):
+        raise JuriesError(
+            f"dataset {dataset.name}: holds questions without answers; answer them first with "
+            "scripts/answer.py and judge the table that it writes (dataset=jsonl dataset.path=...)"
+        )
     recorded: dict[str, Judge] = {judge.name: judge for judge in recorded_judges(dataset)}
     taking_part = dict(recorded)
     for name, judge in judges.items():

@@ -14,7 +14,7 @@ from typing import Literal
 
 from .data import Dataset
 from .judges.base import Judge
-from .prompts import Prompt
+from .prompts import Askable
 from .store import Store
 from .tickets import at_work
 from .types import Outcome, Reply, Request, Verdict
@@ -26,7 +26,7 @@ class Plan:
 
     judge: Judge
     dataset: Dataset
-    prompt: Prompt
+    prompt: Askable
 
     def requests(self) -> Iterator[Request]:
         """Yield a request for each item and order the judge can be asked about.

@@ -107,11 +107,7 @@ def summary(tallies: Sequence[Tally], models: Collection[str], store: str) -> st
         empty = [c for c in ("in_batches", "cached_tokens", "unpriced") if not table[c].any()]
         table["usd"] = [f"{t.cost_usd:.4f}" if t.cost_usd else "" for t in asked]
         lines.append(markdown(table.drop(columns=empty)))
-    for tally in tallies:
-        at = f"{tally.judge} on {tally.dataset}"
-        lines += [f"SKIPPED: {tally.unavailable}"] if tally.unavailable else []
-        lines += [f"GAVE UP: {at}: {tally.gave_up}"] if tally.gave_up else []
-        lines += [f"STOPPED: {at}: {tally.stopped}"] if tally.stopped else []
+    lines += notes(tallies)
     said = f"{sum(t.asked for t in asked)} model calls made; "
     said += f"{sum(t.kept for t in asked)} verdicts of models were in the store ({store})"
     if cost := sum(t.cost_usd for t in asked):
@@ -121,6 +117,17 @@ def summary(tallies: Sequence[Tally], models: Collection[str], store: str) -> st
     if free := sum(t.asked for t in tallies if t.judge not in models):
         said += f"; {free} verdicts of rules and recordings taken"
     return "\n\n".join([*lines, said])
+
+
+def notes(tallies: Sequence[Tally]) -> list[str]:
+    """Return a line for each judge that was skipped, given up on or stopped."""
+    lines = []
+    for tally in tallies:
+        at = f"{tally.judge} on {tally.dataset}"
+        lines += [f"SKIPPED: {tally.unavailable}"] if tally.unavailable else []
+        lines += [f"GAVE UP: {at}: {tally.gave_up}"] if tally.gave_up else []
+        lines += [f"STOPPED: {at}: {tally.stopped}"] if tally.stopped else []
+    return lines
 
 
 def check_complete(tallies: Sequence[Tally]) -> None:

@@ -14,13 +14,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import jinja2
 import jinja2.meta
 import jinja2.sandbox
 
-from .readers import LabelReader
+from .readers import LabelReader, Reader
 from .types import Item, JuriesError, Message, Order
 
 FIELDS = (
@@ -31,6 +31,36 @@ FIELDS = (
 )
 
 MOST_NAMED = 24  # names in one error
+
+
+class Askable(Protocol):
+    """What a plan needs of a prompt, so that models can be asked for other things than verdicts."""
+
+    @property
+    def name(self) -> str:
+        """Recorded with every verdict."""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The verdict words; none where the reply is free text."""
+
+    @property
+    def reader(self) -> Reader:
+        """The reader of replies."""
+
+    @property
+    def turned_reader(self) -> Reader:
+        """The reader of replies about a pair that was shown the other way round."""
+
+    @property
+    def shared(self) -> int:
+        """How many characters of the last message all items share."""
+
+    def render(self, item: Item, order: Order = Order.ORIGINAL) -> tuple[Message, ...]:
+        """Return the messages for one item."""
+
+    def check_disjoint(self, items: Iterable[Item]) -> None:
+        """Raise JuriesError if the prompt gives the answer to an item away."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +113,7 @@ class Prompt:
     def __post_init__(self) -> None:
         if len(set(self.labels.values())) < 2:
             raise JuriesError(f"prompt {self.name}: labels need two verdict words or more")
-        unknown = _variables(self.template) - set(FIELDS)
+        unknown = variables(self.template) - set(FIELDS)
         for variable in sorted(unknown):
             raise JuriesError(
                 f"prompt {self.name}: the template names {variable!r}{nearest(variable, FIELDS)}"
@@ -138,7 +168,7 @@ class Prompt:
 
     @cached_property
     def _compiled(self) -> jinja2.Template:
-        return _environment().from_string(self.template)
+        return environment().from_string(self.template)
 
     @cached_property
     def _head(self) -> tuple[Message, ...]:
@@ -205,19 +235,20 @@ def _unmarked(text: str) -> str:
     return re.sub(r"<{5,}|>{5,}", lambda run: " ".join(run[0]), text)
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return what templates are compiled in: a sandbox, strict about names, with our filters."""
     # Not HTML: escaping would change the text under judgement.
-    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+    made = jinja2.sandbox.ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         autoescape=False,
     )
-    environment.filters |= {"one_line": _one_line, "unmarked": _unmarked}
-    return environment
+    made.filters |= {"one_line": _one_line, "unmarked": _unmarked}
+    return made
 
 
-def _variables(template: str) -> set[str]:
-    environment = _environment()
+def variables(template: str) -> set[str]:
+    """Return the names that a template takes; raise JuriesError where it is none."""
     try:
-        return jinja2.meta.find_undeclared_variables(environment.parse(template))
+        return jinja2.meta.find_undeclared_variables(environment().parse(template))
     except jinja2.TemplateSyntaxError as error:
         raise JuriesError(f"the template, line {error.lineno}: {error.message}") from None

@@ -30,7 +30,13 @@ class Reader(Protocol):
         """Read one reply. Never raises: what can't be read is UNPARSED."""
 
 
-def _unanswered(reply: Reply) -> Reading | None:
+def without_thinking(text: str) -> str:
+    """Return a reply's text without reasoning in think tags, closed or cut off."""
+    text = re.sub(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", "", text, flags=re.DOTALL)
+    return re.split(r"</think(?:ing)?>", text)[-1].strip()  # some servers drop the opening tag
+
+
+def unanswered(reply: Reply) -> Reading | None:
     """Return the reading of a reply that never held a verdict, None for one that may."""
     match reply.stop:
         case "error":
@@ -68,8 +74,8 @@ class LabelReader:
 
     def read(self, reply: Reply) -> Reading:
         """Read a reply by its verdict tokens' probabilities, or else by its text."""
-        if unanswered := _unanswered(reply):
-            return unanswered
+        if reading := unanswered(reply):
+            return reading
         score = None
         if reply.choice_logprobs:
             label, score = self._read_logprobs(reply.choice_logprobs)
@@ -114,8 +120,7 @@ class LabelReader:
         )
 
     def _read_text(self, text: str) -> float | None:
-        text = re.sub(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", "", text, flags=re.DOTALL)
-        text = re.split(r"</think(?:ing)?>", text)[-1].strip()  # some servers drop the opening tag
+        text = without_thinking(text)
         if not text:
             return None
         if (fields := _json_object(text)) is not None:
@@ -170,8 +175,8 @@ class CellReader:
 
     def read(self, reply: Reply) -> Reading:
         """Read the reply's text as a cell."""
-        if unanswered := _unanswered(reply):
-            return unanswered
+        if reading := unanswered(reply):
+            return reading
         text = reply.text.strip().casefold()
         if text in self._by_word:
             return Reading(Outcome.OK, self._by_word[text])

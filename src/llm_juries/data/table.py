@@ -38,6 +38,7 @@ from . import Dataset, Streamed, check_unique
 log = logging.getLogger(__name__)
 
 COLUMNS = tuple(f.name for f in fields(Item) if f.name not in ("dataset", "passages"))
+BESIDES = ("documents", "answering")  # what scripts/answer.py writes for its readers
 BINARY = {
     "1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "correct": 1.0,
     "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0, "incorrect": 0.0,
@@ -193,7 +194,7 @@ def _check_columns(row: Mapping[str, Any], file: Path) -> None:
         if needed not in row:
             raise JuriesError(f"{file}: has no column {needed!r}{nearest(needed, row)}")
     for column in row:
-        if column not in COLUMNS:
+        if column not in COLUMNS + BESIDES:
             like = nearest(column, set(COLUMNS) - set(row))
             hint = like if "did you mean" in like else ""
             level = logging.WARNING if hint else logging.DEBUG

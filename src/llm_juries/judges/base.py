@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from ..metrics.cost import Price
-from ..prompts import Prompt
+from ..prompts import Askable
 from ..readers import Reader
 from ..types import Item, JuriesError, Kind, Message, Order, Reply, Request
 
@@ -119,10 +119,10 @@ class Judge(Protocol):
     pause_s: float
     counted_by: str
 
-    def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:
+    def request(self, item: Item, order: Order, prompt: Askable) -> Request | None:
         """Return what this judge would be asked about an item, None where it can't be asked."""
 
-    def reader(self, prompt: Prompt, order: Order) -> Reader:
+    def reader(self, prompt: Askable, order: Order) -> Reader:
         """Return what reads this judge's replies, in terms of the item's own candidate."""
 
     async def ready(self) -> None:
@@ -168,7 +168,7 @@ class PromptedJudge:
     pause_s = 0.0
     counted_by = ESTIMATE
 
-    def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:
+    def request(self, item: Item, order: Order, prompt: Askable) -> Request | None:
         """Render the item under the prompt; None where there is no text to judge."""
         if not item.question:
             return None  # only the numbers of a recorded judgement are known
@@ -176,7 +176,7 @@ class PromptedJudge:
         key = key_of(self.fingerprint, [messages, prompt.choices])
         return Request(key, item, order, prompt.name, messages, prompt.choices, prompt.shared)
 
-    def reader(self, prompt: Prompt, order: Order) -> Reader:
+    def reader(self, prompt: Askable, order: Order) -> Reader:
         """Return the prompt's own reader, turned for a pair that was shown the other way round."""
         return prompt.reader if order is Order.ORIGINAL else prompt.turned_reader
 

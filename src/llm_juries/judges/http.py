@@ -126,7 +126,7 @@ class HttpJudge(PromptedJudge):
         if self.key_env and not self._key:
             raise JudgeUnavailableError(
                 f"judge {self.name}: the environment variable {self.key_env} holds no key; set it, "
-                f'or judges.{self.name}.key_env="" for a server that wants none'
+                'or key_env="" in its yaml for a server that wants none'
             )
 
     async def open(self) -> None:

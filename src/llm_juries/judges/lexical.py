@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from ..prompts import Prompt
+from ..prompts import Askable
 from ..readers import CellReader, Reader
 from ..types import Item, Kind, Order, Reply, Request
 from .base import FreeJudge, Limits, key_of
@@ -82,14 +82,14 @@ class LexicalJudge(FreeJudge):
         self.measure = measure
         self.threshold = threshold
 
-    def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:  # noqa: ARG002
+    def request(self, item: Item, order: Order, prompt: Askable) -> Request | None:  # noqa: ARG002
         """Key by the answer and its references; None where there is no reference."""
         if not item.references:
             return None
         subject = [item.answer, item.references]
         return Request(key_of({"rule": self.measure, "version": 1}, subject), item, order)
 
-    def reader(self, prompt: Prompt, order: Order) -> Reader:  # noqa: ARG002
+    def reader(self, prompt: Askable, order: Order) -> Reader:  # noqa: ARG002
         """Read the measure against the threshold."""
         return CellReader(self.threshold)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..data import Dataset, Recording, Seen
-from ..prompts import Prompt
+from ..prompts import Askable
 from ..readers import CellReader, Reader
 from ..types import Item, Order, Reply, Request
 from .base import FreeJudge, Limits, key_of
@@ -24,14 +24,14 @@ class RecordedJudge(FreeJudge):
         self._recording = recording
         self._fingerprint = [recording.source, recording.judge, recording.prompt]
 
-    def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:  # noqa: ARG002
+    def request(self, item: Item, order: Order, prompt: Askable) -> Request | None:  # noqa: ARG002
         """Key by the recording's file and the item's identity; None where nothing was recorded."""
         seen = _seen(item, order)
         if seen not in self._recording.cells:
             return None
         return Request(key_of(self._fingerprint, seen), item, order, self._recording.prompt)
 
-    def reader(self, prompt: Prompt, order: Order) -> Reader:  # noqa: ARG002
+    def reader(self, prompt: Askable, order: Order) -> Reader:  # noqa: ARG002
         """Read cells by the recording's own words and threshold."""
         return CellReader(self._recording.threshold, self._recording.words)
 
