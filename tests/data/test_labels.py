@@ -127,10 +127,10 @@ def test_a_majority_is_more_than_half_of_all_votes(votes: list[float], label: fl
     assert majority({str(at): vote for at, vote in enumerate(votes)}) == label
 
 
-def test_a_preference_for_neither_is_a_vote_but_no_label(write: Write):
+def test_a_preference_for_neither_is_a_tie(write: Write):
     path = write("item_id,candidate,opponent,label\nq1,m,n,0.5\nq2,m,n,1\n")
     joined = HumanLabels(path).join(PAIRS)
-    assert human(joined) == {"q1 m": None, "q2 m": 1.0}
+    assert human(joined) == {"q1 m": 0.5, "q2 m": 1.0}
     assert [item.human_votes for item in joined.items] == [(0.5,), (1.0,)]
 
 

@@ -357,3 +357,9 @@ def test_a_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HOME", str(tmp_path))
     path = jsonl(tmp_path, ROW)
     assert located("~/table.jsonl") == path
+
+
+def test_a_file_of_questions_alone_holds_nothing_to_judge(tmp_path: Path):
+    path = jsonl(tmp_path, {"question": "Q?", "references": "R", "candidate": "m"})
+    (item,) = load(str(path), answered=False).loaded().items
+    assert item == Item("table", "1", "", "Q?", "", ("R",))

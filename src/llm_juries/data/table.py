@@ -25,7 +25,7 @@ import csv
 import itertools
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
@@ -50,6 +50,7 @@ def load(
     name: str | None = None,
     labels: str = "as given in the file",
     note: str = "",
+    answered: bool = True,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -63,6 +64,8 @@ def load(
         The dataset's name in tables; the file's name without its ending by default.
     labels, note : str
         Who labelled the answers and what else is to be known of them, for reports.
+    answered : bool
+        False: the file holds questions alone, a row each, for scripts/answer.py.
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -74,8 +77,8 @@ def load(
     file = located(path)
     called = name or file.stem
     if (head := next(rows(file), None)) is not None:
-        _check_columns(head[1], file)
-    placed = _Placed(file, called)
+        _check_columns(head[1], file, ("question", "answer") if answered else ("question",))
+    placed = _Placed(file, called, answered)
     check_unique(placed, str(file))  # and so that each row is sound
     voted = head is not None and "human_votes" in head[1]
     most = max(len(item.human_votes) for _, item in placed) if voted else 0
@@ -90,9 +93,12 @@ class _Placed:
 
     file: Path
     dataset: str
+    answered: bool
 
     def __iter__(self) -> Iterator[tuple[str, Item]]:
         for number, (place, row) in enumerate(rows(self.file), 1):
+            if not self.answered:
+                row = {**row, "candidate": "", "answer": ""}
             yield place, _item(row, self.dataset, f"{self.file}, {place}", str(number))
 
 
@@ -189,8 +195,8 @@ def field(row: Mapping[str, Any], name: str, place: str) -> Any:
     return row[name]
 
 
-def _check_columns(row: Mapping[str, Any], file: Path) -> None:
-    for needed in ("question", "answer"):
+def _check_columns(row: Mapping[str, Any], file: Path, needs: Sequence[str]) -> None:
+    for needed in needs:
         if needed not in row:
             raise JuriesError(f"{file}: has no column {needed!r}{nearest(needed, row)}")
     for column in row:
