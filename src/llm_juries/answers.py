@@ -26,7 +26,7 @@ from .pacing import Purse
 from .plans import Plan, Policy, Tally, look_up
 from .prompts import environment, nearest, variables
 from .readers import unanswered, without_thinking
-from .retrieval import NoRetrieval, Retriever
+from .retrieval import Gold, NoRetrieval, Retriever
 from .store import Store
 from .types import Item, JuriesError, Message, Order, Outcome, Passage, Reading, Reply
 
@@ -254,6 +254,11 @@ def check(answering: Answering, candidates: Sequence[Judge], retriever: object) 
         raise JuriesError(
             f"answering={answering.name} shows documents; set retrieval=bm25 retrieval.path=FILE, "
             "or retrieval=gold"
+        )
+    if isinstance(retriever, Gold) and answering.rounds > 1:
+        raise JuriesError(
+            f"answering={answering.name} searches by queries of its own, but retrieval=gold knows "
+            "the dataset's questions alone; take retrieval=bm25 retrieval.collection=dataset"
         )
     if finds and not answering.k:
         raise JuriesError(f"answering={answering.name} shows no documents; set retrieval=none")

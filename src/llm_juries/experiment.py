@@ -58,8 +58,8 @@ def studies(cfg: DictConfig) -> list[Study]:
 
 
 def _study(dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Jury]) -> Study:
-    first = next(iter(dataset.items))
-    if not (first.candidate or first.answer):
+    first = next(iter(dataset.items), None)
+    if first is not None and not (first.candidate or first.answer):
         raise JuriesError(
             f"dataset {dataset.name}: holds questions without answers; answer them first with "
             "scripts/answer.py and judge the table that it writes (dataset=jsonl dataset.path=...)"
