@@ -7,14 +7,17 @@ cache, token and settings hold (HF_HOME, HF_TOKEN, HF_HUB_OFFLINE, HF_ENDPOINT).
 
 from __future__ import annotations
 
+import atexit
 import errno
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,8 @@ or None where it does not matter."""
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHARD = re.compile(r"-\d{5}-of-(\d{5})")
+STREAM_ROWS, STREAM_BUFFER = 64, 1 << 20  # rows, and bytes of each column, read at a time
+LETTING_GO_S = 0.2
 PATIENCE_S = 5.0  # for the hub's first answer
 
 READERS = {".parquet": "parquet", ".jsonl": "json", ".json": "json"}
@@ -45,7 +50,8 @@ class Table:
     repo : str
     revision : str
         The commit they come from; empty for a local folder.
-    rows : datasets.Dataset or datasets.IterableDataset
+    rows : iterable of dict
+        With the columns' types in `features`, as datasets.Dataset has.
     streaming : bool
         Whether a pass fetches them again.
     """
@@ -145,25 +151,69 @@ def _opened(
     repo: str, revision: str, paths: Sequence[str], columns: Columns, streaming: bool = False
 ) -> Table:
     import datasets
-    from pyarrow.dataset import ParquetFragmentScanOptions
 
     datasets.disable_progress_bars()
+    _let_arrow_end()
     reader = READERS.get(Path(paths[0]).suffix)
     if reader is None:
         raise JuriesError(f"{repo}: {paths[0]} is none of {', '.join(READERS)}")
-    options: dict[str, Any] = {}
-    if streaming and reader == "parquet":  # else some 30 MB are fetched for the first row
-        options = {"fragment_scan_options": ParquetFragmentScanOptions(pre_buffer=False)}
+    rows: Any
     with _told(repo, revision):
-        rows = datasets.load_dataset(
-            reader, data_files={"rows": list(paths)}, split="rows", streaming=streaming, **options
-        )
+        if streaming and reader == "parquet":
+            rows = _StreamedParquet(tuple(paths))
+        else:
+            rows = datasets.load_dataset(
+                reader, data_files={"rows": list(paths)}, split="rows", streaming=streaming
+            )
         if rows.features is None:  # known from the first rows only
             rows = rows._resolve_features()  # as `datasets` itself does to join tables
     opened = Table(repo, revision, rows, streaming)
     if said := _mismatch(columns, rows.features, ""):
         raise JuriesError(f"{opened.place}: {said}")
     return opened
+
+
+@cache
+def _let_arrow_end() -> None:
+    """Make the process wait a moment before it ends.
+
+    Arrow's threads let go of Python's files a moment after a read has returned; one that does so
+    while the interpreter ends aborts the process.
+    """
+    atexit.register(time.sleep, LETTING_GO_S)
+
+
+@dataclass(frozen=True)
+class _StreamedParquet:
+    """The rows of Parquet files on the hub, fetched as they are read, in this thread alone.
+
+    `datasets` reads them ahead in Arrow's threads. A pass that stops early leaves those at work,
+    and a process that ends meanwhile waits for them for ever (apache/arrow issue 45214).
+    """
+
+    paths: tuple[str, ...]
+
+    @cached_property
+    def features(self) -> Any:
+        """The columns, as `datasets` has them."""
+        import datasets
+        import pyarrow.parquet as pq
+        from huggingface_hub import HfFileSystem
+
+        with HfFileSystem().open(self.paths[0], "rb") as file:
+            return datasets.Features.from_arrow_schema(pq.read_schema(file))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        import pyarrow.parquet as pq
+        from huggingface_hub import HfFileSystem
+
+        for path in self.paths:
+            # Else whole columns are fetched for the first row.
+            little = {"pre_buffer": False, "buffer_size": STREAM_BUFFER}
+            file = HfFileSystem().open(path, "rb")
+            with file, pq.ParquetFile(file, **little) as table:
+                for batch in table.iter_batches(STREAM_ROWS, use_threads=False):
+                    yield from batch.to_pylist()
 
 
 def _cached(repo: str, revision: str, files: Sequence[str]) -> tuple[str, list[str]]:
