@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 RECENT_AT_LEAST, RECENT_SHARE = 1 << 14, 32
 
-_CODE, _PLACE = np.dtype("S16"), np.dtype([("offset", "u8"), ("segment", "u4"), ("size", "u4")])
+_CODE, _PLACE = np.dtype("S16"), np.dtype([("segment", "u4"), ("offset", "u8"), ("size", "u4")])
 
 
 class Place(NamedTuple):
@@ -34,10 +34,10 @@ class Places:
         self._codes: npt.NDArray[np.bytes_] = np.empty(0, _CODE)
         self._sorted: npt.NDArray[Any] = np.empty(0, _PLACE)
         self._recent: dict[bytes, Place] = {}
-        self._new = 0  # of the recent, those whose key is not among the sorted
 
     def __len__(self) -> int:
-        return len(self._codes) + self._new
+        self._merge()
+        return len(self._codes)
 
     def get(self, key: str) -> Place | None:
         """Return the place of a key, None where there is none."""
@@ -46,38 +46,37 @@ class Places:
 
     def put(self, key: str, place: Place) -> None:
         """Set the place of a key."""
-        code = _code(key)
-        if code not in self._recent:
-            self._new += self._settled(code) is None
-        self._recent[code] = place
+        self._recent[_code(key)] = place
         if len(self._recent) > max(RECENT_AT_LEAST, len(self._codes) // RECENT_SHARE):
             self._merge()
 
     def __iter__(self) -> Iterator[Place]:
         """Yield all places as they lie, segment by segment."""
         self._merge()
-        for at in np.lexsort((self._sorted["offset"], self._sorted["segment"])):
-            yield _place(self._sorted[at])
+        order = np.lexsort((self._sorted["offset"], self._sorted["segment"]))
+        yield from map(_place, self._sorted[order])
 
     def _settled(self, code: bytes) -> Place | None:
-        at = int(np.searchsorted(self._codes, code))
+        at = int(self._codes.searchsorted(code))
         if at == len(self._codes) or self._codes[at] != code:
             return None
         return _place(self._sorted[at])
 
     def _merge(self) -> None:
-        codes = np.array(sorted(self._recent), _CODE)
-        places = np.array(
-            [(p.offset, p.segment, p.size) for _, p in sorted(self._recent.items())], _PLACE
-        )
-        at = np.searchsorted(self._codes, codes)
+        if not self._recent:
+            return
+        codes = np.array(list(self._recent), _CODE)
+        places = np.array(list(self._recent.values()), _PLACE)
+        order = codes.argsort()
+        codes, places = codes[order], places[order]
+        at = self._codes.searchsorted(codes)
         known = np.zeros(len(codes), bool)
         inside = at < len(self._codes)
         known[inside] = self._codes[at[inside]] == codes[inside]
         self._sorted[at[known]] = places[known]
         self._codes = np.insert(self._codes, at[~known], codes[~known])
         self._sorted = np.insert(self._sorted, at[~known], places[~known])
-        self._recent, self._new = {}, 0
+        self._recent = {}
 
 
 def _code(key: str) -> bytes:
@@ -86,5 +85,4 @@ def _code(key: str) -> bytes:
 
 
 def _place(row: Any) -> Place:
-    offset, segment, size = row.item()
-    return Place(segment, offset, size)
+    return Place(*row.item())
