@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from .answers import Answer
 from .data.table import rows
 from .plans import Tally
 from .prompts import MOST_NAMED
+from .tables import write_text
 from .types import JuriesError, Outcome
 
 NOT_ASKED = "not_asked"
@@ -42,13 +42,9 @@ def write(path: Path, answers: Sequence[Answer], answering: str) -> int:
         key=lambda row: (places.get(row["item_id"], len(places)), row["item_id"], row["candidate"]),
     )
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        write_text(path, text)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise JuriesError(f"answers={path}: can't write ({error.strerror})") from None
     return len(table)
 

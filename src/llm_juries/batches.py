@@ -136,7 +136,6 @@ async def _hand_in(
         return
     keys = [request.key for request in affordable]
     ticket = Ticket(judge.name, judge.model, judge.base_url, keys, time.time())
-    folder(store).mkdir(parents=True, exist_ok=True)
     path = folder(store) / f"{judge.name}-{secrets.token_hex(6)}.json"
     write_text(path, msgspec.json.encode(ticket).decode())
     try:

@@ -254,5 +254,4 @@ def _write(
     writer = csv.writer(text)
     writer.writerow(header)
     writer.writerows(table)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text.getvalue())

@@ -10,7 +10,6 @@ import pandas as pd
 
 def write(table: pd.DataFrame, folder: Path, name: str) -> None:
     """Write a table as NAME.csv (all digits), NAME.md and NAME.tex (three decimals)."""
-    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
     write_text(folder / f"{name}.md", markdown(table) + "\n")
     write_text(folder / f"{name}.tex", latex(table))
@@ -65,7 +64,8 @@ def _escaped(text: str) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: beside it first, then renamed over it."""
+    """Write a file whole or not at all, in a folder that is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8")
