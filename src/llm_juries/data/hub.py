@@ -177,8 +177,8 @@ def _opened(
 def _let_arrow_end() -> None:
     """Make the process wait a moment before it ends.
 
-    Arrow's threads let go of Python's files a moment after a read has returned; one that does so
-    while the interpreter ends aborts the process.
+    Some that had read with Arrow were aborted as they ended, most likely since a thread of Arrow's
+    let go of a Python file only then; none was after a wait (docs/decisions.md).
     """
     atexit.register(time.sleep, LETTING_GO_S)
 
