@@ -52,10 +52,10 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 
 # Needs uv. No index host is written into the files.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--custom-compile-command "make lock" --extra local pyproject.toml requirements/build.in
+	--custom-compile-command "make lock" --extra local --extra aggregation pyproject.toml requirements/build.in
 lock:
 	$(LOCK) -o requirements/run.txt
-	$(LOCK) --extra api --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) --extra api --extra cluster --extra dev -c requirements/run.txt -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) $(VLLM) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 def test_environment_yml_asks_for_what_pyproject_does():
     extras = PROJECT["optional-dependencies"]
-    taken = [name for extra in ("api", "local", "retrieval", "dev") for name in extras[extra]]
+    names = ("api", "local", "retrieval", "aggregation", "cluster", "dev")
+    taken = [name for extra in names for name in extras[extra]]
     wanted = {*PROJECT["dependencies"], *taken, "-e ."}
     *_, last = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     assert set(last["pip"]) == wanted
