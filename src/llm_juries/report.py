@@ -22,17 +22,15 @@ from . import figures, tables
 from .analysis import (
     Bootstrap,
     Options,
-    Panel,
     against_best_table,
     agreement_table,
     annotator_table,
     delta_table,
-    every_jury,
     outcome_table,
-    seat,
 )
 from .data.table import located
 from .experiment import Study
+from .seating import Panel, every_jury, seat
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -57,17 +55,17 @@ def measure(
     options: Options | None = None,
 ) -> Results:
     """Read the studies' verdicts and measure them; see `analysis` for the tables' columns."""
-    panels = [seat(study, store) for study in studies]
+    options = options or Options()
+    panels = [seat(study, store, options.inconsistent) for study in studies]
     found = {
         "agreement": [agreement_table(panel, bootstrap) for panel in panels],
         "outcomes": [outcome_table(panel) for panel in panels],
         "deltas": [delta_table(panel, bootstrap) for panel in panels],
         "against_best": [against_best_table(panel, bootstrap) for panel in panels],
     }
-    rule = options.every_jury if options else None
-    if rule is not None:
+    if options.every_jury is not None:
         found["every_jury"] = [
-            agreement_table(every_jury(panel, rule), bootstrap) for panel in panels
+            agreement_table(every_jury(panel, options.every_jury), bootstrap) for panel in panels
         ]
     joined = {name: _joined(parts) for name, parts in found.items()}
     annotators = _joined([annotator_table(panel, bootstrap) for panel in panels])
