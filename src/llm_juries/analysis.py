@@ -5,18 +5,19 @@ Every number comes with its interval and the count of the votes it lacks.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from .juries import DECIDED, Rule
+from .juries import DECIDED, Rule, Voter
 from .metrics import agreement, annotation, bias
 from .metrics.resampling import bootstrap, cluster_sums, percentile_interval
 from .seating import Inconsistent, Panel
 
-KINDS = ("judge", "lexical", "jury")
+KINDS = ("human", "reference", "judge", "lexical", "jury")
 
 
 @dataclass(frozen=True)
@@ -64,23 +65,18 @@ def agreement_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     low, high = percentile_interval(draws, options.level)
     labelled = int((~np.isnan(panel.human)).sum())
     n = counts.sum(-1).astype(int)
-    table = pd.DataFrame(
-        {
-            "dataset": panel.dataset.name,
-            "voter": panel.votes.names,
-            "kind": [voter.kind for voter in panel.votes.voters],
-            "n": n,
-            "missing": labelled - n,
-            "kappa": agreement.cohen_kappa(counts),
-            "ci_low": low,
-            "ci_high": high,
-            "accuracy": agreement.accuracy(counts),
-            "tpr": agreement.true_positive_rate(counts),
-            "tnr": agreement.true_negative_rate(counts),
-            "balanced_accuracy": agreement.balanced_accuracy(counts),
-        }
-    )
-    return _sorted(table)
+    columns = {
+        "n": n,
+        "missing": labelled - n,
+        "kappa": agreement.cohen_kappa(counts),
+        "ci_low": low,
+        "ci_high": high,
+        "accuracy": agreement.accuracy(counts),
+        "tpr": agreement.true_positive_rate(counts),
+        "tnr": agreement.true_negative_rate(counts),
+        "balanced_accuracy": agreement.balanced_accuracy(counts),
+    }
+    return by_voter(panel, panel.votes.voters, columns)
 
 
 def outcome_table(panel: Panel) -> pd.DataFrame:
@@ -93,16 +89,8 @@ def outcome_table(panel: Panel) -> pd.DataFrame:
     """
     outcomes = panel.votes.outcomes
     met = sorted(np.unique(outcomes), key=lambda name: (name != DECIDED, name))
-    table = pd.DataFrame(
-        {
-            "dataset": panel.dataset.name,
-            "voter": panel.votes.names,
-            "kind": [voter.kind for voter in panel.votes.voters],
-            "items": len(outcomes),
-        }
-        | {str(name): (outcomes == name).sum(axis=0) for name in met}
-    )
-    return _sorted(table)
+    counts = {str(name): (outcomes == name).sum(axis=0) for name in met}
+    return by_voter(panel, panel.votes.voters, {"items": len(outcomes), **counts})
 
 
 def delta_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
@@ -146,7 +134,7 @@ def delta_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         )
         for at, voter in enumerate(panel.votes.voters)
     ]
-    return _sorted(pd.concat(frames, ignore_index=True), "candidate")
+    return in_order(pd.concat(frames, ignore_index=True), "candidate")
 
 
 def against_best_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
@@ -241,7 +229,17 @@ def annotator_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     )
 
 
-def _sorted(table: pd.DataFrame, *then: str) -> pd.DataFrame:
+def by_voter(panel: Panel, voters: Sequence[Voter], columns: Mapping[str, object]) -> pd.DataFrame:
+    """Return a table of a panel's dataset, a row a voter, sorted by kind and name."""
+    head = {
+        "dataset": panel.dataset.name,
+        "voter": [voter.name for voter in voters],
+        "kind": [voter.kind for voter in voters],
+    }
+    return in_order(pd.DataFrame({**head, **columns}))
+
+
+def in_order(table: pd.DataFrame, *then: str) -> pd.DataFrame:
     """Sort by kind, name and more, so that tables do not depend on the order of a config."""
     rank = table["kind"].map({kind: at for at, kind in enumerate(KINDS)})
     return (
