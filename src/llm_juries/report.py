@@ -30,6 +30,8 @@ from .analysis import (
 )
 from .data.table import located
 from .experiment import Study
+from .preferences import length_bins_table, length_table, position_table, preference_table
+from .rankings import Rankings, battle_table, correlation_table, ranking_table
 from .seating import Panel, every_jury, seat
 from .store import Store
 
@@ -53,9 +55,13 @@ def measure(
     store: Store,
     bootstrap: Bootstrap,
     options: Options | None = None,
+    rankings: Rankings | None = None,
 ) -> Results:
-    """Read the studies' verdicts and measure them; see `analysis` for the tables' columns."""
-    options = options or Options()
+    """Read the studies' verdicts and measure them.
+
+    `analysis`, `preferences` and `rankings` say what the tables hold.
+    """
+    options, rankings = options or Options(), rankings or Rankings()
     panels = [seat(study, store, options.inconsistent) for study in studies]
     found = {
         "agreement": [agreement_table(panel, bootstrap) for panel in panels],
@@ -68,9 +74,18 @@ def measure(
             agreement_table(every_jury(panel, options.every_jury), bootstrap) for panel in panels
         ]
     joined = {name: _joined(parts) for name, parts in found.items()}
-    annotators = _joined([annotator_table(panel, bootstrap) for panel in panels])
-    if not annotators.empty:
-        joined["annotators"] = annotators
+    further = {
+        "annotators": [annotator_table(panel, bootstrap) for panel in panels],
+        "preferences": [preference_table(panel, bootstrap) for panel in panels],
+        "position": [position_table(panel, bootstrap) for panel in panels],
+        "length": [length_table(panel, bootstrap) for panel in panels],
+        "length_bins": [length_bins_table(panel, bootstrap) for panel in panels],
+        "ranking": [ranking_table(panel, bootstrap, rankings) for panel in panels],
+        "correlation": [correlation_table(panel, bootstrap, rankings) for panel in panels],
+        "battles": [battle_table(panel, rankings) for panel in panels],
+    }
+    filled = {name: _joined(parts) for name, parts in further.items()}
+    joined |= {name: table for name, table in filled.items() if not table.empty}
     return Results(studies, panels, joined, bootstrap)
 
 
@@ -258,6 +273,8 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
             "differed agrees with them less there than elsewhere: mind n."
         )
         parts.append(tables.markdown(rows["annotators"]))
+    parts += _pair_parts(rows)
+    parts += _ranking_parts(rows)
     if "every_jury" in rows:
         best = rows["every_jury"][rows["every_jury"]["kind"] == "jury"]
         parts.append(
@@ -266,6 +283,51 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
             "so flattered:"
         )
         parts.append(tables.markdown(best.sort_values("kappa", ascending=False).head(5)))
+    return parts
+
+
+def _pair_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what is to be said of pairs: ties, place and length."""
+    said = {
+        "preferences": "Agreement where a tie is a side of its own (`kappa` over three sides).",
+        "position": (
+            "**Position.** `flip_rate` is the share of pairs, judged in both orders, whose "
+            "preference turns with the order; `inconsistent` counts a tie in one of them too. "
+            "`first_place` is the share of all single preferences that went to the answer shown "
+            "first: 0.5 is fair. A jury decides in each order alone here."
+        ),
+        "length": (
+            "**Length.** `longer_wins` is the share of pairs that the longer answer won, in "
+            "characters. Longer answers may be better ones, so the humans are the scale: "
+            "`above_humans` is how much more often the voter takes the longer one, on the pairs "
+            "that both judged."
+        ),
+    }
+    parts = []
+    for name, text in said.items():
+        if name in rows and not rows[name].empty:
+            parts += [text, tables.markdown(rows[name])]
+    return parts
+
+
+def _ranking_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return the rankings, and what they are compared with."""
+    parts = []
+    if "ranking" in rows and not rows["ranking"].empty:
+        parts.append(
+            "**Rankings.** A battle is one pair of answers, both orders pooled, so none counts "
+            "twice. `win_rate` is against the baseline, or the mean over opponents without one; "
+            "`bradley_terry` is on Elo's scale with the baseline at 1000, or in log odds of mean 0; "
+            "`mean_score` is the mean over single answers. Ranks overlap where their intervals do."
+        )
+        parts.append(tables.markdown(rows["ranking"]))
+    if "correlation" in rows and not rows["correlation"].empty:
+        parts.append(
+            "How far each voter's ranking agrees with the humans' or a leaderboard's. Intervals are "
+            "over resampled questions, the reference and the choice of models taken as given: with "
+            "few models, a swap of two neighbours moves them much."
+        )
+        parts.append(tables.markdown(rows["correlation"]))
     return parts
 
 

@@ -23,7 +23,7 @@ from typing import Any, Literal
 from ..prompts import nearest
 from ..readers import CellReader
 from ..types import Item, JuriesError, Order, Outcome, Reply
-from . import Dataset, Recording, Seen, check_unique
+from . import UNNAMED, Dataset, Recording, Seen, check_unique
 from .table import BINARY, located, rows, texts
 from .table import field as cell
 
@@ -174,7 +174,7 @@ class _Sheet:
         if None in parts or "" in parts:
             raise JuriesError(f"{self.file}, {place}, column item_id: is empty")
         item_id = "/".join(map(str, parts))
-        candidate, opponent = ("first", "second") if self.pairs else ("candidate", "")
+        candidate, opponent = UNNAMED if self.pairs else ("candidate", "")
         return (
             item_id,
             self._text(row, "candidate", candidate),

@@ -234,7 +234,11 @@ def win_rate(
     table = _win_table(battles, weights)
     drawn = [rate(_matrices(some, m)) for some in _totals(table, resamples, seed, m * m)]
     return _ranking(
-        battles.models, _fought(battles), rate(_matrices(_all(table), m)), _joined(drawn, m), level
+        battles.models,
+        _fought(battles),
+        rate(_matrices(_all(table), m))[0],
+        _joined(drawn, m),
+        level,
     )
 
 
