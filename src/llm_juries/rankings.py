@@ -295,7 +295,7 @@ def _baseline(panel: Panel, how: Rankings) -> str | None:
     if how.baseline not in models:
         raise JuriesError(
             f"ranking.baseline: {panel.dataset.name} has no model {how.baseline!r}"
-            f"{nearest(how.baseline, models)}"
+            f"{nearest(how.baseline, sorted(models))}"
         )
     return how.baseline
 

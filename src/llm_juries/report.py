@@ -317,15 +317,15 @@ def _ranking_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
         parts.append(
             "**Rankings.** A battle is one pair of answers, both orders pooled, so none counts "
             "twice. `win_rate` is against the baseline, or the mean over opponents without one; "
-            "`bradley_terry` is on Elo's scale with the baseline at 1000, or in log odds of mean 0; "
+            "`bradley_terry` is on Elo's scale with the baseline at 1000, else log odds of mean 0; "
             "`mean_score` is the mean over single answers. Ranks overlap where their intervals do."
         )
         parts.append(tables.markdown(rows["ranking"]))
     if "correlation" in rows and not rows["correlation"].empty:
         parts.append(
-            "How far each voter's ranking agrees with the humans' or a leaderboard's. Intervals are "
-            "over resampled questions, the reference and the choice of models taken as given: with "
-            "few models, a swap of two neighbours moves them much."
+            "How far each voter's ranking agrees with the humans' or a leaderboard's. Intervals "
+            "are of resampled questions, the reference and the choice of models taken as given: "
+            "with few models, a swap of two neighbours moves them much."
         )
         parts.append(tables.markdown(rows["correlation"]))
     return parts
