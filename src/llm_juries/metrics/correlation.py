@@ -64,7 +64,7 @@ def correlations(ours: Array, reference: Array) -> dict[str, Array]:
 def _pearson(ours: Array, reference: Array) -> Array:
     spreads = []
     for side in (ours, reference):
-        spread = side - side.mean(-1, keepdims=True)
+        spread = side - side.sum(-1, keepdims=True) / max(1, side.shape[-1])
         # What rounding leaves of scores that are all equal is no spread.
         flat = np.abs(spread).max(-1, initial=0.0, keepdims=True) < 10.0**-SAME
         spreads.append(np.where(flat, 0.0, spread))

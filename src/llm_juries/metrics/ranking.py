@@ -233,13 +233,8 @@ def win_rate(
 
     table = _win_table(battles, weights)
     drawn = [rate(_matrices(some, m)) for some in _totals(table, resamples, seed, m * m)]
-    return _ranking(
-        battles.models,
-        _fought(battles),
-        rate(_matrices(_all(table), m))[0],
-        _joined(drawn, m),
-        level,
-    )
+    score = rate(_matrices(_all(table), m))[0]
+    return _ranking(battles.models, _fought(battles), score, _joined(drawn, m), level)
 
 
 def bradley_terry(battles: Battles, weights: Weights, anchor: str | None = None) -> Array:
@@ -379,9 +374,10 @@ def style_controlled(
         battle has a vote.
     """
     n, m = len(battles.score), len(battles.models)
-    if features.ndim != 2 or len(features) != n:
+    if features.ndim != 2 or len(features) != n or not features.shape[1]:
         raise JuriesError(
-            f"features: have the shape {features.shape}; set a row for each of {n} battles"
+            f"features: have the shape {features.shape}; set a row for each of {n} battles "
+            "and a column for each feature"
         )
     voted = np.flatnonzero(~np.isnan(battles.score))
     if not np.isfinite(features[voted]).all():
@@ -525,7 +521,7 @@ def compare(ranking: Ranking, reference: Mapping[str, float], level: float = 0.9
 def _place(battles: Battles, model: str) -> int:
     if model not in battles.models:
         raise JuriesError(
-            f"baseline or anchor: no battle has {model!r}; set it to one of {', '.join(battles.models)}"
+            f"baseline or anchor: no battle has {model!r}; set one of {', '.join(battles.models)}"
         )
     return battles.models.index(model)
 
