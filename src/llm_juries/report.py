@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import figures, tables
+from . import tables
 from .analysis import (
     Bootstrap,
     Options,
@@ -28,7 +28,7 @@ from .analysis import (
     delta_table,
     outcome_table,
 )
-from .data.table import located
+from .drawing import draw
 from .experiment import Study
 from .preferences import length_bins_table, length_table, position_table, preference_table
 from .rankings import Rankings, battle_table, correlation_table, ranking_table
@@ -48,6 +48,7 @@ class Results:
     panels: Sequence[Panel]
     tables: Mapping[str, pd.DataFrame]
     bootstrap: Bootstrap
+    rankings: Rankings
 
 
 def measure(
@@ -86,7 +87,7 @@ def measure(
     }
     filled = {name: _joined(parts) for name, parts in further.items()}
     joined |= {name: table for name, table in filled.items() if not table.empty}
-    return Results(studies, panels, joined, bootstrap)
+    return Results(studies, panels, joined, bootstrap, rankings)
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -118,36 +119,19 @@ def write(
     """
     for name, table in results.tables.items():
         tables.write(table, folder / "tables", name)
-    paper_table1 = options.paper_table1 if options else None
-    drawn = _draw(results, folder / "figures", paper_table1)
+    drawn = draw(
+        results.tables,
+        {study.dataset.name: _source(study) for study in results.studies},
+        {panel.dataset.name for panel in results.panels if not panel.dataset.pairwise},
+        folder / "figures",
+        results.bootstrap.level,
+        results.rankings,
+        options.paper_table1 if options else None,
+    )
     tables.write_text(folder / "config.yaml", config)
     facts = provenance()
     tables.write_text(folder / "provenance.json", json.dumps(facts, indent=2) + "\n")
     tables.write_text(folder / "report.md", _report(results, drawn, prompt, facts))
-    return drawn
-
-
-def _draw(results: Results, folder: Path, paper_table1: str | None) -> list[Path]:
-    agreement, deltas = results.tables["agreement"], results.tables["deltas"]
-    notes = {study.dataset.name: _source(study) for study in results.studies}
-    level = results.bootstrap.level
-    drawn = []
-    measured = agreement[agreement["n"] > 0]
-    if not measured.empty:
-        figure = figures.kappa_per_voter(measured, notes, level)
-        drawn.append(figures.save(figure, folder, "kappa"))
-        if paper_table1 is not None:
-            printed = pd.read_csv(located(paper_table1))
-            # The paper's table is of single answers judged against references, so no pairs.
-            single = [panel.dataset.name for panel in results.panels if not panel.dataset.pairwise]
-            ours = measured[measured["dataset"].isin(single)]
-            figure = figures.printed_beside_ours(printed, ours, notes, level)
-            drawn.append(figures.save(figure, folder, "kappa_beside_paper"))
-    for name in dict.fromkeys(deltas["dataset"] if not deltas.empty else []):
-        rows = deltas[(deltas["dataset"] == name) & (deltas["n"] > 0)]
-        if not rows.empty:
-            figure = figures.delta_per_candidate(rows, notes[name], level)
-            drawn.append(figures.save(figure, folder, f"deltas_{name}"))
     return drawn
 
 
