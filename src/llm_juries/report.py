@@ -29,7 +29,7 @@ from .analysis import (
     outcome_table,
 )
 from .drawing import draw
-from .experiment import Study
+from .experiment import Study, source_of
 from .preferences import length_bins_table, length_table, position_table, preference_table
 from .rankings import Rankings, battle_table, correlation_table, ranking_table
 from .seating import Panel, every_jury, seat
@@ -121,7 +121,7 @@ def write(
         tables.write(table, folder / "tables", name)
     drawn = draw(
         results.tables,
-        {study.dataset.name: _source(study) for study in results.studies},
+        {study.dataset.name: source_of(study) for study in results.studies},
         {panel.dataset.name for panel in results.panels if not panel.dataset.pairwise},
         folder / "figures",
         results.bootstrap.level,
@@ -133,16 +133,6 @@ def write(
     tables.write_text(folder / "provenance.json", json.dumps(facts, indent=2) + "\n")
     tables.write_text(folder / "report.md", _report(results, drawn, prompt, facts))
     return drawn
-
-
-def _source(study: Study) -> str:
-    """Return who spoke and who labelled, in one line."""
-    live = any(not plan.judge.free for plan in study.plans)
-    recorded = bool(study.dataset.recordings)
-    verdicts = "verdicts asked by this package" if live else ""
-    if recorded:
-        verdicts = "recorded verdicts, not asked here" + (f"; {verdicts}" if live else "")
-    return f"{verdicts or 'string rules'}; labels: {study.dataset.labels}"
 
 
 def provenance() -> dict[str, Any]:
