@@ -25,6 +25,11 @@ from llm_juries.style import Style, differences, features
         ("```python\n# a comment\n- x\n**y**\n```\n# Title", 1, 0, 0),
         ("~~~\n# a comment\n~~~", 0, 0, 0),
         ("```\n# never closed\n- x", 0, 0, 0),
+        ("````\n```\n# a comment\n````\n- x", 0, 0, 1),
+        ("1. so:\n   ```\n   # a comment\n   ```\n2. and", 0, 0, 2),
+        ("```# in a line```\n# Title", 1, 0, 0),
+        ("***both*** and **two\nlines** and ** spaced **", 0, 1, 0),
+        ("**a*b** **c**", 0, 2, 0),
     ],
 )
 def test_markdown_is_counted_outside_of_code(text: str, headers: int, bold: int, items: int):

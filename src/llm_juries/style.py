@@ -15,9 +15,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-FENCE = re.compile(r"^ {0,3}(```+|~~~+)[^\n]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.M | re.S)
+# Each reads a line once: texts of models that fell into a loop can be long and of marks only.
+FENCE = re.compile(r"[ \t]*(?:(`{3,})[^`]*|(~{3,}).*)$")
 HEADER = re.compile(r"^ {0,3}#{1,6}[ \t]+\S", re.M)
-BOLD = re.compile(r"\*\*(?=\S)[^\n]+?(?<=\S)\*\*|(?<!\w)__(?=\S)[^\n]+?(?<=\S)__(?!\w)")
+BOLD = re.compile(
+    r"\*\*(?=[^\s*])(?:[^*\n]|\*(?!\*))*(?<=\S)\*\*"
+    r"|(?<!\w)__(?=[^\s_])(?:[^_\n]|_(?!_))*(?<=\S)__(?!\w)"
+)
 LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S", re.M)
 
 
@@ -35,9 +39,25 @@ def features(text: str) -> Style:
 
     Markdown within fenced blocks of code is code, so it is not counted; its length is.
     """
-    prose = FENCE.sub("", text)
+    prose = _prose(text)
     counts = (len(pattern.findall(prose)) for pattern in (HEADER, BOLD, LIST_ITEM))
     return Style(len(text), *counts)
+
+
+def _prose(text: str) -> str:
+    """Return a text without its fenced blocks of code; one never closed goes to the end."""
+    kept, fence = [], ""
+    for line in text.splitlines():
+        mark = FENCE.match(line)
+        if fence:
+            bare = line.strip()
+            if bare.startswith(fence) and not bare.strip(fence[0]):
+                fence = ""
+        elif mark:
+            fence = mark[1] or mark[2]
+        else:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def differences(first_texts: Sequence[str], second_texts: Sequence[str]) -> npt.NDArray[np.float64]:

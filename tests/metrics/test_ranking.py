@@ -251,6 +251,19 @@ def test_a_missing_vote_is_neither_a_tie_nor_a_loss():
     assert win_rate(battles, PLAIN, 5, 0).n.sum() == 2 * len(voted.score)
 
 
+def test_battles_without_any_vote_leave_no_estimate():
+    battles = replace(sample(0, n=5), score=np.full(5, math.nan))
+    rankings = [
+        bradley_terry_bootstrap(battles, PLAIN, 10, 0),
+        win_rate(battles, PLAIN, 10, 0),
+        style_controlled(battles, np.ones((5, 2)), PLAIN, 10, 0).ranking,
+    ]
+    for found in rankings:
+        assert found.n.sum() == 0
+        assert np.isnan([found.score, found.low, found.high, found.rank]).all()
+    assert len(connected(battles, PLAIN)) == 5
+
+
 def test_a_model_that_never_lost_leaves_no_estimate():
     battles = Battles.between(
         ["a", "a", "b", "c"], ["b", "c", "c", "b"], [1.0, 1, 1, 1], ["1", "2", "3", "4"]

@@ -34,10 +34,10 @@ class Design:
 
     def outer(self) -> Any:
         """Return the outer product of each row with itself, of shape (r, width squared)."""
-        r = len(self.columns)
+        r, k = self.columns.shape
         cells = self.columns[:, :, None] * self.width + self.columns[:, None, :]
         products = self.values[:, :, None] * self.values[:, None, :]
-        return self._sparse(cells.reshape(r, -1), products.reshape(r, -1), self.width**2)
+        return self._sparse(cells.reshape(r, k * k), products.reshape(r, k * k), self.width**2)
 
     def _sparse(self, columns: Index, values: Array, width: int) -> Any:
         from scipy.sparse import csr_array  # type: ignore[import-untyped, unused-ignore]

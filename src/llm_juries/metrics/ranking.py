@@ -119,7 +119,8 @@ class Weights:
     ----------
     strong : float, optional
         The weight of a battle that was won outright, with a score of exactly 1 or 0, against 1 of
-        any other; at least 0. Where shares are pooled over both orders, both must be outright.
+        any other; at least 0. Where shares are pooled over both orders, both must be outright; of
+        votes that only say who won, every win is outright and the weight is against ties.
     slight : {"share", "win"}, optional
         Whether a score such as 0.75 gives three quarters of a win to one side and a quarter to the
         other, or the whole win to the side that has more.
