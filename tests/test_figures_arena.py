@@ -182,6 +182,7 @@ def test_names_stay_clear_of_each_other_and_of_the_frame(models: int, voters: in
         boxes = [text.get_window_extent() for text in named]
         assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
         assert all(box.x0 > axis.bbox.x0 and box.x1 < axis.bbox.x1 for box in boxes)
+        assert all(box.y0 > axis.bbox.y0 and box.y1 < axis.bbox.y1 for box in boxes)
 
 
 def test_the_order_of_models_in_the_frame_moves_no_name():

@@ -503,7 +503,8 @@ def _name_models(axis: Axes, rows: pd.DataFrame) -> None:
     """Write each model's name beside one of its points, clear of points and other names.
 
     Names are put one by one at the cheapest of many places round the points, twice over, so that
-    the first ones also see the last. Other names and points cost most, intervals little.
+    the first ones also see the last. Other names and points cost most, then the frame, then to
+    be nearer to another model's point; intervals cost little.
     """
     to_pixels, point = axis.transData.transform, axis.figure.dpi / 72
     dots = to_pixels(rows[["at", "rank"]].to_numpy(float))
@@ -520,18 +521,22 @@ def _name_models(axis: Axes, rows: pd.DataFrame) -> None:
     sizes = {name: _extent(axis, _cut(name, 32), size) for name in names}
     points = dict.fromkeys(names, np.zeros(2))
     for name in names * 2:
-        own = dots[(rows["model"] == name).to_numpy()]
-        corners, anchors, far = _places(own, sizes[name], point, reach)
+        own = (rows["model"] == name).to_numpy()
+        corners, anchors, far = _places(dots[own], sizes[name], point, reach)
         tried = np.hstack([corners, corners + sizes[name]])
         others = np.array([boxes[other] for other in names if other != name]).reshape(-1, 4)
         over = np.maximum(frame[:2] - tried[:, :2], tried[:, 2:] - frame[2:]).max(axis=1).clip(0)
+        away = np.maximum(tried[:, None, :2] - dots, dots - tried[:, None, 2:]).clip(0)
+        distance = np.hypot(away[..., 0], away[..., 1])
+        strange = distance[:, ~own].min(axis=1, initial=np.inf) <= distance[:, own].min(axis=1)
         cost = (
             100 * _hits(tried, others)
             + 30 * _hits(tried, marks)
             + 2 * _hits(tried, spans)
             + 60 * (over > 0)
             + over / point
-            + 0.15 * far / point
+            + 12 * strange
+            + 0.3 * far / point
         )
         best = int(np.argmin(cost))
         boxes[name], points[name] = tried[best], anchors[best]
