@@ -331,8 +331,8 @@ def length_bias(bins: pd.DataFrame, note: str, level: float) -> Figure:
     level : float
         Of the intervals, for the axis.
     """
+    order = list(dict.fromkeys(bins["voter"]))
     bins = bins.assign(middle=(bins["low"] + bins["high"]) / 2).sort_values("low", kind="stable")
-    order = list(dict.fromkeys(bins.sort_index(kind="stable")["voter"]))
     kinds = dict(zip(bins["voter"], bins["kind"], strict=True))
     humans = [voter for voter in order if kinds[voter] == "human"]
     others = [voter for voter in order if kinds[voter] != "human"]
