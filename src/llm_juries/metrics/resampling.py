@@ -46,15 +46,20 @@ def resamples(sums: Array, number: int, seed: int) -> Iterator[Array]:
     Each resample draws as many clusters as there are, with replacement. The same seed draws the
     same clusters whatever the sums are, so two calls are paired.
     """
-    n = len(sums)
-    flat = sums.reshape(n, -1)
+    flat = sums.reshape(len(sums), -1)
+    for drawn in weightings(len(sums), number, seed):
+        yield (drawn @ flat).reshape(len(drawn), *sums.shape[1:])
+
+
+def weightings(clusters: int, number: int, seed: int) -> Iterator[Array]:
+    """Yield how often each bootstrap resample drew each cluster, in chunks (some, clusters)."""
     rng = np.random.default_rng(seed)
-    rows = max(1, CHUNK // n)
+    rows = max(1, CHUNK // clusters)
     for start in range(0, number, rows):
         size = min(rows, number - start)
-        drawn = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
-        weights = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        yield (weights.astype(float) @ flat).reshape(size, *sums.shape[1:])
+        drawn = rng.integers(clusters, size=(size, clusters))
+        drawn += clusters * np.arange(size)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, -1).astype(float)
 
 
 def bootstrap(
