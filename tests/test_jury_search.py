@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 from statsmodels.stats.multitest import multipletests
 
-from llm_juries import jury_search
+from llm_juries import figures, jury_search
 from llm_juries.analysis import Bootstrap, Panel, agreement_table, every_jury
 from llm_juries.data import Dataset
 from llm_juries.juries import Jury, Voter, Votes
@@ -89,7 +90,7 @@ def test_intervals_are_those_of_the_table_of_all_juries(rule: Any):
 
 def test_differences_from_the_best_judge_are_those_of_a_loop_over_resamples():
     court = panel(2)
-    found = search(court, FEW, Criteria()).juries.set_index("jury")
+    found = search(court, FEW, Criteria(coverage=0)).juries.set_index("jury")
     (best,) = set(found["beside"])
     assert best == max("abcd", key=lambda name: kappa(decided(court, name, "any"), court.human))
     questions, human = np.array(court.questions), court.human
@@ -196,7 +197,7 @@ def test_what_is_chosen_is_measured_on_questions_that_had_no_say():
     fold = {sorted(at)[number]: place % 3 for place, number in enumerate(dealt)}
     of = np.array([fold.get(question, -1) for question in questions])
     labelled = ~np.isnan(court.human)
-    winners, pooled, single = [], np.full(len(of), NAN), np.full(len(of), NAN)
+    winners, judges, pooled, single = [], [], np.full(len(of), NAN), np.full(len(of), NAN)
     for number in range(3):
         seen = labelled & (of != number)
         most = max((~np.isnan(court.votes.labels[seen, j])).sum() for j in range(4))
@@ -211,6 +212,7 @@ def test_what_is_chosen_is_measured_on_questions_that_had_no_say():
 
         jury, judge = best(list(found.juries["jury"])), best(list("abcd"))
         winners.append(jury)
+        judges.append(judge)
         pooled[of == number] = decided(court, jury, "majority")[of == number]
         single[of == number] = decided(court, judge, "majority")[of == number]
     row = found.chosen.iloc[0]
@@ -224,6 +226,8 @@ def test_what_is_chosen_is_measured_on_questions_that_had_no_say():
     assert row["n"] == (~np.isnan(pooled) & labelled).sum()
     for name in winners:
         assert f"{name}: {winners.count(name)}" in row["chosen"]
+    for name in judges:
+        assert f"{name}: {judges.count(name)}" in row["judge_chosen"]
 
 
 def test_choosing_among_judges_that_guess_is_worth_nothing_on_other_questions():
@@ -263,6 +267,20 @@ def test_each_rule_is_searched_by_itself():
     for rule in ("any", "median"):
         alone = search(panel(), FEW, Criteria((rule,))).juries
         pd.testing.assert_frame_equal(both[both["rule"] == rule].reset_index(drop=True), alone)
+
+
+def test_the_figures_name_what_is_on_the_front_and_what_is_not_drawn():
+    court = panel()
+    found = search(court, FEW, Criteria(dollars={"a": 0.25, "b": 0.5, "c": 0.1})).juries
+    drawn = figures.kappa_against_cost(found, "made", 0.95)
+    said = "\n".join(text.get_text() for text in drawn.findobj(Text))
+    assert all(name in said for name in found.loc[found["pareto"], "jury"])
+    assert "not drawn, of unknown cost or without a kappa: 8" in said
+    pairs = pair_table(court, FEW)
+    map_ = figures.error_correlations(pairs, "made")
+    cells = [text.get_text() for text in map_.findobj(Text) if "\nn " in text.get_text()]
+    expected = [f"{r:.2f}\nn {n}" for r, n in zip(pairs["correlation"], pairs["n"], strict=True)]
+    assert sorted(cells) == sorted(expected)
 
 
 def unlabelled() -> Panel:

@@ -287,7 +287,9 @@ def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
     axis.set_ylim(len(names) - 0.5, 0.5)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
-    figure.colorbar(image, label="correlation of errors (phi)")
+    bar = figure.colorbar(image)
+    bar.set_label("correlation of errors (phi)", fontsize=8)
+    bar.ax.tick_params(labelsize=7.5)
     title = f"{pairs['dataset'].iloc[0]}: are the judges wrong on the same items?"
     axis.set_title(f"{title}\n", loc="left", fontsize=9, fontweight="bold")
     axis.text(0, 1.02, note, transform=axis.transAxes, fontsize=7)

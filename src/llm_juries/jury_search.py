@@ -11,7 +11,7 @@ What the picking is worth is measured on questions that had no say in it (`_cros
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb
@@ -514,8 +514,10 @@ def _cross_validated(court: _Court, options: Bootstrap, criteria: Criteria) -> p
 
     Questions are dealt into folds. For each fold the jury, and the single judge, with the highest
     kappa on the other folds' questions are chosen and measured on the fold's, and the folds' counts
-    are added up. The winner of all items is no better than that, whatever its kappa on them is.
-    Intervals resample questions and keep each fold's choice.
+    are added up: what to expect of the winner of all items, whatever its kappa on them is. Where two
+    are about as good, the one that is chosen is the one that the fold lacks good luck of, so this
+    errs on the low side, for the judge as for the jury. Intervals resample questions and keep each
+    fold's choice.
 
     Returns
     -------
@@ -524,7 +526,7 @@ def _cross_validated(court: _Court, options: Bootstrap, criteria: Criteria) -> p
         kappa_seen; n and missing (int), kappa with ci_low and ci_high, of the folds' winners on
         their folds; the same of the best judge as judge, judge_seen, judge_kappa with judge_low and
         judge_high; difference, of the two on the items both decided, with difference_low and
-        difference_high (float); chosen, each fold's winners and how often (str).
+        difference_high (float); chosen and judge_chosen, the folds' winners and how often (str).
     """
     dealt = court.dealt(criteria.folds, options.seed)
     held = court.counts.T @ dealt  # (p, folds)
@@ -559,7 +561,6 @@ def _cross_validated(court: _Court, options: Bootstrap, criteria: Criteria) -> p
         bootstrap(kappas, sums, options.resamples, options.seed), options.level
     )
     n = int(sums[:, 0].sum())
-    often = Counter(court.juries[jury].name for jury in fold_juries)
     row = {
         "rule": court.rule,
         "folds": criteria.folds,
@@ -578,12 +579,15 @@ def _cross_validated(court: _Court, options: Bootstrap, criteria: Criteria) -> p
         "difference": values[2],
         "difference_low": low[2],
         "difference_high": high[2],
-        "chosen": ", ".join(
-            f"{name}: {times}"
-            for name, times in sorted(often.items(), key=lambda one: (-one[1], one))
-        ),
+        "chosen": _often(court.juries[jury].name for jury in fold_juries),
+        "judge_chosen": _often(court.names[judge] for judge in fold_judges),
     }
     return pd.DataFrame([row])
+
+
+def _often(names: Iterable[str]) -> str:
+    counts = sorted(Counter(names).items(), key=lambda one: (-one[1], one[0]))
+    return ", ".join(f"{name}: {times}" for name, times in counts)
 
 
 def pair_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
