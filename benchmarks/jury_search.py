@@ -3,9 +3,10 @@
     python benchmarks/jury_search.py
 
 Simulated judges with errors in common vote on several answers to each question; a few votes are
-missing. Seconds of CPU are those to compare on a machine that is busy. The loop lets a jury decide with the package's own rule, then takes for each resample the
+missing. The loop lets a jury decide with the package's own rule, then takes for each resample the
 drawn questions' items and calls `cohen_kappa_score`. It would take days for all juries, so it is
-timed for a few juries and resamples, and scaled up to the whole. That both find the same kappas is a test of tests/test_jury_search.py.
+timed for a few juries and resamples, and scaled up to the whole. On a machine that is busy, compare
+the seconds of CPU. That both find the same kappas is a test of tests/test_jury_search.py.
 """
 
 from __future__ import annotations

@@ -213,9 +213,9 @@ class _Court:
                     self.blocks[true, vote] = slice(at[0], at[-1] + 1)
         patterns = _rows(patterns, order)
         self.decisions = np.empty((len(self.juries), len(first)), np.int8)
-        for at, jury in enumerate(self.juries):
+        for seat, jury in enumerate(self.juries):
             decided = jury.decide(patterns).labels[:, 0]
-            self.decisions[at] = np.nan_to_num(decided, nan=UNDECIDED)
+            self.decisions[seat] = np.nan_to_num(decided, nan=UNDECIDED)
 
     @property
     def total(self) -> Array:
@@ -514,9 +514,10 @@ def _cross_validated(court: _Court, options: Bootstrap, criteria: Criteria) -> p
 
     Questions are dealt into folds. For each fold the jury, and the single judge, with the highest
     kappa on the other folds' questions are chosen and measured on the fold's, and the folds' counts
-    are added up: what to expect of the winner of all items, whatever its kappa on them is. Where two
-    are about as good, the one that is chosen is the one that the fold lacks good luck of, so this
-    errs on the low side, for the judge as for the jury. Intervals resample questions and keep each
+    are added up: this is what to expect of the winner of all items, whatever its kappa on them is.
+    Where two are about as good, the one with good luck on the other folds is chosen and so the one
+    with bad luck on this one: that errs on the low side, for the judge as for the jury, and more so
+    for the one whose choice changes from fold to fold. Intervals resample questions and keep each
     fold's choice.
 
     Returns
