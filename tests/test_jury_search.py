@@ -16,6 +16,7 @@ from matplotlib.text import Text
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 from statsmodels.stats.multitest import multipletests
 
+from conftest import ROOT
 from llm_juries import figures, jury_search
 from llm_juries.analysis import Bootstrap, Panel, agreement_table, every_jury
 from llm_juries.data import Dataset
@@ -281,6 +282,41 @@ def test_the_figures_name_what_is_on_the_front_and_what_is_not_drawn():
     cells = [text.get_text() for text in map_.findobj(Text) if "\nn " in text.get_text()]
     expected = [f"{r:.2f}\nn {n}" for r, n in zip(pairs["correlation"], pairs["n"], strict=True)]
     assert sorted(cells) == sorted(expected)
+
+
+def nq301() -> Panel:
+    sheet = pd.read_csv(ROOT / "results" / "recorded" / "nq301_qa.csv")
+    names = ("gpt_4", "text_davinci_003", "bem", "exact_match", "contains", "token_f1")
+    votes = sheet[list(names)]
+    labels = (votes >= 0.5).astype(float).where(votes.notna()).to_numpy()
+    items = tuple(
+        Item("nq301", str(row.item), row.model, human=float(row.human))
+        for row in sheet.itertuples()
+    )
+    outcomes = np.where(np.isnan(labels), "unparsed", "ok").astype("U16")
+    voters = tuple(Voter(name, "judge") for name in names)
+    return Panel(Dataset("nq301", items), Votes(voters, labels, labels, outcomes))
+
+
+def test_the_recorded_figures_are_those_of_the_documentation():
+    court = nq301()
+    found = search(court, Bootstrap(50))
+    rows = found.juries.set_index("jury")
+    page = (ROOT / "docs" / "choose_a_jury.md").read_text()
+    assert found.chosen.loc[0, "chosen"] == "gpt_4 + text_davinci_003 + token_f1: 5"
+    assert rows.loc["gpt_4 + text_davinci_003", "missing"] == 314
+    whole = panel_table(court, Bootstrap(50)).loc[0]
+    for value in (
+        f"kappa {found.chosen.loc[0, 'kappa']:.3f}",
+        f"reached {found.chosen.loc[0, 'judge_kappa']:.3f}",
+        f"{found.chosen.loc[0, 'difference']:+.3f}",
+        f"{rows.loc['gpt_4 + text_davinci_003 + token_f1', 'difference']:+.3f}",
+        f"gpt_4 ({rows.loc['gpt_4', 'kappa']:.3f})",
+        f"gpt_4 + text_davinci_003, {rows.loc['gpt_4 + text_davinci_003', 'kappa']:.3f}",
+        f"{whole['effective_votes']:.2f} [",
+        f"| {whole['independent']:.3f} | {whole['observed']:.3f} | {whole['n']:,} |",
+    ):
+        assert value in page
 
 
 def unlabelled() -> Panel:

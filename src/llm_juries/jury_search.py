@@ -648,7 +648,7 @@ def panel_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         observed, the majority's accuracy on the n items if they erred independently and as it is;
         gap, of the two, with gap_low and gap_high (float).
     """
-    singles = tuple(voter.name for voter in panel.votes.voters if voter.kind != "jury")
+    singles = tuple(sorted(v.name for v in panel.votes.voters if v.kind != "jury"))
     juries = sorted((v.name, v.members) for v in panel.votes.voters if v.kind == "jury")
     rows = []
     for name, members in [("all voters", singles), *juries]:
