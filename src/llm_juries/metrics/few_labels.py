@@ -163,10 +163,11 @@ def prediction_powered(
     _, questions = np.unique(np.asarray(clusters), return_inverse=True)
     pairs, times = np.unique(np.stack([index, questions]), axis=1, return_counts=True)
     if (times > 1).any():
-        candidate, question = pairs[:, times > 1][:, 0]
+        at, which = pairs[:, times > 1][:, 0]
+        question = str(np.unique(np.asarray(clusters))[which])
         raise JuriesError(
-            f"prediction_powered: {str(names[candidate])!r} has {times.max()} items of one question "
-            f"({str(np.unique(np.asarray(clusters))[question])!r}); keep one"
+            f"prediction_powered: {str(names[at])!r} has several items of question {question!r}, "
+            "which are not independent; keep one"
         )
     with warnings.catch_warnings():  # ppi_py turns all warnings off for good as it is imported
         from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
