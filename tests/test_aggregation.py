@@ -37,9 +37,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:crowdkit")
 NAN = math.nan
 SEATS = ("a", "b", "c", "d", "e")
 
+a_vote = st.sampled_from([0, 1, 0.5, NAN])
 labels_of = st.integers(1, 5).flatmap(
     lambda seats: hnp.arrays(
-        float, st.tuples(st.integers(1, 8), st.just(seats)), elements=st.sampled_from([0, 1, NAN])
+        float,
+        st.tuples(st.integers(1, 8), st.just(seats)),
+        elements=a_vote,
     )
 )
 
@@ -109,7 +112,7 @@ def test_no_missing_vote_could_overturn_a_weighted_decision(labels: np.ndarray, 
     drawn = data.draw(st.lists(st.integers(1, 9), min_size=len(members), max_size=len(members)))
     jury = Weighted("j", members, dict(zip(members, map(float, drawn), strict=True)))
     first = decisions(jury, votes(labels))
-    for filler in (0.0, 1.0):
+    for filler in (0.0, 1.0, 0.5):
         filled = decisions(jury, votes(np.where(np.isnan(labels), filler, labels)))
         for told, whole in zip(first, filled, strict=True):
             assert told[0] is None or told == whole
@@ -232,6 +235,24 @@ def test_label_models_take_votes_of_one_kind_and_none_at_all():
             (1.0, "ok"), (None, "no_quorum"), (None, "no_quorum"),
         ]  # fmt: skip
         assert decisions(jury, votes([[NAN, NAN]])) == [(None, "no_quorum")]
+
+
+def test_a_pair_s_votes_for_neither_are_a_label_of_their_own():
+    given_votes, context = simulated(5)
+    given_votes.labels[::5] = np.where(np.isnan(given_votes.labels[::5]), NAN, 0.5)
+    context.human[::5] = 0.5
+    for rule in every_rule():
+        found = decide(rule, given_votes, context)
+        assert set(found.labels[~np.isnan(found.labels)]) <= {0.0, 0.5, 1.0}
+    found = LabelModel("j", SEATS[:3], quorum=1).decide(given_votes)
+    rows = [
+        (task, worker, vote)
+        for (task, worker), vote in np.ndenumerate(given_votes.labels)
+        if not math.isnan(vote)
+    ]
+    table = pd.DataFrame(rows, columns=["task", "worker", "label"])
+    expected = DawidSkene(100).fit_predict(table).reindex(range(len(context.human)))
+    np.testing.assert_array_equal(found.labels[:, 0], expected)
 
 
 def test_stacking_is_scikit_learns_regression_on_the_other_questions():

@@ -19,10 +19,24 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .juries import DECIDED, NO_QUORUM, TIE, Array, Jury, Names, Rule, Voter, Votes, majority
+from .juries import (
+    COUNTED_AS,
+    DECIDED,
+    NO_QUORUM,
+    TIE,
+    Array,
+    Jury,
+    Names,
+    Rule,
+    Voter,
+    Votes,
+    decision,
+    majority,
+)
 from .prompts import nearest
 from .types import JuriesError
 
+Ties = Literal["missing", "positive", "negative", "half"]
 Mask = npt.NDArray[np.bool_]
 
 TOLERANCE = 1e-12  # two sides that differ by rounding alone are tied
@@ -35,7 +49,8 @@ class Context:
     Attributes
     ----------
     human : array of shape (n,)
-        The human labels, 1.0 or 0.0, NaN where there are none: they may be few.
+        The human labels, 1.0 or 0.0, NaN where there are none: they may be few. Of a tie (0.5)
+        stacking learns nothing.
     questions : sequence of n str
         The question of each unit. Units of one question are never fitted and decided apart.
     candidates, opponents : sequence of n str
@@ -126,7 +141,7 @@ class Folds:
 
 @dataclass(frozen=True)
 class Weighted:
-    """The side with more weight than the other side and all missing votes together.
+    """The side with more than half of the weight of all seats, those without a vote among them.
 
     With equal weights this is the majority over seats. Weights that are learnt are the log-odds of
     each judge's accuracy: the best ones where judges err independently (Nitzan and Paroush 1982);
@@ -139,7 +154,7 @@ class Weighted:
         See `Jury`.
     weights : mapping of str to float, optional
         A weight of 0 or more for each member; learnt from the human labels by default.
-    ties : {"missing", "positive", "negative"}
+    ties : {"missing", "positive", "negative", "half"}
         See `Jury`.
     folds : Folds
         How weights are learnt.
@@ -148,7 +163,7 @@ class Weighted:
     name: str
     members: tuple[str, ...]
     weights: Mapping[str, float] | None = None
-    ties: Literal["missing", "positive", "negative"] = "missing"
+    ties: Ties = "missing"
     folds: Folds = field(default_factory=Folds)
 
     def __post_init__(self) -> None:
@@ -181,7 +196,7 @@ class Weighted:
                 weights[apply] = log_odds(labels[learn], context.human[learn])
         decided, outcomes = heavier(labels, weights)
         if self.ties != "missing":
-            decided = np.where(outcomes == TIE, float(self.ties == "positive"), decided)
+            decided = np.where(outcomes == TIE, COUNTED_AS[self.ties], decided)
             outcomes = np.where(outcomes == TIE, DECIDED, outcomes)
         return _votes(self.name, self.members, decided, outcomes)
 
@@ -200,19 +215,20 @@ def log_odds(labels: Array, human: Array) -> Array:
 
 
 def heavier(labels: Array, weights: Array) -> tuple[Array, Names]:
-    """Return the side that no missing vote could overturn, and why there is none where none.
+    """Return the label with more than half of the weight of all seats, and why there is none.
 
-    `labels` and `weights` have the shape (n, k); a vote with a negative weight counts for the other
-    side.
+    `labels` and `weights` have the shape (n, k); a vote with a negative weight counts, as much as
+    its size, for the other side.
     """
-    missing = np.isnan(labels)
-    margin = np.where(missing, 0.0, weights * (2 * labels - 1)).sum(axis=1)
-    open_ = np.where(missing, np.abs(weights), 0.0).sum(axis=1)
-    clear = np.abs(margin) - open_ > TOLERANCE * np.abs(weights).sum(axis=1)
-    return (
-        np.where(clear, (margin > 0).astype(float), np.nan),
-        np.where(clear, DECIDED, np.where(missing.any(axis=1), NO_QUORUM, TIE)),
-    )
+    size = np.abs(weights)
+    sides = np.where(weights < 0, 1 - labels, labels)
+    decided = np.full(len(labels), np.nan)
+    half = size.sum(axis=1) / 2
+    for value in (1.0, 0.0, 0.5):
+        own = np.where(sides == value, size, 0.0).sum(axis=1)
+        decided[own - half > TOLERANCE * half] = value
+    none = np.where(np.isnan(labels).any(axis=1), NO_QUORUM, TIE)
+    return decided, np.where(np.isnan(decided), none, DECIDED)
 
 
 @dataclass(frozen=True)
@@ -269,8 +285,9 @@ class LabelModel:
 
     "dawid_skene": each judge has a rate of error on right and on wrong answers (Dawid and Skene
     1979). "glad": each judge has an ability and each item a difficulty (Whitehill et al. 2009).
-    Both take judges to err independently and the consensus for the truth. The probability of the
-    positive label is the decision's score. A missing vote is absent from the fit.
+    Both take judges to err independently and the consensus for the truth. The likeliest label is
+    the decision, its score the probability of the positive one (of a pair, with half of that of
+    neither). A missing vote is absent from the fit.
 
     Parameters
     ----------
@@ -296,37 +313,55 @@ class LabelModel:
     def decide(self, votes: Votes, context: Context | None = None) -> Votes:  # noqa: ARG002
         """Return the jury's decisions as the votes of one voter."""
         labels = votes.columns(tuple(sorted(self.members))).labels
-        scores = positive_probability(labels, self.model, self.iterations)
-        return _by_score(self.name, self.members, scores, labels, self.quorum)
+        chances = posterior(labels, self.model, self.iterations)
+        enough = (~np.isnan(labels)).sum(axis=1) >= (self.quorum or len(self.members) // 2 + 1)
+        ranked = np.sort(chances, axis=1)
+        tied = enough & (ranked[:, -1] - ranked[:, -2] <= TOLERANCE)
+        likeliest = np.argmax(chances, axis=1) / 2
+        return _votes(
+            self.name,
+            self.members,
+            np.where(enough & ~tied, likeliest, np.nan),
+            np.where(tied, TIE, np.where(enough, DECIDED, NO_QUORUM)),
+            np.where(enough, chances @ [0.0, 0.5, 1.0], np.nan),
+        )
 
 
-def positive_probability(
-    labels: Array, model: Literal["dawid_skene", "glad"], iterations: int = 100
-) -> Array:
-    """Return the probability of a positive label for each of n items, NaN where none voted.
+def posterior(labels: Array, model: Literal["dawid_skene", "glad"], iterations: int = 100) -> Array:
+    """Return the probabilities of the labels 0, 0.5 and 1 of n items, NaN where none voted.
 
     Items are handed over in the order of their votes, so that the order of rows changes nothing,
     not even in the last digit.
+
+    Raises
+    ------
+    JuriesError
+        If crowd-kit is not installed.
     """
     import pandas as pd
-    from crowdkit.aggregation import GLAD, DawidSkene
+
+    try:
+        from crowdkit.aggregation import GLAD, DawidSkene
+    except ImportError:
+        raise JuriesError(
+            f"{model}: needs the extra 'aggregation' (pip install 'llm-juries[aggregation]')"
+        ) from None
 
     filled = np.nan_to_num(labels, nan=-1.0)
     order = np.lexsort(filled.T[::-1])
     task, worker = np.nonzero(filled[order] >= 0)
-    found = np.full(len(labels), np.nan)
-    if not len(task):
-        return found
-    cast = filled[order][task, worker].astype(int)
-    if len(np.unique(cast)) == 1:  # a model of two labels has nothing to tell apart
-        found[order[np.unique(task)]] = cast[0]
+    found = np.where(np.isnan(labels).all(axis=1)[:, None], np.nan, np.zeros((len(labels), 3)))
+    cast = (2 * filled[order][task, worker]).astype(int)
+    if len(np.unique(cast)) < 2:  # nothing for a model to tell apart
+        found[order[np.unique(task)], cast[:1]] = 1.0
         return found
     table = pd.DataFrame({"task": task, "worker": worker, "label": cast})
     fitted = DawidSkene(iterations) if model == "dawid_skene" else GLAD(iterations, silent=True)
     with warnings.catch_warnings():  # crowd-kit 1.4 uses keywords that pandas 3 deprecates
         warnings.simplefilter("ignore", DeprecationWarning)
-        probabilities = fitted.fit_predict_proba(table)
-    found[order[probabilities.index.to_numpy()]] = probabilities[1].to_numpy()
+        chances = fitted.fit_predict_proba(table)
+    for label in chances.columns:
+        found[order[chances.index.to_numpy()], int(label)] = chances[label].to_numpy()
     return found
 
 
@@ -370,7 +405,8 @@ class Stacking:
         seats = votes.columns(tuple(sorted(self.members)))
         inputs = features(seats)
         scores = np.full(len(inputs), np.nan)
-        for learn, apply in self.folds.split(context, self.name):
+        for known, apply in self.folds.split(context, self.name):
+            learn = known & np.isin(context.human, (0.0, 1.0))
             # Equal rows as one with a weight: faster, and the rows' order changes no digit.
             rows, counts = np.unique(
                 np.column_stack([inputs[learn], context.human[learn]]), axis=0, return_counts=True
@@ -383,12 +419,20 @@ class Stacking:
             model = LogisticRegression(C=self.strength, max_iter=1000)
             model.fit(rows[:, :-1], rows[:, -1], sample_weight=counts)
             scores[apply] = model.predict_proba(inputs[apply])[:, 1]
-        return _by_score(self.name, self.members, scores, seats.labels, self.quorum)
+        enough = cast(seats).sum(axis=1) >= (self.quorum or len(self.members) // 2 + 1)
+        scores = np.where(enough, scores, np.nan)
+        return _votes(self.name, self.members, *decision(scores), scores)
+
+
+def cast(seats: Votes) -> Mask:
+    """Return where there is a vote: a label, or a score in the middle."""
+    tied: Mask = np.asarray(seats.outcomes == TIE)
+    return ~np.isnan(seats.labels) | tied
 
 
 def features(seats: Votes) -> Array:
     """Return what stacking sees, of shape (n, 2k): evidence about 0, then whether a vote lacks."""
-    missing = np.isnan(seats.labels)
+    missing = ~cast(seats)
     evidence = np.where(np.isnan(seats.scores), seats.labels, seats.scores)
     return np.column_stack([np.where(missing, 0.0, evidence - 0.5), missing])
 
@@ -410,7 +454,7 @@ class LeaveFamilyOut:
     name: str
     members: tuple[str, ...]
     rule: Rule = "majority"
-    ties: Literal["missing", "positive", "negative"] = "missing"
+    ties: Ties = "missing"
 
     def __post_init__(self) -> None:
         _check_members(self.name, self.members)
@@ -419,7 +463,7 @@ class LeaveFamilyOut:
         """Return the jury's decisions as the votes of one voter."""
         seats = votes.columns(self.members)
         recused = self._recused(seats, context)
-        labels = np.full(len(recused), np.nan)
+        labels, scores = np.full(len(recused), np.nan), np.full(len(recused), np.nan)
         outcomes = np.full(len(recused), NO_QUORUM)
         bench = np.unique(recused, axis=0)
         for out in bench[~bench.all(axis=1)]:
@@ -427,7 +471,8 @@ class LeaveFamilyOut:
             left = tuple(m for m, gone in zip(self.members, out, strict=True) if not gone)
             decided = Jury(self.name, left, self.rule, self.ties).decide(_rows(seats, at))
             labels[at], outcomes[at] = decided.labels[:, 0], decided.outcomes[:, 0]
-        return _votes(self.name, self.members, labels, outcomes)
+            scores[at] = decided.scores[:, 0]
+        return _votes(self.name, self.members, labels, outcomes, scores)
 
     def _recused(self, seats: Votes, context: Context | None) -> Mask:
         if context is None or not context.candidates:
@@ -464,21 +509,6 @@ def _needed(context: Context | None, name: str) -> Context:
 def _rows(votes: Votes, at: Mask) -> Votes:
     return replace(
         votes, labels=votes.labels[at], scores=votes.scores[at], outcomes=votes.outcomes[at]
-    )
-
-
-def _by_score(
-    name: str, members: tuple[str, ...], scores: Array, labels: Array, quorum: int | None
-) -> Votes:
-    """Decide by the side of one half that a probability lies on, where enough members voted."""
-    enough = (~np.isnan(labels)).sum(axis=1) >= (quorum or len(members) // 2 + 1)
-    tied = enough & np.isclose(scores, 0.5, rtol=0, atol=TOLERANCE)
-    return _votes(
-        name,
-        members,
-        np.where(enough & ~tied, (scores > 0.5).astype(float), np.nan),
-        np.where(tied, TIE, np.where(enough, DECIDED, NO_QUORUM)),
-        np.where(enough, scores, np.nan),
     )
 
 

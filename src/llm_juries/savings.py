@@ -11,6 +11,7 @@ with that of a judge that saw all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,15 +27,15 @@ from .judges.base import Judge
 from .juries import Array, Voter, Votes, majority
 from .metrics.resampling import bootstrap, cluster_sums, percentile_interval
 from .pacing import Purse
-from .plans import Plan, Policy, Tally, look_up
+from .plans import Plan, Policy, Tally
+from .seating import NOT_ASKED, Inconsistent, pool, read
 from .store import Store
-from .types import Item, JuriesError, Verdict
+from .types import Item, JuriesError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NOT_ASKED = "not_asked"
-NAN = float("nan")
+NAN = math.nan
 
 
 class Cast(NamedTuple):
@@ -89,10 +90,10 @@ class SequentialMajority:
         """Return the first judge not asked, None once no further vote could change the verdict."""
         labels = [said[judge].label for judge in self.judges if judge in said]
         left, seats = len(self.judges) - len(labels), len(self.judges)
-        for side in (labels.count(1.0), labels.count(0.0)):
-            if side * 2 > seats:
-                return None
-        if (max(labels.count(1.0), labels.count(0.0)) + left) * 2 <= seats:
+        most = max(labels.count(value) for value in (1.0, 0.0, 0.5))
+        lacking = any(math.isnan(label) for label in labels)
+        # Without a majority, whether that is a tie turns on there being a missing vote.
+        if most * 2 > seats or (lacking and (most + left) * 2 <= seats):
             return None
         return next((judge for judge in self.judges if judge not in said), None)
 
@@ -360,6 +361,7 @@ def collect_in_rounds(
     policy: Policy | None = None,
     progress: Progress | None = None,
     purse: Purse | None = None,
+    inconsistent: Inconsistent = "missing",
 ) -> list[Tally]:
     """Collect live what a policy asks for: a judge on all items, the next on those still open ...
 
@@ -374,6 +376,8 @@ def collect_in_rounds(
     planner : Planner
     store, policy, progress, purse
         See `collect`.
+    inconsistent : {"missing", "tie", "mean"}
+        What becomes of a pair whose two orders differ; take what the analysis will take.
 
     Returns
     -------
@@ -395,7 +399,7 @@ def collect_in_rounds(
     policy = policy or Policy()
     purse = purse or Purse(policy.max_cost_usd)
     dataset = plans[0].dataset.loaded()
-    rounds = _Rounds(dataset, policy)
+    rounds = _Rounds(dataset, policy, inconsistent)
     for plan in plans:
         rounds.hear(plan, list(dataset.items), store, asked=False)
     tallies: list[Tally] = []
@@ -419,6 +423,7 @@ class _Rounds:
 
     dataset: Dataset
     policy: Policy
+    inconsistent: Inconsistent
     said: dict[int, dict[str, Cast]] = field(default_factory=dict)  # by the item's id()
 
     def due(self, planner: Planner) -> dict[str, list[Item]]:
@@ -432,20 +437,13 @@ class _Rounds:
 
     def hear(self, plan: Plan, items: list[Item], store: Store, *, asked: bool) -> None:
         """Take note of a judge's stored votes; if it was just asked, also of those that lack."""
-        part = replace(plan, dataset=replace(self.dataset, items=tuple(items)))
-        found: dict[int, list[Verdict | None]] = {id(item): [] for item in items}
-        for request, verdict in look_up(part, store):
-            again = verdict is not None and verdict.outcome in self.policy.again and not asked
-            found[id(request.item)].append(None if again else verdict)
-        for at, verdicts in found.items():
-            if asked or (verdicts and all(verdict is not None for verdict in verdicts)):
-                self.said.setdefault(at, {})[plan.judge.name] = cast_of(verdicts)
-
-
-def cast_of(verdicts: Sequence[Verdict | None]) -> Cast:
-    """Return the vote of an item's orders: the common label, none if they differ or one lacks."""
-    labels = [NAN if v is None or v.label is None else v.label for v in verdicts]
-    scores = [NAN if v is None or v.score is None else v.score for v in verdicts]
-    if not labels or any(label != labels[0] for label in labels):  # NaN differs from itself
-        return Cast(NAN)
-    return Cast(labels[0], sum(scores) / len(scores))
+        part = replace(self.dataset, items=tuple(items))
+        labels, scores, outcomes = read([replace(plan, dataset=part)], part, store)
+        holes = [NOT_ASKED] if asked else [NOT_ASKED, *self.policy.again]
+        lacking = np.asarray(np.isin(outcomes, holes)).any(axis=(1, 2))
+        pooled, strength, _ = pool(
+            labels, scores, outcomes, self.inconsistent, pairs=self.dataset.pairwise
+        )
+        for at in np.flatnonzero(~lacking | asked):
+            vote = Cast(float(pooled[at, 0]), float(strength[at, 0]))
+            self.said.setdefault(id(items[at]), {})[plan.judge.name] = vote

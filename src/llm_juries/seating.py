@@ -92,7 +92,7 @@ def seat(study: Study, store: Store, inconsistent: Inconsistent = "missing") -> 
     """Read a study's votes from the store and let its juries decide."""
     dataset = study.dataset.loaded()
     plans = [replace(plan, dataset=dataset) for plan in study.plans]
-    labels, scores, outcomes = _read(plans, dataset, store)
+    labels, scores, outcomes = read(plans, dataset, store)
     voters = tuple(Voter(p.judge.name, p.judge.kind, p.judge.family) for p in plans)
 
     def decided(votes: Votes) -> Votes:
@@ -109,7 +109,7 @@ def seat(study: Study, store: Store, inconsistent: Inconsistent = "missing") -> 
     return Panel(dataset, decided(Votes(voters, *pooled)), single, _scale(plans))
 
 
-def _read(
+def read(
     plans: Sequence[Plan], dataset: Dataset, store: Store
 ) -> tuple[Array, Array, npt.NDArray[np.str_]]:
     """Return labels and scores on the way from 0 to 1, and outcomes, of shape (n, k, orders)."""

@@ -170,7 +170,13 @@ def prediction_powered(
             "which are not independent; keep one"
         )
     with warnings.catch_warnings():  # ppi_py turns all warnings off for good as it is imported
-        from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
+        try:
+            from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
+        except ImportError:
+            raise JuriesError(
+                "prediction_powered: needs the extra 'aggregation' "
+                "(pip install 'llm-juries[aggregation]')"
+            ) from None
 
     value, low, high = (np.full(len(names), np.nan) for _ in range(3))
     cast, known = ~np.isnan(labels), ~np.isnan(human)
