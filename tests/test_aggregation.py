@@ -25,11 +25,12 @@ from llm_juries.aggregation import (
     Stacking,
     Veto,
     Weighted,
+    context_of,
     decide,
     features,
 )
 from llm_juries.juries import Jury, Voter, Votes
-from llm_juries.types import JuriesError
+from llm_juries.types import Item, JuriesError
 from recorded_votes import TRIO, nq301, trio_votes
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:crowdkit")
@@ -286,6 +287,22 @@ def test_members_leave_their_seats_for_answers_of_their_own_family():
     pairs = replace(context, opponents=["my", "mz", "my", "none"])
     expected[0] = (None, "no_quorum")  # no member is left
     assert decisions(LeaveFamilyOut("j", SEATS[:3]), given_votes, pairs) == expected
+
+
+def test_a_context_is_what_the_items_say():
+    items = [
+        Item("d", "q", "m", human=1.0, opponent="k"),
+        Item("d", "r", "k", human=None, opponent="m"),
+    ]
+    found = context_of(items, {"m": "x", "k": ""})
+    np.testing.assert_array_equal(found.human, [1.0, NAN])
+    assert (found.questions, found.candidates, found.opponents) == (
+        ("q", "r"), ("m", "k"), ("k", "m"),
+    )  # fmt: skip
+    assert context_of([replace(item, opponent="") for item in items]).opponents == ()
+    given_votes = votes([[1, 0, 1], [1, 1, 0]], ("x", "y", "y"))
+    expected = [(None, "tie"), (None, "tie")]
+    assert decisions(LeaveFamilyOut("j", SEATS[:3]), given_votes, found) == expected
 
 
 def test_only_those_of_the_answers_family_are_recused_on_recorded_votes():

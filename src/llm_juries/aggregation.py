@@ -12,7 +12,7 @@ were fitted on a label of its own question.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -34,7 +34,7 @@ from .juries import (
     majority,
 )
 from .prompts import nearest
-from .types import JuriesError
+from .types import Item, JuriesError
 
 Ties = Literal["missing", "positive", "negative", "half"]
 Mask = npt.NDArray[np.bool_]
@@ -64,6 +64,22 @@ class Context:
     candidates: Sequence[str] = ()
     opponents: Sequence[str] = ()
     candidate_families: Mapping[str, str] = field(default_factory=dict)
+
+
+def context_of(
+    items: Iterable[Item], candidate_families: Mapping[str, str] | None = None
+) -> Context:
+    """Return what items say of themselves; the families of candidates come from the caller."""
+    items = tuple(items)
+    human = [np.nan if item.human is None else item.human for item in items]
+    pairs = any(item.opponent for item in items)
+    return Context(
+        np.array(human, float),
+        tuple(item.item_id for item in items),
+        tuple(item.candidate for item in items),
+        tuple(item.opponent for item in items) if pairs else (),
+        candidate_families or {},
+    )
 
 
 class Pooling(Protocol):
@@ -350,7 +366,8 @@ def posterior(labels: Array, model: Literal["dawid_skene", "glad"], iterations: 
     filled = np.nan_to_num(labels, nan=-1.0)
     order = np.lexsort(filled.T[::-1])
     task, worker = np.nonzero(filled[order] >= 0)
-    found = np.where(np.isnan(labels).all(axis=1)[:, None], np.nan, np.zeros((len(labels), 3)))
+    found = np.zeros((len(labels), 3))
+    found[np.asarray(np.isnan(labels)).all(axis=1)] = np.nan
     cast = (2 * filled[order][task, worker]).astype(int)
     if len(np.unique(cast)) < 2:  # nothing for a model to tell apart
         found[order[np.unique(task)], cast[:1]] = 1.0
