@@ -13,6 +13,7 @@ from llm_juries import cli
 def main(cfg: DictConfig) -> None:
     """Collect what is missing if asked to; write tables, figures and their page."""
     from llm_juries import reproduction, tables
+    from llm_juries.analysis import Options
     from llm_juries.collect import collect
     from llm_juries.config import build, pick
     from llm_juries.experiment import ablations, source_of, studies
@@ -26,7 +27,7 @@ def main(cfg: DictConfig) -> None:
     bootstrap, rankings = build(cfg.bootstrap, "bootstrap"), build(cfg.ranking, "ranking")
     paper, stand_ins = build(cfg.paper, "paper"), build(cfg.stand_ins, "stand_ins")
     priced = {name: build(node, f"priced.{name}").price for name, node in cfg.priced.items()}
-    policy = pick(cfg, Policy)
+    policy, options = pick(cfg, Policy), pick(cfg, Options)
     found, ablated = studies(cfg), ablations(cfg)
     plans = [plan for study in (*found, *(s for _, s in ablated)) for plan in study.plans]
     asked = [plan for plan in plans if not plan.judge.free]
@@ -42,8 +43,9 @@ def main(cfg: DictConfig) -> None:
             print(summary(tallies, {plan.judge.name for plan in asked}, cfg.store))
             check_complete(tallies)
         collect([plan for plan in plans if plan.judge.free], store)
-        panels = [seat(study, store, cfg.inconsistent) for study in found]
-        under = [(prompt, seat(study, store, cfg.inconsistent)) for prompt, study in ablated]
+        how = options.inconsistent, options.candidate_families
+        panels = [seat(study, store, *how) for study in found]
+        under = [(prompt, seat(study, store, *how)) for prompt, study in ablated]
     prices = {name: price for name, price in priced.items() if price is not None}
     result = reproduction.reproduce(panels, under, prices, paper, stand_ins, bootstrap, rankings)
     folder = Path(cfg.results)

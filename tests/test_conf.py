@@ -17,7 +17,6 @@ from llm_juries.answers import Answering
 from llm_juries.config import build, pick
 from llm_juries.data import Dataset
 from llm_juries.experiment import ablations, studies
-from llm_juries.juries import Jury
 from llm_juries.labelling import Task
 from llm_juries.prompts import Prompt
 from llm_juries.tracking import Tracking
@@ -113,7 +112,7 @@ def test_a_retrieval_yaml_builds_or_asks_for_its_path(name: str):
 def test_a_jury_yaml_builds_a_jury_and_brings_its_judges(name: str):
     cfg = composed("judge", f"jury={name}")
     jury = build(cfg.juries[name], name)
-    assert isinstance(jury, Jury)
+    assert callable(jury.decide)
     assert jury.name == name
     recorded = not cfg.judges  # its judges come with a dataset of recorded verdicts
     assert recorded or set(jury.members) <= set(cfg.judges)

@@ -6,7 +6,7 @@ Every number comes with its interval and the count of the votes it lacks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -37,6 +37,8 @@ class Options:
     ----------
     inconsistent : {"missing", "tie", "mean"}
         What a pair counts as whose two orders point to different sides; see `seating`.
+    candidate_families : mapping of str to str
+        The family of each model that answered, in the words of the judges' families.
     every_jury : rule, optional
         Seat all juries of two judges or more under this rule.
     paper_table1 : str, optional
@@ -44,6 +46,7 @@ class Options:
     """
 
     inconsistent: Inconsistent = "missing"
+    candidate_families: Mapping[str, str] = field(default_factory=dict)
     every_jury: Rule | None = None
     paper_table1: str | None = None
 

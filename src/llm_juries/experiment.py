@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
+from .aggregation import Pooling
 from .config import build, pick
 from .data import Dataset
 from .data.labels import HumanLabels
@@ -26,7 +27,7 @@ class Study:
 
     dataset: Dataset
     plans: tuple[Plan, ...]
-    juries: tuple[Jury, ...]
+    juries: tuple[Jury | Pooling, ...]
 
 
 def studies(cfg: DictConfig) -> list[Study]:
@@ -93,7 +94,9 @@ def source_of(study: Study) -> str:
     return f"{verdicts or 'string rules'}; labels: {study.dataset.labels}"
 
 
-def _study(dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Jury]) -> Study:
+def _study(
+    dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Jury | Pooling]
+) -> Study:
     first = next(iter(dataset.items), None)
     if first is not None and not (first.candidate or first.answer):
         raise JuriesError(
@@ -118,7 +121,7 @@ def _study(dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: l
     return Study(dataset, plans, seated)
 
 
-def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Jury]) -> None:
+def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Jury | Pooling]) -> None:
     everyone = {plan.judge.name for study in found for plan in study.plans}
     for jury in juries:
         if not any(jury in study.juries for study in found):

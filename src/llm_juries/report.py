@@ -63,7 +63,9 @@ def measure(
     `analysis`, `preferences` and `rankings` say what the tables hold.
     """
     options, rankings = options or Options(), rankings or Rankings()
-    panels = [seat(study, store, options.inconsistent) for study in studies]
+    panels = [
+        seat(study, store, options.inconsistent, options.candidate_families) for study in studies
+    ]
     found = {
         "agreement": [agreement_table(panel, bootstrap) for panel in panels],
         "outcomes": [outcome_table(panel) for panel in panels],

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from .aggregation import context_of, decide
 from .data import Dataset
 from .experiment import Study
 from .juries import DECIDED, TIE, Jury, Rule, Voter, Votes, side
@@ -88,15 +89,30 @@ class Panel:
         return [item.item_id for item in self.dataset.items]
 
 
-def seat(study: Study, store: Store, inconsistent: Inconsistent = "missing") -> Panel:
-    """Read a study's votes from the store and let its juries decide."""
+def seat(
+    study: Study,
+    store: Store,
+    inconsistent: Inconsistent = "missing",
+    candidate_families: Mapping[str, str] | None = None,
+) -> Panel:
+    """Read a study's votes from the store and let its juries decide.
+
+    Parameters
+    ----------
+    study, store
+    inconsistent : {"missing", "tie", "mean"}
+        What a pair counts as whose two orders point to different sides.
+    candidate_families : mapping of str to str, optional
+        Of the models that answered, for juries whose members leave their seats for their own kin.
+    """
     dataset = study.dataset.loaded()
+    context = context_of(dataset.items, candidate_families)
     plans = [replace(plan, dataset=dataset) for plan in study.plans]
-    labels, scores, outcomes = _read(plans, dataset, store)
+    labels, scores, outcomes = read(plans, dataset, store)
     voters = tuple(Voter(p.judge.name, p.judge.kind, p.judge.family) for p in plans)
 
     def decided(votes: Votes) -> Votes:
-        return votes.joined(*(jury.decide(votes) for jury in study.juries))
+        return votes.joined(*(decide(jury, votes, context) for jury in study.juries))
 
     pairs = dataset.pairwise
     pooled = pool(labels, scores, outcomes, inconsistent, pairs=pairs)
@@ -109,7 +125,7 @@ def seat(study: Study, store: Store, inconsistent: Inconsistent = "missing") -> 
     return Panel(dataset, decided(Votes(voters, *pooled)), single, _scale(plans))
 
 
-def _read(
+def read(
     plans: Sequence[Plan], dataset: Dataset, store: Store
 ) -> tuple[Array, Array, npt.NDArray[np.str_]]:
     """Return labels and scores on the way from 0 to 1, and outcomes, of shape (n, k, orders)."""
