@@ -31,8 +31,10 @@ from llm_juries.savings import (
     savings_table,
 )
 from llm_juries.store import Store
-from llm_juries.types import Item, JuriesError
+from llm_juries.types import Item, JuriesError, Reply
 from recorded_votes import TRIO, llmbar, nq301, trio_votes
+from test_collect import DATASET, Fake
+from test_collect import PROMPT as ASKED
 
 NAN = math.nan
 SEATS = ("a", "b", "c", "d", "e")
@@ -248,6 +250,28 @@ def test_a_judge_that_can_t_be_asked_leaves_its_vote_missing(tmp_path: Path):
     with Store(tmp_path / "store") as store:
         collect_in_rounds([lexical, *plans], SequentialMajority(("em", "a", "b")), store, Policy())
         assert stored(store) == {"a": list("12345"), "b": ["1", "2", "4"]}
+
+
+def test_a_vote_that_fails_is_missing_in_this_run_and_asked_for_in_the_next(tmp_path: Path):
+    up = False
+
+    def says(request: Any) -> Reply:
+        down = not up and request.item.item_id == "q5"
+        return Reply(stop="error", error="down") if down else Reply("True")
+
+    def true(request: Any) -> Reply:
+        return Reply("True")
+
+    judges = [Fake("a", says), Fake("b", true), Fake("c", true)]
+    plans = [Plan(judge, DATASET, ASKED) for judge in judges]
+    with Store(tmp_path / "store") as store:
+        collect_in_rounds(plans, SequentialMajority(("a", "b", "c")), store)
+        assert [len(judge.asked) for judge in judges] == [12, 12, 1]
+        up = True
+        collect_in_rounds(plans, SequentialMajority(("a", "b", "c")), store)
+        assert [len(judge.asked) for judge in judges] == [12, 12, 1]  # b and c are a majority
+        collect_in_rounds(plans[:2], SequentialMajority(("a", "b")), store)
+        assert [request.item.item_id for request in judges[0].asked[12:]] == ["q5"]
 
 
 def test_mistakes_are_told(tmp_path: Path):
