@@ -20,14 +20,25 @@ from conftest import ROOT
 from llm_juries import figures, jury_search
 from llm_juries.analysis import Bootstrap, agreement_table
 from llm_juries.data import Dataset
-from llm_juries.juries import Jury, Voter, Votes
+from llm_juries.juries import Jury, Rule, Voter, Votes
 from llm_juries.jury_search import Criteria, pair_table, panel_table, pareto_front, search
-from llm_juries.seating import Panel, every_jury
+from llm_juries.seating import Panel
 from llm_juries.types import Item, JuriesError
 
 NAN = math.nan
 RULES = ("majority", "any", "mean", "median")
 FEW = Bootstrap(resamples=200, seed=1)
+
+
+def every_jury(panel: Panel, rule: Rule) -> Panel:
+    """Return the panel of its single voters and all juries of two of them or more."""
+    names = [voter.name for voter in panel.votes.voters if voter.kind != "jury"]
+    juries = [
+        Jury(" + ".join(members), members, rule).decide(panel.votes)
+        for size in range(2, len(names) + 1)
+        for members in itertools.combinations(names, size)
+    ]
+    return Panel(panel.dataset, panel.votes.columns(tuple(names)).joined(*juries))
 
 
 def panel(

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from .juries import DECIDED, Rule, Voter
+from .juries import DECIDED, Voter
 from .metrics import agreement, annotation, bias
 from .metrics.resampling import bootstrap, cluster_sums, percentile_interval
 from .seating import Inconsistent, Panel
@@ -39,15 +39,15 @@ class Options:
         What a pair counts as whose two orders point to different sides; see `seating`.
     candidate_families : mapping of str to str
         The family of each model that answered, in the words of the judges' families.
-    every_jury : rule, optional
-        Seat all juries of two judges or more under this rule.
+    labelled_questions : int, optional
+        Correct accuracies by the human labels of this many questions only; see `corrected`.
     paper_table1 : str, optional
         CSV of the paper's printed kappas, to be drawn beside ours.
     """
 
     inconsistent: Inconsistent = "missing"
     candidate_families: Mapping[str, str] = field(default_factory=dict)
-    every_jury: Rule | None = None
+    labelled_questions: int | None = None
     paper_table1: str | None = None
 
 

@@ -28,12 +28,13 @@ from .metrics.agreement import accuracy, cohen_kappa
 from .metrics.resampling import bootstrap, percentile_interval
 from .metrics.resampling import draws as weightings
 from .prompts import nearest
-from .seating import MOST_VOTERS, Panel
+from .seating import Panel
 from .types import JuriesError
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[Any]  # float32 where that is exact
 
+MOST_VOTERS = 12  # 4,095 juries
 EXACT = 1 << 24  # up to here float32 counts exactly
 HELD = 1 << 26  # counts held at a time
 CACHED = 1 << 15  # resampled juries measured at a time: what is made of them stays in the cache
@@ -49,7 +50,7 @@ class Criteria:
     Parameters
     ----------
     rules : tuple of rule
-        Each is searched by itself.
+        Each is searched by itself; none: no search.
     dollars : mapping of str to float
         What one item costs with a judge. A jury with a judge that is not named has no known cost.
     folds : int

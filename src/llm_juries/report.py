@@ -11,7 +11,7 @@ import re
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,23 @@ from .analysis import (
     delta_table,
     outcome_table,
 )
+from .candidate_bias import family_table, rates_table, self_preference_table, spread_table
+from .corrected import corrected_table
 from .drawing import draw
 from .experiment import Study, source_of
+from .jury_search import Criteria, pair_table, panel_table, search
+from .policies import policy_table
 from .preferences import length_bins_table, length_table, position_table, preference_table
 from .rankings import Rankings, battle_table, correlation_table, ranking_table
-from .seating import Panel, every_jury, seat
+from .seating import Panel, seat, usd_a_call
 from .store import Store
 
 log = logging.getLogger(__name__)
 
 FEW_QUESTIONS = 30  # with fewer to resample, percentile intervals are too narrow to be trusted
+
+
+ALWAYS = ("agreement", "outcomes", "deltas", "against_best")  # tables that may be empty
 
 
 @dataclass(frozen=True)
@@ -57,39 +64,59 @@ def measure(
     bootstrap: Bootstrap,
     options: Options | None = None,
     rankings: Rankings | None = None,
+    criteria: Criteria | None = None,
 ) -> Results:
     """Read the studies' verdicts and measure them.
 
-    `analysis`, `preferences` and `rankings` say what the tables hold.
+    What a table holds is said by the function that makes it, in `analysis`, `preferences`,
+    `rankings`, `candidate_bias`, `jury_search`, `corrected` and `policies`.
     """
     options, rankings = options or Options(), rankings or Rankings()
-    panels = [
-        seat(study, store, options.inconsistent, options.candidate_families) for study in studies
-    ]
-    found = {
-        "agreement": [agreement_table(panel, bootstrap) for panel in panels],
-        "outcomes": [outcome_table(panel) for panel in panels],
-        "deltas": [delta_table(panel, bootstrap) for panel in panels],
-        "against_best": [against_best_table(panel, bootstrap) for panel in panels],
-    }
-    if options.every_jury is not None:
-        found["every_jury"] = [
-            agreement_table(every_jury(panel, options.every_jury), bootstrap) for panel in panels
-        ]
-    joined = {name: _joined(parts) for name, parts in found.items()}
-    further = {
-        "annotators": [annotator_table(panel, bootstrap) for panel in panels],
-        "preferences": [preference_table(panel, bootstrap) for panel in panels],
-        "position": [position_table(panel, bootstrap) for panel in panels],
-        "length": [length_table(panel, bootstrap) for panel in panels],
-        "length_bins": [length_bins_table(panel, bootstrap) for panel in panels],
-        "ranking": [ranking_table(panel, bootstrap, rankings) for panel in panels],
-        "correlation": [correlation_table(panel, bootstrap, rankings) for panel in panels],
-        "battles": [battle_table(panel, rankings) for panel in panels],
-    }
-    filled = {name: _joined(parts) for name, parts in further.items()}
-    joined |= {name: table for name, table in filled.items() if not table.empty}
-    return Results(studies, panels, joined, bootstrap, rankings)
+    criteria = criteria or Criteria(rules=())
+    kin = dict(options.candidate_families)
+    made: dict[str, list[pd.DataFrame]] = {}
+    panels = []
+    for study in studies:
+        panel = seat(study, store, options.inconsistent, kin)
+        panels.append(panel)
+        usd = usd_a_call(study.plans, store) | dict(criteria.dollars)
+        orders = len(panel.dataset.orders)
+        prices = {name: orders * cost for name, cost in usd.items() if cost is not None}
+        found = {
+            "agreement": agreement_table(panel, bootstrap),
+            "outcomes": outcome_table(panel),
+            "deltas": delta_table(panel, bootstrap),
+            "against_best": against_best_table(panel, bootstrap),
+            "annotators": annotator_table(panel, bootstrap),
+            "preferences": preference_table(panel, bootstrap),
+            "position": position_table(panel, bootstrap),
+            "length": length_table(panel, bootstrap),
+            "length_bins": length_bins_table(panel, bootstrap),
+            "ranking": ranking_table(panel, bootstrap, rankings),
+            "correlation": correlation_table(panel, bootstrap, rankings),
+            "battles": battle_table(panel, rankings),
+            "spread": spread_table(panel, bootstrap),
+            "rates": rates_table(panel, bootstrap),
+            "families": family_table(panel, bootstrap, kin),
+            "self_preference": self_preference_table(panel, bootstrap, kin),
+            "effective_votes": panel_table(panel, bootstrap),
+            "error_pairs": pair_table(panel, bootstrap),
+            "corrected": corrected_table(panel, bootstrap, options.labelled_questions),
+            "policies": policy_table(panel, study.plans, study.juries, usd),
+        }
+        if criteria.rules and not np.isnan(panel.human).all():
+            own = replace(criteria, dollars=prices)
+            searched = search(panel, bootstrap, own)
+            found |= {
+                "juries": searched.juries,
+                "judges": searched.judges,
+                "chosen": searched.chosen,
+            }
+        for name, table in found.items():
+            made.setdefault(name, []).append(table)
+    tables = {name: _joined(parts) for name, parts in made.items()}
+    kept = {name: table for name, table in tables.items() if name in ALWAYS or not table.empty}
+    return Results(studies, panels, kept, bootstrap, rankings)
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -251,14 +278,8 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
         parts.append(tables.markdown(rows["annotators"]))
     parts += _pair_parts(rows)
     parts += _ranking_parts(rows)
-    if "every_jury" in rows:
-        best = rows["every_jury"][rows["every_jury"]["kind"] == "jury"]
-        parts.append(
-            f"All {len(best)} juries of these judges were measured "
-            "(`tables/every_jury.csv`); the five of highest kappa, picked on these same items and "
-            "so flattered:"
-        )
-        parts.append(tables.markdown(best.sort_values("kappa", ascending=False).head(5)))
+    parts += _bias_parts(rows)
+    parts += _jury_parts(rows)
     return parts
 
 
@@ -279,11 +300,7 @@ def _pair_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
             "that both judged."
         ),
     }
-    parts = []
-    for name, text in said.items():
-        if name in rows and not rows[name].empty:
-            parts += [text, tables.markdown(rows[name])]
-    return parts
+    return [part for name, text in said.items() for part in _part(rows, name, text)]
 
 
 def _ranking_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -305,6 +322,71 @@ def _ranking_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
         )
         parts.append(tables.markdown(rows["correlation"]))
     return parts
+
+
+def _bias_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return how evenly candidates are treated, and what few labels can mend."""
+    said = {
+        "spread": (
+            "**Even-handedness.** `spread` is the standard deviation over candidates of their "
+            "accuracy under the voter less that under humans, the paper's measure of bias. Chance "
+            "alone makes it larger than 0. `tables/rates.csv` has each candidate's tpr and tnr."
+        ),
+        "families": (
+            "**Kin.** Each judge's accuracy of a family of models less the humans'; `own` marks "
+            "the judge's own family, `p_holm` is corrected for all rows."
+        ),
+        "self_preference": (
+            "**Self-preference** by regression: `own` is what being of the judge's own family adds "
+            "to the share of positive votes, answers and judges held fixed. It compares with the "
+            "other judges here: what they favour alike is not seen."
+        ),
+        "corrected": (
+            "**Accuracy with few human labels.** `judged` is the voter's own figure, `estimate` "
+            "what it becomes when corrected by the answers that people labelled; `humans` is the "
+            "accuracy under all human labels, where there are all."
+        ),
+    }
+    return [part for name, text in said.items() for part in _part(rows, name, text)]
+
+
+def _jury_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what the seats are worth together, which jury to take, and what asking less saves."""
+    parts = _part(
+        rows,
+        "effective_votes",
+        "**Dependence.** Judges that make the same mistakes are worth fewer votes than seats: Kish's "
+        "`effective_votes`; `gap` is how much more accurate the majority would be if errors were "
+        "independent (`tables/error_pairs.csv`: the correlation of each two judges' errors). "
+        "Agreement among judges is no evidence that they are right.",
+    )
+    if "juries" in rows and not rows["juries"].empty:
+        parts += _part(
+            rows,
+            "chosen",
+            "**Which jury?** All juries of these voters were measured (`tables/juries.csv`). "
+            "`kappa_seen` is that of the best one on the items it was picked from, which flatters "
+            "it; `kappa` is what picking that way reaches on questions that had no say.",
+        )
+        best = rows["juries"].sort_values("kappa", ascending=False).head(5)
+        parts += ["The five of highest kappa, so flattered:", tables.markdown(best)]
+        parts += _part(
+            rows, "judges", "What each judge adds: its Shapley value over all orders of joining."
+        )
+    return parts + _part(
+        rows,
+        "policies",
+        "**Asking less.** `sequential_majority` asks the next judge only while the majority is open "
+        "and gives the same verdicts; `cyclic_assignment` asks one judge a question and is for "
+        "means over many answers. Replayed on the votes above.",
+    )
+
+
+def _part(rows: Mapping[str, pd.DataFrame], name: str, text: str) -> list[str]:
+    """Return a table and the words before it, nothing where it has no rows."""
+    if name not in rows or rows[name].empty:
+        return []
+    return [text, tables.markdown(rows[name])]
 
 
 def _in_words(rows: Mapping[str, pd.DataFrame]) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -21,10 +20,10 @@ import numpy.typing as npt
 from .aggregation import context_of, decide
 from .data import Dataset
 from .experiment import Study
-from .juries import DECIDED, TIE, Jury, Rule, Voter, Votes, side
+from .juries import DECIDED, TIE, Voter, Votes, side
 from .plans import Plan, look_up
 from .store import Store
-from .types import JuriesError, Order, Outcome
+from .types import Order, Outcome
 
 Array = npt.NDArray[np.float64]
 
@@ -36,7 +35,6 @@ strengths lies. Where the sides are the same, all three are: the strength is the
 """
 
 NOT_ASKED, INCONSISTENT = "not_asked", "inconsistent"
-MOST_VOTERS = 12
 
 
 @dataclass(frozen=True)
@@ -148,6 +146,19 @@ def read(
     return labels, scores, outcomes
 
 
+def usd_a_call(plans: Sequence[Plan], store: Store) -> dict[str, float | None]:
+    """Return what a stored call of each judge cost on average, None where that is not known."""
+    found: dict[str, float | None] = {}
+    for plan in plans:
+        found[plan.judge.name] = None
+        if plan.judge.price is not None:
+            costs = [v.cost_usd for _, v in look_up(plan, store) if v is not None]
+            known = [cost for cost in costs if cost is not None]
+            if known and len(known) == len(costs):
+                found[plan.judge.name] = sum(known) / len(known)
+    return found
+
+
 def _scale(plans: Sequence[Plan]) -> tuple[float, float]:
     """Return the prompt's scale where a model was asked under it."""
     asked = [plan for plan in plans if not plan.judge.free]
@@ -205,25 +216,3 @@ def pool(
         np.where(whole, strength, np.nan),
         np.where(whole, reason, amiss),
     )
-
-
-def every_jury(panel: Panel, rule: Rule) -> Panel:
-    """Return the panel of its single voters and all juries of two of them or more.
-
-    Raises
-    ------
-    JuriesError
-        If there are more than twelve voters: 4,083 juries are enough.
-    """
-    names = [voter.name for voter in panel.votes.voters if voter.kind != "jury"]
-    if len(names) > MOST_VOTERS:
-        raise JuriesError(
-            f"every_jury: {panel.dataset.name} has {len(names)} voters, {MOST_VOTERS} at most; "
-            "leave some out"
-        )
-    juries = [
-        Jury(" + ".join(members), members, rule).decide(panel.votes)
-        for size in range(2, len(names) + 1)
-        for members in combinations(names, size)
-    ]
-    return Panel(panel.dataset, panel.votes.columns(tuple(names)).joined(*juries))
