@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import cohen_kappa_score
 
-from llm_juries.analysis import Bootstrap, Panel
+from llm_juries.analysis import Bootstrap
 from llm_juries.data import Dataset
 from llm_juries.juries import Jury, Rule, Voter, Votes
 from llm_juries.jury_search import Criteria, search
+from llm_juries.seating import Panel
 from llm_juries.types import Item
 
 

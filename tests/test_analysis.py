@@ -18,14 +18,11 @@ from sklearn import metrics as sklearn_metrics
 from conftest import ROOT
 from llm_juries.analysis import (
     Bootstrap,
-    Panel,
     against_best_table,
     agreement_table,
     annotator_table,
     delta_table,
-    every_jury,
     outcome_table,
-    seat,
 )
 from llm_juries.collect import collect
 from llm_juries.data import Dataset
@@ -35,6 +32,7 @@ from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries import Jury, Voter, Votes
 from llm_juries.plans import Plan
 from llm_juries.prompts import Prompt
+from llm_juries.seating import Panel, every_jury, seat
 from llm_juries.store import Store
 from llm_juries.types import Item, JuriesError
 

@@ -57,6 +57,42 @@ def studies(cfg: DictConfig) -> list[Study]:
     return found
 
 
+def ablations(cfg: DictConfig) -> list[tuple[str, Study]]:
+    """Build what a config of scripts/reproduce.py compares prompts on.
+
+    The judges on `dataset` under each of `prompts`, with the prompt's name, and recordings of
+    `ablated` under all of their prompts, with "" for a name.
+
+    Raises
+    ------
+    JuriesError
+        As `studies` does.
+    """
+    judges = {name: build(node, f"judges.{name}") for name, node in sorted(cfg.judges.items())}
+    found = []
+    if cfg.prompts:
+        dataset = build(cfg.dataset, "dataset")
+        sampled = cfg.dataset.get("limit") is not None
+        dataset = pick(cfg, HumanLabels).join(dataset, sampled=sampled)
+        for name, node in cfg.prompts.items():
+            prompt = build(node, f"prompts.{name}")
+            found.append((prompt.name, _study(dataset, prompt, judges, [])))
+    for name, node in cfg.ablated.items():
+        recorded = build(node, f"ablated.{name}")
+        found.append(("", _study(recorded, build(cfg.prompt, "prompt"), {}, [])))
+    return found
+
+
+def source_of(study: Study) -> str:
+    """Return who spoke and who labelled, in one line."""
+    live = any(not plan.judge.free for plan in study.plans)
+    recorded = bool(study.dataset.recordings)
+    verdicts = "verdicts asked by this package" if live else ""
+    if recorded:
+        verdicts = "recorded verdicts, not asked here" + (f"; {verdicts}" if live else "")
+    return f"{verdicts or 'string rules'}; labels: {study.dataset.labels}"
+
+
 def _study(dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Jury]) -> Study:
     first = next(iter(dataset.items), None)
     if first is not None and not (first.candidate or first.answer):

@@ -18,21 +18,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import figures, tables
+from . import tables
 from .analysis import (
     Bootstrap,
     Options,
-    Panel,
     against_best_table,
     agreement_table,
     annotator_table,
     delta_table,
-    every_jury,
     outcome_table,
-    seat,
 )
-from .data.table import located
-from .experiment import Study
+from .drawing import draw
+from .experiment import Study, source_of
+from .preferences import length_bins_table, length_table, position_table, preference_table
+from .rankings import Rankings, battle_table, correlation_table, ranking_table
+from .seating import Panel, every_jury, seat
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class Results:
     panels: Sequence[Panel]
     tables: Mapping[str, pd.DataFrame]
     bootstrap: Bootstrap
+    rankings: Rankings
 
 
 def measure(
@@ -55,25 +56,38 @@ def measure(
     store: Store,
     bootstrap: Bootstrap,
     options: Options | None = None,
+    rankings: Rankings | None = None,
 ) -> Results:
-    """Read the studies' verdicts and measure them; see `analysis` for the tables' columns."""
-    panels = [seat(study, store) for study in studies]
+    """Read the studies' verdicts and measure them.
+
+    `analysis`, `preferences` and `rankings` say what the tables hold.
+    """
+    options, rankings = options or Options(), rankings or Rankings()
+    panels = [seat(study, store, options.inconsistent) for study in studies]
     found = {
         "agreement": [agreement_table(panel, bootstrap) for panel in panels],
         "outcomes": [outcome_table(panel) for panel in panels],
         "deltas": [delta_table(panel, bootstrap) for panel in panels],
         "against_best": [against_best_table(panel, bootstrap) for panel in panels],
     }
-    rule = options.every_jury if options else None
-    if rule is not None:
+    if options.every_jury is not None:
         found["every_jury"] = [
-            agreement_table(every_jury(panel, rule), bootstrap) for panel in panels
+            agreement_table(every_jury(panel, options.every_jury), bootstrap) for panel in panels
         ]
     joined = {name: _joined(parts) for name, parts in found.items()}
-    annotators = _joined([annotator_table(panel, bootstrap) for panel in panels])
-    if not annotators.empty:
-        joined["annotators"] = annotators
-    return Results(studies, panels, joined, bootstrap)
+    further = {
+        "annotators": [annotator_table(panel, bootstrap) for panel in panels],
+        "preferences": [preference_table(panel, bootstrap) for panel in panels],
+        "position": [position_table(panel, bootstrap) for panel in panels],
+        "length": [length_table(panel, bootstrap) for panel in panels],
+        "length_bins": [length_bins_table(panel, bootstrap) for panel in panels],
+        "ranking": [ranking_table(panel, bootstrap, rankings) for panel in panels],
+        "correlation": [correlation_table(panel, bootstrap, rankings) for panel in panels],
+        "battles": [battle_table(panel, rankings) for panel in panels],
+    }
+    filled = {name: _joined(parts) for name, parts in further.items()}
+    joined |= {name: table for name, table in filled.items() if not table.empty}
+    return Results(studies, panels, joined, bootstrap, rankings)
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -105,47 +119,20 @@ def write(
     """
     for name, table in results.tables.items():
         tables.write(table, folder / "tables", name)
-    paper_table1 = options.paper_table1 if options else None
-    drawn = _draw(results, folder / "figures", paper_table1)
+    drawn = draw(
+        results.tables,
+        {study.dataset.name: source_of(study) for study in results.studies},
+        {panel.dataset.name for panel in results.panels if not panel.dataset.pairwise},
+        folder / "figures",
+        results.bootstrap.level,
+        results.rankings,
+        options.paper_table1 if options else None,
+    )
     tables.write_text(folder / "config.yaml", config)
     facts = provenance()
     tables.write_text(folder / "provenance.json", json.dumps(facts, indent=2) + "\n")
     tables.write_text(folder / "report.md", _report(results, drawn, prompt, facts))
     return drawn
-
-
-def _draw(results: Results, folder: Path, paper_table1: str | None) -> list[Path]:
-    agreement, deltas = results.tables["agreement"], results.tables["deltas"]
-    notes = {study.dataset.name: _source(study) for study in results.studies}
-    level = results.bootstrap.level
-    drawn = []
-    measured = agreement[agreement["n"] > 0]
-    if not measured.empty:
-        figure = figures.kappa_per_voter(measured, notes, level)
-        drawn.append(figures.save(figure, folder, "kappa"))
-        if paper_table1 is not None:
-            printed = pd.read_csv(located(paper_table1))
-            # The paper's table is of single answers judged against references, so no pairs.
-            single = [panel.dataset.name for panel in results.panels if not panel.dataset.pairwise]
-            ours = measured[measured["dataset"].isin(single)]
-            figure = figures.printed_beside_ours(printed, ours, notes, level)
-            drawn.append(figures.save(figure, folder, "kappa_beside_paper"))
-    for name in dict.fromkeys(deltas["dataset"] if not deltas.empty else []):
-        rows = deltas[(deltas["dataset"] == name) & (deltas["n"] > 0)]
-        if not rows.empty:
-            figure = figures.delta_per_candidate(rows, notes[name], level)
-            drawn.append(figures.save(figure, folder, f"deltas_{name}"))
-    return drawn
-
-
-def _source(study: Study) -> str:
-    """Return who spoke and who labelled, in one line."""
-    live = any(not plan.judge.free for plan in study.plans)
-    recorded = bool(study.dataset.recordings)
-    verdicts = "verdicts asked by this package" if live else ""
-    if recorded:
-        verdicts = "recorded verdicts, not asked here" + (f"; {verdicts}" if live else "")
-    return f"{verdicts or 'string rules'}; labels: {study.dataset.labels}"
 
 
 def provenance() -> dict[str, Any]:
@@ -260,6 +247,8 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
             "differed agrees with them less there than elsewhere: mind n."
         )
         parts.append(tables.markdown(rows["annotators"]))
+    parts += _pair_parts(rows)
+    parts += _ranking_parts(rows)
     if "every_jury" in rows:
         best = rows["every_jury"][rows["every_jury"]["kind"] == "jury"]
         parts.append(
@@ -268,6 +257,51 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
             "so flattered:"
         )
         parts.append(tables.markdown(best.sort_values("kappa", ascending=False).head(5)))
+    return parts
+
+
+def _pair_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what is to be said of pairs: ties, place and length."""
+    said = {
+        "preferences": "Agreement where a tie is a side of its own (`kappa` over three sides).",
+        "position": (
+            "**Position.** `flip_rate` is the share of pairs, judged in both orders, whose "
+            "preference turns with the order; `inconsistent` counts a tie in one of them too. "
+            "`first_place` is the share of all single preferences that went to the answer shown "
+            "first: 0.5 is fair. A jury decides in each order alone here."
+        ),
+        "length": (
+            "**Length.** `longer_wins` is the share of pairs that the longer answer won, in "
+            "characters. Longer answers may be better ones, so the humans are the scale: "
+            "`above_humans` is how much more often the voter takes the longer one, on the pairs "
+            "that both judged."
+        ),
+    }
+    parts = []
+    for name, text in said.items():
+        if name in rows and not rows[name].empty:
+            parts += [text, tables.markdown(rows[name])]
+    return parts
+
+
+def _ranking_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return the rankings, and what they are compared with."""
+    parts = []
+    if "ranking" in rows and not rows["ranking"].empty:
+        parts.append(
+            "**Rankings.** A battle is one pair of answers, both orders pooled, so none counts "
+            "twice. `win_rate` is against the baseline, or the mean over opponents without one; "
+            "`bradley_terry` is on Elo's scale with the baseline at 1000, else log odds of mean 0; "
+            "`mean_score` is the mean over single answers. Ranks overlap where their intervals do."
+        )
+        parts.append(tables.markdown(rows["ranking"]))
+    if "correlation" in rows and not rows["correlation"].empty:
+        parts.append(
+            "How far each voter's ranking agrees with the humans' or a leaderboard's. Intervals "
+            "are of resampled questions, the reference and the choice of models taken as given: "
+            "with few models, a swap of two neighbours moves them much."
+        )
+        parts.append(tables.markdown(rows["correlation"]))
     return parts
 
 
