@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from llm_juries import cli
 
@@ -22,6 +22,7 @@ def main(cfg: DictConfig) -> None:
     from llm_juries.seating import seat
     from llm_juries.store import Store
 
+    tracking = build(cfg.wandb, "wandb")
     bootstrap, rankings = build(cfg.bootstrap, "bootstrap"), build(cfg.ranking, "ranking")
     paper, stand_ins = build(cfg.paper, "paper"), build(cfg.stand_ins, "stand_ins")
     priced = {name: build(node, f"priced.{name}").price for name, node in cfg.priced.items()}
@@ -51,9 +52,16 @@ def main(cfg: DictConfig) -> None:
     reproduction.write(
         result, drawn, [f"- {name}: {note}." for name, note in notes.items()], folder
     )
+    run = tracking.log(
+        Path(cfg.output_dir),
+        "reproduce",
+        OmegaConf.to_container(cfg, resolve=True),
+        result.tables,
+        drawn,
+    )
     print(tables.markdown(result.tables["table1_kappa"].drop(columns="differs")))
     print(f"\npage:    {folder / 'README.md'}\ntables:  {folder / 'tables'}")
-    print(f"figures: {folder / 'figures'}")
+    print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))
 
 
 if __name__ == "__main__":

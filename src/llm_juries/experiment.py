@@ -70,14 +70,14 @@ def ablations(cfg: DictConfig) -> list[tuple[str, Study]]:
     """
     judges = {name: build(node, f"judges.{name}") for name, node in sorted(cfg.judges.items())}
     found = []
-    if cfg.prompts:
+    if cfg.get("prompts"):
         dataset = build(cfg.dataset, "dataset")
         sampled = cfg.dataset.get("limit") is not None
         dataset = pick(cfg, HumanLabels).join(dataset, sampled=sampled)
         for name, node in cfg.prompts.items():
             prompt = build(node, f"prompts.{name}")
             found.append((prompt.name, _study(dataset, prompt, judges, [])))
-    for name, node in cfg.ablated.items():
+    for name, node in (cfg.ablated or {}).items():
         recorded = build(node, f"ablated.{name}")
         found.append(("", _study(recorded, build(cfg.prompt, "prompt"), {}, [])))
     return found

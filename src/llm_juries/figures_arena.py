@@ -171,7 +171,7 @@ def bump_chart(ranking: pd.DataFrame, note: str) -> Figure:
             textcoords="offset points",
             fontsize=7,
             color=colours[model],
-            path_effects=_halo(),
+            bbox=_backing(),
         )
     axis.set_xticks(range(len(voters)), [_wrapped(voter, 24) for voter in voters], fontsize=7.5)
     axis.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
@@ -331,8 +331,8 @@ def length_bias(bins: pd.DataFrame, note: str, level: float) -> Figure:
     level : float
         Of the intervals, for the axis.
     """
+    order = list(dict.fromkeys(bins["voter"]))
     bins = bins.assign(middle=(bins["low"] + bins["high"]) / 2).sort_values("low", kind="stable")
-    order = list(dict.fromkeys(bins.sort_index(kind="stable")["voter"]))
     kinds = dict(zip(bins["voter"], bins["kind"], strict=True))
     humans = [voter for voter in order if kinds[voter] == "human"]
     others = [voter for voter in order if kinds[voter] != "human"]
@@ -452,14 +452,12 @@ def _upright(
 
 
 def _diagonal(axis: Axes, last: float, ticks: int) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axis.plot([1, last], [1, last], color="0.75", linewidth=0.9, zorder=0)
     room = 0.4 + 0.06 * last  # for the names of the first and the last
     axis.set(xlim=(1 - room, last + room), ylim=(1 - room, last + room))
     axis.set_box_aspect(1)
-    for side in (axis.xaxis, axis.yaxis):
-        side.set_major_locator(MaxNLocator(nbins=ticks, integer=True, min_n_ticks=1))
+    at = np.arange(1, last + 1, -(-last // ticks))
+    axis.set(xticks=at, yticks=at)
     axis.tick_params(labelsize=7.5)
     axis.grid(color="0.94")
 
@@ -505,7 +503,8 @@ def _name_models(axis: Axes, rows: pd.DataFrame) -> None:
     """Write each model's name beside one of its points, clear of points and other names.
 
     Names are put one by one at the cheapest of many places round the points, twice over, so that
-    the first ones also see the last. Other names and points cost most, intervals little.
+    the first ones also see the last. Other names and points cost most, then the frame, then to
+    be nearer to another model's point; intervals cost little.
     """
     to_pixels, point = axis.transData.transform, axis.figure.dpi / 72
     dots = to_pixels(rows[["at", "rank"]].to_numpy(float))
@@ -520,35 +519,42 @@ def _name_models(axis: Axes, rows: pd.DataFrame) -> None:
     size = 6.5 if len(names) > 12 else 7.5
     boxes = {name: np.full(4, np.nan) for name in names}
     sizes = {name: _extent(axis, _cut(name, 32), size) for name in names}
-    chosen: dict[str, tuple[Array, Array, bool]] = {}
+    points = dict.fromkeys(names, np.zeros(2))
     for name in names * 2:
-        own = dots[(rows["model"] == name).to_numpy()]
-        corners, anchors, far = _places(own, sizes[name], point, reach)
+        own = (rows["model"] == name).to_numpy()
+        corners, anchors, far = _places(dots[own], sizes[name], point, reach)
         tried = np.hstack([corners, corners + sizes[name]])
         others = np.array([boxes[other] for other in names if other != name]).reshape(-1, 4)
         over = np.maximum(frame[:2] - tried[:, :2], tried[:, 2:] - frame[2:]).max(axis=1).clip(0)
+        away = np.maximum(tried[:, None, :2] - dots, dots - tried[:, None, 2:]).clip(0)
+        distance = np.hypot(away[..., 0], away[..., 1])
+        strange = distance[:, ~own].min(axis=1, initial=np.inf) <= distance[:, own].min(axis=1)
         cost = (
             100 * _hits(tried, others)
             + 30 * _hits(tried, marks)
             + 2 * _hits(tried, spans)
-            + 10 * (over > 0)
+            + 60 * (over > 0)
             + over / point
-            + 0.15 * far / point
+            + 12 * strange
+            + 0.3 * far / point
         )
         best = int(np.argmin(cost))
-        boxes[name] = tried[best]
-        chosen[name] = corners[best], anchors[best], bool(far[best] > reach + 6 * point)
-    leader = {"arrowstyle": "-", "color": "0.6", "lw": 0.4, "shrinkA": 0, "shrinkB": 2}
-    for name, (corner, anchor, distant) in chosen.items():
+        boxes[name], points[name] = tried[best], anchors[best]
+    to_data = axis.transData.inverted().transform
+    for name in names:
+        box, at = boxes[name], points[name]
+        edge = at.clip(box[:2], box[2:])
+        if np.hypot(*(edge - at)) > reach + 6 * point:
+            axis.plot(*to_data([edge, at]).T, color="0.6", linewidth=0.5, zorder=1)
         text = axis.annotate(
             _cut(name, 32),
-            axis.transData.inverted().transform(anchor),
-            (corner - anchor) / point,
+            tuple(to_data(at)),
+            tuple(((box[:2] + box[2:]) / 2 - at) / point),
             textcoords="offset points",
+            ha="center",
+            va="center",
             fontsize=size,
-            path_effects=_halo(),
-            zorder=5,
-            arrowprops=leader if distant else None,
+            bbox=_backing(),
         )
         text.set_in_layout(False)  # else the panels would move from where the names were measured
 
@@ -566,11 +572,11 @@ def _places(own: Array, box: Array, point: float, reach: float) -> tuple[Array, 
 
 
 def _extent(axis: Axes, name: str, size: float) -> Array:
-    """Measure a name's width and height in pixels."""
+    """Measure a name's width and height in pixels, with a margin: saved finer, it is wider."""
     text = axis.text(0, 0, name, fontsize=size)
     box = text.get_window_extent()
     text.remove()
-    return np.array([box.width, box.height])
+    return np.array([1.05 * box.width, 1.1 * box.height])
 
 
 def _hits(tried: Array, boxes: Array) -> npt.NDArray[np.int_]:
@@ -580,10 +586,9 @@ def _hits(tried: Array, boxes: Array) -> npt.NDArray[np.int_]:
     return np.asarray(meet.all(axis=-1).sum(axis=1))
 
 
-def _halo() -> list[Any]:
-    from matplotlib.patheffects import withStroke
-
-    return [withStroke(linewidth=2, foreground="white")]
+def _backing() -> dict[str, Any]:
+    """Keep lines off a name that lies over them."""
+    return {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.4}
 
 
 def _say(figure: Figure, *lines: str) -> None:

@@ -255,7 +255,7 @@ class _Court:
         Parameters
         ----------
         weights : array of shape (p, w)
-            How often each pattern comes, in each of w weightings.
+            How often each pattern comes, in each of w draws.
 
         Returns
         -------

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 INTERVAL = ["ci_low", "ci_high"]
+NOT_MEASURED = "not measured"
+SEPARATOR = " | "
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class StandIns:
 
     def words(self, *ours: str) -> str:
         """Return how these differ from the paper's, in one text."""
-        return "; ".join(self.differs[name] for name in ours if name in self.differs)
+        return SEPARATOR.join(
+            f"{name}: {self.differs[name]}" for name in ours if name in self.differs
+        )
 
 
 @dataclass(frozen=True)
@@ -98,19 +102,21 @@ def reproduce(
         Of each judge that has one.
     """
     agreement = _joined(agreement_table(panel, bootstrap) for panel in panels)
+    pairs = [panel.dataset.name for panel in panels if panel.dataset.pairwise]
+    single = agreement[~agreement["dataset"].isin(pairs)]
     ranking = _joined(ranking_table(panel, bootstrap, rankings) for panel in panels)
     correlation = _joined(correlation_table(panel, bootstrap, rankings) for panel in panels)
     deltas = _joined(delta_table(panel, bootstrap) for panel in panels)
     by_prompt = [(name, agreement_table(panel, bootstrap)) for name, panel in ablated]
     return Reproduction(
         {
-            "table1_kappa": table1(pd.read_csv(paper.table1), agreement, stand_ins),
+            "table1_kappa": table1(pd.read_csv(paper.table1), single, stand_ins),
             "table2_ranking": table2(pd.read_csv(paper.table2), correlation, stand_ins),
             "table3_prompts": table3(pd.read_csv(paper.table3), by_prompt, stand_ins),
             "figures3_4_spread": spread(deltas, stand_ins),
             "figure5_cost": cost(pd.read_csv(paper.cost), prices, stand_ins),
         },
-        agreement,
+        single,
         ranking,
         deltas,
     )
@@ -143,7 +149,7 @@ def table1(printed: pd.DataFrame, agreement: pd.DataFrame, stand_ins: StandIns) 
     alone = matched[matched["judge"].isna()]
     table = pd.concat([found, alone], ignore_index=True)
     table["differs"] = [
-        stand_ins.words(judge, dataset) if isinstance(judge, str) else "not measured"
+        stand_ins.words(judge, dataset) if isinstance(judge, str) else NOT_MEASURED
         for judge, dataset in zip(table["our_judge"], table["our_dataset"], strict=True)
     ]
     return _whole(table, "n", "missing")
@@ -179,7 +185,7 @@ def table2(printed: pd.DataFrame, correlation: pd.DataFrame, stand_ins: StandIns
     found = wide.merge(ours.dropna(subset="judge"), on=["judge", "correlation"], how="left")
     table = pd.concat([found, ours[ours["judge"].isna()]], ignore_index=True)
     table["differs"] = [
-        stand_ins.words(judge, dataset) if isinstance(judge, str) else "not measured"
+        stand_ins.words(judge, dataset) if isinstance(judge, str) else NOT_MEASURED
         for judge, dataset in zip(table["our_judge"], table["our_dataset"], strict=True)
     ]
     columns = ["judge", "correlation", "paper", *head, "differs"]
@@ -203,8 +209,8 @@ def table3(
     for name, table in by_prompt:
         called = [str(voter).rpartition("/") for voter in table["voter"]]
         own = table.assign(
-            our_judge=[judge or prompt for judge, _, prompt in called],
-            our_prompt=[name or prompt for _, _, prompt in called],
+            our_judge=[first or last for first, _, last in called],
+            our_prompt=[name or last for _, _, last in called],
         )
         frames.append(own[own["our_judge"].isin(large) & (own["n"] > 0)])
     head = ["our_judge", "our_dataset", "our_prompt", "kappa", *INTERVAL, "n", "missing"]
@@ -220,7 +226,7 @@ def table3(
     alone = ours[ours["prompt_variant"].isna()].sort_values("kappa", ascending=False)
     table = pd.concat([found, alone], ignore_index=True)
     table["differs"] = [
-        stand_ins.words(judge, dataset) if isinstance(judge, str) else "not measured"
+        stand_ins.words(judge, dataset) if isinstance(judge, str) else NOT_MEASURED
         for judge, dataset in zip(table["our_judge"], table["our_dataset"], strict=True)
     ]
     columns = ["prompt_variant", "paper_kappa", "status", *head, "differs"]
@@ -241,7 +247,7 @@ def spread(deltas: pd.DataFrame, stand_ins: StandIns) -> pd.DataFrame:
     rows = []
     if not deltas.empty:
         for (dataset, voter), own in deltas.dropna(subset="delta").groupby(["dataset", "voter"]):
-            most = own.loc[own["delta"].idxmax()]
+            most = own.sort_values("delta", kind="stable").iloc[-1]
             sd = 100 * own["delta"].std(ddof=1)
             said = stand_ins.words(str(voter), str(dataset))
             facts = [dataset, voter, own["kind"].iloc[0], len(own), sd]
@@ -330,7 +336,7 @@ def write(found: Reproduction, drawn: Sequence[Path], said: Sequence[str], folde
     for name, (title, text) in SECTIONS.items():
         parts += [f"## {title}", text]
         if name in found.tables:
-            parts.append(tables.markdown(found.tables[name]))
+            parts += _shown(found.tables[name])
         shown = [path for path in drawn if path.stem.startswith(FIGURES.get(name, (name,)))]
         parts += [f"![{path.stem}](figures/{path.name})" for path in shown]
     tables.write_text(folder / "README.md", "\n\n".join(parts) + "\n")
@@ -373,6 +379,22 @@ FIGURES = {
     "table2_ranking": ("figure2",),
     "figures3_4_spread": ("figures3_4",),
 }
+
+
+def _shown(table: pd.DataFrame) -> list[str]:
+    """Return a table as Markdown, with what differs in a list below rather than in its rows."""
+    if "differs" not in table:
+        return [tables.markdown(table)]
+    said = dict.fromkeys(
+        part for text in table["differs"] for part in text.split(SEPARATOR) if part
+    )
+    shown = [tables.markdown(table.drop(columns="differs"))]
+    lines = [f"- {text}" for text in said if text != NOT_MEASURED]
+    if lines:
+        shown.append("How ours differ from the paper's:\n\n" + "\n".join(lines))
+    if NOT_MEASURED in said:
+        shown.append("Rows without ours were not measured: the store has no such verdicts.")
+    return shown
 
 
 def _datasets(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
