@@ -264,7 +264,7 @@ def _estimate(
 
 def _sided(labels: Array) -> npt.NDArray[np.bool_]:
     """Return where a label takes a side: one that is missing, or neither of a pair, is no error."""
-    return (labels == 0) | (labels == 1)
+    return np.isin(labels, (0, 1))
 
 
 def _ratio(part: Array, whole: Array) -> Array:
