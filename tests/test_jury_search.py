@@ -26,7 +26,7 @@ from llm_juries.seating import Panel
 from llm_juries.types import Item, JuriesError
 
 NAN = math.nan
-RULES = ("majority", "any", "mean", "median")
+RULES = ("majority", "any", "mean", "median", "majority_or_mean")
 FEW = Bootstrap(resamples=200, seed=1)
 
 
@@ -68,7 +68,7 @@ def decided(court: Panel, jury: str, rule: Any) -> np.ndarray:
 
 
 def kappa(labels: np.ndarray, human: np.ndarray) -> float:
-    both = ~np.isnan(labels) & ~np.isnan(human)
+    both = np.isin(labels, (0, 1)) & ~np.isnan(human)
     said, true = labels[both], human[both]
     return NAN if len(set(said) | set(true)) < 2 else float(cohen_kappa_score(true, said))
 
@@ -79,11 +79,17 @@ def test_every_jurys_measures_are_those_of_its_decisions(
     seed: int, judges: int, rule: Any, missing: float
 ):
     court = panel(seed, judges, 20, missing)
+    # As in pairs: some votes for neither, and some middling scores that are ties without a label
+    rng = np.random.default_rng(seed)
+    labels, outcomes = court.votes.labels, court.votes.outcomes
+    labels[rng.random(labels.shape) < missing / 4] = 0.5
+    tied = rng.random(labels.shape) < missing / 4
+    labels[tied], outcomes[tied], court.votes.scores[tied] = NAN, "tie", 0.5
     found = search(court, Bootstrap(2), Criteria((rule,), folds=2, coverage=0)).juries
     assert len(found) == 2**judges - 1
     for row in found.to_dict("records"):
         labels = decided(court, row["jury"], rule)
-        both = ~np.isnan(labels) & ~np.isnan(court.human)
+        both = np.isin(labels, (0, 1)) & ~np.isnan(court.human)
         assert row["n"] == both.sum()
         assert row["missing"] == (~np.isnan(court.human)).sum() - both.sum()
         assert row["kappa"] == pytest.approx(kappa(labels, court.human), abs=1e-12, nan_ok=True)

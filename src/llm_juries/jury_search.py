@@ -22,11 +22,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from .analysis import Bootstrap
-from .juries import Jury, Rule, Votes
-from .metrics import agreement, dependence
+from .juries import TIE, Jury, Rule, Votes
+from .metrics import agreement, dependence, resampling
 from .metrics.agreement import accuracy, cohen_kappa
 from .metrics.resampling import bootstrap, percentile_interval
-from .metrics.resampling import draws as weightings
 from .prompts import nearest
 from .seating import Panel
 from .types import JuriesError
@@ -99,8 +98,8 @@ def search(panel: Panel, options: Bootstrap, criteria: Criteria | None = None) -
     """Measure all 2^k - 1 juries of a panel's k voters, single ones too, against the human labels.
 
     Under "majority" and "any" items collapse into patterns of votes (12 judges, 5,000 items, 10,000
-    resamples: seconds). Under "mean" and "median" the scores are part of a pattern, so continuous
-    scores do not collapse: time and memory then grow with items x juries.
+    resamples: seconds). Under the other rules scores are part of a pattern, so continuous ones
+    do not collapse: time and memory then grow with items x juries.
 
     Raises
     ------
@@ -180,8 +179,8 @@ class _Court:
                 "label some, or ask the judges first"
             )
         seen = np.column_stack([panel.human, votes.labels])
-        if rule in ("mean", "median"):
-            seen = np.column_stack([seen, votes.scores])
+        if rule not in ("majority", "any"):  # a tied vote's score counts, a missing one's does not
+            seen = np.column_stack([seen, votes.scores, votes.outcomes == TIE])
         _, first, pattern = np.unique(
             np.nan_to_num(seen[labelled], nan=-np.inf),  # as a NaN equals nothing
             axis=0,
@@ -190,7 +189,7 @@ class _Court:
         )
         patterns = _rows(votes, labelled[first])
         self.human = panel.human[labelled[first]].astype(int)
-        self.voted = np.nan_to_num(patterns.labels.T, nan=NO_VOTE).astype(int)
+        self.voted = _sided(patterns.labels.T, NO_VOTE)
         # Questions without a label are drawn too, as for every other interval of the package.
         questions, question = np.unique(np.asarray(panel.questions), return_inverse=True)
         counts = csr_array(
@@ -217,8 +216,7 @@ class _Court:
         patterns = _rows(patterns, order)
         self.decisions = np.empty((len(self.juries), len(first)), np.int8)
         for seat, jury in enumerate(self.juries):
-            decided = jury.decide(patterns).labels[:, 0]
-            self.decisions[seat] = np.nan_to_num(decided, nan=UNDECIDED)
+            self.decisions[seat] = _sided(jury.decide(patterns).labels[:, 0], UNDECIDED)
 
     @property
     def total(self) -> Array:
@@ -283,7 +281,7 @@ class _Court:
         draws = _Draws(*(np.empty(shape, np.float32) for _ in range(3)))
         rows = max(1, HELD // (12 * len(self.juries) + len(self.human)))
         done = 0
-        for drawn in weightings(self.counts.shape[0], options.resamples, options.seed):
+        for drawn in resampling.draws(self.counts.shape[0], options.resamples, options.seed):
             for of_drawn in _slices(len(drawn), rows):
                 cells = self.cells((by_pattern @ drawn[of_drawn].T).astype(exact))
                 to = slice(done, done + cells.shape[-1])
@@ -306,6 +304,11 @@ class _Court:
         joined = np.array([1 / (k * comb(k - 1, s - 1)) for s in size])
         without = np.array([1 / (k * comb(k - 1, s)) if s < k else 0.0 for s in size])
         return np.where(self.members.T, joined, -without)
+
+
+def _sided(labels: Array, otherwise: int) -> npt.NDArray[np.int_]:
+    """Return labels as integers; neither of a pair is no side that a human could agree with."""
+    return np.where(labels == 1, 1, np.where(labels == 0, 0, otherwise))
 
 
 def _rows(votes: Votes, at: npt.NDArray[np.intp]) -> Votes:

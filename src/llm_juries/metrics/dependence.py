@@ -93,7 +93,7 @@ def pair_errors(
     Parameters
     ----------
     labels : array of shape (n, k)
-        Votes, 1.0 or 0.0, NaN where missing.
+        Votes, 1.0 or 0.0, NaN where missing; 0.5 (neither of a pair) counts as missing.
     human : array of shape (n,)
         The reference, NaN where there is none.
     clusters : sequence of n labels
@@ -153,7 +153,7 @@ def pair_counts(labels: Array, human: Array) -> Array:
     array of shape (n, 3, k, k)
         Whether judges i and j both voted, whether i was wrong there, whether both were.
     """
-    voted = ~np.isnan(labels) & ~np.isnan(human)[:, None]
+    voted = _sided(labels) & _sided(human)[:, None]
     wrong = voted & (labels != human[:, None])
     pairs = [(voted, voted), (wrong, voted), (wrong, wrong)]
     return np.stack([one[:, :, None] & other[:, None] for one, other in pairs], 1).astype(float)
@@ -213,7 +213,7 @@ def majority_counts(labels: Array, human: Array) -> Array:
         in a tie), and whether each judge was right.
     """
     k = labels.shape[1]
-    whole = ~np.isnan(labels).any(axis=1) & ~np.isnan(human)
+    whole = _sided(labels).all(axis=1) & _sided(human)
     right = (labels == human[:, None]) & whole[:, None]
     votes = right.sum(axis=1)
     decided = [whole, whole & (2 * votes > k), whole & (2 * votes < k)]
@@ -260,6 +260,11 @@ def _estimate(
 ) -> Estimate:
     draws = bootstrap(statistic, sums, resamples, seed)
     return Estimate(statistic(sums.sum(axis=0)), *percentile_interval(draws, level))
+
+
+def _sided(labels: Array) -> npt.NDArray[np.bool_]:
+    """Return where a label takes a side: one that is missing, or neither of a pair, is no error."""
+    return np.isin(labels, (0, 1))
 
 
 def _ratio(part: Array, whole: Array) -> Array:
