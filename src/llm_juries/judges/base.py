@@ -163,17 +163,36 @@ def key_of(judge: object, subject: object) -> str:
 class PromptedJudge:
     """The part that all judges which read a prompt share: rendering, keys and reading."""
 
+    name: str
     fingerprint: dict[str, Any]
     decoding: Decoding
+    instead_of_words = "text"  # what to set where whole words can't be scored; "" where they can
     pause_s = 0.0
     counted_by = ESTIMATE
 
     def request(self, item: Item, order: Order, prompt: Askable) -> Request | None:
-        """Render the item under the prompt; None where there is no text to judge."""
+        """Render the item under the prompt; None where there is no text to judge.
+
+        Raises
+        ------
+        JuriesError
+            If the judge scores one token, and that can't tell the prompt's verdict words apart.
+        """
         if not item.question:
             return None  # only the numbers of a recorded judgement are known
+        decoding = self.decoding.suited(prompt.choices)
+        if decoding.verdict_by == "words" and self.instead_of_words:
+            raise JuriesError(
+                f"judges.{self.name}.decoding.verdict_by: is {self.decoding.verdict_by!r}, but one "
+                f"token can't tell the verdict words of prompt {prompt.name} apart "
+                f"({', '.join(prompt.choices)}); set it to {self.instead_of_words}, with "
+                "max_tokens for a whole word"
+            )
         messages = prompt.render(item, order)
-        key = key_of(self.fingerprint, [messages, prompt.choices])
+        fingerprint = self.fingerprint
+        if decoding is not self.decoding:
+            fingerprint = {**fingerprint, "decoding": decoding.facts}
+        key = key_of(fingerprint, [messages, prompt.choices])
         return Request(key, item, order, prompt.name, messages, prompt.choices, prompt.shared)
 
     def reader(self, prompt: Askable, order: Order) -> Reader:
