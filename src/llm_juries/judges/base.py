@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -166,7 +166,8 @@ class PromptedJudge:
     name: str
     fingerprint: dict[str, Any]
     decoding: Decoding
-    instead_of_words = "text"  # what to set where whole words can't be scored; "" where they can
+    # By what to decode verdict words that one token can't tell apart; "" where there is no way.
+    instead: Literal["words", "choice", ""] = ""
     pause_s = 0.0
     counted_by = ESTIMATE
 
@@ -180,14 +181,10 @@ class PromptedJudge:
         """
         if not item.question:
             return None  # only the numbers of a recorded judgement are known
-        decoding = self.decoding.suited(prompt.choices)
-        if decoding.verdict_by == "words" and self.instead_of_words:
-            raise JuriesError(
-                f"judges.{self.name}.decoding.verdict_by: is {self.decoding.verdict_by!r}, but one "
-                f"token can't tell the verdict words of prompt {prompt.name} apart "
-                f"({', '.join(prompt.choices)}); set it to {self.instead_of_words}, with "
-                "max_tokens for a whole word"
-            )
+        try:
+            decoding = self.decoding.suited(prompt.choices, self.instead)
+        except JuriesError as error:
+            raise JuriesError(f"prompt {prompt.name}: judges.{self.name}.{error}") from None
         messages = prompt.render(item, order)
         fingerprint = self.fingerprint
         if decoding is not self.decoding:

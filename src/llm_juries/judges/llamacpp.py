@@ -66,7 +66,7 @@ class LlamaCppJudge(PromptedJudge):
     kind: Kind = "judge"
     free = False
     price: Price | None = None
-    instead_of_words = ""
+    instead: Literal["words", "choice", ""] = "words"
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class LlamaCppJudge(PromptedJudge):
         if self._server is None:
             raise JuriesError(f"judge {self.name} was asked before it was opened")
         began = time.monotonic()
-        if self.decoding.suited(request.choices).verdict_by == "words":
+        if self.decoding.suited(request.choices, "words").verdict_by == "words":
             reply = self._whole_words(request)
         else:
             answer = self._answer(request)

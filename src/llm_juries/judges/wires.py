@@ -28,7 +28,7 @@ class Decoding:
         `verdict` is one of the verdict words. "choice": the server lets only the verdict words
         through (vLLM). "logprobs": by the probabilities of the verdict words at the first token
         (OpenAI's format only). "words": by those of whole verdict words, however many tokens they
-        have (local judges); "logprobs" becomes it where words begin alike (see `suited`).
+        have (llama.cpp). Where words begin alike, "logprobs" gives way to another (see `suited`).
     max_tokens : int
         Of the reply, reasoning included.
     max_tokens_as : {"max_tokens", "max_completion_tokens"}
@@ -62,11 +62,33 @@ class Decoding:
         """What is decoded differently from the defaults: new options leave old keys as they are."""
         return {k: v for k, v in asdict(self).items() if v != asdict(Decoding())[k]}
 
-    def suited(self, choices: Sequence[str]) -> Decoding:
-        """Return this decoding, by whole words where the first token can't tell them apart."""
-        if self.verdict_by == "logprobs" and begin_alike(choices):
-            return replace(self, verdict_by="words")
-        return self
+    def suited(
+        self, choices: Sequence[str], instead: Literal["words", "choice", ""] = ""
+    ) -> Decoding:
+        """Return this decoding, but not by one token where that can't tell the choices apart.
+
+        Parameters
+        ----------
+        choices : sequence of str
+            The verdict words.
+        instead : {"words", "choice", ""}
+            What the judge has for words of several tokens; "" for nothing.
+
+        Raises
+        ------
+        JuriesError
+            If it has nothing.
+        """
+        if self.verdict_by != "logprobs" or not begin_alike(choices):
+            return self
+        if not instead:
+            raise JuriesError(
+                f"decoding.verdict_by: is 'logprobs', but no single token tells the verdict words "
+                f"{', '.join(choices)} apart; set it to text, with max_tokens for a whole word"
+            )
+        room = max(len(word.encode()) for word in choices) + 1  # no token is shorter than a byte
+        tokens = max(self.max_tokens, room) if instead == "choice" else self.max_tokens
+        return replace(self, verdict_by=instead, max_tokens=tokens)
 
 
 class Wire(Protocol):

@@ -61,7 +61,7 @@ class Walk:
         for token, logprob in tokens:
             whole = (text + token).lstrip()
             ends = whole.rstrip() in self.words and whole.strip() != text.strip()
-            if whole and (ends or self._goes_on(whole)):
+            if token and whole and (ends or self._goes_on(whole)):  # some tokens have no text
                 after[token] = max(logprob, after.get(token, -math.inf))
         self._after[text] = after
 
