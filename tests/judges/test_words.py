@@ -1,4 +1,4 @@
-"""The probabilities of whole words, checked against a sum over all ways a small model writes them."""
+"""The probabilities of whole words: checked against a sum over all ways to write them."""
 
 from __future__ import annotations
 

@@ -16,9 +16,10 @@ opponent           text                        in a pair: the other model
 opponent_answer    text                        in a pair: the other answer
 =================  ==========================  ====================================================
 
-In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"]. The label of a pair says which answer
-humans prefer: a (or 1) the candidate's, b (or 0) the opponent's, tie (or 0.5) neither. A table holds
-pairs or single answers, not both; pairs are shown in both orders, and judges see no model's name.
+In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"]. The label of a pair says which
+answer humans prefer: a (or 1) the candidate's, b (or 0) the opponent's, tie (or 0.5) neither. A
+table holds pairs or single answers, not both; pairs are shown in both orders, and no judge sees a
+model's name.
 """
 
 from __future__ import annotations

@@ -127,7 +127,8 @@ class VllmJudge(PromptedJudge):
         self.decoding = decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1)
         if decoding.verdict_by == "words":
             raise JuriesError(
-                "decoding.verdict_by: vLLM has no 'words'; there are: text, schema, choice, logprobs"
+                "decoding.verdict_by: vLLM has no 'words'; there are: text, schema, choice, "
+                "logprobs"
             )
         template = dict(template or {})
         self.limits = (
