@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from hub_repositories import arena_hard_answer
+
 from llm_juries.data import Dataset, arena_hard
 from llm_juries.types import JuriesError, Order
 
@@ -65,7 +65,7 @@ def test_without_opponents_each_answer_stands_alone_the_baselines_too(folder: Pa
 
 
 def test_an_answer_that_the_table_lacks_is_told(folder: Path):
-    with pytest.raises(JuriesError, match="1 answers are missing, that of mine to u2 .*complete"):
+    with pytest.raises(JuriesError, match=r"1 answers are missing, that of mine to u2 .*complete"):
         loaded(folder, own=[own(folder, "u1")])
 
 
