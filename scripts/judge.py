@@ -13,18 +13,19 @@ from llm_juries import cli
 def main(cfg: DictConfig) -> None:
     """Collect what the store lacks; print what was asked and what it gave."""
     from llm_juries.batches import collect_batched
-    from llm_juries.collect import collect
     from llm_juries.config import build, pick
     from llm_juries.experiment import studies
     from llm_juries.forecast import forecast, total
     from llm_juries.plans import Policy
     from llm_juries.progress import Bars, check_complete, summary, tally_table
+    from llm_juries.savings import collect_sparingly
     from llm_juries.store import Store
     from llm_juries.tables import markdown
 
     tracking = build(cfg.wandb, "wandb")
     policy = pick(cfg, Policy)
-    plans = [plan for study in studies(cfg) for plan in study.plans]
+    found = studies(cfg)
+    plans = [plan for study in found for plan in study.plans]
     with Store(cfg.store) as store:
         if policy.dry_run:
             table = forecast(plans, store, policy, batched=policy.mode == "batch")
@@ -34,7 +35,7 @@ def main(cfg: DictConfig) -> None:
             tallies = collect_batched(plans, store, policy)
         else:
             with Bars() as bars:
-                tallies = collect(plans, store, policy, bars)
+                tallies = collect_sparingly(found, store, policy, bars)
     models = {plan.judge.name for plan in plans if not plan.judge.free}
     print(summary(tallies, models, cfg.store))
     tracking.log(

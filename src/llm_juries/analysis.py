@@ -6,7 +6,7 @@ Every number comes with its interval and the count of the votes it lacks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -37,7 +37,7 @@ class Options:
     ----------
     inconsistent : {"missing", "tie", "mean"}
         What a pair counts as whose two orders point to different sides; see `seating`.
-    candidate_families : mapping of str to str
+    candidate_families : mapping of str to str, optional
         The family of each model that answered, in the words of the judges' families.
     labelled_questions : int, optional
         Correct accuracies by the human labels of this many questions only; see `corrected`.
@@ -46,7 +46,7 @@ class Options:
     """
 
     inconsistent: Inconsistent = "missing"
-    candidate_families: Mapping[str, str] = field(default_factory=dict)
+    candidate_families: Mapping[str, str] | None = None
     labelled_questions: int | None = None
     paper_table1: str | None = None
 

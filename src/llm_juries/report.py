@@ -73,7 +73,7 @@ def measure(
     """
     options, rankings = options or Options(), rankings or Rankings()
     criteria = criteria or Criteria(rules=())
-    kin = dict(options.candidate_families)
+    kin = dict(options.candidate_families or {})
     made: dict[str, list[pd.DataFrame]] = {}
     panels = []
     for study in studies:

@@ -23,8 +23,9 @@ import numpy.typing as npt
 from .asking import Progress
 from .collect import collect
 from .data import Dataset
+from .experiment import Study
 from .judges.base import Judge
-from .juries import Array, Voter, Votes, majority
+from .juries import Array, Jury, Voter, Votes, majority
 from .metrics.resampling import bootstrap, cluster_sums, percentile_interval
 from .pacing import Purse
 from .plans import Plan, Policy, Tally
@@ -414,6 +415,49 @@ def collect_in_rounds(
             break
         for judge, items in due.items():
             rounds.hear(by_name[judge], items, store, asked=True)
+    return tallies
+
+
+def collect_sparingly(
+    studies: Sequence[Study],
+    store: Store,
+    policy: Policy,
+    progress: Progress | None = None,
+) -> list[Tally]:
+    """Collect all that is asked for, or what each jury by majority needs: see `Policy.asking`.
+
+    Judges that sit in no such jury are asked about everything.
+
+    Raises
+    ------
+    JuriesError
+        If no jury decides by majority, or as `collect_in_rounds`.
+    """
+    if policy.asking == "all":
+        return collect([p for study in studies for p in study.plans], store, policy, progress)
+    purse = Purse(policy.max_cost_usd)
+    tallies: list[Tally] = []
+    seated = 0
+    for study in studies:
+        members: set[str] = set()
+        for jury in study.juries:
+            if not isinstance(jury, Jury) or jury.rule != "majority":
+                continue
+            seated += 1
+            members |= set(jury.members)
+            own = [plan for plan in study.plans if plan.judge.name in jury.members]
+            order = by_price([plan.judge for plan in own])
+            planner: Planner = SequentialMajority(order)
+            if policy.asking == "cyclic":
+                planner = CyclicAssignment(order, [i.item_id for i in study.dataset.items])
+            tallies += collect_in_rounds(own, planner, store, policy, progress, purse)
+        others = [plan for plan in study.plans if plan.judge.name not in members]
+        tallies += collect(others, store, policy, progress, purse) if others else []
+    if not seated:
+        raise JuriesError(
+            f"asking={policy.asking}: no jury here decides by majority; name one with jury=..., "
+            "or set asking=all"
+        )
     return tallies
 
 
