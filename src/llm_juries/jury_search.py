@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -50,7 +50,7 @@ class Criteria:
     ----------
     rules : tuple of rule
         Each is searched by itself; none: no search.
-    dollars : mapping of str to float
+    dollars : mapping of str to float, optional
         What one item costs with a judge. A jury with a judge that is not named has no known cost.
     folds : int
         Of the cross-validation over questions.
@@ -61,7 +61,7 @@ class Criteria:
     """
 
     rules: tuple[Rule, ...] = ("majority",)
-    dollars: Mapping[str, float] = field(default_factory=dict)
+    dollars: Mapping[str, float] | None = None
     folds: int = 5
     coverage: float = 0.95
 
@@ -70,7 +70,7 @@ class Criteria:
             raise JuriesError(f"folds: {self.folds} is too few; set 2 or more")
         if not 0 <= self.coverage <= 1:
             raise JuriesError(f"coverage: {self.coverage} is no share; set 0 to 1")
-        for name, dollars in self.dollars.items():
+        for name, dollars in (self.dollars or {}).items():
             if not dollars >= 0:
                 raise JuriesError(f"dollars.{name}: {dollars} is no price; set 0 or more")
 
@@ -114,7 +114,7 @@ def search(panel: Panel, options: Bootstrap, criteria: Criteria | None = None) -
             f"jury search: {panel.dataset.name} has {len(names)} voters, {MOST_VOTERS} at most; "
             "leave some out"
         )
-    for name in criteria.dollars:
+    for name in criteria.dollars or {}:
         if name not in names:
             raise JuriesError(f"dollars.{name}: there is no such judge{nearest(name, names)}")
     parts = []
@@ -235,7 +235,7 @@ class _Court:
 
     def dollars(self, criteria: Criteria) -> Array:
         """Return what an item costs with each judge, NaN where that is not known."""
-        return np.array([criteria.dollars.get(name, np.nan) for name in self.names], float)
+        return np.array([(criteria.dollars or {}).get(name, np.nan) for name in self.names], float)
 
     def dealt(self, folds: int, seed: int) -> Array:
         """Deal the labelled questions into folds: ones and zeros of shape (questions, folds)."""

@@ -8,7 +8,7 @@ that a voter's can be compared with it as well as with a public leaderboard.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -46,7 +46,7 @@ class Rankings:
         Rank by strength with length and markdown controlled for, too. Needs the answers' texts.
     reference : str, optional
         A leaderboard to compare with: a table with the columns model and score.
-    names : mapping of str to str
+    names : mapping of str to str, optional
         What a candidate is called in the reference, where that differs in more than case.
     """
 
@@ -56,7 +56,7 @@ class Rankings:
     baseline: str | None = None
     style: bool = False
     reference: str | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] | None = None
 
     @property
     def weights(self) -> ranking.Weights:
@@ -74,14 +74,15 @@ class Rankings:
         if self.reference is None:
             return {}
         scores = reference_leaderboard(self.reference)
-        for model, name in self.names.items():
+        names = self.names or {}
+        for model, name in names.items():
             if name not in scores:
                 raise JuriesError(
                     f"ranking.names: {model!r} is called {name!r}, which {self.reference} has not"
                     f"{nearest(name, scores)}"
                 )
         folded = {name.casefold(): name for name in scores}
-        called = {m: self.names.get(m, folded.get(m.casefold(), "")) for m in models}
+        called = {m: names.get(m, folded.get(m.casefold(), "")) for m in models}
         return {model: scores[name] for model, name in called.items() if name}
 
 

@@ -79,7 +79,7 @@ def measure(
     for study in studies:
         panel = seat(study, store, options.inconsistent, kin)
         panels.append(panel)
-        usd = usd_a_call(study.plans, store) | dict(criteria.dollars)
+        usd = usd_a_call(study.plans, store) | dict(criteria.dollars or {})
         orders = len(panel.dataset.orders)
         prices = {name: orders * cost for name, cost in usd.items() if cost is not None}
         found = {
