@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from hydra.core.hydra_config import HydraConfig
@@ -59,6 +61,23 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("stopped; what was received is stored", file=sys.stderr)  # noqa: T201
         sys.exit(130)
+
+
+def sweep_arguments(does: str, conf: Path) -> argparse.Namespace:
+    """Parse a command line of sweep-style overrides, which Hydra takes with its own sweeper only.
+
+    Returns a namespace of `overrides` and `config_dir`. The head of the yaml is part of the help.
+    """
+    head = conf.read_text().partition("\ndefaults:")[0]
+    keys = conf.read_text().partition("  - _self_\n")[2]
+    parser = argparse.ArgumentParser(
+        description=does,
+        epilog=f"{head}\n{keys}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config-dir", "-cd", type=Path, help="a folder of your own yamls")
+    parser.add_argument("overrides", nargs="*", help="as for scripts/judge.py, swept over commas")
+    return parser.parse_args()
 
 
 def stop(error: Exception) -> NoReturn:
