@@ -60,8 +60,9 @@ def needs(cfg: DictConfig) -> Resources:
     wanted = []
     for name, node in sorted(cfg.judges.items()):
         said = OmegaConf.to_container(node.get(RESOURCES) or DictConfig({}), resolve=True)
+        assert isinstance(said, dict)  # noqa: S101 - a DictConfig always becomes a dict
         place = f"judges.{name}.{RESOURCES}"
-        for key in said:
+        for key in map(str, said):
             if key not in known:
                 raise JuriesError(f"{place}.{key}: no such key{nearest(key, known)}")
         try:
