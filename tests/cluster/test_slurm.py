@@ -28,6 +28,7 @@ PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 ITEMS, IN_FLIGHT = 120, 2
 JUDGES = ("good", "keyless", "preempted", "killed")
 VARIABLE = "LATER_KEY"
+SHORT = "judges.killed.resources.minutes=7"
 
 pytestmark = [
     pytest.mark.slow,
@@ -205,19 +206,23 @@ def test_a_sweep_outlives_failure_preemption_and_kill(
     print(f"after it: {dict(verdicts(tmp_path))}; asked twice: {lost}\n{said}")
 
 
-def test_a_job_that_hits_its_time_limit_is_queued_again_and_goes_on(
+def test_a_job_that_is_told_of_its_time_limit_is_queued_again_and_goes_on(
     on_slurm: None, api: Remote, tmp_path: Path
 ):
-    overrides = [*user(tmp_path, api)[:2], "judge=killed", "judges.killed.limits.in_flight=1"]
-    # One minute is Slurm's least; the notice comes a few seconds after the start.
-    soon = ["judges.killed.resources.minutes=1", "cluster.notice_s=50"]
-    assert "1 jobs submitted" in run("submit", tmp_path, *overrides, *soon)
+    overrides = [*user(tmp_path, api)[:2], "judge=killed"]
+    # With a limit this short every notice is taken for one of the limit; Slurm's own would come
+    # after minutes.
+    assert "1 jobs submitted" in run("submit", tmp_path, *overrides, SHORT)
     (job,) = recorded(tmp_path / "store")
+    until(lambda: verdicts(tmp_path)["killed"] >= 10)
+    subprocess.run(["scancel", "--signal=USR2", job.job_id], check=True)
     until(lambda: "Restarts=1" in shown(job.job_id))
-    assert verdicts(tmp_path)["killed"] < ITEMS
+    assert 10 <= verdicts(tmp_path)["killed"] < ITEMS
     until(lambda: states([job])[job.job_id] == "COMPLETED")
     assert verdicts(tmp_path)["killed"] == ITEMS
     assert api.stats()["arrivals"]["model-killed"] == ITEMS
+    log = "".join(path.read_text() for path in (tmp_path / "logs").rglob("*_log.*"))
+    assert "this job is timed-out" in log
 
 
 def test_states_are_known_without_accounts(
