@@ -70,7 +70,7 @@ def test_a_failing_job_is_said_to_have_failed(tmp_path: Path, monkeypatch: pytes
     said = script("status", tmp_path)
     assert "1 FAILED" in said.stdout
     (log,) = (tmp_path / "logs").rglob("*_log.err")
-    assert "error: " in log.read_text()  # the job's own line
+    assert "\nerror: judge gpt_4_turbo: " in f"\n{log.read_text()}"  # the job's own line
 
 
 @pytest.mark.parametrize(

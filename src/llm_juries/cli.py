@@ -45,15 +45,16 @@ def task(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     return told
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a Hydra main; a user's mistake ends in one line on standard error and exit code 2.
+def run(main: Callable[[], None], *, hydra: bool = True) -> None:
+    """Run a script's main; a user's mistake ends in one line on standard error and exit code 2.
 
-    HYDRA_FULL_ERROR=1 shows the traceback of those too.
+    HYDRA_FULL_ERROR=1 shows the traceback of those too. `hydra` says that main is Hydra's own.
     """
     if TRACEBACKS:
         main()
         return
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints the error itself, at length
+    if hydra:
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints the error itself, at length
     try:
         main()
     except USERS as error:
