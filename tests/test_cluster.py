@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_object
 
 from conftest import ROOT
 from llm_juries.cluster import GONE, Job, Slurm, Submitted, record, recorded, states
@@ -56,8 +58,37 @@ def test_a_sweep_runs_in_the_background_and_is_complete(tmp_path: Path):
     said = script("status", tmp_path)
     assert "280 of 280 verdicts done, 0 failed, 0 missing" in said.stdout
     assert said.stdout.count("2 COMPLETED") == 2
-    grid = script("status", tmp_path, "judge=contains,token_f1")
+    grid = script("status", tmp_path, "judge=contains,token_f1", "wandb=offline")
     assert "140 of 280 verdicts done" in grid.stdout
+    assert list((tmp_path / "logs").rglob("run-*.wandb"))
+
+
+@pytest.mark.slow
+def test_a_watch_looks_again_until_it_is_stopped(tmp_path: Path):
+    command = [sys.executable, "scripts/status.py", f"store={tmp_path}", "judge=contains"]
+    with subprocess.Popen(
+        [*command, "watch=0.2"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        looks = 0
+        while looks < 3:
+            looks += "0 of 140 verdicts done" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.count("\n")) == (130, 1)
+    assert not list(tmp_path.iterdir())  # it only reads
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "conf/hydra/launcher").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_a_launchers_yaml_composes_with_its_plugin(path: Path):
+    if path.stem == "ray_cluster":
+        pytest.importorskip("hydra_plugins.hydra_ray_launcher")
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("judge", [f"hydra/launcher={path.stem}"], return_hydra_config=True)
+    assert get_object(cfg.hydra.launcher._target_)
+    assert f"hydra/launcher={path.stem}" in path.read_text() or path.stem == "local"
 
 
 @pytest.mark.slow

@@ -12,6 +12,10 @@ chmod 0700 "$dir/munge"
 munged --force --key-file="$dir/munge/munge.key" --socket="$dir/munge.socket" \
   --pid-file="$dir/munge/munged.pid" --log-file="$dir/munge/munged.log" --seed-file="$dir/munge/seed"
 
+# Two GPUs that are not there: enough for jobs to ask for them.
+touch "$dir/gpu0" "$dir/gpu1"
+echo "NodeName=$host Name=gpu File=$dir/gpu[0-1]" >"$dir/gres.conf"
+
 # cred_expire is how long a requeued job waits, 120 s by default. The node's processors are made up, so
 # that jobs run side by side on a small machine.
 cat >"$dir/slurm.conf" <<CONF
@@ -52,7 +56,8 @@ SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 SlurmctldTimeout=30
 SlurmdTimeout=60
 InactiveLimit=0
-NodeName=$host NodeAddr=127.0.0.1 CPUs=4 RealMemory=$memory State=UNKNOWN
+GresTypes=gpu
+NodeName=$host NodeAddr=127.0.0.1 CPUs=4 RealMemory=$memory Gres=gpu:2 State=UNKNOWN
 PartitionName=debug Nodes=$host Default=YES MaxTime=60 State=UP PriorityTier=1 GraceTime=20
 PartitionName=high Nodes=$host MaxTime=60 State=UP PriorityTier=10 PreemptMode=OFF
 CONF

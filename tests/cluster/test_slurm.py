@@ -45,8 +45,8 @@ pytestmark = [
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Start a Slurm; yield the environment variables that lead to it."""
     folder = tmp_path_factory.mktemp("slurm")
-    subprocess.run(["bash", HERE / "slurm_up.sh", folder], check=True, timeout=60)
     try:
+        subprocess.run(["bash", HERE / "slurm_up.sh", folder], check=True, timeout=60)
         yield {
             "SLURM_CONF": str(folder / "slurm.conf"),
             "PATH": f"{HERE}{os.pathsep}{os.environ['PATH']}",  # for sacct
@@ -240,7 +240,8 @@ def test_states_are_known_without_accounts(
 
 def test_a_job_asks_for_what_its_judge_needs(on_slurm: None, api: Remote, tmp_path: Path):
     overrides = [*user(tmp_path, api)[:2], "judge=good"]
-    more = ["judges.good.resources.cpus=3", "judges.good.resources.minutes=7"]
+    more = [f"judges.good.resources.{need}" for need in ("cpus=3", "minutes=7")]
+    more.append("+judges.good.resources.gpus=2")
     assert "1 jobs submitted" in run("submit", tmp_path, *overrides, *more)
     (job,) = recorded(tmp_path / "store")
     facts = shown(job.job_id)
@@ -248,6 +249,29 @@ def test_a_job_asks_for_what_its_judge_needs(on_slurm: None, api: Remote, tmp_pa
     assert "NumCPUs=3 " in facts
     assert "TimeLimit=00:07:00 " in facts
     assert "MinMemoryNode=512M " in facts
+    assert "TresPerNode=gres:gpu:2" in facts
     (script,) = (tmp_path / "logs").rglob("*_submission.sh")
     assert "--cpus-per-task=3" in script.read_text().partition("srun")[2]
     until(lambda: states([job])[job.job_id] == "CANCELLED")
+
+
+def test_hydras_own_launcher_makes_a_job_a_judge_and_shard(on_slurm: None, tmp_path: Path):
+    where = [f"store={tmp_path / 'store'}", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    asked = [f"hydra.launcher.{need}" for need in ("cpus_per_task=1", "mem_gb=1", "timeout_min=15")]
+    sweep = ["judge=contains,token_f1", "dataset=sample_qa", "shards=2", "shard=0,1"]
+    command = [sys.executable, "scripts/judge.py", "-m", *sweep, *where, *asked]
+    done = subprocess.run(
+        [*command, "hydra/launcher=slurm_gpu"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len({verdict.key for verdict in Store(tmp_path / "store")}) == len(
+        list(Store(tmp_path / "store"))
+    )
+    assert {verdict.judge for verdict in Store(tmp_path / "store")} == {"contains", "token_f1"}
+    (script,) = (tmp_path / "sweep").rglob("*_submission.sh")
+    assert "--array=0-3%4" in script.read_text()
+    assert "--gpus-per-node=1" in script.read_text()
