@@ -21,12 +21,14 @@ def main(cfg: DictConfig) -> None:
 
     tracking = build(cfg.wandb, "wandb")
     bootstrap = build(cfg.bootstrap, "bootstrap")
+    rankings = build(cfg.ranking, "ranking")
+    criteria = build(cfg.search, "search")
     options = pick(cfg, Options)
     found = studies(cfg)
     with Store(cfg.store) as store:
         # Rules and recordings answer on the spot; models were asked by scripts/judge.py.
         collect([plan for study in found for plan in study.plans if plan.judge.free], store)
-        results = report.measure(found, store, bootstrap, options)
+        results = report.measure(found, store, bootstrap, options, rankings, criteria)
 
     folder = Path(cfg.output_dir)
     config = OmegaConf.to_yaml(cfg, resolve=True)

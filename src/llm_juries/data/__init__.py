@@ -16,6 +16,9 @@ import numpy as np
 
 from ..types import Item, JuriesError, Kind, Order
 
+UNNAMED = ("first", "second")
+"""Candidate and opponent of a pair whose models are not known: places, which nobody ranks."""
+
 
 class Seen(NamedTuple):
     """What a judge was shown: the identity of an item and the order of its answers."""

@@ -37,7 +37,7 @@ from . import Dataset, Streamed, check_unique
 
 log = logging.getLogger(__name__)
 
-COLUMNS = tuple(f.name for f in fields(Item) if f.name not in ("dataset", "passages"))
+COLUMNS = tuple(f.name for f in fields(Item) if f.name not in ("dataset", "passages", "lengths"))
 BESIDES = ("documents", "answering")  # what scripts/answer.py writes for its readers
 BINARY = {
     "1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "correct": 1.0,
