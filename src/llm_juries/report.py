@@ -344,9 +344,16 @@ def _bias_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
         "corrected": (
             "**Accuracy with few human labels.** `judged` is the voter's own figure, `estimate` "
             "what it becomes when corrected by the answers that people labelled; `humans` is the "
-            "accuracy under all human labels, where there are all."
+            "accuracy under all human labels, where there are all. Here the juries, or the judges "
+            "where there is none; `tables/corrected.csv` has all."
         ),
     }
+    corrected = rows.get("corrected", pd.DataFrame())
+    if not corrected.empty:
+        shown = corrected[corrected["kind"] == "jury"]
+        if shown.empty:
+            shown = corrected[corrected["kind"] == "judge"]
+        rows = {**rows, "corrected": shown}
     return [part for name, text in said.items() for part in _part(rows, name, text)]
 
 
@@ -355,9 +362,9 @@ def _jury_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
     parts = _part(
         rows,
         "effective_votes",
-        "**Dependence.** Judges that make the same mistakes are worth fewer votes than seats: Kish's "
-        "`effective_votes`; `gap` is how much more accurate the majority would be if errors were "
-        "independent (`tables/error_pairs.csv`: the correlation of each two judges' errors). "
+        "**Dependence.** Judges that make the same mistakes are worth fewer votes than seats: "
+        "Kish's `effective_votes`; `gap` is how much more accurate the majority would be if errors "
+        "were independent (`tables/error_pairs.csv`: the correlation of each two judges' errors). "
         "Agreement among judges is no evidence that they are right.",
     )
     if "juries" in rows and not rows["juries"].empty:
@@ -376,9 +383,9 @@ def _jury_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
     return parts + _part(
         rows,
         "policies",
-        "**Asking less.** `sequential_majority` asks the next judge only while the majority is open "
-        "and gives the same verdicts; `cyclic_assignment` asks one judge a question and is for "
-        "means over many answers. Replayed on the votes above.",
+        "**Asking less.** `sequential_majority` asks the next judge only while the majority is "
+        "open and gives the same verdicts; `cyclic_assignment` asks one judge a question and is "
+        "for means over many answers. Replayed on the votes above.",
     )
 
 
