@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from .aggregation import Pooling
 from .config import build, pick
-from .data import Dataset
+from .data import Dataset, Shard
 from .data.labels import HumanLabels
 from .judges.base import Judge
 from .judges.recorded import recorded_judges
@@ -50,7 +50,8 @@ def studies(cfg: DictConfig) -> list[Study]:
     datasets = {path: build(node, path) for path, node in nodes.items()}
     sampled = cfg.dataset.get("limit") is not None
     datasets["dataset"] = pick(cfg, HumanLabels).join(datasets["dataset"], sampled=sampled)
-    found = [_study(dataset, prompt, judges, juries) for dataset in datasets.values()]
+    part = pick(cfg, Shard)
+    found = [_study(dataset.shard(part), prompt, judges, juries) for dataset in datasets.values()]
     names = [study.dataset.name for study in found]
     for name in {name for name in names if names.count(name) > 1}:
         raise JuriesError(f"two datasets have the name {name!r}; set a name for one of them")
