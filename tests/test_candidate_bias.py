@@ -74,7 +74,7 @@ def test_spread_is_the_standard_deviation_of_deltas(panel: Panel, sheet: pd.Data
     own = sheet[sheet["gpt_4"].notna()]
     deltas = (own["gpt_4"] - own["human"]).groupby(own["model"]).mean()
     row = spread_table(panel, FEW).set_index("voter").loc["gpt_4"]
-    assert row["spread"] == pytest.approx(deltas.std(ddof=0), abs=1e-12)
+    assert row["spread"] == pytest.approx(deltas.std(ddof=1), abs=1e-12)
     assert row["ci_low"] <= row["spread"] <= row["ci_high"]
     assert row["candidates"] == 12
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from . import figures, figures_arena, tables
 from .analysis import Bootstrap, agreement_table, delta_table
+from .candidate_bias import spread_table
 from .metrics.cost import Price
 from .rankings import Rankings, correlation_table, ranking_table
 from .seating import Panel
@@ -107,13 +108,14 @@ def reproduce(
     ranking = _joined(ranking_table(panel, bootstrap, rankings) for panel in panels)
     correlation = _joined(correlation_table(panel, bootstrap, rankings) for panel in panels)
     deltas = _joined(delta_table(panel, bootstrap) for panel in panels)
+    spreads = _joined(spread_table(panel, bootstrap) for panel in panels)
     by_prompt = [(name, agreement_table(panel, bootstrap)) for name, panel in ablated]
     return Reproduction(
         {
             "table1_kappa": table1(pd.read_csv(paper.table1), single, stand_ins),
             "table2_ranking": table2(pd.read_csv(paper.table2), correlation, stand_ins),
             "table3_prompts": table3(pd.read_csv(paper.table3), by_prompt, stand_ins),
-            "figures3_4_spread": spread(deltas, stand_ins),
+            "figures3_4_spread": spread(spreads, deltas, stand_ins),
             "figure5_cost": cost(pd.read_csv(paper.cost), prices, stand_ins),
         },
         single,
@@ -233,27 +235,42 @@ def table3(
     return _whole(table[columns], "n", "missing")
 
 
-def spread(deltas: pd.DataFrame, stand_ins: StandIns) -> pd.DataFrame:
+def spread(spreads: pd.DataFrame, deltas: pd.DataFrame, stand_ins: StandIns) -> pd.DataFrame:
     """Measure how unevenly each voter treats the candidates, as Figures 3 and 4 do.
 
     Returns
     -------
     DataFrame
-        A row a dataset and voter: dataset, voter, kind; candidates (int); sd, the standard
-        deviation over candidates of their accuracy under the voter less that under humans, and
-        highest, the candidate that gains most, with its delta (percentage points); differs.
+        A row a dataset and voter, the most even first: dataset, voter, kind; candidates (int); sd,
+        the standard deviation over candidates of their accuracy under the voter less that under
+        humans, with ci_low and ci_high, and highest, the candidate that gains most, with its delta
+        (percentage points); differs.
     """
-    head = ["dataset", "voter", "kind", "candidates", "sd", "highest", "delta", "differs"]
-    rows = []
-    if not deltas.empty:
-        for (dataset, voter), own in deltas.dropna(subset="delta").groupby(["dataset", "voter"]):
-            most = own.sort_values("delta", kind="stable").iloc[-1]
-            sd = 100 * own["delta"].std(ddof=1)
-            said = stand_ins.words(str(voter), str(dataset))
-            facts = [dataset, voter, own["kind"].iloc[0], len(own), sd]
-            rows.append([*facts, most["candidate"], 100 * most["delta"], said])
-    table = pd.DataFrame(rows, columns=head)
-    return table.sort_values(["dataset", "sd"], kind="stable").reset_index(drop=True)
+    head = [
+        "dataset",
+        "voter",
+        "kind",
+        "candidates",
+        "sd",
+        *INTERVAL,
+        "highest",
+        "delta",
+        "differs",
+    ]
+    if spreads.empty:
+        return pd.DataFrame(columns=head)
+    most = deltas.dropna(subset="delta").sort_values("delta", kind="stable")
+    most = most.groupby(["dataset", "voter"]).tail(1).rename(columns={"candidate": "highest"})
+    table = spreads.rename(columns={"spread": "sd"}).merge(
+        most[["dataset", "voter", "highest", "delta"]], on=["dataset", "voter"], how="left"
+    )
+    points = ["sd", *INTERVAL, "delta"]
+    table[points] = 100 * table[points]
+    table["differs"] = [
+        stand_ins.words(voter, dataset)
+        for voter, dataset in zip(table["voter"], table["dataset"], strict=True)
+    ]
+    return table.sort_values(["dataset", "sd"], kind="stable")[head].reset_index(drop=True)
 
 
 def cost(printed: pd.DataFrame, prices: Mapping[str, Price], stand_ins: StandIns) -> pd.DataFrame:

@@ -33,8 +33,9 @@ SHORT = "judges.killed.resources.minutes=7"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        not all(map(shutil.which, PROGRAMS)), reason="Slurm is not installed (make test-slurm)"
+        "LLM_JURIES_SLURM" not in os.environ, reason="LLM_JURIES_SLURM is not set (make test-slurm)"
     ),
+    pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason="Slurm is not installed"),
     pytest.mark.skipif(
         not hasattr(os, "geteuid") or os.geteuid() != 0, reason="a Slurm of one's own needs root"
     ),

@@ -185,14 +185,14 @@ def test_the_spread_is_the_standard_deviation_of_the_deltas():
     candidates = ["a", "b", "c", "d"] * 60
     value, low, high = spread(labels, human, candidates, clusters, 300, 2)
     deltas = accuracy_deltas(labels, human, candidates, clusters, 1, 0).delta
-    assert value == pytest.approx(deltas.std(axis=0))
+    assert value == pytest.approx(deltas.std(axis=0, ddof=1))
     assert (low < high).all()
     drawn = np.random.default_rng(2).integers(60, size=(300, 60))
     slow = []
     for draw in drawn:
         taken = (draw[:, None] * 4 + np.arange(4)).ravel()
         error = pd.Series(labels[taken, 1] - human[taken])
-        slow.append(error.groupby(np.tile(candidates[:4], 60)).mean().std(ddof=0))
+        slow.append(error.groupby(np.tile(candidates[:4], 60)).mean().std(ddof=1))
     assert [low[1], high[1]] == pytest.approx(np.quantile(slow, [0.025, 0.975]))
 
 

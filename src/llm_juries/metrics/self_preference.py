@@ -275,8 +275,9 @@ def spread(
     """Return the standard deviation over candidates of each voter's deltas, with its interval.
 
     The number that the PoLL paper prints beside Figures 3 and 4. Which of the two it is is not
-    known; this is the one that divides by the number of candidates. Chance alone spreads deltas, so
-    with few answers a candidate it is too high, and more so in the resamples of its interval.
+    known; this is the one that divides by the number of candidates less one. Chance alone spreads
+    deltas, so with few answers a candidate it is too high, and more so in the resamples of its
+    interval.
 
     Parameters
     ----------
@@ -300,7 +301,7 @@ def spread(
 
     def deviation(totals: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
-            found: Array = (totals[..., 1] / totals[..., 0]).std(axis=-2)
+            found: Array = (totals[..., 1] / totals[..., 0]).std(axis=-2, ddof=1)
         return found
 
     low, high = percentile_interval(bootstrap(deviation, sums, resamples, seed), level)
