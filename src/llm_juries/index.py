@@ -152,11 +152,13 @@ class Index:
         for number, mark in self.read.items():
             segment = self.sources[number]
             held = self.snapshot.held.get(segments.stem(segment))
+            offsets = iter(self._places.offsets(number))
+            at = next(offsets, None)
             for line in segments.lines(segment, held, None if damaged else mark.size):
-                if line.verdict is not None:
-                    place = self.place(line.verdict.key)
-                    if place == Place(number, line.offset, line.size):
-                        yield line.verdict
+                if line.offset == at:
+                    at = next(offsets, None)
+                    assert line.verdict is not None  # noqa: S101 - it has a place
+                    yield line.verdict
 
     def close(self) -> None:
         """Close all files."""

@@ -84,6 +84,13 @@ class Places:
         for at in np.lexsort((places["offset"], places["segment"])):
             yield bytes(codes[at]).ljust(CODE.itemsize, b"\0"), _place(places[at])
 
+    def offsets(self, segment: int) -> list[int]:
+        """Return where the verdicts of one segment lie in it, ascending."""
+        self._merge()
+        found = self._sorted["offset"][self._sorted["segment"] == segment]
+        listed: list[int] = np.sort(found).tolist()
+        return listed
+
     def _settled(self, code: bytes) -> Place | None:
         at = int(self._codes.searchsorted(code))
         # NumPy cuts zero bytes off the end of a text.
