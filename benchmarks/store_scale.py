@@ -1,18 +1,21 @@
 """What a store costs as it grows: compacting, opening and analysing it.
 
-    python benchmarks/store_scale.py --verdicts 100000 1000000 10000000
+    python benchmarks/store_scale.py --verdicts 100000 1000000
+    python benchmarks/store_scale.py --verdicts 10000000 --compacted
 
 The verdicts are made up (10 judges, 10 datasets, one prompt; keys as random as real ones, replies
 of 50 to 100 characters), so their agreement means nothing. Each step runs in a process of its own;
-the peak is of that process (resident set). "analyse" is all that reads the store for outcome counts
-of each judge and dataset and for each judge's agreement with the human labels, with intervals from
-200 resamples of whole questions. "gets" looks keys up one by one, in the order they were stored and
-in a random one. Ten million verdicts take 6 GB of disk before they are compacted.
+the peak is of that process (resident set), the CPU seconds of all its threads. "analyse" is all
+that reads the store for outcome counts of each judge and dataset and for each judge's agreement
+with the human labels, with intervals from 200 resamples of whole questions. "get" looks keys up one
+by one, in the order they were stored and in a random one. Ten million verdicts take 6 GB of disk
+before they are compacted; with --compacted the store is written as Parquet at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -29,10 +32,9 @@ import pandas as pd
 from llm_juries.tables import markdown
 
 JUDGES, DATASETS, CANDIDATES = 10, 10, 4
-STEPS = ("compact", "open", "gets", "analyse")
+STEPS = ("write", "compact", "open", "gets", "analyse")
 GETS = 20_000
-WORDS = """the answer agrees with reference on all that was asked and names same person place year but
-it does not say which so correct incorrect because question wants true false therefore""".split()
+WORDS = [f"{first}{rest}" for first in "bcdfglmprstw" for rest in ("ean", "ore", "ight", "all")]
 
 
 def identities(answers: int) -> Iterator[tuple[str, str, float]]:
@@ -41,7 +43,7 @@ def identities(answers: int) -> Iterator[tuple[str, str, float]]:
         yield f"question-{n // CANDIDATES:07d}", f"model-{n % CANDIDATES}", float(n * 7 % 11 < 6)
 
 
-def write(store: Path, verdicts: int) -> None:
+def write(store: Path, verdicts: int) -> dict[str, float]:
     """Write closed segments, one a judge, as a collection would have."""
     chance = random.Random(0)
     texts = [" ".join(chance.choices(WORDS, k=9 + n % 7)) for n in range(5000)]
@@ -67,6 +69,76 @@ def write(store: Path, verdicts: int) -> None:
                         '"batched":false},"cost_usd":0.000125,"attempts":1,'
                         f'"asked_at":{1.7e9 + n * 0.01:.2f}}}\n'
                     )
+    return {}
+
+
+def write_compacted(store: Path, verdicts: int) -> dict[str, float]:
+    """Write what `write` does as a snapshot, as if it had been compacted: much quicker."""
+    import numpy as np
+    import pyarrow as pa
+
+    from llm_juries import snapshots
+    from llm_juries.columns import schema
+    from llm_juries.compaction import Writers
+
+    rng = np.random.default_rng(0)
+    chance = random.Random(0)
+    texts = pa.array(" ".join(chance.choices(WORDS, k=9 + n % 7)) for n in range(5000))
+    answers = verdicts // (JUDGES * DATASETS)
+    question, candidate, human = (list(column) for column in zip(*identities(answers), strict=True))
+    labels = np.array(human)
+    (reply,) = (field.type for field in schema() if field.name == "reply")
+    work = snapshots.work_folder(store, 1, "benchmark")
+    writers = Writers(work, snapshots.folder(store, 1).name)
+    for judge, dataset in itertools.product(range(JUDGES), range(DATASETS)):
+        ok = rng.random(answers) >= 0.02
+        label = np.where(rng.random(answers) < 0.8, labels, 1 - labels)
+        said = {
+            "text": texts.take(pa.array(rng.integers(len(texts), size=answers))),
+            "stop": pa.repeat("stop", answers),
+            **{name: pa.repeat("", answers) for name in ("error", "thinking", "earlier")},
+            "choice_logprobs": pa.array([[]], reply.field("choice_logprobs").type).take(
+                pa.array(np.zeros(answers, int))
+            ),
+            "input_tokens": pa.array(400 + np.arange(answers) % 90),
+            "output_tokens": pa.repeat(14, answers),
+            "latency_s": pa.repeat(0.613, answers),
+            "batched": pa.repeat(False, answers),
+        }
+        columns = {
+            "key": pa.array(rng.bytes(16).hex() for _ in range(answers)),
+            "judge": pa.repeat(f"judge_{judge}", answers),
+            "prompt": pa.repeat("few_shot", answers),
+            "dataset": pa.repeat(f"dataset_{dataset}", answers),
+            "item_id": pa.array(question),
+            "candidate": pa.array(candidate),
+            "opponent": pa.repeat("", answers),
+            "order": pa.repeat("original", answers),
+            "outcome": pa.array(np.where(ok, "ok", "unparsed").tolist()),
+            "label": pa.array(label, mask=~ok),
+            "reader": pa.repeat("5f0c3a1e9b77d210", answers),
+            "reply": pa.StructArray.from_arrays(
+                [
+                    said[field.name].cast(field.type)
+                    if field.name in said
+                    else pa.nulls(answers, field.type)
+                    for field in reply
+                ],
+                fields=list(reply),
+            ),
+            "cost_usd": pa.repeat(0.000125, answers),
+            "attempts": pa.repeat(1, answers),
+            "asked_at": pa.array(1.7e9 + np.arange(answers) * 0.01),
+        }
+        table = pa.table(
+            [columns.get(field.name, pa.nulls(answers, field.type)) for field in schema()],
+            names=schema().names,
+        ).cast(schema())
+        for batch in table.to_batches():
+            writers.add_table((f"dataset_{dataset}", f"judge_{judge}"), batch)
+    files = tuple(writers.close())
+    assert snapshots.commit(store, work, 1, snapshots.Snapshot(files=files))
+    return {}
 
 
 def compacted(store: Path) -> dict[str, float]:
@@ -134,6 +206,10 @@ def step(name: str, store: Path, verdicts: int) -> dict[str, float]:
     """Run a step; return its seconds and the peak of this process in MB."""
     began = time.perf_counter()
     match name:
+        case "write":
+            found = write(store, verdicts)
+        case "write_compacted":
+            found = write_compacted(store, verdicts)
         case "compact":
             found = compacted(store)
         case "open":
@@ -143,6 +219,7 @@ def step(name: str, store: Path, verdicts: int) -> dict[str, float]:
         case _:
             found = analysed(store, verdicts // (JUDGES * DATASETS))
     found["s"] = time.perf_counter() - began
+    found["CPU s"] = time.process_time()
     found["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return found
 
@@ -151,6 +228,7 @@ def main() -> None:
     """Print a row a size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--verdicts", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--compacted", action="store_true", help="begin with Parquet, not segments")
     parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.step:
@@ -161,10 +239,8 @@ def main() -> None:
     for verdicts in asked.verdicts:
         with tempfile.TemporaryDirectory() as folder:
             store = Path(folder) / "store"
-            write(store, verdicts)
-            size = _size(store)
-            row: dict[str, object] = {"verdicts": verdicts, "JSONL MB": size}
-            for name in STEPS:
+            row: dict[str, object] = {"verdicts": verdicts}
+            for name in ("write_compacted", *STEPS[2:]) if asked.compacted else STEPS:
                 ran = subprocess.run(
                     [sys.executable, __file__, "--step", name, str(store), str(verdicts)],
                     check=True,
@@ -173,13 +249,17 @@ def main() -> None:
                 )
                 found = json.loads(ran.stdout)
                 print(verdicts, name, found, file=sys.stderr, flush=True)
-                if name == "compact":
-                    row["Parquet MB"] = _size(store)
+                if name.startswith(("write", "compact")):
+                    kind = "JSONL" if name == "write" else "Parquet"
+                    row[f"{kind} MB"] = _size(store)
+                if name.startswith("write"):
+                    continue
                 if name == "gets":
                     row["get in order us"] = round(found["in order us"])
                     row["get at random us"] = round(found["at random us"])
                 else:
                     row[f"{name} s"] = round(found["s"], 1)
+                    row[f"{name} CPU s"] = round(found["CPU s"], 1)
                     row[f"{name} peak MB"] = round(found["peak MB"])
             rows.append(row)
     print(markdown(pd.DataFrame(rows)))

@@ -153,7 +153,11 @@ def test_a_writer_knows_what_it_appended_after_things_have_moved(tmp_path: Path)
         store.append(verdict("b"))
         compact(tmp_path)
         assert store.get("old") is not None  # its segment is gone: all is read anew
-        assert [store.appended_since(key, mark) for key in ("old", "a", "b")] == [False, False, True]
+        assert [store.appended_since(key, mark) for key in ("old", "a", "b")] == [
+            False,
+            False,
+            True,
+        ]
         assert store.appended_since("a", 0)
 
 
@@ -281,7 +285,7 @@ def test_whose_segments_are_deleted(tmp_path: Path):
 def test_a_writer_that_is_seen_by_its_lock_alone_keeps_its_segment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(segments, "_alive", lambda pid: False)  # as from another container
+    monkeypatch.setattr(segments, "_alive", lambda _: False)  # as from another container
     with Store(tmp_path) as store:
         store.append(verdict("a"))
         assert compact(tmp_path).retired == 0

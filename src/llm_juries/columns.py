@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ REPEATED = [
     "reply.text", "reply.stop", "reply.error",
 ]  # fmt: skip
 
-_BLOCK, _GROUPS, _BLOCKS = 64, 16, 64
+_BLOCK, _GROUPS, _BLOCKS = 256, 16, 32
 _ORDERS = {str(order): order for order in Order}
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
 
@@ -187,7 +188,7 @@ class Rows:
                 gone[0].close()
         parquet, starts = file
         found: list[Verdict] = []
-        for group, (first, end) in enumerate(zip(starts, starts[1:], strict=False)):
+        for group, (first, end) in enumerate(pairwise(starts)):
             low, high = max(start, first), min(start + _BLOCK, end)
             if low >= high:
                 continue

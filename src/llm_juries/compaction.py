@@ -234,7 +234,9 @@ class Writers:
     def _part(self, partition: Partition) -> _Partition:
         part = self._parts.get(partition)
         if part is None:
-            dataset, judge = (quote(name, safe="") or "__HIVE_DEFAULT_PARTITION__" for name in partition)
+            dataset, judge = (
+                quote(name, safe="") or "__HIVE_DEFAULT_PARTITION__" for name in partition
+            )
             folder = self.folder / f"dataset={dataset}" / f"judge={judge}"
             part = self._parts[partition] = _Partition(folder)
         return part

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,10 +117,12 @@ class Places:
 
 def code(key: str) -> bytes:
     """Return what stands for a key: its 16 bytes where it is 32 hex digits, else a hash of it."""
-    return bytes.fromhex(key) if _HEX(key) else hashlib.blake2b(key.encode(), digest_size=16).digest()
+    return (
+        bytes.fromhex(key) if _HEX(key) else hashlib.blake2b(key.encode(), digest_size=16).digest()
+    )
 
 
-def codes_of(keys: Sequence[str] | Any) -> npt.NDArray[np.bytes_]:
+def codes_of(keys: Any) -> npt.NDArray[np.bytes_]:
     """Return the codes of keys, given as an Arrow array of strings without gaps.
 
     A few nanoseconds each where all are 32 hex digits, as real keys are.

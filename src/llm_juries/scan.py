@@ -186,7 +186,7 @@ def panel(
     ----------
     store : Path
     dataset : Dataset
-        Its items are gone through, not held.
+        All of its items are held; of the verdicts, a label, a score and an outcome each.
     prompt : str
         The prompt's name.
     voters : sequence of Voter, optional
@@ -201,6 +201,7 @@ def panel(
     """
     import pyarrow as pa
 
+    dataset = dataset.loaded()
     items = pa.array(
         (APART.join((item.item_id, item.candidate, item.opponent)) for item in dataset.items),
         pa.string(),

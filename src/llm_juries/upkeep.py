@@ -21,6 +21,7 @@ from .types import JuriesError, Verdict
 
 SHARD = 500_000  # rows a file of an export
 NAMED = 3  # keys named in a summary
+SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")  # of the Hub
 
 
 @dataclass(frozen=True)
@@ -313,9 +314,7 @@ def _shards(batches: Iterable[Any], folder: Path) -> int:
 
 
 def _card(table: Any, counted: str, rows: int, licence: str) -> str:
-    sizes = [(10**power, size) for power, size in ((3, "1K"), (4, "10K"), (5, "100K"), (6, "1M"))]
-    bounds = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M"]
-    size = bounds[sum(rows >= limit for limit, _ in sizes)] if rows < 10**7 else "10M<n<100M"
+    size = SIZES[sum(rows >= 10**power for power in range(3, 3 + len(SIZES) - 1))]
 
     def listed(column: str) -> str:
         return ", ".join(f"`{name}`" for name in sorted(set(table[column])))
@@ -335,12 +334,13 @@ configs:
 # Verdicts of LLM judges
 
 {rows:,} verdicts, exported from a store of llm-juries. A row is one judge's answer about one item
-under one prompt, with its raw reply; each key (a hash of all that determines the reply) stands once.
+under one prompt, with its raw reply. A key is a hash of all that determines the reply; each stands
+here once.
 
 - Datasets judged: {listed("dataset")}
 - Judges: {listed("judge")}
 - Prompts: {listed("prompt")}
-- Licence: {licence}. Raw replies may quote the datasets that were judged, which have licences of their own.
+- Licence: {licence}. Raw replies may quote the datasets that were judged, which have their own.
 
 The labels are what judges said: they are no human labels, and those are not in here.
 
@@ -358,8 +358,9 @@ The labels are what judges said: they are no human labels, and those are not in 
 | label | 1 or 0 in terms of the candidate, empty where there is no verdict |
 | score | the evidence behind the label, where there is any |
 | reader | what read the reply |
-| reply | the reply as it came: text, stop, thinking, log-probabilities, tokens, latency in seconds |
-| cost_usd, attempts, asked_at | US dollars, empty where unknown; requests sent; Unix time in seconds |
+| reply | the reply as it came: text, stop, thinking, log-probabilities, tokens, latency_s |
+| cost_usd | US dollars, empty where unknown |
+| attempts, asked_at | requests sent; Unix time in seconds |
 
 `python scripts/store.py import store=FOLDER sources=[THIS_FOLDER]` reads it back.
 """
