@@ -91,28 +91,31 @@ def verdicts_of(table: Any) -> Iterator[Verdict]:
     """Yield the rows of an Arrow table with the columns of `schema`."""
     import pyarrow as pa
 
-    table = table.combine_chunks()
-    n = table.num_rows
-    if not n:
+    # The schema's columns, and those of a reply, are in the order of the dataclasses' fields.
+    columns = [_whole(table.column(name)) for name in schema().names]
+    if not table.num_rows:
         return
-    columns = {name: table.column(name).combine_chunks() for name in table.column_names}
-    reply = columns.pop("reply")
-    if isinstance(reply, pa.ChunkedArray):
-        reply = reply.combine_chunks()
-    names = [field.name for field in reply.type.fields]
-    parts = [part.to_pylist() for part in reply.flatten()]
-    where = names.index("choice_logprobs")
-    parts[where] = [
-        {pair["word"]: pair["logprob"] for pair in pairs} if pairs else {} for pairs in parts[where]
+    values = [None if pa.types.is_struct(c.type) else c.to_pylist() for c in columns]
+    reply, order, outcome = (schema().names.index(n) for n in ("reply", "order", "outcome"))
+    parts = [part.to_pylist() for part in columns[reply].flatten()]
+    logprobs = columns[reply].type.get_field_index("choice_logprobs")
+    parts[logprobs] = [
+        {pair["word"]: pair["logprob"] for pair in pairs} if pairs else {}
+        for pairs in parts[logprobs]
     ]
-    replies = [Reply(**dict(zip(names, row, strict=True))) for row in zip(*parts, strict=True)]
-    fields = list(columns)
-    values = [column.to_pylist() for column in columns.values()]
-    order, outcome = fields.index("order"), fields.index("outcome")
+    values[reply] = [Reply(*row) for row in zip(*parts, strict=True)]
     values[order] = [_ORDERS[value] for value in values[order]]
     values[outcome] = [_OUTCOMES[value] for value in values[outcome]]
-    for row, one in zip(zip(*values, strict=True), replies, strict=True):
-        yield Verdict(**dict(zip(fields, row, strict=True)), reply=one)
+    for row in zip(*values, strict=True):
+        yield Verdict(*row)
+
+
+def _whole(column: Any) -> Any:
+    """Return a column of one piece."""
+    import pyarrow as pa
+
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def opened(path: Path) -> Any:
