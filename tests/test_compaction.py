@@ -25,6 +25,7 @@ from llm_juries.columns import FORMAT, table_of, verdicts_of
 from llm_juries.compaction import compact
 from llm_juries.store import Store
 from llm_juries.types import JuriesError, Order, Outcome, Reply, Verdict
+from llm_juries.upkeep import verify
 from test_store import verdict
 
 FAILED = {"outcome": Outcome.FAILED, "label": None, "score": None}
@@ -313,6 +314,31 @@ def test_a_segment_with_a_damaged_line_is_never_deleted(
     assert "dropped damaged line 3" in caplog.text
 
 
+FIRST = {
+    "a": verdict("a"),
+    "b": verdict("b", asked_at=200.0),
+    "c": verdict(
+        "c",
+        order=Order.SWAPPED,
+        opponent="n",
+        reply=Reply(
+            "lines\nof “text”",
+            thinking="hm",
+            earlier="?",
+            latency_s=0.5,
+            batched=True,
+            choice_logprobs={"A": -0.5, "B": -1.25},
+        ),
+    ),
+}
+
+
+def test_a_compacted_store_of_the_first_format_reads():
+    folder = ROOT / "tests" / "fixtures" / "store_parquet_1"
+    assert kept(folder) == FIRST
+    assert "3 in 1 Parquet files of snapshot 1, all as written" in verify(folder)
+
+
 def test_a_store_of_the_first_version_reads_and_compacts(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
@@ -322,19 +348,7 @@ def test_a_store_of_the_first_version_reads_and_compacts(
     with path.open("ab") as stream:
         stream.write(b'{"key":"d","judge":"j","pro')
     before = kept(store)
-    assert before == {
-        "a": verdict("a"),
-        "b": verdict("b", asked_at=200.0),
-        "c": verdict(
-            "c",
-            order=Order.SWAPPED,
-            opponent="n",
-            reply=Reply(
-                "lines\nof “text”", thinking="hm", earlier="?", latency_s=0.5, batched=True,
-                choice_logprobs={"A": -0.5, "B": -1.25},
-            ),
-        ),
-    }  # fmt: skip
+    assert before == FIRST
     assert "dropped a torn last line of 27 bytes" in caplog.text
     compact(store, quiet=True)
     assert kept(store) == before

@@ -150,8 +150,7 @@ def _whole(segment: Path, size: int) -> bool:
     """Return whether all is held but for a torn last line, which was never acknowledged."""
     with segment.open("rb") as stream:
         stream.seek(size)
-        rest = stream.read()
-    return b"\n" not in rest
+        return not stream.readline().endswith(b"\n")
 
 
 @dataclass

@@ -104,8 +104,7 @@ def _state(
     _, snapshot = snapshots.newest(store)
     fresh: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     try:
-        held = {stem: mark.size for stem, mark in snapshot.held.items()}
-        if all(each.stat().st_size == held.get(segments.stem(each), 0) for each in listed):
+        if not any(_has_more(each, snapshot.held.get(segments.stem(each))) for each in listed):
             return snapshot.files, {}, fresh
     except FileNotFoundError:  # it is in a Parquet file by now
         pass
@@ -115,6 +114,12 @@ def _state(
     index.close()
     files = index.snapshot.files
     return files, {files[number]: rows for number, rows in index.stale.items()}, fresh
+
+
+def _has_more(segment: Path, held: segments.Mark | None) -> bool:
+    """Return whether a segment has a whole line that no Parquet file holds."""
+    line = next(segments.lines(segment, held), None)
+    return line is not None and not line.torn
 
 
 def _with(names: Sequence[str]) -> list[str]:
