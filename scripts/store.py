@@ -1,0 +1,24 @@
+"""Look after a store of verdicts: python scripts/store.py --help."""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from llm_juries import cli
+
+
+@hydra.main(config_path="../conf", config_name="store", version_base="1.3")
+@cli.task
+def main(cfg: DictConfig) -> None:
+    """Verify, compact, count, export, import or merge; print what was found or done."""
+    from llm_juries.config import pick
+    from llm_juries.upkeep import Task
+
+    print(pick(cfg, Task).run())
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] and sys.argv[1].isalpha():  # store.py verify ... means action=verify
+        sys.argv[1] = f"action={sys.argv[1]}"
+    cli.run(main)
