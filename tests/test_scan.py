@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_juries.analysis import Bootstrap, Panel, agreement_table, seat
+from llm_juries.analysis import Bootstrap, agreement_table
 from llm_juries.collect import collect
 from llm_juries.compaction import compact
 from llm_juries.data import Dataset, Recording, Seen
@@ -22,6 +22,7 @@ from llm_juries.juries import Voter
 from llm_juries.plans import Plan
 from llm_juries.prompts import Prompt
 from llm_juries.scan import Wanted, outcome_counts, panel, parts
+from llm_juries.seating import Panel, seat
 from llm_juries.store import Store
 from llm_juries.types import Item, JuriesError, Order, Outcome, Verdict
 from test_compaction import FAILED, VERDICTS, fill

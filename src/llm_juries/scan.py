@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from . import segments, snapshots
-from .analysis import NOT_ASKED, Panel, _over_orders
 from .columns import opened, schema, table_of
 from .data import Dataset
 from .index import Index
 from .juries import Voter, Votes
 from .prompts import nearest
+from .seating import NOT_ASKED, Inconsistent, Panel, pool
 from .types import JuriesError, Outcome, Verdict
 
 MANY, SOME = 1 << 18, 1 << 13  # rows held at a time, without and with their replies
@@ -180,12 +180,17 @@ def outcome_counts(store: Path, wanted: Wanted | None = None) -> pd.DataFrame:
 
 
 def panel(
-    store: Path, dataset: Dataset, prompt: str, voters: Sequence[Voter] | None = None
+    store: Path,
+    dataset: Dataset,
+    prompt: str,
+    voters: Sequence[Voter] | None = None,
+    scale: tuple[float, float] = (0.0, 1.0),
+    inconsistent: Inconsistent = "missing",
 ) -> Panel:
     """Read judges' votes on a dataset as they were stored, for `analysis` to measure.
 
     An item that shares its text with another, whose verdict was stored under the other's identity,
-    has no vote here, and a changed reader of replies reads nothing anew: `analysis.seat` does both.
+    has no vote here, and a changed reader of replies reads nothing anew: `seating.seat` does both.
 
     Parameters
     ----------
@@ -196,6 +201,10 @@ def panel(
         The prompt's name.
     voters : sequence of Voter, optional
         By default all judges that the store has on the dataset.
+    scale : (float, float)
+        The lowest and the highest label of the prompt.
+    inconsistent : {"missing", "tie", "mean"}
+        See `seating`.
 
     Raises
     ------
@@ -243,17 +252,19 @@ def panel(
     _check_there(store, dataset.name, prompt, prompts, voters, outcomes)
     voters = voters or [Voter(name, "judge", "unknown") for name in sorted(outcomes)]
     texts = np.array(codes.to_pylist())
-    return Panel(
-        dataset,
-        Votes(
-            tuple(voters),
-            *_over_orders(
-                np.stack([labels[voter.name] for voter in voters], axis=1),
-                np.stack([scores[voter.name] for voter in voters], axis=1),
-                texts[np.stack([outcomes[voter.name] for voter in voters], axis=1)],
-            ),
-        ),
+    low, high = scale
+
+    def stacked(columns: dict[str, Any]) -> Any:
+        return np.stack([columns[voter.name] for voter in voters], axis=1)
+
+    pooled = pool(
+        (stacked(labels) - low) / (high - low),
+        (stacked(scores) - low) / (high - low),
+        texts[stacked(outcomes)],
+        inconsistent,
+        pairs=dataset.pairwise,
     )
+    return Panel(dataset, Votes(tuple(voters), *pooled), scale=scale)
 
 
 def _check_there(
