@@ -21,10 +21,12 @@ def main(cfg: DictConfig) -> None:
     from llm_juries.progress import Bars, check_complete, summary, tally_table
     from llm_juries.store import Store
     from llm_juries.tables import markdown
+    from llm_juries.tracking import tally_metrics
 
     tracking = build(cfg.wandb, "wandb")
     policy = pick(cfg, Policy)
-    plans = [plan for study in studies(cfg) for plan in study.plans]
+    found = studies(cfg)
+    plans = [plan for study in found for plan in study.plans]
     with Store(cfg.store) as store:
         if policy.dry_run:
             table = forecast(plans, store, policy, batched=policy.mode == "batch")
@@ -35,14 +37,19 @@ def main(cfg: DictConfig) -> None:
         else:
             with Bars() as bars:
                 tallies = collect(plans, store, policy, bars)
-    models = {plan.judge.name for plan in plans if not plan.judge.free}
-    print(summary(tallies, models, cfg.store))
-    tracking.log(
-        Path(cfg.output_dir),
-        "judge",
-        OmegaConf.to_container(cfg, resolve=True),
-        {"collected": tally_table(tallies)},
-    )
+        models = {plan.judge.name for plan in plans if not plan.judge.free}
+        print(summary(tallies, models, cfg.store))
+        collected = tally_table(tallies)
+        tracking.log(
+            Path(cfg.output_dir),
+            "judge",
+            OmegaConf.to_container(cfg, resolve=True),
+            {"collected": collected},
+            metrics=tally_metrics(collected),
+            group=cli.experiment() or found[0].dataset.name,
+            plans=plans,
+            store=store,
+        )
     check_complete(tallies)
 
 

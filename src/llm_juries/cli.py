@@ -61,6 +61,11 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
+def experiment() -> str | None:
+    """Return the name of the experiment that was chosen on the command line, None without one."""
+    return HydraConfig.get().runtime.choices.get("experiment")
+
+
 def stop(error: Exception) -> NoReturn:
     """Print an error in one line and exit with code 2."""
     print(f"error: {one_line(error)}", file=sys.stderr)  # noqa: T201

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..report import Results
 
-WIDTH = 240.0  # of a drawn interval, in the units of the drawing
-MARGIN = 8.0  # keeps marks at the ends whole
+WIDTH = 180.0  # of a drawn interval, in the units of the drawing
+MARGIN = 7.0  # keeps marks at the ends whole
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _headline(results: Results, number: int) -> Headline:
         first=rows[0] if rows and rows[0].at is not None else None,
         comparisons=_comparisons(_of(results.tables.get("against_best"), dataset.name)),
         rows=rows,
-        ticks=[(_place(step, left), f"{step:g}") for step in steps],
+        ticks=[(_place(step, left), _said(f"{step:g}")) for step in steps],
         zero=_place(0.0, left),
     )
 
@@ -89,7 +90,7 @@ def _of(table: pd.DataFrame | None, dataset: str) -> pd.DataFrame:
     return table[table["dataset"] == dataset]
 
 
-def _row(row: pd.Series, left: float) -> Row:  # type: ignore[type-arg]
+def _row(row: pd.Series[Any], left: float) -> Row:
     undefined = pd.isna(row["kappa"])
     bounded = not (undefined or pd.isna(row["ci_low"]))
     return Row(
@@ -97,8 +98,8 @@ def _row(row: pd.Series, left: float) -> Row:  # type: ignore[type-arg]
         kind=str(row["kind"]),
         n=f"{row['n']:,}",
         missing=f"{row['missing']:,}",
-        kappa="" if undefined else f"{row['kappa']:.3f}",
-        interval=f"{row['ci_low']:.3f} to {row['ci_high']:.3f}" if bounded else "",
+        kappa="" if undefined else _said(f"{row['kappa']:.3f}"),
+        interval=_said(f"{row['ci_low']:.3f} to {row['ci_high']:.3f}") if bounded else "",
         accuracy="" if pd.isna(row["accuracy"]) else f"{row['accuracy']:.3f}",
         at=None if undefined else _place(row["kappa"], left),
         low=_place(row["ci_low"], left) if bounded else None,
@@ -121,9 +122,14 @@ def _comparisons(table: pd.DataFrame) -> list[str]:
             verdict = "it agrees less"
         else:
             verdict = "no clear difference"
+        numbers = f"{row['difference']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
         said.append(
-            f"Jury {row['jury']} beside the best single judge, {row['judge']}: "
-            f"{row['difference']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}] on the "
-            f"{row['n']:,} items both voted on: {verdict}."
+            f"Jury {row['jury']} beside the best single judge, {row['judge']}: κ {_said(numbers)} "
+            f"on the {row['n']:,} items both voted on; {verdict}."
         )
     return said
+
+
+def _said(numbers: str) -> str:
+    """Return numbers with minus signs instead of hyphens."""
+    return numbers.replace("-", "\N{MINUS SIGN}")

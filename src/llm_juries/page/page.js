@@ -51,18 +51,19 @@
   };
 
   const flagCache = new Map();
-  /** The flags of all items: of one voter, or (for "") of all judges and juries but string rules. */
+  /** The flags of all items: of one voter, or (for "") of all but string rules, unless there are no others. */
   const flagsFor = (name) => {
     if (flagCache.has(name)) return flagCache.get(name);
     const found = new Uint8Array(total);
     let start = 0;
     for (const set of datasets) {
       const rows = set.human.length;
-      const meant = set.voters.filter((v) => (name ? v.name === name : v.kind !== "lexical"));
-      const judges = set.voters.filter((v) => v.kind === "judge");
+      const models = set.voters.some((v) => v.kind === "judge");
+      const judges = set.voters.filter((v) => v.kind === (models ? "judge" : "lexical"));
+      const meant = set.voters.filter((v) => (name ? v.name === name : v.kind === "jury" || judges.includes(v)));
       for (const voter of meant) {
         const peers = voter.kind === "jury" ? set.voters.filter((v) => voter.members.includes(v.name)) : judges;
-        const dissents = name || voter.kind === "judge";
+        const dissents = name || voter.kind !== "jury";
         for (let row = 0; row < rows; row++) {
           let flags = flagsOf(set, voter, row);
           // With no voter chosen, a jury without a decision is no failure of a judge.
@@ -181,7 +182,7 @@
     slot.row.setAttribute("aria-posinset", place + 1);
     slot.row.setAttribute("aria-setsize", shown.length);
     const [title, under] = slot.row.children;
-    title.textContent = strings[set.question[row]] || strings[set.item_id[row]];
+    title.textContent = strings[set.question[row]] || `Item ${strings[set.item_id[row]]}`;
     const marks = make("span", "marks");
     marks.append(mark(set.human[row], "human"));
     for (const voter of set.voters) marks.append(mark(voter.label[row], voter.kind, opposed(side(voter.label[row]), side(set.human[row]))));
@@ -252,7 +253,7 @@
     crumbs.append(make("span", "", set.name), make("span", "", strings[set.item_id[row]]), make("span", "", named(set, row)));
     const parts = [moves, crumbs];
     const question = strings[set.question[row]];
-    parts.push(make("h2", question ? "" : "bare", question || strings[set.item_id[row]]));
+    parts.push(make("h2", "", question || `Item ${strings[set.item_id[row]]}`));
     const references = set.references[row].map((text) => strings[text]);
     if (references.length) parts.push(make("h3", "", references.length > 1 ? "Reference answers" : "Reference answer"), make("p", "reference", references.join("\n")));
     parts.push(...answers(set, row), humanLabel(set, row));
