@@ -40,9 +40,8 @@ from llm_juries.tables import markdown
 from llm_juries.types import Item, Reply, Request
 
 PROMPT = Prompt("p", "{{ question }} {{ answer }}\nCorrect:", {"True": 1.0, "False": 0.0})
-WORDS = (
-    "the answer names a place and year that reference gives although its wording differs".split()
-)
+SENTENCE = "the answer names a place and year that reference gives although its wording differs"
+WORDS = SENTENCE.split()
 CONTROLS = {
     "against humans": "document.querySelector('[data-flag=against]').click()",
     "judges disagree too": "document.querySelector('[data-flag=dissent]').click()",

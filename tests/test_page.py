@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from chromium import launched
-from conftest import ROOT
+from conftest import ROOT, Run
 from llm_juries import page, report
 from llm_juries.analysis import Bootstrap
 from llm_juries.collect import collect
@@ -446,3 +446,15 @@ def test_half_a_surrogate_pair_is_replaced():
 def test_limits_that_hold_nothing_are_a_mistake():
     with pytest.raises(JuriesError, match="items is 0; take more than 0"):
         page.Options(items=0)
+
+
+def test_an_analysis_writes_its_page_and_says_where(run_script: Run, tmp_path: Path):
+    done = run_script(
+        "analyze", "judge=[contains]", "dataset.limit=3", "bootstrap.resamples=20", "page.items=8"
+    )
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "out" / "report.html"
+    assert f"page:    {path}" in done.stdout
+    assert "8 of 12 items are in this file" in path.read_text(encoding="utf-8")
+    done = run_script("analyze", "judge=[contains]", "page.itms=8")
+    assert "page.itms: no such key; did you mean items" in done.stderr.replace(" (", "; ")

@@ -116,7 +116,7 @@ def write(
 
 def _draw(results: Results, folder: Path, paper_table1: str | None) -> list[Path]:
     agreement, deltas = results.tables["agreement"], results.tables["deltas"]
-    notes = {study.dataset.name: _source(study) for study in results.studies}
+    notes = {study.dataset.name: source(study) for study in results.studies}
     level = results.bootstrap.level
     drawn = []
     measured = agreement[agreement["n"] > 0]
@@ -138,7 +138,7 @@ def _draw(results: Results, folder: Path, paper_table1: str | None) -> list[Path
     return drawn
 
 
-def _source(study: Study) -> str:
+def source(study: Study) -> str:
     """Return who spoke and who labelled, in one line."""
     live = any(not plan.judge.free for plan in study.plans)
     recorded = bool(study.dataset.recordings)

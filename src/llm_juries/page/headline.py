@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..report import Results
+from ..report import Results, source
 
 WIDTH = 180.0  # of a drawn interval, in the units of the drawing
 MARGIN = 7.0  # keeps marks at the ends whole
@@ -41,7 +41,7 @@ class Headline:
 
     dataset: str
     facts: str
-    labels: str
+    source: str
     note: str
     first: Row | None
     comparisons: list[str]
@@ -72,7 +72,7 @@ def _headline(results: Results, number: int) -> Headline:
     return Headline(
         dataset=dataset.name,
         facts=f"{len(human):,} {unit} to {questions:,} questions, {labelled:,} with a human label",
-        labels=dataset.labels,
+        source=source(results.studies[number]),
         note=dataset.note,
         first=rows[0] if rows and rows[0].at is not None else None,
         comparisons=_comparisons(_of(results.tables.get("against_best"), dataset.name)),

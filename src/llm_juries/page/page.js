@@ -87,10 +87,10 @@
   });
 
   let lowered = null;
+  const lower = () => (lowered ??= strings.map((text) => text.toLowerCase()));
   /** Which strings hold the words, as a table of 0 and 1: each text is looked at once. */
   const hitsOf = (words) => {
-    lowered ??= strings.map((text) => text.toLowerCase());
-    return Uint8Array.from(lowered, (text) => (text.includes(words) ? 1 : 0));
+    return Uint8Array.from(lower(), (text) => (text.includes(words) ? 1 : 0));
   };
   const textFound = (set, row, hits) => {
     for (const name of ["item_id", "candidate", "opponent", "question", "answer", "opponent_answer"]) if (hits[set[name][row]]) return true;
@@ -345,6 +345,7 @@
 
   for (const id of ["dataset", "voter", "outcome"]) $(id).addEventListener("change", filter);
   $("search").addEventListener("input", filter);
+  $("search").addEventListener("focus", () => setTimeout(lower), { once: true }); // before the first letter comes
   document.querySelector(".filters").addEventListener("submit", (event) => { event.preventDefault(); $("list").focus(); });
   for (const button of document.querySelectorAll("[data-flag]")) {
     button.addEventListener("click", () => {
