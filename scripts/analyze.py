@@ -22,6 +22,8 @@ def main(cfg: DictConfig) -> None:
 
     tracking = build(cfg.wandb, "wandb")
     bootstrap = build(cfg.bootstrap, "bootstrap")
+    rankings = build(cfg.ranking, "ranking")
+    criteria = build(cfg.search, "search")
     options = pick(cfg, Options)
     browsing = build(cfg.page, "page")
     found = studies(cfg)
@@ -31,7 +33,7 @@ def main(cfg: DictConfig) -> None:
     with Store(cfg.store) as store:
         # Rules and recordings answer on the spot; models were asked by scripts/judge.py.
         collect([plan for plan in plans if plan.judge.free], store)
-        results = report.measure(found, store, bootstrap, options)
+        results = report.measure(found, store, bootstrap, options, rankings, criteria)
         drawn = report.write(results, folder, config, cfg.prompt.name, options)
         page.write(results, store, folder / "report.html", drawn, browsing)
         names = ("report.md", "report.html", "provenance.json", "tables", "figures")

@@ -13,12 +13,12 @@ from llm_juries import cli
 def main(cfg: DictConfig) -> None:
     """Collect what the store lacks; print what was asked and what it gave."""
     from llm_juries.batches import collect_batched
-    from llm_juries.collect import collect
     from llm_juries.config import build, pick
     from llm_juries.experiment import studies
     from llm_juries.forecast import forecast, total
     from llm_juries.plans import Policy
     from llm_juries.progress import Bars, check_complete, summary, tally_table
+    from llm_juries.savings import collect_sparingly
     from llm_juries.store import Store
     from llm_juries.tables import markdown
     from llm_juries.tracking import tally_metrics
@@ -36,7 +36,7 @@ def main(cfg: DictConfig) -> None:
             tallies = collect_batched(plans, store, policy)
         else:
             with Bars() as bars:
-                tallies = collect(plans, store, policy, bars)
+                tallies = collect_sparingly(found, store, policy, bars)
         models = {plan.judge.name for plan in plans if not plan.judge.free}
         print(summary(tallies, models, cfg.store))
         collected = tally_table(tallies)

@@ -18,14 +18,11 @@ from sklearn import metrics as sklearn_metrics
 from conftest import ROOT
 from llm_juries.analysis import (
     Bootstrap,
-    Panel,
     against_best_table,
     agreement_table,
     annotator_table,
     delta_table,
-    every_jury,
     outcome_table,
-    seat,
 )
 from llm_juries.collect import collect
 from llm_juries.data import Dataset
@@ -35,8 +32,9 @@ from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries import Jury, Voter, Votes
 from llm_juries.plans import Plan
 from llm_juries.prompts import Prompt
+from llm_juries.seating import Panel, seat
 from llm_juries.store import Store
-from llm_juries.types import Item, JuriesError
+from llm_juries.types import Item
 
 NAN = math.nan
 PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
@@ -320,30 +318,6 @@ def test_a_jury_that_decides_as_a_judge_does_differs_by_nothing():
     voters = (made.votes.voters[0], Voter("jury", "jury", members=("v0",)))
     table = against_best_table(replace(made, votes=replace(made.votes, voters=voters)), FEW)
     assert table[["difference", "ci_low", "ci_high"]].to_numpy().tolist() == [[0.0] * 3] * 2
-
-
-def test_every_jury_of_two_voters_or_more_is_seated():
-    made = small(np.ones((3, 4)), [1, 0, 1])
-    juries = [voter for voter in every_jury(made, "majority").votes.voters if voter.kind == "jury"]
-    expected = [m for size in (2, 3, 4) for m in combinations(made.votes.names, size)]
-    assert sorted(jury.members for jury in juries) == sorted(expected)
-
-
-def test_every_jury_decides_by_the_rule_asked_for():
-    made = small([[1, 0], [0, 0]], [1, 0])
-    votes = every_jury(made, "any").votes
-    assert votes.labels[:, votes.names.index("v0 + v1")].tolist() == [1.0, 0.0]
-
-
-def test_juries_are_no_members_of_every_jury():
-    made = small(np.ones((3, 3)), [1, 0, 1], ["judge", "judge", "jury"])
-    found = every_jury(made, "majority")
-    assert [v.members for v in found.votes.voters if v.kind == "jury"] == [("v0", "v1")]
-
-
-def test_more_juries_than_anyone_reads_are_an_error():
-    with pytest.raises(JuriesError, match="small has 13 voters, 12 at most"):
-        every_jury(small(np.ones((2, 13)), [1, 0]), "majority")
 
 
 @pytest.fixture(scope="module")

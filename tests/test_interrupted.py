@@ -128,6 +128,19 @@ def test_a_stopped_run_stores_all_it_asked_for(number: signal.Signals, api: Remo
     assert sum(api.stats()["arrivals"].values()) == len(labels(tmp_path)) == 3 * ITEMS
 
 
+def test_a_signal_that_comes_twice_at_once_is_one(api: Remote, tmp_path: Path):
+    overrides = user(tmp_path, api)
+    with started(tmp_path, *overrides) as process:
+        wait_for_first_request(api, 0)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert len(labels(tmp_path)) == sum(api.stats()["arrivals"].values())
+
+
 def holding(folder: Path, text: str) -> list[Path]:
     """Return the files under a folder that hold a text."""
     return [p for p in folder.rglob("*") if p.is_file() and text.encode() in p.read_bytes()]

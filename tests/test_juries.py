@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from llm_juries.juries import Jury, Voter, Votes
+from llm_juries.juries import Jury, Voter, Votes, most_common
 from llm_juries.types import JuriesError
 
 NAN = math.nan
@@ -217,3 +217,27 @@ def test_a_jury_that_can_never_sit_is_an_error(changed: dict[str, Any], said: st
     with pytest.raises(JuriesError) as caught:
         Jury(**({"name": "j", "members": ("a", "b", "c")} | changed))
     assert said in str(caught.value)
+
+
+@given(
+    hnp.arrays(
+        float,
+        st.tuples(st.integers(1, 6), st.integers(1, 5)),
+        elements=st.sampled_from([0, 0.25, 0.5, 0.75, 1, NAN]),
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_the_common_score_is_the_one_that_most_seats_gave(scores: np.ndarray):
+    expected = []
+    for row in scores.tolist():
+        cast = [score for score in row if not math.isnan(score)]
+        most = [score for score in set(cast) if cast.count(score) * 2 > len(row)]
+        expected.append(most[0] if most else NAN)
+    np.testing.assert_equal(most_common(scores).tolist(), expected)
+
+
+def test_neither_of_a_pair_can_be_the_majority():
+    jury = Jury("j", SEATS[:3])
+    given = votes(np.array([[0.5, 0.5, 1.0], [0.5, 1.0, 0.0], [0.5, NAN, 1.0]]))
+    assert decisions(jury, given)[0] == (0.5, "ok")
+    assert [outcome for _, outcome in decisions(jury, given)[1:]] == ["tie", "no_quorum"]

@@ -24,7 +24,7 @@ def test_environment_yml_asks_for_what_pyproject_does():
     assert set(last["pip"]) == wanted
 
 
-@pytest.mark.parametrize("lock", ["run.txt", "dev.txt"])
+@pytest.mark.parametrize("lock", ["run.txt", "dev.txt", "ray.txt"])
 def test_lock_files_pin_and_hash_every_package_and_name_no_host(lock: str):
     text = (ROOT / "requirements" / lock).read_text()
     assert "://" not in text
@@ -40,6 +40,26 @@ def test_the_version_is_the_same_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == PROJECT["version"]
     assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("path", ["Dockerfile", "cluster/llm-juries.def"])
+def test_images_take_the_lock_file_the_lowest_python_and_the_extras_version_of_vllm(path: str):
+    text = (ROOT / path).read_text()
+    (version,) = re.findall(r"^from:? python:([\d.]+)-slim$", text, re.MULTILINE | re.IGNORECASE)
+    assert PROJECT["requires-python"] == f">={version}"
+    assert f"--python-version {version}" in (ROOT / "Makefile").read_text()
+    assert "pip install --no-cache-dir --require-hashes -r requirements/dev.txt" in text
+    assert "pip install --no-cache-dir --no-deps --no-build-isolation -e ." in text
+    (vllm,) = PROJECT["optional-dependencies"]["vllm"]
+    assert vllm.partition(";")[0] in text
+    locked = (ROOT / "requirements" / "dev.txt").read_text()
+    for wanted in PROJECT["optional-dependencies"]["cluster"]:
+        assert f"\n{wanted.partition('>')[0]}==" in locked
+
+
+def test_what_git_ignores_of_environments_is_kept_out_of_images():
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert {".git", ".venv*", "outputs"} <= set(ignored)
 
 
 def test_a_target_can_be_imported_as_hydra_does():

@@ -10,9 +10,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from conftest import ROOT
-from llm_juries.analysis import Bootstrap, agreement_table, seat
+from llm_juries.analysis import Bootstrap, agreement_table
 from llm_juries.collect import collect
 from llm_juries.experiment import studies
+from llm_juries.seating import seat
 from llm_juries.store import Store
 
 SHOWN = pd.read_csv(ROOT / "results" / "quickstart" / "agreement.csv")

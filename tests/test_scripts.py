@@ -183,7 +183,7 @@ def test_the_analysis_of_recorded_verdicts_writes_all_its_files(run_script: Run,
     done = run_script(
         "analyze", "dataset=recorded_nq301", "jury=[nq301_trio,llmbar_trio]",
         "+dataset@also.llmbar=recorded_llmbar", "bootstrap.resamples=200", "wandb=offline",
-        "every_jury=majority", "paper_table1=results/paper/table1_kappa.csv",
+        "search.rules=[majority]", "paper_table1=results/paper/table1_kappa.csv",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     out = tmp_path / "out"
@@ -202,7 +202,7 @@ def test_the_analysis_of_recorded_verdicts_writes_all_its_files(run_script: Run,
         "token_f1": ("0.537", "0"),
         "nq301_trio": None,
     }
-    for name in ("agreement", "outcomes", "deltas", "against_best", "every_jury"):
+    for name in ("agreement", "outcomes", "deltas", "against_best", "juries"):
         for ending in ("csv", "md", "tex"):
             assert (out / "tables" / f"{name}.{ending}").stat().st_size > 0
     for name in ("kappa", "kappa_beside_paper", "deltas_recorded_nq301"):

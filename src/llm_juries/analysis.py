@@ -1,32 +1,23 @@
-"""From stored verdicts to numbers: votes, juries, agreement, deltas. Asks no model.
+"""From votes to numbers: agreement with humans, deltas, juries beside judges. Asks no model.
 
 Every number comes with its interval and the count of the votes it lacks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from .data import Dataset
-from .experiment import Study
-from .juries import DECIDED, Jury, Rule, Voter, Votes
+from .juries import DECIDED, Voter
 from .metrics import agreement, annotation, bias
 from .metrics.resampling import bootstrap, cluster_sums, percentile_interval
-from .plans import Plan, look_up
-from .store import Store
-from .types import JuriesError, Outcome
+from .seating import Inconsistent, Panel
 
-Array = npt.NDArray[np.float64]
-
-NOT_ASKED, INCONSISTENT = "not_asked", "inconsistent"
-MOST_VOTERS = 12
-KINDS = ("judge", "lexical", "jury")
+KINDS = ("human", "reference", "judge", "lexical", "jury")
 
 
 @dataclass(frozen=True)
@@ -40,117 +31,24 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure besides the juries that are named.
+    """What to measure, and how.
 
     Parameters
     ----------
-    every_jury : rule, optional
-        Seat all juries of two judges or more under this rule.
+    inconsistent : {"missing", "tie", "mean"}
+        What a pair counts as whose two orders point to different sides; see `seating`.
+    candidate_families : mapping of str to str, optional
+        The family of each model that answered, in the words of the judges' families.
+    labelled_questions : int, optional
+        Correct accuracies by the human labels of this many questions only; see `corrected`.
     paper_table1 : str, optional
         CSV of the paper's printed kappas, to be drawn beside ours.
     """
 
-    every_jury: Rule | None = None
+    inconsistent: Inconsistent = "missing"
+    candidate_families: Mapping[str, str] | None = None
+    labelled_questions: int | None = None
     paper_table1: str | None = None
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One dataset's votes, judges first, then juries; a row an item."""
-
-    dataset: Dataset
-    votes: Votes
-
-    @property
-    def human(self) -> Array:
-        """The human labels, NaN where there are none.
-
-        A tie has none either: it is no side that a voter could agree with.
-        """
-        labels = [item.human if item.human in (0, 1) else np.nan for item in self.dataset.items]
-        return np.array(labels, float)
-
-    @property
-    def annotations(self) -> Array:
-        """The single annotators' labels, of shape (n, annotators), NaN where one gave none."""
-        votes = [item.human_votes for item in self.dataset.items]
-        labels = np.full((len(votes), len(self.dataset.annotators)), np.nan)
-        for row, given in enumerate(votes):
-            labels[row, : len(given)] = [np.nan if vote is None else vote for vote in given]
-        return labels
-
-    @property
-    def questions(self) -> list[str]:
-        """The question of each item: the clusters of the bootstrap."""
-        return [item.item_id for item in self.dataset.items]
-
-
-def seat(study: Study, store: Store) -> Panel:
-    """Read a study's votes from the store and let its juries decide."""
-    dataset = study.dataset.loaded()
-    votes = _votes([replace(plan, dataset=dataset) for plan in study.plans], dataset, store)
-    return Panel(dataset, votes.joined(*(jury.decide(votes) for jury in study.juries)))
-
-
-def _votes(plans: Sequence[Plan], dataset: Dataset, store: Store) -> Votes:
-    row = {id(item): number for number, item in enumerate(dataset.items)}
-    n, orders = len(row), {order: at for at, order in enumerate(dataset.orders)}
-    labels = np.full((n, len(plans), len(orders)), np.nan)
-    scores = labels.copy()
-    outcomes = np.full(labels.shape, NOT_ASKED, dtype="U16")
-    for column, plan in enumerate(plans):
-        for request, verdict in look_up(plan, store):
-            if verdict is None:
-                continue
-            at = row[id(request.item)], column, orders[request.order]
-            outcomes[at] = verdict.outcome
-            if verdict.label is not None:
-                labels[at] = verdict.label
-            if verdict.score is not None:
-                scores[at] = verdict.score
-    voters = tuple(Voter(p.judge.name, p.judge.kind, p.judge.family) for p in plans)
-    return Votes(voters, *_over_orders(labels, scores, outcomes))
-
-
-def _over_orders(
-    labels: Array, scores: Array, outcomes: npt.NDArray[np.str_]
-) -> tuple[Array, Array, npt.NDArray[np.str_]]:
-    """Make one vote of a pair's two orders: the common label, or none if they differ or one lacks.
-
-    So a pair is never counted twice, and a preference for a place is no vote.
-    """
-    first = labels[:, :, 0]
-    agreed = (labels == first[:, :, None]).all(axis=2)
-    whole = ~np.isnan(labels).any(axis=2)
-    odd = (outcomes != Outcome.OK).argmax(axis=2)  # the first order with something amiss
-    amiss = np.take_along_axis(outcomes, odd[:, :, None], axis=2)[:, :, 0]
-    return (
-        np.where(agreed & whole, first, np.nan),
-        scores.mean(axis=2),
-        np.where(whole, np.where(agreed, DECIDED, INCONSISTENT), amiss),
-    )
-
-
-def every_jury(panel: Panel, rule: Rule) -> Panel:
-    """Return the panel of its single voters and all juries of two of them or more.
-
-    Raises
-    ------
-    JuriesError
-        If there are more than twelve voters: 4,083 juries are enough.
-    """
-    names = [voter.name for voter in panel.votes.voters if voter.kind != "jury"]
-    if len(names) > MOST_VOTERS:
-        raise JuriesError(
-            f"every_jury: {panel.dataset.name} has {len(names)} voters, {MOST_VOTERS} at most; "
-            "leave some out"
-        )
-    juries = [
-        Jury(" + ".join(members), members, rule).decide(panel.votes)
-        for size in range(2, len(names) + 1)
-        for members in combinations(names, size)
-    ]
-    return Panel(panel.dataset, panel.votes.columns(tuple(names)).joined(*juries))
 
 
 def agreement_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
@@ -170,23 +68,18 @@ def agreement_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     low, high = percentile_interval(draws, options.level)
     labelled = int((~np.isnan(panel.human)).sum())
     n = counts.sum(-1).astype(int)
-    table = pd.DataFrame(
-        {
-            "dataset": panel.dataset.name,
-            "voter": panel.votes.names,
-            "kind": [voter.kind for voter in panel.votes.voters],
-            "n": n,
-            "missing": labelled - n,
-            "kappa": agreement.cohen_kappa(counts),
-            "ci_low": low,
-            "ci_high": high,
-            "accuracy": agreement.accuracy(counts),
-            "tpr": agreement.true_positive_rate(counts),
-            "tnr": agreement.true_negative_rate(counts),
-            "balanced_accuracy": agreement.balanced_accuracy(counts),
-        }
-    )
-    return _sorted(table)
+    columns = {
+        "n": n,
+        "missing": labelled - n,
+        "kappa": agreement.cohen_kappa(counts),
+        "ci_low": low,
+        "ci_high": high,
+        "accuracy": agreement.accuracy(counts),
+        "tpr": agreement.true_positive_rate(counts),
+        "tnr": agreement.true_negative_rate(counts),
+        "balanced_accuracy": agreement.balanced_accuracy(counts),
+    }
+    return by_voter(panel, panel.votes.voters, columns)
 
 
 def outcome_table(panel: Panel) -> pd.DataFrame:
@@ -199,16 +92,8 @@ def outcome_table(panel: Panel) -> pd.DataFrame:
     """
     outcomes = panel.votes.outcomes
     met = sorted(np.unique(outcomes), key=lambda name: (name != DECIDED, name))
-    table = pd.DataFrame(
-        {
-            "dataset": panel.dataset.name,
-            "voter": panel.votes.names,
-            "kind": [voter.kind for voter in panel.votes.voters],
-            "items": len(outcomes),
-        }
-        | {str(name): (outcomes == name).sum(axis=0) for name in met}
-    )
-    return _sorted(table)
+    counts = {str(name): (outcomes == name).sum(axis=0) for name in met}
+    return by_voter(panel, panel.votes.voters, {"items": len(outcomes), **counts})
 
 
 def delta_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
@@ -252,7 +137,7 @@ def delta_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         )
         for at, voter in enumerate(panel.votes.voters)
     ]
-    return _sorted(pd.concat(frames, ignore_index=True), "candidate")
+    return in_order(pd.concat(frames, ignore_index=True), "candidate")
 
 
 def against_best_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
@@ -347,7 +232,17 @@ def annotator_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     )
 
 
-def _sorted(table: pd.DataFrame, *then: str) -> pd.DataFrame:
+def by_voter(panel: Panel, voters: Sequence[Voter], columns: Mapping[str, object]) -> pd.DataFrame:
+    """Return a table of a panel's dataset, a row a voter, sorted by kind and name."""
+    head = {
+        "dataset": panel.dataset.name,
+        "voter": [voter.name for voter in voters],
+        "kind": [voter.kind for voter in voters],
+    }
+    return in_order(pd.DataFrame({**head, **columns}))
+
+
+def in_order(table: pd.DataFrame, *then: str) -> pd.DataFrame:
     """Sort by kind, name and more, so that tables do not depend on the order of a config."""
     rank = table["kind"].map({kind: at for at, kind in enumerate(KINDS)})
     return (

@@ -113,6 +113,11 @@ class StepReader:
         kind = "answer" if not self.several else "last" if self.last else "step"
         return f"{kind}1"
 
+    @property
+    def scale(self) -> tuple[float, float]:
+        """No scale at all: it reads no labels."""
+        return (0.0, 0.0)
+
     def read(self, reply: Reply) -> Reading:
         """Read one reply."""
         if reading := unanswered(reply):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from hydra.core.hydra_config import HydraConfig
@@ -43,15 +45,16 @@ def task(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     return told
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a Hydra main; a user's mistake ends in one line on standard error and exit code 2.
+def run(main: Callable[[], None], *, hydra: bool = True) -> None:
+    """Run a script's main; a user's mistake ends in one line on standard error and exit code 2.
 
-    HYDRA_FULL_ERROR=1 shows the traceback of those too.
+    HYDRA_FULL_ERROR=1 shows the traceback of those too. `hydra` says that main is Hydra's own.
     """
     if TRACEBACKS:
         main()
         return
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints the error itself, at length
+    if hydra:
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints the error itself, at length
     try:
         main()
     except USERS as error:
@@ -64,6 +67,23 @@ def run(main: Callable[[], None]) -> None:
 def experiment() -> str | None:
     """Return the name of the experiment that was chosen on the command line, None without one."""
     return HydraConfig.get().runtime.choices.get("experiment")
+
+
+def sweep_arguments(does: str, conf: Path) -> argparse.Namespace:
+    """Parse a command line of sweep-style overrides, which Hydra takes with its own sweeper only.
+
+    Returns a namespace of `overrides` and `config_dir`. The head of the yaml is part of the help.
+    """
+    head = conf.read_text().partition("\ndefaults:")[0]
+    keys = conf.read_text().partition("  - _self_\n")[2]
+    parser = argparse.ArgumentParser(
+        description=does,
+        epilog=f"{head}\n{keys}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config-dir", "-cd", type=Path, help="a folder of your own yamls")
+    parser.add_argument("overrides", nargs="*", help="as for scripts/judge.py, swept over commas")
+    return parser.parse_args()
 
 
 def stop(error: Exception) -> NoReturn:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import math
 import signal
 import sys
 from collections.abc import Coroutine, Iterable, Sequence
@@ -20,6 +21,7 @@ from .store import Store
 from .types import JuriesError
 
 DRAIN_S = 15.0  # how long a stopped run waits for replies that are under way
+SAME_STOP_S = 1.0  # some clusters signal a job and its children, and the job passes it on to them
 
 
 def collect(
@@ -33,8 +35,9 @@ def collect(
 
     Judges behind APIs are asked all at once, judges that need the machine to themselves in turn.
     On SIGINT or SIGTERM nothing more is sent, replies under way are awaited for a while and stored,
-    and the signal takes its course; a second signal does not wait. Collections that are one run to
-    the user share a purse, so that they keep to max_cost_usd together.
+    and the signal takes its course; a second signal, a second later or more, does not wait.
+    Collections that are one run to the user share a purse, so that they keep to max_cost_usd
+    together.
 
     Raises
     ------
@@ -120,7 +123,13 @@ class _Collection:
     def _heed_signals(self) -> None:
         loop = asyncio.get_running_loop()
 
+        stopped_at = -math.inf
+
         def heed(number: int) -> None:
+            nonlocal stopped_at
+            if loop.time() < stopped_at + SAME_STOP_S:
+                return
+            stopped_at = loop.time()
             patience = 0.0 if self.shared.signal else DRAIN_S
             self.shared.signal = number
             for asking in self.askings:

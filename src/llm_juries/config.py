@@ -22,6 +22,9 @@ from omegaconf import DictConfig, OmegaConf
 from .prompts import nearest
 from .types import JuriesError
 
+RESOURCES = "resources"
+"""Beside a target's own keys, a judge's node says what its job needs of a cluster: see `sweeps`."""
+
 
 def build(node: DictConfig, path: str) -> Any:
     """Call the node's `_target_` with the node's keys, after checking their names and types.
@@ -47,6 +50,7 @@ def build(node: DictConfig, path: str) -> Any:
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
     del values["_target_"]
+    values.pop(RESOURCES, None)
     try:
         target = pkgutil.resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
+from .aggregation import Pooling
 from .config import build, pick
-from .data import Dataset
+from .data import Dataset, Shard
 from .data.labels import HumanLabels
 from .judges.base import Judge
 from .judges.recorded import recorded_judges
@@ -26,7 +27,7 @@ class Study:
 
     dataset: Dataset
     plans: tuple[Plan, ...]
-    juries: tuple[Jury, ...]
+    juries: tuple[Jury | Pooling, ...]
 
 
 def studies(cfg: DictConfig) -> list[Study]:
@@ -49,7 +50,8 @@ def studies(cfg: DictConfig) -> list[Study]:
     datasets = {path: build(node, path) for path, node in nodes.items()}
     sampled = cfg.dataset.get("limit") is not None
     datasets["dataset"] = pick(cfg, HumanLabels).join(datasets["dataset"], sampled=sampled)
-    found = [_study(dataset, prompt, judges, juries) for dataset in datasets.values()]
+    part = pick(cfg, Shard)
+    found = [_study(dataset.shard(part), prompt, judges, juries) for dataset in datasets.values()]
     names = [study.dataset.name for study in found]
     for name in {name for name in names if names.count(name) > 1}:
         raise JuriesError(f"two datasets have the name {name!r}; set a name for one of them")
@@ -57,7 +59,45 @@ def studies(cfg: DictConfig) -> list[Study]:
     return found
 
 
-def _study(dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Jury]) -> Study:
+def ablations(cfg: DictConfig) -> list[tuple[str, Study]]:
+    """Build what a config of scripts/reproduce.py compares prompts on.
+
+    The judges on `dataset` under each of `prompts`, with the prompt's name, and recordings of
+    `ablated` under all of their prompts, with "" for a name.
+
+    Raises
+    ------
+    JuriesError
+        As `studies` does.
+    """
+    judges = {name: build(node, f"judges.{name}") for name, node in sorted(cfg.judges.items())}
+    found = []
+    if cfg.get("prompts"):
+        dataset = build(cfg.dataset, "dataset")
+        sampled = cfg.dataset.get("limit") is not None
+        dataset = pick(cfg, HumanLabels).join(dataset, sampled=sampled)
+        for name, node in cfg.prompts.items():
+            prompt = build(node, f"prompts.{name}")
+            found.append((prompt.name, _study(dataset, prompt, judges, [])))
+    for name, node in (cfg.ablated or {}).items():
+        recorded = build(node, f"ablated.{name}")
+        found.append(("", _study(recorded, build(cfg.prompt, "prompt"), {}, [])))
+    return found
+
+
+def source_of(study: Study) -> str:
+    """Return who spoke and who labelled, in one line."""
+    live = any(not plan.judge.free for plan in study.plans)
+    recorded = bool(study.dataset.recordings)
+    verdicts = "verdicts asked by this package" if live else ""
+    if recorded:
+        verdicts = "recorded verdicts, not asked here" + (f"; {verdicts}" if live else "")
+    return f"{verdicts or 'string rules'}; labels: {study.dataset.labels}"
+
+
+def _study(
+    dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Jury | Pooling]
+) -> Study:
     first = next(iter(dataset.items), None)
     if first is not None and not (first.candidate or first.answer):
         raise JuriesError(
@@ -82,7 +122,7 @@ def _study(dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: l
     return Study(dataset, plans, seated)
 
 
-def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Jury]) -> None:
+def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Jury | Pooling]) -> None:
     everyone = {plan.judge.name for study in found for plan in study.plans}
     for jury in juries:
         if not any(jury in study.juries for study in found):

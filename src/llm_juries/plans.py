@@ -17,7 +17,7 @@ from .judges.base import Judge
 from .prompts import Askable
 from .store import Store
 from .tickets import at_work
-from .types import Outcome, Reply, Request, Verdict
+from .types import JuriesError, Outcome, Reply, Request, Verdict
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Policy:
         Ask nothing; see `forecast`.
     mode : {"live", "batch"}
         "batch": hand in batches and take those that have ended; see `batches`.
+    asking : {"all", "sequential", "cyclic"}
+        Whether all judges are asked about everything, or what a jury needs; see `savings`.
     """
 
     again: tuple[Outcome, ...] = (Outcome.FAILED,)
@@ -68,6 +70,13 @@ class Policy:
     max_cost_usd: float | None = None
     dry_run: bool = False
     mode: Literal["live", "batch"] = "live"
+    asking: Literal["all", "sequential", "cyclic"] = "all"
+
+    def __post_init__(self) -> None:
+        if self.mode == "batch" and self.asking != "all":
+            raise JuriesError(
+                f"asking={self.asking}: a batch is handed in whole; set mode=live, or asking=all"
+            )
 
 
 @dataclass

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-from .types import Outcome, Reading, Reply
+from .types import JuriesError, Outcome, Reading, Reply
 
 UNPARSED = Reading(Outcome.UNPARSED)
 
@@ -25,6 +25,10 @@ class Reader(Protocol):
     @property
     def id(self) -> str:
         """A name for this way of reading; another name means stored replies are read anew."""
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """The lowest and the highest label it can read."""
 
     def read(self, reply: Reply) -> Reading:
         """Read one reply. Never raises: what can't be read is UNPARSED."""
@@ -71,6 +75,11 @@ class LabelReader:
         """The verdict words, their values and the version of the rules."""
         words = ",".join(f"{word}={value:g}" for word, value in self.labels.items())
         return f"label{self.version}:{words}"
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """The lowest and the highest value of a verdict word."""
+        return min(self.labels.values()), max(self.labels.values())
 
     def read(self, reply: Reply) -> Reading:
         """Read a reply by its verdict tokens' probabilities, or else by its text."""
@@ -155,13 +164,22 @@ def _json_object(text: str) -> dict[str, object] | None:
 class CellReader:
     """Reads a cell of a table of verdicts: a known word, or a number against a threshold.
 
-    A word (compared without regard to case) has its value of `words`; a number is 1.0 where it
-    reaches `threshold` and 0.0 where not, with the number as the score. Anything else, an empty
-    cell too, is UNPARSED.
+    A word (compared without regard to case) has its value of `words`, from 0 to 1; a number is 1.0
+    where it reaches `threshold` and 0.0 where not, with the number as the score. Anything else, an
+    empty cell too, is UNPARSED.
     """
 
     threshold: float = 0.5
     words: Mapping[str, float] = field(default_factory=dict)
+    scale = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        for word, value in self.words.items():
+            if not 0 <= value <= 1:
+                raise JuriesError(
+                    f"words: {word!r} counts as {value:g}; a cell counts as 0 (against) to 1 "
+                    "(for), levels between them as their share of the way: 0.25, 0.5, 0.75"
+                )
 
     @cached_property
     def _by_word(self) -> dict[str, float]:

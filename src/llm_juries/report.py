@@ -11,33 +11,40 @@ import re
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from . import figures, tables
+from . import tables
 from .analysis import (
     Bootstrap,
     Options,
-    Panel,
     against_best_table,
     agreement_table,
     annotator_table,
     delta_table,
-    every_jury,
     outcome_table,
-    seat,
 )
-from .data.table import located
-from .experiment import Study
+from .candidate_bias import family_table, rates_table, self_preference_table, spread_table
+from .corrected import corrected_table
+from .drawing import draw
+from .experiment import Study, source_of
+from .jury_search import Criteria, pair_table, panel_table, search
+from .policies import policy_table
+from .preferences import length_bins_table, length_table, position_table, preference_table
+from .rankings import Rankings, battle_table, correlation_table, ranking_table
+from .seating import Panel, seat, usd_a_call
 from .store import Store
 
 log = logging.getLogger(__name__)
 
 FEW_QUESTIONS = 30  # with fewer to resample, percentile intervals are too narrow to be trusted
+
+
+ALWAYS = ("agreement", "outcomes", "deltas", "against_best")  # tables that may be empty
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class Results:
     panels: Sequence[Panel]
     tables: Mapping[str, pd.DataFrame]
     bootstrap: Bootstrap
+    rankings: Rankings
 
 
 def measure(
@@ -55,25 +63,60 @@ def measure(
     store: Store,
     bootstrap: Bootstrap,
     options: Options | None = None,
+    rankings: Rankings | None = None,
+    criteria: Criteria | None = None,
 ) -> Results:
-    """Read the studies' verdicts and measure them; see `analysis` for the tables' columns."""
-    panels = [seat(study, store) for study in studies]
-    found = {
-        "agreement": [agreement_table(panel, bootstrap) for panel in panels],
-        "outcomes": [outcome_table(panel) for panel in panels],
-        "deltas": [delta_table(panel, bootstrap) for panel in panels],
-        "against_best": [against_best_table(panel, bootstrap) for panel in panels],
-    }
-    rule = options.every_jury if options else None
-    if rule is not None:
-        found["every_jury"] = [
-            agreement_table(every_jury(panel, rule), bootstrap) for panel in panels
-        ]
-    joined = {name: _joined(parts) for name, parts in found.items()}
-    annotators = _joined([annotator_table(panel, bootstrap) for panel in panels])
-    if not annotators.empty:
-        joined["annotators"] = annotators
-    return Results(studies, panels, joined, bootstrap)
+    """Read the studies' verdicts and measure them.
+
+    What a table holds is said by the function that makes it, in `analysis`, `preferences`,
+    `rankings`, `candidate_bias`, `jury_search`, `corrected` and `policies`.
+    """
+    options, rankings = options or Options(), rankings or Rankings()
+    criteria = criteria or Criteria(rules=())
+    kin = dict(options.candidate_families or {})
+    made: dict[str, list[pd.DataFrame]] = {}
+    panels = []
+    for study in studies:
+        panel = seat(study, store, options.inconsistent, kin)
+        panels.append(panel)
+        usd = usd_a_call(study.plans, store) | dict(criteria.dollars or {})
+        orders = len(panel.dataset.orders)
+        prices = {name: orders * cost for name, cost in usd.items() if cost is not None}
+        found = {
+            "agreement": agreement_table(panel, bootstrap),
+            "outcomes": outcome_table(panel),
+            "deltas": delta_table(panel, bootstrap),
+            "against_best": against_best_table(panel, bootstrap),
+            "annotators": annotator_table(panel, bootstrap),
+            "preferences": preference_table(panel, bootstrap),
+            "position": position_table(panel, bootstrap),
+            "length": length_table(panel, bootstrap),
+            "length_bins": length_bins_table(panel, bootstrap),
+            "ranking": ranking_table(panel, bootstrap, rankings),
+            "correlation": correlation_table(panel, bootstrap, rankings),
+            "battles": battle_table(panel, rankings),
+            "spread": spread_table(panel, bootstrap),
+            "rates": rates_table(panel, bootstrap),
+            "families": family_table(panel, bootstrap, kin),
+            "self_preference": self_preference_table(panel, bootstrap, kin),
+            "effective_votes": panel_table(panel, bootstrap),
+            "error_pairs": pair_table(panel, bootstrap),
+            "corrected": corrected_table(panel, bootstrap, options.labelled_questions),
+            "policies": policy_table(panel, study.plans, study.juries, usd),
+        }
+        if criteria.rules and not np.isnan(panel.human).all():
+            own = replace(criteria, dollars=prices)
+            searched = search(panel, bootstrap, own)
+            found |= {
+                "juries": searched.juries,
+                "judges": searched.judges,
+                "chosen": searched.chosen,
+            }
+        for name, table in found.items():
+            made.setdefault(name, []).append(table)
+    tables = {name: _joined(parts) for name, parts in made.items()}
+    kept = {name: table for name, table in tables.items() if name in ALWAYS or not table.empty}
+    return Results(studies, panels, kept, bootstrap, rankings)
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -105,47 +148,20 @@ def write(
     """
     for name, table in results.tables.items():
         tables.write(table, folder / "tables", name)
-    paper_table1 = options.paper_table1 if options else None
-    drawn = _draw(results, folder / "figures", paper_table1)
+    drawn = draw(
+        results.tables,
+        {study.dataset.name: source_of(study) for study in results.studies},
+        {panel.dataset.name for panel in results.panels if not panel.dataset.pairwise},
+        folder / "figures",
+        results.bootstrap.level,
+        results.rankings,
+        options.paper_table1 if options else None,
+    )
     tables.write_text(folder / "config.yaml", config)
     facts = provenance()
     tables.write_text(folder / "provenance.json", json.dumps(facts, indent=2) + "\n")
     tables.write_text(folder / "report.md", _report(results, drawn, prompt, facts))
     return drawn
-
-
-def _draw(results: Results, folder: Path, paper_table1: str | None) -> list[Path]:
-    agreement, deltas = results.tables["agreement"], results.tables["deltas"]
-    notes = {study.dataset.name: source(study) for study in results.studies}
-    level = results.bootstrap.level
-    drawn = []
-    measured = agreement[agreement["n"] > 0]
-    if not measured.empty:
-        figure = figures.kappa_per_voter(measured, notes, level)
-        drawn.append(figures.save(figure, folder, "kappa"))
-        if paper_table1 is not None:
-            printed = pd.read_csv(located(paper_table1))
-            # The paper's table is of single answers judged against references, so no pairs.
-            single = [panel.dataset.name for panel in results.panels if not panel.dataset.pairwise]
-            ours = measured[measured["dataset"].isin(single)]
-            figure = figures.printed_beside_ours(printed, ours, notes, level)
-            drawn.append(figures.save(figure, folder, "kappa_beside_paper"))
-    for name in dict.fromkeys(deltas["dataset"] if not deltas.empty else []):
-        rows = deltas[(deltas["dataset"] == name) & (deltas["n"] > 0)]
-        if not rows.empty:
-            figure = figures.delta_per_candidate(rows, notes[name], level)
-            drawn.append(figures.save(figure, folder, f"deltas_{name}"))
-    return drawn
-
-
-def source(study: Study) -> str:
-    """Return who spoke and who labelled, in one line."""
-    live = any(not plan.judge.free for plan in study.plans)
-    recorded = bool(study.dataset.recordings)
-    verdicts = "verdicts asked by this package" if live else ""
-    if recorded:
-        verdicts = "recorded verdicts, not asked here" + (f"; {verdicts}" if live else "")
-    return f"{verdicts or 'string rules'}; labels: {study.dataset.labels}"
 
 
 def provenance() -> dict[str, Any]:
@@ -260,15 +276,124 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
             "differed agrees with them less there than elsewhere: mind n."
         )
         parts.append(tables.markdown(rows["annotators"]))
-    if "every_jury" in rows:
-        best = rows["every_jury"][rows["every_jury"]["kind"] == "jury"]
-        parts.append(
-            f"All {len(best)} juries of these judges were measured "
-            "(`tables/every_jury.csv`); the five of highest kappa, picked on these same items and "
-            "so flattered:"
-        )
-        parts.append(tables.markdown(best.sort_values("kappa", ascending=False).head(5)))
+    parts += _pair_parts(rows)
+    parts += _ranking_parts(rows)
+    parts += _bias_parts(rows)
+    parts += _jury_parts(rows)
     return parts
+
+
+def _pair_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what is to be said of pairs: ties, place and length."""
+    said = {
+        "preferences": "Agreement where a tie is a side of its own (`kappa` over three sides).",
+        "position": (
+            "**Position.** `flip_rate` is the share of pairs, judged in both orders, whose "
+            "preference turns with the order; `inconsistent` counts a tie in one of them too. "
+            "`first_place` is the share of all single preferences that went to the answer shown "
+            "first: 0.5 is fair. A jury decides in each order alone here."
+        ),
+        "length": (
+            "**Length.** `longer_wins` is the share of pairs that the longer answer won, in "
+            "characters. Longer answers may be better ones, so the humans are the scale: "
+            "`above_humans` is how much more often the voter takes the longer one, on the pairs "
+            "that both judged."
+        ),
+    }
+    return [part for name, text in said.items() for part in _part(rows, name, text)]
+
+
+def _ranking_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return the rankings, and what they are compared with."""
+    parts = []
+    if "ranking" in rows and not rows["ranking"].empty:
+        parts.append(
+            "**Rankings.** A battle is one pair of answers, both orders pooled, so none counts "
+            "twice. `win_rate` is against the baseline, or the mean over opponents without one; "
+            "`bradley_terry` is on Elo's scale with the baseline at 1000, else log odds of mean 0; "
+            "`mean_score` is the mean over single answers. Ranks overlap where their intervals do."
+        )
+        parts.append(tables.markdown(rows["ranking"]))
+    if "correlation" in rows and not rows["correlation"].empty:
+        parts.append(
+            "How far each voter's ranking agrees with the humans' or a leaderboard's. Intervals "
+            "are of resampled questions, the reference and the choice of models taken as given: "
+            "with few models, a swap of two neighbours moves them much."
+        )
+        parts.append(tables.markdown(rows["correlation"]))
+    return parts
+
+
+def _bias_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return how evenly candidates are treated, and what few labels can mend."""
+    said = {
+        "spread": (
+            "**Even-handedness.** `spread` is the standard deviation over candidates of their "
+            "accuracy under the voter less that under humans, the paper's measure of bias. Chance "
+            "alone makes it larger than 0. `tables/rates.csv` has each candidate's tpr and tnr."
+        ),
+        "families": (
+            "**Kin.** Each judge's accuracy of a family of models less the humans'; `own` marks "
+            "the judge's own family, `p_holm` is corrected for all rows."
+        ),
+        "self_preference": (
+            "**Self-preference** by regression: `own` is what being of the judge's own family adds "
+            "to the share of positive votes, answers and judges held fixed. It compares with the "
+            "other judges here: what they favour alike is not seen."
+        ),
+        "corrected": (
+            "**Accuracy with few human labels.** `judged` is the voter's own figure, `estimate` "
+            "what it becomes when corrected by the answers that people labelled; `humans` is the "
+            "accuracy under all human labels, where there are all. Here the juries, or the judges "
+            "where there is none; `tables/corrected.csv` has all."
+        ),
+    }
+    corrected = rows.get("corrected", pd.DataFrame())
+    if not corrected.empty:
+        shown = corrected[corrected["kind"] == "jury"]
+        if shown.empty:
+            shown = corrected[corrected["kind"] == "judge"]
+        rows = {**rows, "corrected": shown}
+    return [part for name, text in said.items() for part in _part(rows, name, text)]
+
+
+def _jury_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what the seats are worth together, which jury to take, and what asking less saves."""
+    parts = _part(
+        rows,
+        "effective_votes",
+        "**Dependence.** Judges that make the same mistakes are worth fewer votes than seats: "
+        "Kish's `effective_votes`; `gap` is how much more accurate the majority would be if errors "
+        "were independent (`tables/error_pairs.csv`: the correlation of each two judges' errors). "
+        "Agreement among judges is no evidence that they are right.",
+    )
+    if "juries" in rows and not rows["juries"].empty:
+        parts += _part(
+            rows,
+            "chosen",
+            "**Which jury?** All juries of these voters were measured (`tables/juries.csv`). "
+            "`kappa_seen` is that of the best one on the items it was picked from, which flatters "
+            "it; `kappa` is what picking that way reaches on questions that had no say.",
+        )
+        best = rows["juries"].sort_values("kappa", ascending=False).head(5)
+        parts += ["The five of highest kappa, so flattered:", tables.markdown(best)]
+        parts += _part(
+            rows, "judges", "What each judge adds: its Shapley value over all orders of joining."
+        )
+    return parts + _part(
+        rows,
+        "policies",
+        "**Asking less.** `sequential_majority` asks the next judge only while the majority is "
+        "open and gives the same verdicts; `cyclic_assignment` asks one judge a question and is "
+        "for means over many answers. Replayed on the votes above.",
+    )
+
+
+def _part(rows: Mapping[str, pd.DataFrame], name: str, text: str) -> list[str]:
+    """Return a table and the words before it, nothing where it has no rows."""
+    if name not in rows or rows[name].empty:
+        return []
+    return [text, tables.markdown(rows[name])]
 
 
 def _in_words(rows: Mapping[str, pd.DataFrame]) -> str:

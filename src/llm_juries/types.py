@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-Kind = Literal["judge", "lexical", "jury"]
-"""What a voter is: a language model (or trained classifier), a string rule, or a jury of voters."""
+Kind = Literal["judge", "lexical", "jury", "human"]
+"""What a voter is: a language model (or trained classifier), a string rule, or a jury of voters.
+
+Humans stand in tables beside the voters that are measured against them.
+"""
 
 
 class JuriesError(Exception):
@@ -55,8 +58,9 @@ class Item:
     or bad; None where no human judged. `human_votes` are the single annotators' labels in the order
     of the dataset's `annotators`: None (or nothing, at the end) where one gave none. Texts are
     empty where only the numbers of a recorded judgement are known. A question that nobody has
-    answered yet has neither candidate nor answer. `passages` are known to hold the right answer,
-    where the dataset says so.
+    answered yet has neither candidate nor answer. `lengths` are the characters of answer and
+    opponent's answer, where their texts are not known but these are. `passages` are known to hold
+    the right answer, where the dataset says so.
     """
 
     dataset: str
@@ -70,6 +74,7 @@ class Item:
     human: float | None = None
     human_votes: tuple[float | None, ...] = ()
     passages: tuple[Passage, ...] = ()
+    lengths: tuple[int, int] | None = None
 
 
 class Message(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_juries.data import Dataset, Streamed, check_unique
+from llm_juries.data import Dataset, Shard, Streamed, check_unique
 from llm_juries.types import Item, JuriesError
 
 
@@ -114,3 +114,55 @@ def test_two_rows_of_one_answer_are_told_by_both_places():
     twice = [Item("d", "q", "a", answer="x"), Item("d", "q", "a", answer="y")]
     with pytest.raises(JuriesError, match=r"^t\.csv, line 2: .* already in line 1"):
         check_unique(tuple(zip(("line 1", "line 2"), twice, strict=True)), "t.csv")
+
+
+def shards(dataset: Dataset, number: int) -> list[frozenset[Item]]:
+    """Return the items of each shard; none for a shard without questions."""
+    found = []
+    for n in range(number):
+        part = Shard(n, number)
+        if any(part.holds(item.question or item.item_id) for item in dataset.items):
+            found.append(frozenset(dataset.shard(part).items))
+    return found
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 20))
+@settings(max_examples=60, deadline=None)
+def test_shards_part_the_questions_whatever_their_order(rnd: Any, number: int):
+    rows = list(items(QUESTIONS))
+    parts = shards(Dataset("d", tuple(rows)), number)
+    assert sum(map(len, parts)) == len(rows)
+    assert frozenset().union(*parts) == frozenset(rows)
+    questions = [{item.item_id for item in part} for part in parts]
+    assert sum(map(len, questions)) == len(QUESTIONS)  # no question is in two
+    rnd.shuffle(rows)
+    assert shards(Dataset("d", tuple(rows)), number) == parts
+
+
+def test_a_question_that_stands_under_two_ids_is_in_one_shard():
+    rows = [Item("d", f"{q}-{n}", "m", f"Q{q}?") for q in range(30) for n in range(2)]
+    for part in shards(Dataset("d", tuple(rows)), 7):
+        for item in part:
+            twins = {other for other in rows if other.question == item.question}
+            assert twins <= part
+
+
+def test_no_shard_is_all():
+    dataset = Dataset("d", items(QUESTIONS))
+    assert dataset.shard(Shard(None, 4)) == dataset
+
+
+@pytest.mark.parametrize(
+    ("shard", "number", "said"),
+    [(3, 3, "shard: is 3; with shards=3, take 0 to 2"), (-1, 3, "shard: is -1"), (0, 0, "shards")],
+)
+def test_a_wrong_shard_is_told(shard: int, number: int, said: str):
+    with pytest.raises(JuriesError, match=said):
+        Shard(shard, number)
+
+
+def test_a_shard_without_questions_is_told():
+    one = Dataset("d", items(["q"]))
+    (empty,) = [n for n in range(2) if not Shard(n, 2).holds("q")]
+    with pytest.raises(JuriesError, match="take fewer shards"):
+        one.shard(Shard(empty, 2))

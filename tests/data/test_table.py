@@ -11,9 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hydra import compose, initialize_config_dir
 
+from conftest import ROOT
+from llm_juries.config import build
 from llm_juries.data.table import load, located
-from llm_juries.types import Item, JuriesError
+from llm_juries.types import Item, JuriesError, Order
 
 ROW = {"question": "Who wrote Frankenstein?", "answer": "Mary Shelley", "human": 1}
 FULL = [
@@ -363,3 +366,69 @@ def test_a_file_of_questions_alone_holds_nothing_to_judge(tmp_path: Path):
     path = jsonl(tmp_path, {"question": "Q?", "references": "R", "candidate": "m"})
     (item,) = load(str(path), answered=False).loaded().items
     assert item == Item("table", "1", "", "Q?", "", ("R",))
+
+
+PAIR = {
+    "item_id": "q1",
+    "candidate": "Zebra-7B",
+    "question": "Who wrote Frankenstein?",
+    "answer": "Mary Shelley",
+    "opponent": "Yak-9B",
+    "opponent_answer": "Byron",
+}
+
+
+@pytest.mark.parametrize("write", [jsonl, as_csv, parquet])
+@pytest.mark.parametrize(
+    ("label", "human"),
+    [("a", 1.0), ("b", 0.0), ("Tie", 0.5), ("1", 1.0), ("0", 0.0), ("0.5", 0.5), ("", None)],
+)
+def test_a_pairs_label_is_read_in_words_and_in_numbers(
+    tmp_path: Path, write: Any, label: str, human: float | None
+):
+    assert only(write(tmp_path, PAIR | {"human": label})).human == human
+
+
+def test_numbers_that_are_labels_of_pairs_are_read_from_parquet(tmp_path: Path):
+    rows = [PAIR | {"item_id": str(n), "human": value} for n, value in enumerate((1.0, 0.0, 0.5))]
+    assert [item.human for item in load(str(parquet(tmp_path, *rows))).items] == [1.0, 0.0, 0.5]
+
+
+def test_annotators_may_find_a_pair_even(tmp_path: Path):
+    row = PAIR | {"human_votes": ["a", "tie", "b"]}
+    assert only(jsonl(tmp_path, row)).human_votes == (1.0, 0.5, 0.0)
+
+
+def test_pairs_are_shown_in_both_orders_unless_told_otherwise(tmp_path: Path):
+    path = str(jsonl(tmp_path, PAIR))
+    assert load(path).orders == (Order.ORIGINAL, Order.SWAPPED)
+    assert load(path, orders=(Order.ORIGINAL,)).orders == (Order.ORIGINAL,)
+    assert load(str(jsonl(tmp_path, ROW, name="single.jsonl"))).orders == (Order.ORIGINAL,)
+
+
+def test_a_single_answer_has_no_tie(tmp_path: Path):
+    assert "a label is 0 or 1" in said(jsonl(tmp_path, ROW | {"human": "tie"}))
+
+
+def test_pairs_and_single_answers_do_not_mix(tmp_path: Path):
+    single = {key: PAIR[key] for key in ("question", "answer", "candidate")}
+    message = said(jsonl(tmp_path, PAIR, single))
+    assert "line 2, field opponent: makes the row a single answer" in message
+    assert "line 1 is a pair" in message
+
+
+def test_an_opponent_without_its_answer_is_told(tmp_path: Path):
+    row = {key: value for key, value in PAIR.items() if key != "opponent_answer"}
+    assert "line 1, field opponent_answer: is missing" in said(jsonl(tmp_path, row))
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_no_judge_sees_a_models_name(tmp_path: Path, order: Order):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        prompt = build(compose("judge", ["prompt=pairwise", "output_dir=unused"]).prompt, "prompt")
+    messages = prompt.render(only(jsonl(tmp_path, PAIR)), order)
+    text = "".join(message.content for message in messages)
+    assert "Zebra-7B" not in text
+    assert "Yak-9B" not in text
+    first, second = text.index("Mary Shelley"), text.index("Byron")
+    assert (first < second) is (order is Order.ORIGINAL)

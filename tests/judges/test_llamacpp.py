@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
 
 from conftest import ROOT
+from llm_juries.collect import collect
 from llm_juries.config import build
-from llm_juries.judges.base import JudgeUnavailableError
+from llm_juries.data import Dataset
+from llm_juries.judges.base import JudgeUnavailableError, key_of
 from llm_juries.judges.llamacpp import LlamaCppJudge
 from llm_juries.judges.model_files import ModelFile
 from llm_juries.judges.wires import Decoding
+from llm_juries.plans import Plan
 from llm_juries.prompts import Prompt
-from llm_juries.types import Item, JuriesError, Message, Order, Reply, Request
+from llm_juries.store import Store
+from llm_juries.types import Item, JuriesError, Message, Order, Outcome, Reply, Request
 
 PROMPT = Prompt(
     "p",
@@ -81,6 +87,64 @@ def test_every_way_of_asking_gives_a_reply_that_its_reader_takes(
         case _:
             assert reply.text
             assert reply.choice_logprobs == {}
+
+
+LEVELS = Prompt(
+    "levels",
+    "Question: {{ question }}\nAnswer of A: {{ answer }}\nAnswer of B: {{ opponent_answer }}\n"
+    "Reply with A>>B, A>B, A=B, B>A or B>>A.\nVerdict:",
+    {"A>>B": 5.0, "A>B": 4.0, "A=B": 3.0, "B>A": 2.0, "B>>A": 1.0},
+)
+PAIR = Item("d", "q", "m", "What is 2 + 1?", "3", opponent="n", opponent_answer="4")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("prompt_as", ["text", "chat"])
+def test_words_that_begin_alike_are_scored_as_wholes(file: ModelFile, prompt_as: Any):
+    judge = LlamaCppJudge("j", "smollm", file, prompt_as=prompt_as, context=512)
+    sent = judge.request(PAIR, Order.ORIGINAL, LEVELS)
+    assert sent is not None
+    (reply,) = asked(judge, sent)
+    assert (reply.output_tokens or 0) >= 2
+    assert set(reply.choice_logprobs) <= set(LEVELS.labels)
+    assert sum(math.exp(lp) for lp in reply.choice_logprobs.values()) <= 1 + 1e-6
+    reading = LEVELS.reader.read(reply)
+    if reply.choice_logprobs:
+        assert reply.text == max(reply.choice_logprobs, key=lambda w: reply.choice_logprobs[w])
+        assert reading.label == LEVELS.labels[reply.text]
+        assert 1 <= (reading.score or 0) <= 5
+    else:
+        assert reading.label is None
+
+
+def test_the_key_says_how_words_are_scored_and_that_of_one_token_stays():
+    usual = Decoding(verdict_by="logprobs", max_tokens=1, top=40)
+    one = LlamaCppJudge("j", "f", ModelFile("m.gguf", "aa", 1), decoding=usual)
+    other = LlamaCppJudge(
+        "j", "f", ModelFile("m.gguf", "aa", 1), decoding=replace(usual, verdict_by="words")
+    )
+
+    def key(judge: LlamaCppJudge, prompt: Prompt) -> str:
+        made = judge.request(PAIR, Order.ORIGINAL, prompt)
+        assert made is not None
+        return made.key
+
+    subject = [PROMPT.render(PAIR), PROMPT.choices]
+    assert key(one, PROMPT) == key_of(one.fingerprint, subject)
+    assert key(one, LEVELS) == key(other, LEVELS)
+    assert key(one, LEVELS) != key_of(one.fingerprint, [LEVELS.render(PAIR), LEVELS.choices])
+
+
+@pytest.mark.model
+def test_a_pair_that_is_too_long_fails_and_the_run_goes_on(file: ModelFile, tmp_path: Any):
+    judge = LlamaCppJudge("j", "smollm", file, prompt_as="text", context=256)
+    long = replace(PAIR, item_id="long", answer="word " * 600)
+    with Store(tmp_path) as store:
+        collect([Plan(judge, Dataset("d", (long, PAIR)), LEVELS)], store)
+        found = {verdict.item_id: verdict for verdict in store}
+    assert found["long"].outcome is Outcome.FAILED
+    assert "exceeds the available context size (256 tokens)" in found["long"].reply.error
+    assert found["q"].outcome is not Outcome.FAILED
 
 
 @pytest.mark.model

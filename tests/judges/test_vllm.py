@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from llm_juries.judges import vllm
-from llm_juries.judges.base import JudgeUnavailableError
+from llm_juries.judges.base import JudgeUnavailableError, key_of
 from llm_juries.judges.vllm import VllmJudge
 from llm_juries.judges.vllm.online import options
 from llm_juries.judges.wires import Decoding
@@ -113,6 +113,20 @@ def test_a_reply_holds_the_verdict_words_probabilities_and_the_tokens(python: st
     (reply,) = asked(judge(python), "one")
     assert reply.choice_logprobs == {"True": -0.5, "False": -1.5}
     assert (reply.input_tokens, reply.cached_tokens, reply.output_tokens) == (7, 5, 1)
+
+
+def test_words_that_begin_alike_are_decoded_by_choice_and_the_key_says_so():
+    levels = Prompt("p", "{{ question }}", {"A>>B": 5.0, "A>B": 4.0, "B>A": 2.0, "B>>A": 1.0})
+    item = Item("d", "q", "m", "Q", "A", opponent="n", opponent_answer="B")
+    made = judge().request(item, Order.ORIGINAL, levels)
+    single = judge().request(item, Order.ORIGINAL, PROMPT)
+    assert made is not None
+    assert single is not None
+    usual = judge().fingerprint
+    facts = Decoding(verdict_by="choice", max_tokens=5).facts
+    subject = [levels.render(item), levels.choices]
+    assert made.key == key_of({**usual, "decoding": facts}, subject)
+    assert single.key == key_of(usual, [PROMPT.render(item), PROMPT.choices])
 
 
 def test_a_prompt_that_can_not_be_given_fails_alone(python: str):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,25 +157,31 @@ def test_constrained_decoding_gives_nothing_but_verdicts(
 ):
     engine = offline.judge._engine
     assert isinstance(engine, Offline)
-    usual = engine.how
-    engine.how = {**usual, "decoding": asdict(decoding), "prompt_as": prompt_as}
+    usual, by = engine.how, engine.decoding
+    engine.how, engine.decoding = {**usual, "prompt_as": prompt_as}, decoding
     try:
         labels = offline.read(offline.ask(offline.requests[:6]))
     finally:
-        engine.how = usual
+        engine.how, engine.decoding = usual, by
     assert set(labels) <= {0.0, 1.0}
+
+
+def test_words_that_begin_alike_are_chosen_as_wholes(offline: Running):
+    levels = ("A>>B", "A>B", "A=B", "B>A", "B>>A")
+    replies = offline.ask([replace(request, choices=levels) for request in offline.requests[:4]])
+    assert {reply.text.strip() for reply in replies} <= set(levels)
+    assert {reply.stop for reply in replies} == {"stop"}
 
 
 def test_free_text_is_kept_as_it_came(offline: Running):
     engine = offline.judge._engine
     assert isinstance(engine, Offline)
-    usual = engine.how
-    free = asdict(Decoding(verdict_by="text", max_tokens=5))
-    engine.how = {**usual, "decoding": free}
+    usual = engine.decoding
+    engine.decoding = Decoding(verdict_by="text", max_tokens=5)
     try:
         (reply,) = offline.ask(offline.requests[:1])
     finally:
-        engine.how = usual
+        engine.decoding = usual
     assert reply.text
     assert reply.choice_logprobs == {}
     assert reply.output_tokens == 5

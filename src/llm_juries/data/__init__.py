@@ -16,6 +16,9 @@ import numpy as np
 
 from ..types import Item, JuriesError, Kind, Order
 
+UNNAMED = ("first", "second")
+"""Candidate and opponent of a pair whose models are not known: places, which nobody ranks."""
+
 
 class Seen(NamedTuple):
     """What a judge was shown: the identity of an item and the order of its answers."""
@@ -62,6 +65,35 @@ class Streamed:
 
     def __iter__(self) -> Iterator[Item]:
         return self.make()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several disjoint parts of a dataset's questions, to share them among jobs.
+
+    Parameters
+    ----------
+    shard : int, optional
+        Which part, from 0; all questions by default.
+    shards : int
+        How many parts there are.
+    """
+
+    shard: int | None = None
+    shards: int = 1
+
+    def __post_init__(self) -> None:
+        if self.shards < 1:
+            raise JuriesError(f"shards: is {self.shards}; take 1 or more")
+        if self.shard is not None and not 0 <= self.shard < self.shards:
+            raise JuriesError(
+                f"shard: is {self.shard}; with shards={self.shards}, take 0 to {self.shards - 1}"
+            )
+
+    def holds(self, question: str) -> bool:
+        """Return whether a question falls into this part."""
+        number = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8], "big")
+        return self.shard is None or number % self.shards == self.shard
 
 
 @dataclass(frozen=True)
@@ -124,6 +156,28 @@ class Dataset:
         chosen = frozenset(islice(questions, limit))
         items = self.items
         return replace(self, items=Streamed(lambda: (i for i in items if i.item_id in chosen)))
+
+    def shard(self, part: Shard) -> Self:
+        """Return one part's questions with all their answers, in the dataset's order.
+
+        A question's text decides, so that no two shards hold items with the same prompt, whatever
+        the order of the items and their ids.
+
+        Raises
+        ------
+        JuriesError
+            If no question falls into the shard.
+        """
+        if part.shard is None:
+            return self
+        items = self.items
+        found = Streamed(lambda: (i for i in items if part.holds(i.question or i.item_id)))
+        if next(iter(found), None) is None:
+            raise JuriesError(
+                f"dataset {self.name}: no question falls into shard {part.shard} of {part.shards}; "
+                "take fewer shards"
+            )
+        return replace(self, items=found)
 
 
 def _drawn(seed: int, question: str) -> bytes:

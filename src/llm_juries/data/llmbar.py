@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ..prompts import nearest
 from ..types import Item, JuriesError, Order
-from . import Dataset
+from . import UNNAMED, Dataset
 from .public_files import PublicFile, find
 from .table import field, rows
 
@@ -62,10 +62,10 @@ def load(
                 Item(
                     dataset=name,
                     item_id=f"{subset}/{number}",
-                    candidate="first",
+                    candidate=UNNAMED[0],
                     question=str(field(row, "input", place)),
                     answer=str(field(row, "output_1", place)),
-                    opponent="second",
+                    opponent=UNNAMED[1],
                     opponent_answer=str(field(row, "output_2", place)),
                     human=PREFERRED[label],
                 )

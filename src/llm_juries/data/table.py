@@ -10,13 +10,16 @@ answer             text, needed                the answer to judge
 references         list of texts, or one text  the answers known to be right
 item_id            text or whole number        the question's id; the row's number by default
 candidate          text                        the model that answered; "candidate" by default
-human              0, 1, true, false or empty  the human label
-human_votes        list of 0, 1 and empty      the labels of annotators 1, 2, 3 ...
+human              0, 1, true, false or empty  the human label; in a pair also a, b, tie or 0.5
+human_votes        list of such labels         the labels of annotators 1, 2, 3 ...
 opponent           text                        in a pair: the other model
 opponent_answer    text                        in a pair: the other answer
 =================  ==========================  ====================================================
 
-In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"].
+In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"]. The label of a pair says which
+answer humans prefer: a (or 1) the candidate's, b (or 0) the opponent's, tie (or 0.5) neither. A
+table holds pairs or single answers, not both; pairs are shown in both orders, and no judge sees a
+model's name.
 """
 
 from __future__ import annotations
@@ -25,24 +28,26 @@ import csv
 import itertools
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ..prompts import nearest
-from ..types import Item, JuriesError
+from ..types import Item, JuriesError, Order
 from . import Dataset, Streamed, check_unique
 
 log = logging.getLogger(__name__)
 
-COLUMNS = tuple(f.name for f in fields(Item) if f.name not in ("dataset", "passages"))
+COLUMNS = tuple(f.name for f in fields(Item) if f.name not in ("dataset", "passages", "lengths"))
 BESIDES = ("documents", "answering")  # what scripts/answer.py writes for its readers
 BINARY = {
     "1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "correct": 1.0,
     "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0, "incorrect": 0.0,
 }  # fmt: skip
+PREFERENCE = BINARY | {"a": 1.0, "b": 0.0, "tie": 0.5, "0.5": 0.5}
+BOTH_WAYS = (Order.ORIGINAL, Order.SWAPPED)
 
 
 def load(
@@ -51,6 +56,7 @@ def load(
     labels: str = "as given in the file",
     note: str = "",
     answered: bool = True,
+    orders: tuple[Order, ...] = BOTH_WAYS,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -66,6 +72,8 @@ def load(
         Who labelled the answers and what else is to be known of them, for reports.
     answered : bool
         False: the file holds questions alone, a row each, for scripts/answer.py.
+    orders : sequence of Order
+        In which orders a pair is shown; single answers have one.
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -80,11 +88,13 @@ def load(
         _check_columns(head[1], file, ("question", "answer") if answered else ("question",))
     placed = _Placed(file, called, answered)
     check_unique(placed, str(file))  # and so that each row is sound
+    paired = _paired(placed) if head is not None and "opponent_answer" in head[1] else False
     voted = head is not None and "human_votes" in head[1]
     most = max(len(item.human_votes) for _, item in placed) if voted else 0
     annotators = tuple(str(number) for number in range(1, most + 1))
     items = Streamed(lambda: (item for _, item in placed))
-    return Dataset(called, items, labels, note, annotators=annotators).sample(limit, seed)
+    shown = orders if paired else (Order.ORIGINAL,)
+    return Dataset(called, items, labels, note, shown, annotators=annotators).sample(limit, seed)
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,21 @@ class _Placed:
             if not self.answered:
                 row = {**row, "candidate": "", "answer": ""}
             yield place, _item(row, self.dataset, f"{self.file}, {place}", str(number))
+
+
+def _paired(placed: Iterable[tuple[str, Item]]) -> bool:
+    """Return whether a table holds pairs. Raises JuriesError where only some rows are pairs."""
+    first: tuple[str, bool] | None = None
+    for place, item in placed:
+        pair = bool(item.opponent)
+        if first is not None and pair != first[1]:
+            one, other = ("a pair", "a single answer") if pair else ("a single answer", "a pair")
+            raise JuriesError(
+                f"{place}, field opponent: makes the row {one}, {first[0]} is {other}; "
+                "pairs and single answers are files of their own"
+            )
+        first = first or (place, pair)
+    return first is not None and first[1]
 
 
 def located(path: str) -> Path:
@@ -220,6 +245,13 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
             raise JuriesError(f"{place}, field {field}: is {value!r}; a text is needed")
         return value
 
+    paired = row.get("opponent_answer") is not None
+    opponent = text("opponent", "opponent" if paired else "")
+    if opponent and "opponent_answer" not in row:
+        raise JuriesError(
+            f"{place}, field opponent_answer: is missing; the row names an opponent, {opponent!r}"
+        )
+    words = PREFERENCE if opponent else BINARY
     return Item(
         dataset=dataset,
         item_id=text("item_id", number),
@@ -228,21 +260,29 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
         # An empty answer is a candidate's failure to answer: judged like any other.
         answer=text("answer", ""),
         references=texts(row.get("references"), f"{place}, field references"),
-        opponent=text("opponent", ""),
+        opponent=opponent,
         opponent_answer=text("opponent_answer", ""),
-        human=binary(row.get("human"), f"{place}, field human"),
-        human_votes=_votes(row.get("human_votes"), f"{place}, field human_votes"),
+        human=label_of(row.get("human"), f"{place}, field human", words),
+        human_votes=_votes(row.get("human_votes"), f"{place}, field human_votes", words),
     )
 
 
 def binary(value: object, place: str) -> float | None:
     """Return a label as 1.0 or 0.0, None for an empty one."""
+    return label_of(value, place, BINARY)
+
+
+def label_of(value: object, place: str, words: Mapping[str, float]) -> float | None:
+    """Return a label as the number that its word has, None for an empty one."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    label = BINARY.get(str(value).strip().casefold())
-    if label is None:
-        raise JuriesError(f"{place}: is {value!r}; a label is 0 or 1, true or false, or empty")
-    return label
+    found = words.get(str(value).strip().casefold())
+    if found is None:
+        more = ", in a pair also a, b or tie" if "tie" in words else ""
+        raise JuriesError(
+            f"{place}: is {value!r}; a label is 0 or 1, true or false{more}, or empty"
+        )
+    return found
 
 
 def texts(value: object, place: str) -> tuple[str, ...]:
@@ -257,13 +297,13 @@ def texts(value: object, place: str) -> tuple[str, ...]:
     return tuple(text for text in listed if text.strip())
 
 
-def _votes(value: object, place: str) -> tuple[float | None, ...]:
+def _votes(value: object, place: str, words: Mapping[str, float]) -> tuple[float | None, ...]:
     if value is None:
         return ()
     listed = _listed(value, place) if isinstance(value, str) else value
     if not isinstance(listed, list):
         raise JuriesError(f"{place}: is {value!r}; a list of 0 and 1 is needed")
-    return tuple(binary(vote, place) for vote in listed)
+    return tuple(label_of(vote, place, words) for vote in listed)
 
 
 def _listed(text: str, place: str) -> object:

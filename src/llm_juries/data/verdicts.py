@@ -16,18 +16,21 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from ..prompts import nearest
 from ..readers import CellReader
 from ..types import Item, JuriesError, Order, Outcome, Reply
-from . import Dataset, Recording, Seen, check_unique
+from . import UNNAMED, Dataset, Recording, Seen, check_unique
 from .table import BINARY, located, rows, texts
+from .table import field as cell
 
 log = logging.getLogger(__name__)
 
 KNOWN = ("item_id", "candidate", "opponent", "human", "judge", "label", "prompt", "order")
+LENGTHS = ("answer_length", "opponent_length")
 TEXTS = ("question", "answer", "references", "opponent_answer")
 
 
@@ -52,6 +55,7 @@ def load(
     prompts: Sequence[str] | None = None,
     words: Mapping[str, float] | None = None,
     pairs: bool = False,
+    lengths: str | None = None,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -82,6 +86,9 @@ def load(
     pairs : bool
         Whether a verdict is a preference between two answers: positive for the first of them. Where
         the table has no columns candidate and opponent, they are called first and second.
+    lengths : str, optional
+        A table of the answers' lengths in characters, for pairs whose texts are not in this one:
+        the columns of item_id, answer_length and opponent_length. For the bias of length.
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -95,6 +102,8 @@ def load(
     table = list(rows(file))
     if not table:
         raise JuriesError(f"{file}: holds no rows")
+    if lengths is not None and not pairs:
+        raise JuriesError(f"{file}: lengths are of pairs; set pairs=true or leave them out")
     called: dict[str, str | tuple[str, ...]] = {**dict.fromkeys(KNOWN, ""), **(columns or {})}
     called = {column: name or column for column, name in called.items()}
     meaning = {**BINARY, **{word.casefold(): value for word, value in (words or {}).items()}}
@@ -129,10 +138,14 @@ def load(
         )
         _check_readable(recording, str(file))
         recordings.append(recording)
+    items = tuple(sheet.items.values())
+    if lengths is not None:
+        measured = _lengths(located(lengths), _parts(called["item_id"]))
+        items = tuple(replace(item, lengths=measured.get(item.item_id)) for item in items)
     swapped = any(seen.order is Order.SWAPPED for r in recordings for seen in r.cells)
     return Dataset(
         name,
-        tuple(sheet.items.values()),
+        items,
         labels,
         note,
         (Order.ORIGINAL, Order.SWAPPED) if swapped else (Order.ORIGINAL,),
@@ -161,7 +174,7 @@ class _Sheet:
         if None in parts or "" in parts:
             raise JuriesError(f"{self.file}, {place}, column item_id: is empty")
         item_id = "/".join(map(str, parts))
-        candidate, opponent = ("first", "second") if self.pairs else ("candidate", "")
+        candidate, opponent = UNNAMED if self.pairs else ("candidate", "")
         return (
             item_id,
             self._text(row, "candidate", candidate),
@@ -255,6 +268,22 @@ class _Sheet:
 
 def _parts(called: str | tuple[str, ...]) -> tuple[str, ...]:
     return (called,) if isinstance(called, str) else tuple(called)
+
+
+def _lengths(file: Path, columns: tuple[str, ...]) -> dict[str, tuple[int, int]]:
+    """Return the lengths of each pair's answers by item id."""
+    found = {}
+    for place, row in rows(file):
+        item_id = "/".join(str(cell(row, column, f"{file}, {place}")) for column in columns)
+        both = [cell(row, name, f"{file}, {place}") for name in LENGTHS]
+        try:
+            found[item_id] = (int(both[0]), int(both[1]))
+        except (TypeError, ValueError):
+            raise JuriesError(
+                f"{file}, {place}: {' and '.join(LENGTHS)} are {both[0]!r} and {both[1]!r}; "
+                "whole numbers are needed"
+            ) from None
+    return found
 
 
 def _cell(value: object) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -163,17 +163,33 @@ def key_of(judge: object, subject: object) -> str:
 class PromptedJudge:
     """The part that all judges which read a prompt share: rendering, keys and reading."""
 
+    name: str
     fingerprint: dict[str, Any]
     decoding: Decoding
+    # By what to decode verdict words that one token can't tell apart; "" where there is no way.
+    instead: Literal["words", "choice", ""] = ""
     pause_s = 0.0
     counted_by = ESTIMATE
 
     def request(self, item: Item, order: Order, prompt: Askable) -> Request | None:
-        """Render the item under the prompt; None where there is no text to judge."""
+        """Render the item under the prompt; None where there is no text to judge.
+
+        Raises
+        ------
+        JuriesError
+            If the judge scores one token, and that can't tell the prompt's verdict words apart.
+        """
         if not item.question:
             return None  # only the numbers of a recorded judgement are known
+        try:
+            decoding = self.decoding.suited(prompt.choices, self.instead)
+        except JuriesError as error:
+            raise JuriesError(f"prompt {prompt.name}: judges.{self.name}.{error}") from None
         messages = prompt.render(item, order)
-        key = key_of(self.fingerprint, [messages, prompt.choices])
+        fingerprint = self.fingerprint
+        if decoding is not self.decoding:
+            fingerprint = {**fingerprint, "decoding": decoding.facts}
+        key = key_of(fingerprint, [messages, prompt.choices])
         return Request(key, item, order, prompt.name, messages, prompt.choices, prompt.shared)
 
     def reader(self, prompt: Askable, order: Order) -> Reader:

@@ -2,8 +2,10 @@
 
 By default the verdict is read from the probabilities of the verdict words at the first token of the
 reply: one forward pass an item, no sampling, and the few-shot prefix that all items share stays in
-the cache of the model, so only the item itself is computed. llama.cpp's server speaks OpenAI's
-formats, so `wires` says what is asked and reads what comes.
+the cache of the model, so only the item itself is computed. Where words begin alike (A>>B, A>B) the
+model is asked for its next token after each likely beginning of a word (see `words`): some passes
+over one token more. llama.cpp's server speaks OpenAI's formats, so `wires` says what is asked and
+reads what comes.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from .base import (
     PromptedJudge,
 )
 from .model_files import ModelFile
-from .wires import Decoding, wire_of
+from .wires import Decoding, likely_tokens, wire_of
+from .words import Walk
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,8 @@ class LlamaCppJudge(PromptedJudge):
     context : int
         Tokens that prompt and verdict may take together, in each slot.
     decoding : Decoding
-        `verdict_by` "logprobs" searches the likeliest tokens for the verdict words; "schema" (with
+        `verdict_by` "logprobs" searches the likeliest tokens for the verdict words, "words" for
+        their parts (as "logprobs" does by itself where words begin alike); "schema" (with
         prompt_as=chat) and "text" read what the model writes.
     slots : int
         Verdicts to compute at once, each with a cache of its own. It pays on GPUs; a batch rounds
@@ -62,6 +66,7 @@ class LlamaCppJudge(PromptedJudge):
     kind: Kind = "judge"
     free = False
     price: Price | None = None
+    instead: Literal["words", "choice", ""] = "words"
 
     def __init__(
         self,
@@ -84,9 +89,10 @@ class LlamaCppJudge(PromptedJudge):
         self.decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1, top=40)
         if self.decoding.verdict_by == "choice":
             raise JuriesError(
-                "decoding.verdict_by: llama.cpp has no 'choice'; there are: text, schema, logprobs"
+                "decoding.verdict_by: llama.cpp has no 'choice'; there are: text, schema, "
+                "logprobs, words"
             )
-        self.wire = wire_of("openai" if prompt_as == "chat" else "openai_text", self.decoding)
+        self.wire = wire_of("openai" if prompt_as == "chat" else "openai_text", self._sent)
         self.slots = slots
         self.limits = Limits(in_flight=slots, alone=True)
         self.threads = threads or os.cpu_count() or 1
@@ -160,16 +166,58 @@ class LlamaCppJudge(PromptedJudge):
             self._threads.shutdown()
             self._threads = None
 
+    @property
+    def _sent(self) -> Decoding:
+        """What llama.cpp is told: whole words are scored from the likeliest tokens, too."""
+        if self.decoding.verdict_by == "words":
+            return replace(self.decoding, verdict_by="logprobs", max_tokens=1)
+        return self.decoding
+
     def _ask(self, request: Request) -> Reply:
         if self._server is None:
             raise JuriesError(f"judge {self.name} was asked before it was opened")
         began = time.monotonic()
-        body = self.wire.body(self.name, request, self.decoding) | {"cache_prompt": True}
-        if self.prompt_as == "chat":
-            answer = self._server.handle_chat_completions(body)
+        if self.decoding.suited(request.choices, "words").verdict_by == "words":
+            reply = self._whole_words(request)
         else:
-            answer = self._server.handle_completions(body)
-        seconds = time.monotonic() - began
-        if "error" in answer:
-            return Reply(stop="error", error=str(answer["error"].get("message")), latency_s=seconds)
-        return replace(self.wire.reply(answer, request.choices), latency_s=seconds)
+            answer = self._answer(request)
+            reply = _failed(answer) or self.wire.reply(answer, request.choices)
+        return replace(reply, latency_s=time.monotonic() - began)
+
+    def _whole_words(self, request: Request) -> Reply:
+        """Score each verdict word, one token after the other."""
+        walk = Walk(request.choices)
+        first: Reply | None = None
+        passes = 0
+        while pending := walk.pending():
+            answer = self._answer(request, pending[0])
+            if failed := _failed(answer):
+                return failed
+            walk.add(pending[0], likely_tokens(answer))
+            first = first or self.wire.reply(answer, request.choices)
+            passes += 1
+        assert first is not None  # noqa: S101 - at first, something is always pending
+        found = walk.logprobs()
+        if not found:
+            return replace(first, choice_logprobs={}, output_tokens=passes)
+        likeliest = max(found, key=lambda word: found[word])
+        return replace(
+            first, text=likeliest, stop="stop", choice_logprobs=found, output_tokens=passes
+        )
+
+    def _answer(self, request: Request, begun: str = "") -> Any:
+        """Return llama.cpp's answer to a request, to go on from a reply that is begun."""
+        body = self.wire.body(self.name, request, self._sent) | {"cache_prompt": True}
+        if self.prompt_as == "text":
+            return self._server.handle_completions({**body, "prompt": body["prompt"] + begun})
+        if begun:
+            # It goes on with a last message of the assistant's instead of closing it.
+            begun_message = {"role": "assistant", "content": begun}
+            body = {**body, "messages": [*body["messages"], begun_message]}
+        return self._server.handle_chat_completions(body)
+
+
+def _failed(answer: Any) -> Reply | None:
+    if "error" not in answer:
+        return None
+    return Reply(stop="error", error=str(answer["error"].get("message")))

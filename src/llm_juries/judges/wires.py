@@ -7,11 +7,12 @@ sending. The tests send the same requests through the vendors' own SDKs and comp
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from ..types import JuriesError, Message, Reply, Request
 from .base import TransientError, as_text, verdict_logprobs
+from .words import begin_alike
 
 Json = dict[str, Any]
 
@@ -22,11 +23,12 @@ class Decoding:
 
     Parameters
     ----------
-    verdict_by : {"text", "schema", "choice", "logprobs"}
+    verdict_by : {"text", "schema", "choice", "logprobs", "words"}
         "text": the reply is read as text. "schema": structured output, a JSON object whose field
         `verdict` is one of the verdict words. "choice": the server lets only the verdict words
         through (vLLM). "logprobs": by the probabilities of the verdict words at the first token
-        (OpenAI's format only).
+        (OpenAI's format only). "words": by those of whole verdict words, however many tokens they
+        have (llama.cpp). Where words begin alike, "logprobs" gives way to another (see `suited`).
     max_tokens : int
         Of the reply, reasoning included.
     max_tokens_as : {"max_tokens", "max_completion_tokens"}
@@ -45,7 +47,7 @@ class Decoding:
         Further fields of the body, sent as they are.
     """
 
-    verdict_by: Literal["text", "schema", "choice", "logprobs"] = "text"
+    verdict_by: Literal["text", "schema", "choice", "logprobs", "words"] = "text"
     max_tokens: int = 16
     max_tokens_as: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     temperature: float | None = 0.0
@@ -59,6 +61,34 @@ class Decoding:
     def facts(self) -> Json:
         """What is decoded differently from the defaults: new options leave old keys as they are."""
         return {k: v for k, v in asdict(self).items() if v != asdict(Decoding())[k]}
+
+    def suited(
+        self, choices: Sequence[str], instead: Literal["words", "choice", ""] = ""
+    ) -> Decoding:
+        """Return this decoding, but not by one token where that can't tell the choices apart.
+
+        Parameters
+        ----------
+        choices : sequence of str
+            The verdict words.
+        instead : {"words", "choice", ""}
+            What the judge has for words of several tokens; "" for nothing.
+
+        Raises
+        ------
+        JuriesError
+            If it has nothing.
+        """
+        if self.verdict_by != "logprobs" or not begin_alike(choices):
+            return self
+        if not instead:
+            raise JuriesError(
+                f"decoding.verdict_by: is 'logprobs', but no single token tells the verdict words "
+                f"{', '.join(choices)} apart; set it to text, with max_tokens for a whole word"
+            )
+        room = max(len(word.encode()) for word in choices) + 1  # no token is shorter than a byte
+        tokens = max(self.max_tokens, room) if instead == "choice" else self.max_tokens
+        return replace(self, verdict_by=instead, max_tokens=tokens)
 
 
 class Wire(Protocol):
@@ -127,7 +157,7 @@ class OpenAI:
             stop = "refusal"
         elif choice.get("finish_reason") == "length":
             stop = "length"
-        likely = [(t["token"], t["logprob"]) for t in _likely(choice.get("logprobs") or {})]
+        likely = likely_tokens(body)
         usage = body.get("usage") or {}
         return Reply(
             text=refusal or message.get("content") or "",
@@ -160,8 +190,7 @@ class OpenAIText(OpenAI):
         choice = _first(_field(body, "choices"))
         logprobs = choice.get("logprobs") or {}
         # llama.cpp gives them as chat completions do.
-        chat = [(t["token"], t["logprob"]) for t in _likely(logprobs)]
-        likely = chat or ((logprobs.get("top_logprobs") or [{}])[0]).items()
+        likely = likely_tokens(body) or ((logprobs.get("top_logprobs") or [{}])[0]).items()
         usage = body.get("usage") or {}
         return Reply(
             text=choice.get("text") or "",
@@ -351,10 +380,14 @@ def _field(body: Any, name: str) -> Any:
     return value
 
 
-def _likely(logprobs: Json) -> Sequence[Json]:
-    """Return the likeliest first tokens of a reply, as chat completions give them."""
+def likely_tokens(body: Any) -> list[tuple[str, float]]:
+    """Return the likeliest first tokens of a reply and their log-probabilities, none without any.
+
+    As chat completions give them; llama.cpp's completions do so too.
+    """
+    logprobs = _first(_field(body, "choices")).get("logprobs") or {}
     content = (logprobs.get("content") or [{}])[0]
-    return content.get("top_logprobs") or ()
+    return [(token["token"], token["logprob"]) for token in content.get("top_logprobs") or ()]
 
 
 def _first(choices: Any) -> Json:

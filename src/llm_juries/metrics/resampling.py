@@ -40,21 +40,27 @@ def cluster_sums(values: Array, clusters: Sequence[Any]) -> Array:
     return sums
 
 
-def resamples(sums: Array, number: int, seed: int) -> Iterator[Array]:
-    """Yield bootstrap totals of cluster sums, in chunks of shape (some, ...).
+def draws(clusters: int, number: int, seed: int) -> Iterator[Array]:
+    """Yield how many times each resample draws each cluster, in chunks of shape (some, clusters).
 
     Each resample draws as many clusters as there are, with replacement. The same seed draws the
-    same clusters whatever the sums are, so two calls are paired.
+    same clusters whatever is summed over them, so two calls are paired.
     """
-    n = len(sums)
-    flat = sums.reshape(n, -1)
     rng = np.random.default_rng(seed)
-    rows = max(1, CHUNK // n)
+    rows = max(1, CHUNK // clusters)
     for start in range(0, number, rows):
         size = min(rows, number - start)
-        drawn = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
-        weights = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        yield (weights.astype(float) @ flat).reshape(size, *sums.shape[1:])
+        drawn = rng.integers(clusters, size=(size, clusters)) + clusters * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * clusters)
+        yield times.reshape(size, clusters).astype(float)
+
+
+def resamples(sums: Array, number: int, seed: int) -> Iterator[Array]:
+    """Yield bootstrap totals of cluster sums, in chunks of shape (some, ...)."""
+    n = len(sums)
+    flat = sums.reshape(n, -1)
+    for times in draws(n, number, seed):
+        yield (times @ flat).reshape(len(times), *sums.shape[1:])
 
 
 def bootstrap(

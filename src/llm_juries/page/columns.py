@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis import NOT_ASKED, Panel
 from ..experiment import Study
 from ..juries import Votes
 from ..plans import Plan, look_up
 from ..report import Results
+from ..seating import NOT_ASKED, Panel
 from ..store import Store
 from ..types import Item, JuriesError, Order, Verdict
 
@@ -196,7 +196,7 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
     notes = {plan.judge.name: plan.judge.note for plan in part.study.plans}
     asked = {
         plan.judge.name: [
-            _verdicts(order, column_of, strings)
+            _verdicts(order, column_of, _scale(plan), strings)
             for order, column_of in zip(dataset.orders, verdicts, strict=True)
         ]
         for plan, verdicts in zip(part.study.plans, part.verdicts, strict=True)
@@ -235,7 +235,18 @@ def _pooled(votes: Votes, voter: int, rows: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _verdicts(order: Order, column: Sequence[Verdict | None], strings: Strings) -> dict[str, Any]:
+def _scale(plan: Plan) -> tuple[float, float]:
+    return plan.judge.reader(plan.prompt, Order.ORIGINAL).scale
+
+
+def _verdicts(
+    order: Order,
+    column: Sequence[Verdict | None],
+    scale: tuple[float, float],
+    strings: Strings,
+) -> dict[str, Any]:
+    """Return one order's verdicts; labels on the way from the lowest to the highest, 0 to 1."""
+    low, high = scale
     more: dict[int, dict[str, int]] = {}
     for row, verdict in enumerate(column):
         if verdict is not None:
@@ -245,7 +256,10 @@ def _verdicts(order: Order, column: Sequence[Verdict | None], strings: Strings) 
                 more[row] = {name: strings.number(text) for name, text in parts.items() if text}
     return {
         "order": order,
-        "label": [None if v is None else v.label for v in column],
+        "label": [
+            None if v is None or v.label is None else _number((v.label - low) / (high - low))
+            for v in column
+        ],
         "score": [None if v is None else _number(v.score) for v in column],
         "outcome": [NOT_ASKED if v is None else v.outcome for v in column],
         "reply": [0 if v is None else strings.number(v.reply.text) for v in column],

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..report import Results, source
+from ..experiment import source_of
+from ..report import Results
 
 WIDTH = 180.0  # of a drawn interval, in the units of the drawing
 MARGIN = 7.0  # keeps marks at the ends whole
@@ -72,7 +73,7 @@ def _headline(results: Results, number: int) -> Headline:
     return Headline(
         dataset=dataset.name,
         facts=f"{len(human):,} {unit} to {questions:,} questions, {labelled:,} with a human label",
-        source=source(results.studies[number]),
+        source=source_of(results.studies[number]),
         note=dataset.note,
         first=rows[0] if rows and rows[0].at is not None else None,
         comparisons=_comparisons(_of(results.tables.get("against_best"), dataset.name)),

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,8 +44,9 @@ class VllmJudge(PromptedJudge):
         "chat": through the model's own chat template; "text": the messages' bare texts as one text
         to continue.
     decoding : Decoding
-        `verdict_by`: "logprobs" scores the verdict words as the one next token; "choice" lets only
-        verdict words through; "schema" and "text" read what the model writes.
+        `verdict_by`: "logprobs" scores the verdict words as the one next token, or, where words
+        begin alike (A>>B, A>B), gives way to "choice", which lets only verdict words through and
+        gives no probabilities; "schema" and "text" read what the model writes.
     template : mapping
         Variables of the chat template, such as enable_thinking.
     reasoning_parser : str, optional
@@ -84,6 +84,7 @@ class VllmJudge(PromptedJudge):
     kind: Kind = "judge"
     free = False
     price: Price | None = None
+    instead: Literal["words", "choice", ""] = "choice"
 
     def __init__(
         self,
@@ -124,6 +125,11 @@ class VllmJudge(PromptedJudge):
         if base_url is not None and backend != "server":
             raise JuriesError(f"judge {name}: base_url is of backend=server, not of {backend}")
         self.decoding = decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1)
+        if decoding.verdict_by == "words":
+            raise JuriesError(
+                "decoding.verdict_by: vLLM has no 'words'; there are: text, schema, choice, "
+                "logprobs"
+            )
         template = dict(template or {})
         self.limits = (
             Limits(batch=batch, alone=True)
@@ -169,9 +175,9 @@ class VllmJudge(PromptedJudge):
         self._engine: Offline | Online
         if backend == "offline":
             given = {name: value for name, value in arguments.items() if value is not None}
-            how = {"prompt_as": prompt_as, "template": template, "decoding": asdict(decoding)}
+            how = {"prompt_as": prompt_as, "template": template}
             self._engine = Offline(
-                name, self.python, given, how, variables, data_parallel, tensor_parallel
+                name, self.python, given, how, decoding, variables, data_parallel, tensor_parallel
             )
         else:
             arguments["data_parallel_size"] = data_parallel

@@ -7,11 +7,12 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from ...types import Reply, Request
 from ..base import JudgeUnavailableError, verdict_logprobs
-from ..wires import verdict_schema
+from ..wires import Decoding, verdict_schema
 from .child import WORKER, Child
 
 HEARTBEAT_S = 0.2  # how often to look whether a process still runs
@@ -29,7 +30,8 @@ class Offline:
     arguments : mapping
         Of vllm.LLM.
     how : mapping
-        How to ask: `prompt_as`, `template` and `decoding`; see `worker.Engine.answer`.
+        How to ask: `prompt_as` and `template`; see `worker.Engine.answer`.
+    decoding : Decoding
     environment : mapping
         Variables for the workers.
     workers : int
@@ -44,6 +46,7 @@ class Offline:
         python: str,
         arguments: Mapping[str, Any],
         how: Mapping[str, Any],
+        decoding: Decoding,
         environment: Mapping[str, str],
         workers: int = 1,
         devices: int = 1,
@@ -52,6 +55,7 @@ class Offline:
         self.python = python
         self.arguments = arguments
         self.how = how
+        self.decoding = decoding
         self.environment = environment
         self.workers = workers
         self.devices = devices
@@ -67,10 +71,12 @@ class Offline:
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Answer requests of one prompt, each worker a share of them."""
+        decoding = self.decoding.suited(requests[0].choices, "choice")
+        how = {**self.how, "decoding": asdict(decoding)}
         share = -(-len(requests) // self.workers)
         parts = [requests[at : at + share] for at in range(0, len(requests), share)]
         asked = zip(self._running, parts, strict=False)
-        replies = await asyncio.gather(*(worker.ask(part, self.how) for worker, part in asked))
+        replies = await asyncio.gather(*(worker.ask(part, how) for worker, part in asked))
         return [reply for part in replies for reply in part]
 
     async def stop(self) -> None:

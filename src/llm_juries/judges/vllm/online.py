@@ -124,12 +124,13 @@ class Online:
         return self._clients[request.choices]
 
     async def _opened(self, choices: Sequence[str]) -> HttpJudge:
-        extra: dict[str, Any] = dict(self.decoding.extra)
+        decoding = self.decoding.suited(choices, "choice")
+        extra: dict[str, Any] = dict(decoding.extra)
         if self.template and self.prompt_as == "chat":
             extra["chat_template_kwargs"] = dict(self.template)
-        if self.decoding.thinking_tokens is not None:
-            extra["thinking_token_budget"] = self.decoding.thinking_tokens
-        decoding = replace(self.decoding, extra=extra)
+        if decoding.thinking_tokens is not None:
+            extra["thinking_token_budget"] = decoding.thinking_tokens
+        decoding = replace(decoding, extra=extra)
         if decoding.verdict_by == "logprobs":
             ids = await self._verdict_ids(choices)
             extra["allowed_token_ids"] = ids

@@ -1,0 +1,70 @@
+"""Print the paper's numbers beside ours: python scripts/reproduce.py --help."""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from llm_juries import cli
+
+
+@hydra.main(config_path="../conf", config_name="reproduce", version_base="1.3")
+@cli.task
+def main(cfg: DictConfig) -> None:
+    """Collect what is missing if asked to; write tables, figures and their page."""
+    from llm_juries import reproduction, tables
+    from llm_juries.analysis import Options
+    from llm_juries.collect import collect
+    from llm_juries.config import build, pick
+    from llm_juries.experiment import ablations, source_of, studies
+    from llm_juries.forecast import forecast, total
+    from llm_juries.plans import Policy
+    from llm_juries.progress import Bars, check_complete, summary
+    from llm_juries.seating import seat
+    from llm_juries.store import Store
+
+    tracking = build(cfg.wandb, "wandb")
+    bootstrap, rankings = build(cfg.bootstrap, "bootstrap"), build(cfg.ranking, "ranking")
+    paper, stand_ins = build(cfg.paper, "paper"), build(cfg.stand_ins, "stand_ins")
+    priced = {name: build(node, f"priced.{name}").price for name, node in cfg.priced.items()}
+    policy, options = pick(cfg, Policy), pick(cfg, Options)
+    found, ablated = studies(cfg), ablations(cfg)
+    plans = [plan for study in (*found, *(s for _, s in ablated)) for plan in study.plans]
+    asked = [plan for plan in plans if not plan.judge.free]
+    with Store(cfg.store) as store:
+        lacking = forecast(asked, store, policy)
+        print(f"missing verdicts: {total(lacking)}")
+        if policy.dry_run:
+            print(tables.markdown(lacking))
+            return
+        if cfg.collect and asked:
+            with Bars() as bars:
+                tallies = collect(asked, store, policy, bars)
+            print(summary(tallies, {plan.judge.name for plan in asked}, cfg.store))
+            check_complete(tallies)
+        collect([plan for plan in plans if plan.judge.free], store)
+        how = options.inconsistent, options.candidate_families
+        panels = [seat(study, store, *how) for study in found]
+        under = [(prompt, seat(study, store, *how)) for prompt, study in ablated]
+    prices = {name: price for name, price in priced.items() if price is not None}
+    result = reproduction.reproduce(panels, under, prices, paper, stand_ins, bootstrap, rankings)
+    folder = Path(cfg.results)
+    notes = {study.dataset.name: source_of(study) for study in found}
+    drawn = reproduction.draw(result, paper, notes, folder / "figures", bootstrap.level)
+    reproduction.write(
+        result, drawn, [f"- {name}: {note}." for name, note in notes.items()], folder
+    )
+    run = tracking.log(
+        Path(cfg.output_dir),
+        "reproduce",
+        OmegaConf.to_container(cfg, resolve=True),
+        result.tables,
+        drawn,
+    )
+    print(tables.markdown(result.tables["table1_kappa"].drop(columns="differs")))
+    print(f"\npage:    {folder / 'README.md'}\ntables:  {folder / 'tables'}")
+    print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))
+
+
+if __name__ == "__main__":
+    cli.run(main)

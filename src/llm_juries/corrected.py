@@ -1,0 +1,72 @@
+"""Each candidate's accuracy from a voter's verdicts on all answers and human labels on few."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from .analysis import Bootstrap, in_order
+from .metrics import few_labels
+from .seating import Panel
+from .types import JuriesError
+
+FEWEST = 2  # labels of a candidate, below which nothing can be said
+
+
+def corrected_table(
+    panel: Panel, options: Bootstrap, labelled_questions: int | None = None
+) -> pd.DataFrame:
+    """Correct each candidate's accuracy under each voter by the human labels there are.
+
+    Parameters
+    ----------
+    panel : Panel
+    options : Bootstrap
+    labelled_questions : int, optional
+        Use the labels of this many questions only (random ones, by the bootstrap's seed), to see
+        what few labels would have told. By default all, and then only where some are missing.
+
+    Returns
+    -------
+    DataFrame
+        A row a voter, candidate and method ("rogan_gladen", "prediction_powered"): dataset, voter,
+        kind, candidate, method (str); n, labelled, missing (int); judged, estimate with ci_low and
+        ci_high, and humans, the accuracy under all human labels there are (float, NaN where they
+        are not all there). Empty for pairs, and where every answer has a label.
+    """
+    human = panel.human
+    if panel.dataset.pairwise or np.isnan(human).all():
+        return pd.DataFrame()
+    questions = np.asarray(panel.questions)
+    if labelled_questions is not None:
+        known = np.unique(questions[~np.isnan(human)])
+        if not FEWEST <= labelled_questions <= len(known):
+            raise JuriesError(
+                f"labelled_questions: is {labelled_questions}; {panel.dataset.name} has labels on "
+                f"{len(known)} questions, take {FEWEST} to {len(known)}, or null"
+            )
+        drawn = np.random.default_rng(options.seed).permutation(known)[:labelled_questions]
+        used = np.where(np.isin(questions, drawn), human, np.nan)
+    elif np.isnan(human).any():
+        used = human
+    else:
+        return pd.DataFrame()
+    candidates = [item.candidate for item in panel.dataset.items]
+    truth = (
+        pd.Series(human).groupby(np.array(candidates)).agg(lambda labels: labels.mean(skipna=False))
+    )
+    by = options.resamples, options.seed, options.level
+    frames = []
+    for at, voter in enumerate(panel.votes.voters):
+        labels = panel.votes.labels[:, at]
+        for found in (
+            few_labels.rogan_gladen(labels, used, candidates, panel.questions, *by),
+            few_labels.prediction_powered(labels, used, candidates, panel.questions, options.level),
+        ):
+            table = found.table()
+            table.insert(0, "dataset", panel.dataset.name)
+            table.insert(1, "voter", voter.name)
+            table.insert(2, "kind", voter.kind)
+            table["humans"] = table["candidate"].map(truth)
+            frames.append(table)
+    return in_order(pd.concat(frames, ignore_index=True), "candidate", "method")

@@ -1,0 +1,272 @@
+"""How far the errors of several judges depend on each other, against a human reference.
+
+Judges that fail on the same items are worth fewer votes than they are seats: "Nine Judges, Two
+Effective Votes" (Kohli 2026, arXiv 2605.29800) finds about two in nine. Labels are binary, so two
+judges that are both wrong always agree; what is measured is how often they are wrong together,
+against what independent errors of the same rates would give. Everything is a function of sums over
+items, so that the bootstrap of `resampling` serves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .resampling import bootstrap, cluster_sums, percentile_interval
+
+Array = npt.NDArray[np.float64]
+
+BOTH_VOTED, WRONG, BOTH_WRONG = range(3)
+WHOLE, MAJORITY_RIGHT, MAJORITY_WRONG = range(3)
+
+
+class Estimate(NamedTuple):
+    """A value with its interval; NaN where it has no meaning."""
+
+    value: Array
+    low: Array
+    high: Array
+
+
+@dataclass(frozen=True)
+class PairErrors:
+    """The errors of each two of k judges; arrays have the shape (k, k) and are symmetric.
+
+    Attributes
+    ----------
+    n : array
+        The labelled items both voted on: all else here is over these.
+    correlation : Estimate
+        Phi of the two error indicators.
+    both_wrong, by_chance : array
+        The share of items both are wrong on, and the product of the two error rates.
+    ratio : Estimate
+        Of the two: 1 where errors are independent.
+    """
+
+    n: Array
+    correlation: Estimate
+    both_wrong: Array
+    by_chance: Array
+    ratio: Estimate
+
+
+@dataclass(frozen=True)
+class PanelErrors:
+    """The errors of a panel of k judges as a whole.
+
+    Attributes
+    ----------
+    mean_correlation : Estimate
+        Of all pairs, each over the items both voted on.
+    effective_votes : Estimate
+        Kish's effective number of votes.
+    n : float
+        The labelled items that every judge voted on: the accuracies are over these.
+    independent, observed, gap : Estimate
+        The majority's accuracy if the judges erred independently, as it is, and the first less the
+        second (a Condorcet gap).
+    """
+
+    mean_correlation: Estimate
+    effective_votes: Estimate
+    n: float
+    independent: Estimate
+    observed: Estimate
+    gap: Estimate
+
+
+def pair_errors(
+    labels: Array,
+    human: Array,
+    clusters: Sequence[Any],
+    resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> PairErrors:
+    """Measure the errors of each two judges, with intervals clustered by question.
+
+    Parameters
+    ----------
+    labels : array of shape (n, k)
+        Votes, 1.0 or 0.0, NaN where missing; 0.5 (neither of a pair) counts as missing.
+    human : array of shape (n,)
+        The reference, NaN where there is none.
+    clusters : sequence of n labels
+        The question each item belongs to.
+    resamples, seed, level
+        Of the bootstrap.
+    """
+    sums = cluster_sums(pair_counts(labels, human), clusters)
+    counts = sums.sum(axis=0)
+
+    def estimate(statistic: Callable[[Array], Array]) -> Estimate:
+        return _estimate(statistic, sums, resamples, seed, level)
+
+    n, wrong, both = counts
+    return PairErrors(
+        n=n,
+        correlation=estimate(error_correlation),
+        both_wrong=_ratio(both, n),
+        by_chance=_ratio(wrong * wrong.T, n * n),
+        ratio=estimate(wrong_together),
+    )
+
+
+def panel_errors(
+    labels: Array,
+    human: Array,
+    clusters: Sequence[Any],
+    resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> PanelErrors:
+    """Measure how many votes a panel is worth, and what its majority loses by common errors.
+
+    Parameters are those of `pair_errors`; there are two judges or more.
+    """
+    pairs = cluster_sums(pair_counts(labels, human), clusters)
+    whole = cluster_sums(majority_counts(labels, human), clusters)
+
+    def estimate(statistic: Callable[[Array], Array], sums: Array) -> Estimate:
+        return _estimate(statistic, sums, resamples, seed, level)
+
+    return PanelErrors(
+        mean_correlation=estimate(mean_correlation, pairs),
+        effective_votes=estimate(effective_votes, pairs),
+        n=float(whole[:, WHOLE].sum()),
+        independent=estimate(independent_accuracy, whole),
+        observed=estimate(majority_accuracy, whole),
+        gap=estimate(condorcet_gap, whole),
+    )
+
+
+def pair_counts(labels: Array, human: Array) -> Array:
+    """Return what each item adds to the counts of each two judges.
+
+    Returns
+    -------
+    array of shape (n, 3, k, k)
+        Whether judges i and j both voted, whether i was wrong there, whether both were.
+    """
+    voted = _sided(labels) & _sided(human)[:, None]
+    wrong = voted & (labels != human[:, None])
+    pairs = [(voted, voted), (wrong, voted), (wrong, wrong)]
+    return np.stack([one[:, :, None] & other[:, None] for one, other in pairs], 1).astype(float)
+
+
+def error_correlation(counts: Array) -> Array:
+    """Return phi, Pearson's correlation of two error indicators, over the items both voted on.
+
+    Parameters
+    ----------
+    counts : array of shape (..., 3, k, k)
+        Sums of `pair_counts`.
+
+    Returns
+    -------
+    array of shape (..., k, k)
+        NaN where one of the two is never or always wrong.
+    """
+    n, one, both = (counts[..., at, :, :] for at in (BOTH_VOTED, WRONG, BOTH_WRONG))
+    other = np.swapaxes(one, -1, -2)
+    # Multiplied by n squared so that whole numbers stay exact
+    return _ratio(n * both - one * other, np.sqrt(one * (n - one) * other * (n - other)))
+
+
+def wrong_together(counts: Array) -> Array:
+    """Return how often two judges are wrong together, as a multiple of what chance would give."""
+    n, one, both = (counts[..., at, :, :] for at in (BOTH_VOTED, WRONG, BOTH_WRONG))
+    return _ratio(n * both, one * np.swapaxes(one, -1, -2))
+
+
+def mean_correlation(counts: Array) -> Array:
+    """Return the mean error correlation of all pairs, NaN where a pair has none."""
+    k = counts.shape[-1]
+    one, other = np.triu_indices(k, 1)
+    pairs = error_correlation(counts)[..., one, other]
+    return pairs.mean(axis=-1) if k > 1 else np.full(pairs.shape[:-1], np.nan)
+
+
+def effective_votes(counts: Array) -> Array:
+    """Return Kish's effective number of votes, k / (1 + (k - 1) r), r the mean error correlation.
+
+    It is the number of independent votes whose mean would vary as much (the design effect of equal
+    correlation: Kish 1965, Survey Sampling; for panels of models arXiv 2605.29800).
+    Above k where errors are rather opposed; NaN where they are so far opposed that no number is.
+    """
+    k = counts.shape[-1]
+    return _ratio(np.asarray(float(k)), 1 + (k - 1) * mean_correlation(counts))
+
+
+def majority_counts(labels: Array, human: Array) -> Array:
+    """Return what each item that all k judges voted on adds to the counts of their majority.
+
+    Returns
+    -------
+    array of shape (n, 3 + k)
+        Whether it is such an item, whether the majority was right, whether it was wrong (neither
+        in a tie), and whether each judge was right.
+    """
+    k = labels.shape[1]
+    whole = _sided(labels).all(axis=1) & _sided(human)
+    right = (labels == human[:, None]) & whole[:, None]
+    votes = right.sum(axis=1)
+    decided = [whole, whole & (2 * votes > k), whole & (2 * votes < k)]
+    return np.column_stack([*decided, right]).astype(float)
+
+
+def majority_accuracy(counts: Array) -> Array:
+    """Return the share of the majority's decisions that are right, ties left out."""
+    right, wrong = counts[..., MAJORITY_RIGHT], counts[..., MAJORITY_WRONG]
+    return _ratio(right, right + wrong)
+
+
+def independent_accuracy(counts: Array) -> Array:
+    """Return the majority's accuracy if judges of these accuracies erred independently.
+
+    The number of right votes is then Poisson-binomial (Condorcet's jury theorem for unequal
+    jurors); as for the observed majority, ties are left out.
+
+    Parameters
+    ----------
+    counts : array of shape (..., 3 + k)
+        Sums of `majority_counts`.
+    """
+    accuracies = _ratio(counts[..., 3:], counts[..., [WHOLE]])
+    k = accuracies.shape[-1]
+    number = np.zeros((*accuracies.shape[:-1], k + 1))  # the distribution of the right votes
+    number[..., 0] = 1.0
+    for judge in range(k):
+        p = accuracies[..., [judge]]
+        number[..., 1:] = number[..., 1:] * (1 - p) + number[..., :-1] * p
+        number[..., :1] *= 1 - p
+    votes = np.arange(k + 1)
+    right, wrong = (number[..., side].sum(-1) for side in (2 * votes > k, 2 * votes < k))
+    return _ratio(right, right + wrong)
+
+
+def condorcet_gap(counts: Array) -> Array:
+    """Return the independent less the observed accuracy of a majority: what common errors cost."""
+    return independent_accuracy(counts) - majority_accuracy(counts)
+
+
+def _estimate(
+    statistic: Callable[[Array], Array], sums: Array, resamples: int, seed: int, level: float
+) -> Estimate:
+    draws = bootstrap(statistic, sums, resamples, seed)
+    return Estimate(statistic(sums.sum(axis=0)), *percentile_interval(draws, level))
+
+
+def _sided(labels: Array) -> npt.NDArray[np.bool_]:
+    """Return where a label takes a side: one that is missing, or neither of a pair, is no error."""
+    return np.isin(labels, (0, 1))
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(whole > 0, part / whole, np.nan)

@@ -1,0 +1,196 @@
+"""Corrected accuracies are those of ppi_py and of the formula; simulated intervals cover."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
+
+from llm_juries.metrics.few_labels import (
+    labels_needed,
+    prediction_powered,
+    rogan_gladen,
+    rogan_gladen_rate,
+)
+from llm_juries.types import JuriesError
+from recorded_votes import nq301
+
+NAN = math.nan
+RATES = {"a": 0.7, "b": 0.5}
+TPR, TNR = 0.9, 0.8
+
+
+def simulated(seed: int, n: int = 400, share: float = 0.25) -> tuple[Any, ...]:
+    """Return one judge's votes, few human labels, candidates and questions, and the truth."""
+    rng = np.random.default_rng(seed)
+    candidates = np.repeat(["a", "b"], n)
+    truth = (rng.random(2 * n) < np.repeat(list(RATES.values()), n)).astype(float)
+    positive = rng.random(2 * n) < np.where(truth == 1, TPR, 1 - TNR)
+    human = np.where(rng.random(2 * n) < share, truth, NAN)
+    return positive.astype(float), human, candidates, np.tile(np.arange(n), 2)
+
+
+@given(st.floats(0, 1), st.floats(0.55, 1), st.floats(0.55, 1))
+@settings(max_examples=100, deadline=None)
+def test_known_error_rates_give_the_true_rate_back(true: float, tpr: float, tnr: float):
+    judged = true * tpr + (1 - true) * (1 - tnr)
+    found = rogan_gladen_rate(np.array(judged), np.array(tpr), np.array(tnr))
+    assert found == pytest.approx(true, abs=1e-9)
+
+
+def test_a_judge_no_better_than_chance_corrects_nothing():
+    assert math.isnan(rogan_gladen_rate(np.array(0.5), np.array(0.5), np.array(0.5)))
+    assert rogan_gladen_rate(np.array(0.05), np.array(0.9), np.array(0.9)) == 0
+
+
+def test_rogan_gladen_is_the_formula_on_counts():
+    votes, human, candidates, questions = simulated(1)
+    votes[::17] = NAN
+    found = rogan_gladen(votes, human, candidates, questions, 500)
+    for at, name in enumerate(("a", "b")):
+        own = candidates == name
+        tpr = np.nanmean(votes[own & (human == 1)])
+        tnr = 1 - np.nanmean(votes[own & (human == 0)])
+        judged = np.nanmean(votes[own])
+        assert found.value[at] == pytest.approx((judged + tnr - 1) / (tpr + tnr - 1))
+        assert found.judged[at] == pytest.approx(judged)
+        assert found.n[at] == (own & ~np.isnan(votes)).sum()
+        assert found.missing[at] == (own & np.isnan(votes)).sum()
+        assert found.labelled[at] == (own & ~np.isnan(votes) & ~np.isnan(human)).sum()
+        assert found.low[at] < found.value[at] < found.high[at]
+
+
+def test_common_rates_are_those_over_all_candidates():
+    votes, human, candidates, questions = simulated(2)
+    found = rogan_gladen(votes, human, candidates, questions, 100, common_rates=True)
+    tpr, tnr = votes[human == 1].mean(), 1 - votes[human == 0].mean()
+    judged = np.array([votes[candidates == name].mean() for name in ("a", "b")])
+    assert found.value == pytest.approx((judged + tnr - 1) / (tpr + tnr - 1))
+
+
+def test_without_labels_there_is_no_estimate():
+    votes, human, candidates, questions = simulated(2)
+    human[candidates == "a"] = NAN
+    for found in (
+        rogan_gladen(votes, human, candidates, questions, 100),
+        prediction_powered(votes, human, candidates, questions),
+    ):
+        assert np.isnan([found.value[0], found.low[0], found.high[0]]).all()
+        assert found.labelled[0] == 0
+        assert not np.isnan(found.value[1])
+
+
+def test_prediction_powered_is_ppi_py():
+    votes, human, candidates, questions = simulated(3)
+    votes[::13] = NAN
+    found = prediction_powered(votes, human, candidates, questions, 0.9)
+    for at, name in enumerate(("a", "b")):
+        own = (candidates == name) & ~np.isnan(votes)
+        known = own & ~np.isnan(human)
+        data = human[known], votes[known], votes[own & np.isnan(human)]
+        assert found.value[at] == pytest.approx(np.squeeze(ppi_mean_pointestimate(*data)))
+        low, high = ppi_mean_ci(*data, alpha=0.1)
+        assert [found.low[at], found.high[at]] == pytest.approx(
+            [float(np.squeeze(low)), float(np.squeeze(high))]
+        )
+
+
+def test_a_judge_that_says_one_thing_leaves_the_human_labels():
+    _, human, candidates, questions = simulated(3)
+    found = prediction_powered(np.ones(len(human)), human, candidates, questions)
+    assert found.value == pytest.approx([np.nanmean(human[candidates == n]) for n in ("a", "b")])
+
+
+def test_two_items_of_a_question_are_no_independent_ones():
+    with pytest.raises(JuriesError, match="'a' has several items of question 'q'"):
+        prediction_powered(np.ones(2), np.ones(2), ["a", "a"], ["q", "q"])
+
+
+def test_importing_ppi_py_leaves_warnings_as_they_were():
+    before = list(warnings.filters)
+    prediction_powered(*simulated(0))
+    assert warnings.filters == before
+
+
+def test_simulated_intervals_cover_the_truth():
+    """A simulation: known error rates, 100 labels of 400 items, nominal 95 %."""
+    covered = {"rogan_gladen": 0, "prediction_powered": 0, "judged": 0}
+    runs = 150
+    for seed in range(runs):
+        votes, human, candidates, questions = simulated(seed)
+        for found in (
+            rogan_gladen(votes, human, candidates, questions, 400, seed),
+            prediction_powered(votes, human, candidates, questions),
+        ):
+            covered[found.method] += (found.low[0] <= 0.7) & (found.high[0] >= 0.7)
+        spread = 1.96 * math.sqrt(0.69 * 0.31 / 400)
+        covered["judged"] += abs(found.judged[1] - 0.5) <= spread
+    assert covered["rogan_gladen"] / runs >= 0.9
+    assert covered["prediction_powered"] / runs >= 0.9
+    assert covered["judged"] / runs < 0.8  # as it would be without a correction
+
+
+def test_estimates_from_a_quarter_of_the_recorded_labels_hold_the_full_accuracy():
+    table = nq301()
+    human = table["human"].to_numpy(float)
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(table["item"].unique(), 75, replace=False)
+    few = np.where(table["item"].isin(drawn), human, NAN)
+    votes = table["text_davinci_003"].to_numpy(float)
+    full = table.groupby("model")["human"].mean()
+    for found in (
+        rogan_gladen(votes, few, table["model"], table["item"], 1000),
+        prediction_powered(votes, few, table["model"], table["item"]),
+    ):
+        rows = found.table().set_index("candidate")
+        true = full[rows.index]
+        assert ((rows["ci_low"] <= true) & (true <= rows["ci_high"])).sum() >= 10
+        assert (rows["labelled"] >= 60).all()
+
+
+def test_the_labels_that_are_planned_give_an_interval_of_about_that_width():
+    votes, human, candidates, questions = simulated(5, n=3000, share=0.2)
+    own = candidates == "a"
+    plan = labels_needed(votes[own], human[own], 0.08)
+    assert plan.items == 3000
+    assert plan.prediction_powered is not None
+    assert plan.human_alone is not None
+    assert plan.prediction_powered < plan.human_alone
+    truth = np.random.default_rng(9)
+    _, full, _, _ = simulated(5, n=3000, share=1)
+    chosen = truth.permutation(3000)
+    for number, powered in ((plan.prediction_powered, True), (plan.human_alone, False)):
+        few = np.where(np.isin(np.arange(3000), chosen[:number]), full[own], NAN)
+        judged = votes[own] if powered else np.ones(3000)
+        found = prediction_powered(judged, few, candidates[own], questions[own])
+        assert found.high[0] - found.low[0] == pytest.approx(0.08, rel=0.1)
+
+
+def test_a_width_that_all_items_can_t_give_has_no_number():
+    votes, human, candidates, _ = simulated(5)
+    own = candidates == "a"
+    plan = labels_needed(votes[own], human[own], 0.01)
+    assert plan.human_alone is None
+    assert plan.prediction_powered is None
+    assert plan.correlation == pytest.approx(
+        np.corrcoef(votes[own & ~np.isnan(human)], human[own & ~np.isnan(human)])[0, 1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("human", "width", "said"),
+    [
+        ([1.0, 0.0, NAN], 0.0, "width is 0.0"),
+        ([1.0, 1.0, NAN], 0.1, "2 human labels are too few, or all alike"),
+        ([1.0, NAN, NAN], 0.1, "1 human labels are too few"),
+    ],
+)
+def test_a_pilot_must_tell_something(human: Any, width: float, said: str):
+    with pytest.raises(JuriesError, match=said):
+        labels_needed(np.array([1.0, 0.0, 1.0]), np.array(human), width)
