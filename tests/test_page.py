@@ -22,13 +22,15 @@ from llm_juries.collect import collect
 from llm_juries.data import Dataset, Recording, Seen
 from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.experiment import Study
+from llm_juries.judges.base import Limits, PromptedJudge
 from llm_juries.judges.recorded import recorded_judges
+from llm_juries.judges.wires import Decoding
 from llm_juries.juries import Jury
 from llm_juries.page.columns import Strings, browsable
 from llm_juries.plans import Plan
 from llm_juries.prompts import Prompt
 from llm_juries.store import Store
-from llm_juries.types import Item, JuriesError, Order
+from llm_juries.types import Item, JuriesError, Order, Reply
 
 PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
 WORDS = {"true": 1.0, "false": 0.0}
@@ -458,3 +460,42 @@ def test_an_analysis_writes_its_page_and_says_where(run_script: Run, tmp_path: P
     assert "8 of 12 items are in this file" in path.read_text(encoding="utf-8")
     done = run_script("analyze", "judge=[contains]", "page.itms=8")
     assert "page.itms: no such key; did you mean items" in done.stderr.replace(" (", "; ")
+
+
+def test_a_graded_vote_is_on_its_side_of_the_scale(chromium: Browser, tmp_path: Path):
+    items = tuple(Item("graded", f"q{n}", "c", f"Q{n}", f"A{n}", human=1.0) for n in range(5))
+    prompt = Prompt("grades", "{{ answer }}", {str(n): float(n) for n in range(1, 6)})
+    study = Study(Dataset("graded", items), (Plan(Grader(), Dataset("graded", items), prompt),), ())
+    path = tmp_path / "report.html"
+    with Store(tmp_path / "store") as store:
+        collect(study.plans, store)
+        results = report.measure([study], store, Bootstrap(resamples=20))
+        data, _ = browsable(results, store, page.Options())
+        page.write(results, store, path)
+    (voter,) = data["datasets"][0]["voters"]
+    assert voter["orders"][0]["label"] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    for tab in open_page(chromium, path):
+        press(tab, "against")
+        assert count(tab) == 2  # grades 1 and 2; a 3 is on no side
+
+
+class Grader(PromptedJudge):
+    """A judge that gives the answers A0 to A4 the grades 1 to 5."""
+
+    name, family, kind, free, note, price = "grader", "none", "judge", False, "", None
+    limits = Limits()
+    decoding = Decoding()
+    fingerprint = {"backend": "grader"}  # noqa: RUF012
+
+    async def ready(self) -> None:
+        """Do nothing."""
+
+    async def open(self) -> None:
+        """Do nothing."""
+
+    async def ask(self, requests: Any) -> list[Reply]:
+        """Grade by the number in the answer."""
+        return [Reply(str(int(request.item.answer[1:]) + 1)) for request in requests]
+
+    async def close(self) -> None:
+        """Do nothing."""
