@@ -21,6 +21,7 @@ def main(cfg: DictConfig) -> None:
     from llm_juries.savings import collect_sparingly
     from llm_juries.store import Store
     from llm_juries.tables import markdown
+    from llm_juries.tracking import tally_metrics
 
     tracking = build(cfg.wandb, "wandb")
     policy = pick(cfg, Policy)
@@ -36,14 +37,19 @@ def main(cfg: DictConfig) -> None:
         else:
             with Bars() as bars:
                 tallies = collect_sparingly(found, store, policy, bars)
-    models = {plan.judge.name for plan in plans if not plan.judge.free}
-    print(summary(tallies, models, cfg.store))
-    tracking.log(
-        Path(cfg.output_dir),
-        "judge",
-        OmegaConf.to_container(cfg, resolve=True),
-        {"collected": tally_table(tallies)},
-    )
+        models = {plan.judge.name for plan in plans if not plan.judge.free}
+        print(summary(tallies, models, cfg.store))
+        collected = tally_table(tallies)
+        tracking.log(
+            Path(cfg.output_dir),
+            "judge",
+            OmegaConf.to_container(cfg, resolve=True),
+            {"collected": collected},
+            metrics=tally_metrics(collected),
+            group=cli.experiment() or found[0].dataset.name,
+            plans=plans,
+            store=store,
+        )
     check_complete(tallies)
 
 

@@ -64,6 +64,11 @@ def run(main: Callable[[], None], *, hydra: bool = True) -> None:
         sys.exit(130)
 
 
+def experiment() -> str | None:
+    """Return the name of the experiment that was chosen on the command line, None without one."""
+    return HydraConfig.get().runtime.choices.get("experiment")
+
+
 def sweep_arguments(does: str, conf: Path) -> argparse.Namespace:
     """Parse a command line of sweep-style overrides, which Hydra takes with its own sweeper only.
 
