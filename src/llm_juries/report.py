@@ -230,8 +230,9 @@ def _report(results: Results, drawn: Sequence[Path], prompt: str, facts: Mapping
             )
     parts += [
         "## Files",
-        "`tables/` holds every table as CSV (all digits), Markdown and LaTeX; `figures/` every "
-        "figure as PNG and PDF; `config.yaml` the resolved config; `provenance.json` the versions.",
+        "`report.html` is this report as a page, with every item; `tables/` holds every table as "
+        "CSV (all digits), Markdown and LaTeX; `figures/` every figure as PNG and PDF; "
+        "`config.yaml` the resolved config; `provenance.json` the versions.",
     ]
     return "\n\n".join(parts) + "\n"
 
