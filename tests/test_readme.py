@@ -75,13 +75,9 @@ def test_the_readme_shows_the_paper_beside_the_reproduction():
 @pytest.mark.slow
 def test_the_committed_reproduction_is_what_the_recorded_verdicts_give(tmp_path: Path):
     made = tmp_path / "reproduction"
-    subprocess.run(
-        [
-            sys.executable, "scripts/reproduce.py", f"results={made}", f"store={tmp_path / 'store'}",
-            f"hydra.run.dir={tmp_path / 'run'}",
-        ],
-        cwd=ROOT, check=True, capture_output=True,
-    )  # fmt: skip
+    places = (f"results={made}", f"store={tmp_path / 'store'}", f"hydra.run.dir={tmp_path / 'run'}")
+    command = [sys.executable, "scripts/reproduce.py", *places]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     names = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
     kept = (path.relative_to(REPRODUCTION) for path in REPRODUCTION.rglob("*") if path.is_file())
     assert sorted(kept) == names
