@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,26 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from conftest import ROOT, script
+from llm_juries.analysis import Bootstrap
 from llm_juries.config import build
+from llm_juries.data import Dataset
+from llm_juries.juries import Voter, Votes
 from llm_juries.metrics.cost import Price
+from llm_juries.rankings import Rankings
 from llm_juries.reproduction import (
     NOT_MEASURED,
     Paper,
     StandIns,
     cost,
+    draw,
+    reproduce,
     spread,
     table1,
     table2,
     table3,
 )
+from llm_juries.seating import Panel
+from llm_juries.types import Item
 from recorded_votes import nq301
 
 OURS = StandIns(
@@ -276,6 +285,47 @@ def test_the_config_names_what_the_paper_prints():
     assert set(stand_ins.datasets) == set(printed["dataset"])
     variants = set(pd.read_csv(ROOT / paper.table3)["prompt_variant"])
     assert set(stand_ins.prompts) == variants
+
+
+def panel(votes: dict[str, list[float]]) -> Panel:
+    """Return judges' votes on six questions to three candidates, in that order of columns."""
+    items = tuple(
+        Item("made", f"q{question}", name, human=float((question + at) % 2))
+        for question in range(6)
+        for at, name in enumerate(("a", "b", "c"))
+    )
+    labels = np.array([np.resize(vote, len(items)) for vote in votes.values()]).T
+    return Panel(
+        Dataset("made", items, "nobody"),
+        Votes(
+            tuple(Voter(name, "judge") for name in votes),
+            labels,
+            np.full(labels.shape, np.nan),
+            np.where(np.isnan(labels), "not_asked", "ok"),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("votes", "drawn"),
+    [
+        ({"silent": [np.nan]}, {"figure1_ranks_made"}),
+        (
+            {"silent": [np.nan], "partial": [1, np.nan, np.nan], "all": [1, 0, 0, 1]},
+            {"figure1_kappa", "figure1_ranks_made", "figure2_ranks_made", "figures3_4_deltas_made"},
+        ),
+    ],
+    ids=["nobody has judged yet", "one has judged a candidate of three"],
+)
+def test_an_unfinished_collection_is_drawn_as_far_as_it_goes(
+    votes: dict[str, list[float]], drawn: set[str], tmp_path: Path
+):
+    paper = Paper(*(str(ROOT / path) for path in asdict(Paper()).values()))
+    few = Bootstrap(resamples=20)
+    found = reproduce([panel(votes)], [], {}, paper, OURS, few, Rankings())
+    paths = draw(found, paper, {"made": "made up"}, tmp_path, few.level)
+    assert {path.stem for path in paths} == drawn
+    assert all(path.stat().st_size for path in paths)
 
 
 @pytest.mark.slow

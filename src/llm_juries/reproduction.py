@@ -306,16 +306,17 @@ def draw(
             best = strengths
         if best["model"].nunique() < 3:
             continue
-        note = f"{notes[dataset]}"
+        note = notes[dataset]
         drawn[f"figure1_ranks_{dataset}"] = figures_arena.bump_chart(best, note)
-        humans = best[best["kind"] == "human"].dropna(subset="score")
-        if not humans.empty:
-            others = best[best["kind"].isin(("judge", "jury"))]
+        ranked = best.dropna(subset="score")
+        humans = ranked[ranked["kind"] == "human"]
+        others = ranked[ranked["kind"].isin(("judge", "jury"))]
+        if set(humans["model"]) & set(others["model"]):  # else nobody has judged yet
             drawn[f"figure2_ranks_{dataset}"] = figures_arena.rank_against_reference(
                 others, humans[["model", "score", "rank"]], f"{note}; true rank: humans"
             )
     for dataset, rows in _datasets(found.deltas):
-        judged = rows[rows["n"] > 0]
+        judged = rows[rows.groupby("voter")["n"].transform("sum") > 0]
         if not judged.empty:
             drawn[f"figures3_4_deltas_{dataset}"] = figures.delta_per_candidate(
                 judged, notes[dataset], level
