@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,7 @@ OURS = StandIns(
     prompts={"zero_shot": ("bare",), "unprinted": ("mine",)},
     differs={"big": "of another year", "my_nq": "other labels"},
 )
+PAPER = Paper(*(str(ROOT / path) for path in asdict(Paper()).values()))
 PRINTED = pd.DataFrame(
     {
         "judge": ["GPT-4", "GPT-4", "Haiku"],
@@ -244,7 +245,7 @@ PRICES = {
     "third": Price(0.5, 1.5, "2024-04"),
     "big": Price(10, 30, "2024-04"),
 }
-COST = pd.read_csv(ROOT / Paper().cost)
+COST = pd.read_csv(PAPER.cost)
 
 
 def test_cost_is_that_of_the_seats_and_how_many_times_cheaper_they_are():
@@ -309,7 +310,7 @@ def panel(votes: dict[str, list[float]]) -> Panel:
 @pytest.mark.parametrize(
     ("votes", "drawn"),
     [
-        ({"silent": [np.nan]}, {"figure1_ranks_made"}),
+        ({"silent": [np.nan]}, {"figure1_ranks_made"}),  # the humans' alone
         (
             {"silent": [np.nan], "partial": [1, np.nan, np.nan], "all": [1, 0, 0, 1]},
             {"figure1_kappa", "figure1_ranks_made", "figure2_ranks_made", "figures3_4_deltas_made"},
@@ -320,12 +321,31 @@ def panel(votes: dict[str, list[float]]) -> Panel:
 def test_an_unfinished_collection_is_drawn_as_far_as_it_goes(
     votes: dict[str, list[float]], drawn: set[str], tmp_path: Path
 ):
-    paper = Paper(*(str(ROOT / path) for path in asdict(Paper()).values()))
     few = Bootstrap(resamples=20)
-    found = reproduce([panel(votes)], [], {}, paper, OURS, few, Rankings())
-    paths = draw(found, paper, {"made": "made up"}, tmp_path, few.level)
+    found = reproduce([panel(votes)], [], {}, PAPER, OURS, few, Rankings())
+    paths = draw(found, PAPER, {"made": "made up"}, tmp_path, few.level, Rankings())
     assert {path.stem for path in paths} == drawn
     assert all(path.stat().st_size for path in paths)
+
+
+def test_pairs_are_ranked_against_the_leaderboard_once_somebody_is_asked(tmp_path: Path):
+    reference = str(ROOT / "results/reference/chatbot_arena_20240527.csv")
+    names = {"a": "GPT-4o", "b": "Claude 3 Opus", "c": "Command R"}
+    both = {"figure1_ranks_made", "figure2_leaderboard_made"}
+    for vote, drawn in (([np.nan], set()), ([1, 0, 0, 0, 1, 1], both)):
+        asked = panel({"big": vote})
+        pairs = tuple(
+            replace(item, human=None, opponent="base", opponent_answer="x")
+            for item in asked.dataset.items
+        )
+        asked = replace(asked, dataset=replace(asked.dataset, items=pairs))
+        few, how = Bootstrap(resamples=20), Rankings(reference=reference, names=names)
+        found = reproduce([asked], [], {}, PAPER, OURS, few, how)
+        paths = draw(found, PAPER, {"made": "made up"}, tmp_path, few.level, how)
+        assert {path.stem for path in paths} == drawn
+    beside = found.tables["table2_ranking"].dropna(subset=["paper", "our_judge"])
+    assert set(beside["judge"]) == {"GPT-4"}
+    assert set(beside["reference"]) == {reference}
 
 
 @pytest.mark.slow

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from . import figures, figures_arena, tables
+from . import drawing, figures, figures_arena, tables
 from .analysis import Bootstrap, agreement_table, delta_table
 from .metrics.cost import Price
-from .rankings import Rankings, correlation_table, ranking_table
+from .rankings import FEWEST, Rankings, correlation_table, ranking_table
 from .seating import Panel
 
 if TYPE_CHECKING:
@@ -291,7 +291,12 @@ def cost(printed: pd.DataFrame, prices: Mapping[str, Price], stand_ins: StandIns
 
 
 def draw(
-    found: Reproduction, paper: Paper, notes: Mapping[str, str], folder: Path, level: float
+    found: Reproduction,
+    paper: Paper,
+    notes: Mapping[str, str],
+    folder: Path,
+    level: float,
+    rankings: Rankings,
 ) -> list[Path]:
     """Draw the paper's figures from our verdicts; return the PNGs' paths."""
     drawn: dict[str, Figure] = {}
@@ -300,23 +305,20 @@ def draw(
         printed = pd.read_csv(paper.table1)
         drawn["figure1_kappa"] = figures.printed_beside_ours(printed, measured, dict(notes), level)
     for dataset, rows in _datasets(found.ranking):
-        best = rows[rows["measure"].isin(("mean_score", "win_rate"))]
-        strengths = rows[rows["measure"] == "bradley_terry"]
-        if not strengths.empty and strengths["score"].notna().all():
-            best = strengths
-        if best["model"].nunique() < 3:
+        best = drawing.headline(rows)
+        if best["model"].nunique() < FEWEST or drawing.scored(best).empty:
             continue
         note = notes[dataset]
         drawn[f"figure1_ranks_{dataset}"] = figures_arena.bump_chart(best, note)
-        ranked = best.dropna(subset="score")
-        humans = ranked[ranked["kind"] == "human"]
-        others = ranked[ranked["kind"].isin(("judge", "jury"))]
-        if set(humans["model"]) & set(others["model"]):  # else nobody has judged yet
-            drawn[f"figure2_ranks_{dataset}"] = figures_arena.rank_against_reference(
-                others, humans[["model", "score", "rank"]], f"{note}; true rank: humans"
-            )
+        others = best[best["kind"].isin(("judge", "jury"))]
+        for name, reference in drawing.references(best, rankings).items():
+            if drawing.comparable(others, reference):
+                against = "ranks" if name == "humans" else "leaderboard"
+                drawn[f"figure2_{against}_{dataset}"] = figures_arena.rank_against_reference(
+                    others, reference, f"{note}; true rank: {name}"
+                )
     for dataset, rows in _datasets(found.deltas):
-        judged = rows[rows.groupby("voter")["n"].transform("sum") > 0]
+        judged = rows[rows["n"] > 0]
         if not judged.empty:
             drawn[f"figures3_4_deltas_{dataset}"] = figures.delta_per_candidate(
                 judged, notes[dataset], level
