@@ -315,7 +315,7 @@ def draw(
             if drawing.comparable(others, reference):
                 against = "ranks" if name == "humans" else "leaderboard"
                 drawn[f"figure2_{against}_{dataset}"] = figures_arena.rank_against_reference(
-                    others, reference, f"{note}; true rank: {name}"
+                    others, reference, f"{note}; true rank: {Path(name).stem}"
                 )
     for dataset, rows in _datasets(found.deltas):
         judged = rows[rows["n"] > 0]
