@@ -225,7 +225,10 @@ def test_spread_is_the_standard_deviation_over_the_candidates():
     deltas = (means["vote"] - means["human"]).rename("delta").reset_index()
     deltas = deltas.rename(columns={"model": "candidate"}).assign(dataset="my_nq", kind="judge")
     unvoted = deltas.iloc[:1].assign(voter="silent", delta=np.nan)
-    found = spread(pd.concat([deltas, unvoted]), OURS).set_index("voter")
+    spreads = deltas.groupby(["dataset", "voter", "kind"], as_index=False)["delta"].std()
+    spreads = spreads.rename(columns={"delta": "spread"})
+    spreads = spreads.assign(candidates=12, ci_low=0.0, ci_high=1.0)
+    found = spread(spreads, pd.concat([deltas, unvoted]), OURS).set_index("voter")
     by_voter = deltas.groupby("voter")["delta"]
     pd.testing.assert_series_equal(
         found["sd"].sort_index(), 100 * by_voter.std(), check_names=False
@@ -238,7 +241,7 @@ def test_spread_is_the_standard_deviation_over_the_candidates():
 
 
 def test_spread_of_nothing_is_an_empty_table():
-    assert spread(pd.DataFrame(), OURS).empty
+    assert spread(pd.DataFrame(), pd.DataFrame(), OURS).empty
 
 
 PRICES = {
