@@ -128,6 +128,24 @@ def test_few_labels_correct_each_candidate_as_the_measure_does(panel: Panel):
     )
 
 
+def test_the_labels_that_an_interval_takes_are_planned_from_those_there_are(panel: Panel):
+    table = corrected_table(panel, FEW, labelled_questions=60, width=0.15)
+    own = table[(table["voter"] == "gpt_4") & (table["method"] == "prediction_powered")]
+    row = own.set_index("candidate").loc["FiD"]
+    at = [item.candidate == "FiD" for item in panel.dataset.items]
+    questions = np.asarray(panel.questions)
+    drawn = np.random.default_rng(0).permutation(np.unique(questions))[:60]
+    used = np.where(np.isin(questions, drawn), panel.human, math.nan)
+    labels = panel.votes.labels[:, panel.votes.names.index("gpt_4")]
+    found = few_labels.labels_needed(labels[at], used[at], 0.15)
+    for column, number in (
+        ("labels_alone", found.human_alone),
+        ("labels_beside", found.prediction_powered),
+    ):
+        assert (None if row[column] is pd.NA else row[column]) == number
+    assert found.prediction_powered is not None
+
+
 def test_with_all_labels_nothing_is_to_be_corrected(panel: Panel):
     assert corrected_table(panel, FEW).empty
     with pytest.raises(JuriesError, match="labelled_questions: is 400; nq301_qa has labels"):

@@ -41,6 +41,8 @@ class Options:
         The family of each model that answered, in the words of the judges' families.
     labelled_questions : int, optional
         Correct accuracies by the human labels of this many questions only; see `corrected`.
+    interval_width : float
+        For which it is told how many human labels it takes, from end to end, a share of 1.
     paper_table1 : str, optional
         CSV of the paper's printed kappas, to be drawn beside ours.
     """
@@ -48,6 +50,7 @@ class Options:
     inconsistent: Inconsistent = "missing"
     candidate_families: Mapping[str, str] | None = None
     labelled_questions: int | None = None
+    interval_width: float = 0.1
     paper_table1: str | None = None
 
 

@@ -101,7 +101,9 @@ def measure(
             "self_preference": self_preference_table(panel, bootstrap, kin),
             "effective_votes": panel_table(panel, bootstrap),
             "error_pairs": pair_table(panel, bootstrap),
-            "corrected": corrected_table(panel, bootstrap, options.labelled_questions),
+            "corrected": corrected_table(
+                panel, bootstrap, options.labelled_questions, options.interval_width
+            ),
             "policies": policy_table(panel, study.plans, study.juries, usd),
         }
         if criteria.rules and not np.isnan(panel.human).all():
@@ -345,7 +347,9 @@ def _bias_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
         "corrected": (
             "**Accuracy with few human labels.** `judged` is the voter's own figure, `estimate` "
             "what it becomes when corrected by the answers that people labelled; `humans` is the "
-            "accuracy under all human labels, where there are all. Here the juries, or the judges "
+            "accuracy under all human labels, where there are all. `labels_alone` and "
+            "`labels_beside` are how many human labels an interval of `interval_width` takes, alone "
+            "and beside the voter; none where all answers would not do. Here the juries, or the judges "
             "where there is none; `tables/corrected.csv` has all."
         ),
     }
