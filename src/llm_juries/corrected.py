@@ -76,8 +76,7 @@ def corrected_table(
             table.insert(2, "kind", voter.kind)
             table["humans"] = table["candidate"].map(truth)
             needed = [
-                _needed(labels[own], used[own])
-                for own in (rows[name] for name in table["candidate"])
+                _needed(labels[rows[name]], used[rows[name]], width) for name in table["candidate"]
             ]
             table["labels_alone"] = pd.array([alone for alone, _ in needed], dtype="Int64")
             table["labels_beside"] = pd.array([beside for _, beside in needed], dtype="Int64")

@@ -348,9 +348,9 @@ def _bias_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
             "**Accuracy with few human labels.** `judged` is the voter's own figure, `estimate` "
             "what it becomes when corrected by the answers that people labelled; `humans` is the "
             "accuracy under all human labels, where there are all. `labels_alone` and "
-            "`labels_beside` are how many human labels an interval of `interval_width` takes, alone "
-            "and beside the voter; none where all answers would not do. Here the juries, or the judges "
-            "where there is none; `tables/corrected.csv` has all."
+            "`labels_beside` are how many human labels an interval of `interval_width` takes, "
+            "alone and beside the voter; none where all answers would not do. Here the juries, or "
+            "the judges where there are none; `tables/corrected.csv` has all."
         ),
     }
     corrected = rows.get("corrected", pd.DataFrame())
