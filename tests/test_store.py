@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llm_juries.compaction import compact
 from llm_juries.store import Store
 from llm_juries.types import JuriesError, Order, Outcome, Reply, Verdict
 
@@ -117,6 +119,32 @@ def test_a_verdict_comes_back_whole_from_a_store_opened_anew(tmp_path: Path):
     with Store(tmp_path) as store:
         store.append(kept)
     assert Store(tmp_path).get("a") == kept
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_word_of_probability_0_comes_back(compacted: bool, tmp_path: Path):
+    kept = verdict("a", reply=Reply("True", choice_logprobs={"True": 0.0, "False": -math.inf}))
+    with Store(tmp_path) as store:
+        store.append(kept)
+        assert store.get("a") == kept
+    if compacted:
+        compact(tmp_path)
+    assert Store(tmp_path).get("a") == kept
+
+
+def test_a_log_probability_that_is_none_is_left_out(tmp_path: Path):
+    odd = {"True": -0.25, "False": math.nan, "Maybe": math.inf}
+    with Store(tmp_path) as store:
+        store.append(verdict("a", reply=Reply("True", choice_logprobs=odd)))
+    assert Store(tmp_path).get("a").reply.choice_logprobs == {"True": -0.25}
+
+
+def test_half_a_character_in_a_reply_loses_no_verdict(tmp_path: Path):
+    with Store(tmp_path) as store:
+        store.append(verdict("a", reply=Reply("True \ud83d", choice_logprobs={"\ud83d": -1.0})))
+    assert Store(tmp_path).get("a") == verdict(
+        "a", reply=Reply("True ?", choice_logprobs={"?": -1.0})
+    )
 
 
 def test_a_key_never_asked_has_no_verdict(filled: Path):
