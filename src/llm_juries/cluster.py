@@ -174,6 +174,9 @@ class Slurm:
 
     name = "slurm"
 
+    def __post_init__(self) -> None:
+        _check_least(self, {"at_once": 1, "timeouts": 0, "notice_s": 1})
+
     def job(self, command: Sequence[str], logs: Path) -> Job:  # noqa: ARG002
         """Return a job; the scheduler sees to how many run."""
         return Job(tuple(command))
@@ -223,6 +226,9 @@ class Local:
 
     name = "local"
 
+    def __post_init__(self) -> None:
+        _check_least(self, {"at_once": 1})
+
     def job(self, command: Sequence[str], logs: Path) -> Job:
         """Return a job that waits for its turn."""
         return Job(tuple(command), str(logs), self.at_once)
@@ -232,6 +238,12 @@ class Local:
         made = _submitit().AutoExecutor(logs / "%j", cluster="local")
         made.update_parameters(timeout_min=WEEK_MIN)
         return made
+
+
+def _check_least(where: Slurm | Local, least: Mapping[str, int]) -> None:
+    for name, number in least.items():
+        if (value := getattr(where, name)) < number:
+            raise JuriesError(f"{name}: is {value}; take {number} or more")
 
 
 def _submitit() -> Any:
