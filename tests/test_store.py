@@ -241,6 +241,51 @@ def test_a_folder_that_cannot_be_made_is_told_on_the_first_append(tmp_path: Path
         store.append(verdict())
 
 
+# In a process of its own, that of a user who is not root: root may read everything.
+NOBODY = """
+import os, sys
+import llm_juries.scan, llm_juries.upkeep, tabulate
+from pathlib import Path
+from llm_juries.store import Store
+from llm_juries.types import JuriesError
+
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+store = Path(sys.argv[1])
+for what in (
+    lambda: len(Store(store)),
+    lambda: llm_juries.upkeep.Task("verify", str(store)).run(),
+    lambda: llm_juries.upkeep.Task("merge", str(store) + "x", sources=(str(store),)).run(),
+    lambda: llm_juries.scan.outcome_counts(store),
+):
+    try:
+        print("read", what())
+    except JuriesError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX")
+@pytest.mark.parametrize(("folder", "file"), [(0o000, 0o600), (0o311, 0o644), (0o755, 0o000)])
+def test_what_may_not_be_read_is_told_and_is_not_empty(folder: int, file: int):
+    with tempfile.TemporaryDirectory() as above:  # pytest's own folders are closed to others
+        Path(above).chmod(0o755)
+        path = Path(above) / "store"
+        with Store(path) as store:
+            store.append(verdict("a"))
+        segment(path).chmod(file)
+        path.chmod(folder)
+        done = subprocess.run(
+            [sys.executable, "-c", NOBODY, str(path)], capture_output=True, text=True, check=True
+        )
+        path.chmod(0o700)
+    said = done.stdout.splitlines()
+    assert len(said) == 4
+    assert all("read" in line and "(Permission denied)" in line for line in said), said
+
+
 FAILED = {"outcome": Outcome.FAILED, "label": None, "score": None}
 
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from .types import Verdict
+from .types import JuriesError, Verdict
 
 try:
     import fcntl
@@ -93,8 +93,18 @@ def decode(line: bytes) -> Verdict:
 
 
 def segments(store: Path) -> list[Path]:
-    """Return the segments of a store, in the order they were begun."""
-    return sorted(store.glob(f"*{ENDING}"))
+    """Return the segments of a store, in the order they were begun.
+
+    Raises
+    ------
+    JuriesError
+        If the folder can't be read. To a glob it were empty, and all in it would be asked again.
+    """
+    try:
+        found = store.iterdir() if store.is_dir() else ()
+        return sorted(path for path in found if path.name.endswith(ENDING))
+    except PermissionError as error:
+        raise JuriesError(f"store {store}: can't be read ({error.strerror})") from None
 
 
 def stem(segment: Path) -> str:
