@@ -174,6 +174,25 @@ def test_records_come_back_and_a_job_that_left_nothing_is_gone(tmp_path: Path):
     assert len(Store(tmp_path)) == 0  # records are no verdicts
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="commands are read from /proc")
+def test_another_process_with_the_id_of_a_job_is_not_taken_for_it(tmp_path: Path):
+    logs = str(tmp_path / "logs")
+    with (
+        subprocess.Popen(["sleep", "60"]) as other,
+        subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(60)", f"{logs}/%j"]
+        ) as own,
+    ):
+        jobs = [
+            Submitted(str(process.pid), "local", logs, ("judge=a",), None, ("a",), ("d",), 1.0)
+            for process in (other, own)
+        ]
+        assert list(states(jobs).values()) == [GONE, "RUNNING"]
+        for process in (other, own):
+            process.kill()
+    assert list(states(jobs).values()) == [GONE, GONE]
+
+
 def test_a_broken_record_is_told(tmp_path: Path):
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "x.jsonl").write_text('{"job_id": 1}\n')

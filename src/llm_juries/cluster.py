@@ -358,17 +358,19 @@ def _left_behind(job: Submitted) -> str:
     with contextlib.suppress(OSError, EOFError):
         outcome, _ = pickle_load(paths.result_pickle)
         return ENDED_WELL if outcome == "success" else "FAILED"
-    return "RUNNING" if job.cluster == "local" and _alive(int(job.job_id)) else GONE
+    return "RUNNING" if job.cluster == "local" and _alive(job) else GONE
 
 
-def _alive(pid: int) -> bool:
-    with contextlib.suppress(OSError, IndexError):
-        # A dead process that nobody has waited for still exists: look at its state.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+def _alive(job: Submitted) -> bool:
+    """Return whether a job of this machine runs, by its process id, which is submitit's job id."""
     if sys.platform == "linux":
+        # Its command names the logs: after a restart of the machine, or in another container,
+        # another process may have the id. One that is dead and not yet waited for has no command.
+        with contextlib.suppress(OSError):
+            return os.fsencode(job.logs) in Path(f"/proc/{job.job_id}/cmdline").read_bytes()
         return False
     try:
-        os.kill(pid, 0)
+        os.kill(int(job.job_id), 0)
     except OSError:
         return False
     return True
