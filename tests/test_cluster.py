@@ -109,6 +109,12 @@ def test_a_failing_job_is_said_to_have_failed(tmp_path: Path, monkeypatch: pytes
     [
         (["dataset=sample_qa"], "no judge is to be asked; name some: judge="),
         (["judge=contians"], "did you mean contains"),
+        (["judge=[exact_match,contians]"], "there is no judge=contians; did you mean contains"),
+        (["judge=contains,contains"], "stands in the sweep twice"),
+        (["judge=contains", "cluster=local,slurm"], "stands in the sweep twice"),
+        (["judge=contains", "store=here,there"], "store: a sweep has one, not here and there"),
+        (["judge=contains", "cluster=local", "cluster.at_once=0"], "at_once: is 0; take 1"),
+        (["judge=contains", "cluster=local", "logs=/dev/null"], "logs: can't write to /dev/null"),
         (["judge=contains", "shards=5000", "shard=1"], "take fewer shards"),
         (["judge=contains", "shards=2", "shard=2"], "take 0 to 1"),
         (["judge=contains", "cluster.partion=x"], "partition"),
@@ -123,6 +129,15 @@ def test_a_mistake_is_told_in_one_line_before_anything_is_submitted(
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert said in done.stderr
     assert not (tmp_path / "store").exists()
+
+
+def test_nothing_is_submitted_that_could_not_be_recorded(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    store = f"store={tmp_path / 'file' / 'store'}"
+    done = script("submit", tmp_path, "judge=contains", "cluster=local", store)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "file/store (Not a directory)" in done.stderr
+    assert not list((tmp_path / "logs").rglob("*.pkl"))
 
 
 def test_a_status_of_nothing_says_what_to_do(tmp_path: Path):
@@ -157,6 +172,25 @@ def test_records_come_back_and_a_job_that_left_nothing_is_gone(tmp_path: Path):
     assert recorded(tmp_path) == jobs[::-1]
     assert set(states(jobs).values()) == {GONE}
     assert len(Store(tmp_path)) == 0  # records are no verdicts
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="commands are read from /proc")
+def test_another_process_with_the_id_of_a_job_is_not_taken_for_it(tmp_path: Path):
+    logs = str(tmp_path / "logs")
+    with (
+        subprocess.Popen(["sleep", "60"]) as other,
+        subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(60)", f"{logs}/%j"]
+        ) as own,
+    ):
+        jobs = [
+            Submitted(str(process.pid), "local", logs, ("judge=a",), None, ("a",), ("d",), 1.0)
+            for process in (other, own)
+        ]
+        assert list(states(jobs).values()) == [GONE, "RUNNING"]
+        for process in (other, own):
+            process.kill()
+    assert list(states(jobs).values()) == [GONE, GONE]
 
 
 def test_a_broken_record_is_told(tmp_path: Path):

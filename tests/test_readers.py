@@ -245,6 +245,16 @@ def test_probabilities_of_other_words_are_unparsed():
     assert TRUTH.read(Reply("Gold", choice_logprobs={"Gold": -0.1})) == UNPARSED
 
 
+@pytest.mark.parametrize("odd", [-math.inf, math.nan])
+def test_a_word_of_no_probability_weighs_nothing(odd: float):
+    assert TRUTH.read(Reply(choice_logprobs={"True": odd, "False": -0.5})) == (Outcome.OK, 0.0, 0.0)
+    assert TRUTH.read(Reply("True", choice_logprobs={"True": odd, "False": odd})) == (
+        Outcome.OK,
+        1.0,
+        None,
+    )
+
+
 def test_probabilities_of_words_with_one_meaning_add_up():
     reader = LabelReader({"Yes": 1.0, "Right": 1.0, "No": 0.0})
     shares = {"Yes": 0.5, "Right": 0.1, "No": 0.3}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llm_juries.compaction import compact
 from llm_juries.store import Store
 from llm_juries.types import JuriesError, Order, Outcome, Reply, Verdict
 
@@ -119,6 +121,32 @@ def test_a_verdict_comes_back_whole_from_a_store_opened_anew(tmp_path: Path):
     assert Store(tmp_path).get("a") == kept
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_word_of_probability_0_comes_back(compacted: bool, tmp_path: Path):
+    kept = verdict("a", reply=Reply("True", choice_logprobs={"True": 0.0, "False": -math.inf}))
+    with Store(tmp_path) as store:
+        store.append(kept)
+        assert store.get("a") == kept
+    if compacted:
+        compact(tmp_path)
+    assert Store(tmp_path).get("a") == kept
+
+
+def test_a_log_probability_that_is_none_is_left_out(tmp_path: Path):
+    odd = {"True": -0.25, "False": math.nan, "Maybe": math.inf}
+    with Store(tmp_path) as store:
+        store.append(verdict("a", reply=Reply("True", choice_logprobs=odd)))
+    assert Store(tmp_path).get("a").reply.choice_logprobs == {"True": -0.25}
+
+
+def test_half_a_character_in_a_reply_loses_no_verdict(tmp_path: Path):
+    with Store(tmp_path) as store:
+        store.append(verdict("a", reply=Reply("True \ud83d", choice_logprobs={"\ud83d": -1.0})))
+    assert Store(tmp_path).get("a") == verdict(
+        "a", reply=Reply("True ?", choice_logprobs={"?": -1.0})
+    )
+
+
 def test_a_key_never_asked_has_no_verdict(filled: Path):
     assert Store(filled).get("z") is None
 
@@ -211,6 +239,51 @@ def test_a_folder_that_cannot_be_made_is_told_on_the_first_append(tmp_path: Path
     store = Store(tmp_path / "file" / "store")
     with pytest.raises(JuriesError, match=r"can't write \(Not a directory\)$"):
         store.append(verdict())
+
+
+# In a process of its own, that of a user who is not root: root may read everything.
+NOBODY = """
+import os, sys
+import llm_juries.scan, llm_juries.upkeep, tabulate
+from pathlib import Path
+from llm_juries.store import Store
+from llm_juries.types import JuriesError
+
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+store = Path(sys.argv[1])
+for what in (
+    lambda: len(Store(store)),
+    lambda: llm_juries.upkeep.Task("verify", str(store)).run(),
+    lambda: llm_juries.upkeep.Task("merge", str(store) + "x", sources=(str(store),)).run(),
+    lambda: llm_juries.scan.outcome_counts(store),
+):
+    try:
+        print("read", what())
+    except JuriesError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX")
+@pytest.mark.parametrize(("folder", "file"), [(0o000, 0o600), (0o311, 0o644), (0o755, 0o000)])
+def test_what_may_not_be_read_is_told_and_is_not_empty(folder: int, file: int):
+    with tempfile.TemporaryDirectory() as above:  # pytest's own folders are closed to others
+        Path(above).chmod(0o755)
+        path = Path(above) / "store"
+        with Store(path) as store:
+            store.append(verdict("a"))
+        segment(path).chmod(file)
+        path.chmod(folder)
+        done = subprocess.run(
+            [sys.executable, "-c", NOBODY, str(path)], capture_output=True, text=True, check=True
+        )
+        path.chmod(0o700)
+    said = done.stdout.splitlines()
+    assert len(said) == 4
+    assert all("read" in line and "(Permission denied)" in line for line in said), said
 
 
 FAILED = {"outcome": Outcome.FAILED, "label": None, "score": None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,5 +73,18 @@ def test_a_survey_sees_what_a_collection_stored_and_writes_nothing(
     assert contains.count(Shard(1, 2), FAILED)[1] == 140 - contains.count(Shard(0, 2), FAILED)[0]
     assert token_f1.count(Shard(), FAILED) == (140, 140)
     assert len(contains.asked_at) == stored
+    assert math.isnan(contains.cost_usd)  # a rule has no price: unknown, and no 0
     assert all(abs(at - time.time()) < 300 for at in contains.asked_at)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_costs_that_are_known_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    cfg = composed(ROOT / "conf", "judge", ["judge=contains", "output_dir=unused"])
+    with Store(tmp_path) as store:
+        collect([plan for study in studies(cfg) for plan in study.plans], store, Policy())
+        stored = sorted(store, key=lambda verdict: verdict.key)
+        for one, usd in zip(stored, (0.25, 0.0, 0.5), strict=False):
+            store.append(replace(one, cost_usd=usd, asked_at=one.asked_at - 1))
+        ((look,),) = survey([cfg], store).values()
+    assert look.cost_usd == 0.75

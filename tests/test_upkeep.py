@@ -134,6 +134,17 @@ def test_stores_are_merged_each_key_once_and_conflicts_told(store: Path, tmp_pat
     assert sorted(kept(store)) == ["a", "b", "c", "d", "new"]
 
 
+def test_an_export_or_an_empty_folder_is_not_merged_as_if_it_were_a_store(
+    store: Path, tmp_path: Path
+):
+    export(store, tmp_path / "export")
+    (tmp_path / "empty").mkdir()
+    for source in (tmp_path / "export", tmp_path / "empty"):
+        with pytest.raises(JuriesError, match=r"holds no verdicts as a store does.*action=import$"):
+            gather(tmp_path / "new", [store, source], stores=True)
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -103,6 +103,11 @@ def one_line(error: BaseException) -> str:
         options = re.search(r"Available options in '[^']+':\n((?:\t.*\n?)+)", text)
         known = options[1].split() if options else []
         return f"there is no {group}={option}{nearest(option, known)}"
+    if found := re.search(r"Could not load '([^']+)/([^'/]+)'", text):  # one of a list
+        group, option = found.groups()
+        folders = re.findall(r"path=file://(.+)", text)
+        known = [path.stem for folder in folders for path in Path(folder, group).glob("*.yaml")]
+        return f"there is no {group}={option}{nearest(option, known)}"
     if isinstance(error, OmegaConfBaseException) and "is not in struct" in text:
         node = error.parent_node
         known = [str(key) for key in node] if OmegaConf.is_dict(node) else []

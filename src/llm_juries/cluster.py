@@ -174,6 +174,9 @@ class Slurm:
 
     name = "slurm"
 
+    def __post_init__(self) -> None:
+        _check_least(self, {"at_once": 1, "timeouts": 0, "notice_s": 1})
+
     def job(self, command: Sequence[str], logs: Path) -> Job:  # noqa: ARG002
         """Return a job; the scheduler sees to how many run."""
         return Job(tuple(command))
@@ -223,6 +226,9 @@ class Local:
 
     name = "local"
 
+    def __post_init__(self) -> None:
+        _check_least(self, {"at_once": 1})
+
     def job(self, command: Sequence[str], logs: Path) -> Job:
         """Return a job that waits for its turn."""
         return Job(tuple(command), str(logs), self.at_once)
@@ -232,6 +238,12 @@ class Local:
         made = _submitit().AutoExecutor(logs / "%j", cluster="local")
         made.update_parameters(timeout_min=WEEK_MIN)
         return made
+
+
+def _check_least(where: Slurm | Local, least: Mapping[str, int]) -> None:
+    for name, number in least.items():
+        if (value := getattr(where, name)) < number:
+            raise JuriesError(f"{name}: is {value}; take {number} or more")
 
 
 def _submitit() -> Any:
@@ -346,17 +358,19 @@ def _left_behind(job: Submitted) -> str:
     with contextlib.suppress(OSError, EOFError):
         outcome, _ = pickle_load(paths.result_pickle)
         return ENDED_WELL if outcome == "success" else "FAILED"
-    return "RUNNING" if job.cluster == "local" and _alive(int(job.job_id)) else GONE
+    return "RUNNING" if job.cluster == "local" and _alive(job) else GONE
 
 
-def _alive(pid: int) -> bool:
-    with contextlib.suppress(OSError, IndexError):
-        # A dead process that nobody has waited for still exists: look at its state.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+def _alive(job: Submitted) -> bool:
+    """Return whether a job of this machine runs, by its process id, which is submitit's job id."""
     if sys.platform == "linux":
+        # Its command names the logs: after a restart of the machine, or in another container,
+        # another process may have the id. One that is dead and not yet waited for has no command.
+        with contextlib.suppress(OSError):
+            return os.fsencode(job.logs) in Path(f"/proc/{job.job_id}/cmdline").read_bytes()
         return False
     try:
-        os.kill(pid, 0)
+        os.kill(int(job.job_id), 0)
     except OSError:
         return False
     return True

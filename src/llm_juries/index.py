@@ -79,7 +79,7 @@ class Index:
         Raises
         ------
         JuriesError
-            If a Parquet file is damaged or gone, or of a newer version.
+            If a Parquet file is damaged or gone, or of a newer version, or something can't be read.
         """
         for _ in range(RETRIES):
             made = cls(store)
@@ -88,6 +88,11 @@ class Index:
             except FileNotFoundError as error:  # a compaction took it meanwhile
                 made.close()
                 gone = error.filename or error
+            except OSError as error:
+                made.close()
+                raise JuriesError(
+                    f"store {store}: can't read {error.filename} ({error.strerror})"
+                ) from None
             else:
                 return made
         raise JuriesError(f"{gone}: is gone, though the store names it; restore it from a copy")

@@ -97,7 +97,9 @@ class LabelReader:
 
     def _read_logprobs(self, logprobs: Mapping[str, float]) -> tuple[float | None, float | None]:
         """Return the likeliest label, None if there are two, and the mean of the labels."""
-        known = {word: lp for word, lp in logprobs.items() if word in self.labels}
+        known = {  # a word of probability 0 has no weight
+            word: lp for word, lp in logprobs.items() if word in self.labels and math.isfinite(lp)
+        }
         if not known:
             return None, None
         best = max(known.values())

@@ -100,13 +100,13 @@ def _state(
     dict[tuple[str, str], list[Verdict]],
 ]:
     """Return the Parquet files, their rows that count no more, and what is in segments alone."""
-    listed = segments.segments(store)
-    _, snapshot = snapshots.newest(store)
     fresh: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     try:
+        listed = segments.segments(store)
+        _, snapshot = snapshots.newest(store)
         if not any(_has_more(each, snapshot.held.get(segments.stem(each))) for each in listed):
             return snapshot.files, {}, fresh
-    except FileNotFoundError:  # it is in a Parquet file by now
+    except OSError:  # it is in a Parquet file by now, or the index says why it can't be read
         pass
     index = Index.of(store)
     for verdict in index.fresh(damaged=True):

@@ -7,17 +7,19 @@ ends well renames its segment NAME.jsonl to NAME.closed.jsonl: nothing will be a
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from .types import Verdict
+from .types import JuriesError, Verdict
 
 try:
     import fcntl
@@ -26,8 +28,8 @@ except ImportError:  # on Windows
 
 ENDING, CLOSED = ".jsonl", ".closed"
 
-encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder(Verdict).decode
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Verdict).decode
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -48,9 +50,61 @@ class Line(NamedTuple):
     torn: bool = False
 
 
+def encode(verdict: Verdict) -> bytes:
+    """Return a verdict as a line of JSON, without its line break.
+
+    JSON has no infinity: a log-probability of -inf, which is a probability of 0, is written as
+    null. One that is no number, or of a probability above all, says nothing and is left out. Halves
+    of characters, which UTF-8 does not have, become question marks.
+    """
+    logprobs = verdict.reply.choice_logprobs
+    if not all(map(math.isfinite, logprobs.values())):
+        said = {word: value for word, value in logprobs.items() if value < math.inf}
+        verdict = replace(verdict, reply=replace(verdict.reply, choice_logprobs=said))
+    try:
+        return _encode(verdict)
+    except UnicodeEncodeError:
+        return _encode(_of_whole_characters(msgspec.to_builtins(verdict)))
+
+
+def _of_whole_characters(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode(errors="replace").decode()
+        case dict():
+            return {
+                _of_whole_characters(key): _of_whole_characters(part) for key, part in value.items()
+            }
+    return value
+
+
+def decode(line: bytes) -> Verdict:
+    """Return the verdict that a line of JSON holds. Raises msgspec.DecodeError."""
+    try:
+        return _decode(line)
+    except msgspec.ValidationError:
+        match msgspec.json.decode(line):
+            case {"reply": {"choice_logprobs": {**logprobs}}} as found if None in logprobs.values():
+                found["reply"]["choice_logprobs"] = {
+                    word: -math.inf if value is None else value for word, value in logprobs.items()
+                }
+                return msgspec.convert(found, Verdict)
+        raise
+
+
 def segments(store: Path) -> list[Path]:
-    """Return the segments of a store, in the order they were begun."""
-    return sorted(store.glob(f"*{ENDING}"))
+    """Return the segments of a store, in the order they were begun.
+
+    Raises
+    ------
+    JuriesError
+        If the folder can't be read. To a glob it were empty, and all in it would be asked again.
+    """
+    try:
+        found = store.iterdir() if store.is_dir() else ()
+        return sorted(path for path in found if path.name.endswith(ENDING))
+    except PermissionError as error:
+        raise JuriesError(f"store {store}: can't be read ({error.strerror})") from None
 
 
 def stem(segment: Path) -> str:

@@ -61,8 +61,11 @@ def home(store: Path) -> Path:
 
 def numbers(store: Path) -> list[int]:
     """Return the numbers of the snapshots that lie there, ascending."""
-    found = home(store).iterdir() if home(store).is_dir() else ()
-    return sorted(int(path.name) for path in found if path.name.isdigit())
+    try:
+        found = home(store).iterdir() if home(store).is_dir() else ()
+        return sorted(int(path.name) for path in found if path.name.isdigit())
+    except PermissionError as error:
+        raise JuriesError(f"{home(store)}: can't be read ({error.strerror})") from None
 
 
 def newest(store: Path) -> tuple[int, Snapshot]:

@@ -43,8 +43,11 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if self.path.exists() and not self.path.is_dir():
-            raise JuriesError(f"store {self.path}: is a file; a store is a folder")
+        try:
+            if self.path.exists() and not self.path.is_dir():
+                raise JuriesError(f"store {self.path}: is a file; a store is a folder")
+        except PermissionError as error:
+            raise JuriesError(f"store {self.path}: can't be read ({error.strerror})") from None
         self._writing: BinaryIO | None = None
         self._own: Path | None = None  # the last segment that this object wrote
         self._known: Index | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -44,8 +45,9 @@ def tasks(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Task]:
     Raises
     ------
     JuriesError
-        For any mistake in any cell, before anything is submitted.
+        For any mistake in any cell, or two that are the same, before anything is submitted.
     """
+    _check_distinct(cells)
     looks = survey((cell.cfg for cell in cells), store)
     before = recorded(store.path)
     state = states(before)
@@ -75,6 +77,20 @@ def tasks(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Task]:
             )
         )
     return found
+
+
+def _check_distinct(cells: Sequence[Cell]) -> None:
+    """Raise JuriesError where two jobs would ask, and pay for, the same."""
+    if len(stores := sorted({str(cell.cfg.store) for cell in cells})) > 1:
+        raise JuriesError(f"store: a sweep has one, not {' and '.join(stores)}")
+    met: set[tuple[str, ...]] = set()
+    for cell in cells:
+        if (same := _identity(cell.overrides)) in met:
+            raise JuriesError(
+                f"{' '.join(cell.overrides)}: stands in the sweep twice and would be asked twice; "
+                "name each once"
+            )
+        met.add(same)
 
 
 def _identity(overrides: Sequence[str]) -> tuple[str, ...]:
@@ -132,11 +148,16 @@ def send(
     Raises
     ------
     JuriesError
-        If the cluster does not take a job.
+        If the cluster does not take a job; if the logs or the record of the jobs can't be
+        written, before anything is submitted.
     """
     logs = (logs / time.strftime("%Y-%m-%d_%H-%M-%S")).absolute()
     flags = [f"--config-dir={searched.absolute()}"] if searched else []
     open_ = [task for task in found if task.open]
+    if not open_:
+        return []
+    _check_writable(logs, "logs")
+    _check_writable(store, "store")
     jobs = []
     for number, task in enumerate(open_):
         folder = f"{logs}/run{number}".replace("\\", "\\\\").replace("'", "\\'")
@@ -162,3 +183,13 @@ def send(
         if sent:
             record(store, sent)
     return sent
+
+
+def _check_writable(folder: Path, key: str) -> None:
+    """Make a folder; raise JuriesError if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise JuriesError(f"{key}: can't write to {folder} ({error.strerror})") from None

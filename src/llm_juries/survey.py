@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,14 +20,17 @@ from .types import Outcome
 
 @dataclass
 class Look:
-    """One judge on one dataset: of each verdict that is wanted, its question and what is stored."""
+    """One judge on one dataset: of each verdict that is wanted, its question and what is stored.
+
+    `cost_usd` sums the costs that are known, and is NaN where none is.
+    """
 
     judge: str
     dataset: str
     questions: list[str] = field(default_factory=list)
     outcomes: list[Outcome | None] = field(default_factory=list)
     asked_at: list[float] = field(default_factory=list)
-    cost_usd: float = 0.0
+    cost_usd: float = math.nan
 
     def count(self, part: Shard, again: Collection[Outcome]) -> tuple[int, int]:
         """Return how many verdicts a shard wants, and how many of these are lacking."""
@@ -61,7 +65,9 @@ def survey(configs: Iterable[DictConfig], store: Store) -> dict[bytes, list[Look
                     if stored and request.key not in keys:  # two items may share a verdict
                         keys.add(request.key)
                         look.asked_at.append(stored.asked_at)
-                        look.cost_usd += stored.cost_usd or 0.0
+                        if stored.cost_usd is not None:
+                            known = 0.0 if math.isnan(look.cost_usd) else look.cost_usd
+                            look.cost_usd = known + stored.cost_usd
                 found[key].append(look)
     return found
 
@@ -89,7 +95,8 @@ def table(
     DataFrame
         judge, dataset, jobs (str); verdicts, done, failed, missing (int; failed ones came to
         nothing and are asked for again); per_minute (float), 0 where none came lately;
-        minutes_left (float), NaN where none came lately; usd (float), the sum of what is known.
+        minutes_left (float), NaN where none came lately; usd (float), the sum of what
+        is known, NaN where nothing is.
     """
     now = time.time() if now is None else now
     rows = []

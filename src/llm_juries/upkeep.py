@@ -179,8 +179,8 @@ def gather(into: Path, sources: Iterable[Path], *, stores: bool) -> Gathered:
     Raises
     ------
     JuriesError
-        If a source is not there, is the store itself, or holds a row that is no verdict. What was
-        read before that is kept.
+        If a source is not there, is the store itself, is to be merged and no store, or holds a row
+        that is no verdict. What was read before that is kept.
     """
     sources = list(sources)
     for source in sources:
@@ -188,6 +188,11 @@ def gather(into: Path, sources: Iterable[Path], *, stores: bool) -> Gathered:
             raise JuriesError(f"sources: {source} is the store itself")
         if stores and not source.is_dir():
             raise JuriesError(f"sources: there is no store {source}")
+        if stores and not segments.segments(source) and not snapshots.numbers(source):
+            raise JuriesError(
+                f"sources: {source} holds no verdicts as a store does; take over an export with "
+                "action=import"
+            )
     told = Gathered()
     with Store(into) as store:
         for source in sources:
@@ -355,7 +360,7 @@ The labels are what judges said: they are no human labels, and those are not in 
 | item_id, candidate, opponent | which answer was judged; `opponent` in pairs |
 | order | which way round a pair was shown |
 | outcome | ok, unparsed, refused, truncated or failed; only ok has a label |
-| label | 1 or 0 in terms of the candidate, empty where there is no verdict |
+| label | the verdict on the prompt's scale, in terms of the candidate; empty where there is none |
 | score | the evidence behind the label, where there is any |
 | reader | what read the reply |
 | reply | the reply as it came: text, stop, thinking, log-probabilities, tokens, latency_s |

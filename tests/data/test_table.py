@@ -172,6 +172,13 @@ def test_references_are_a_list_or_one_text(
     assert only(jsonl(tmp_path, ROW | {"references": references})).references == read
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "json"])
+def test_half_a_character_becomes_a_question_mark(ending: str, tmp_path: Path):
+    row = r'{"question": "Q \ud83d", "answer": "\ud83d\ude00 \u00e9", "references": ["\udc00"]}'
+    item = only(text(tmp_path, row if ending == "jsonl" else f"[{row}]", f"t.{ending}"))
+    assert (item.question, item.answer, item.references) == ("Q ?", "😀 é", ("?",))
+
+
 def test_empty_lines_are_passed_over(tmp_path: Path):
     path = text(tmp_path, f"\n{json.dumps(ROW)}\n\n", "t.jsonl")
     assert len(load(str(path)).loaded().items) == 1

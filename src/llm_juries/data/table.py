@@ -183,13 +183,24 @@ def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             )
 
 
+def _parsed(raw: bytes) -> Any:
+    """Return what JSON holds. Half a character, as chat logs have it, becomes a question mark."""
+    found = json.loads(raw)
+    text = json.dumps(found, ensure_ascii=False) if b"\\u" in raw else ""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode(errors="replace"))
+    return found
+
+
 def _jsonl(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     with file.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = _parsed(line)
             except ValueError as error:
                 raise JuriesError(f"{file}, line {number}: is not JSON ({error})") from None
             if not isinstance(row, dict):
@@ -202,7 +213,7 @@ def _jsonl(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _json(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
-        listed = json.loads(file.read_bytes())
+        listed = _parsed(file.read_bytes())
     except ValueError as error:
         raise JuriesError(f"{file}: is not JSON ({error})") from None
     if not isinstance(listed, list):
