@@ -126,7 +126,10 @@ def seat(
 def read(
     plans: Sequence[Plan], dataset: Dataset, store: Store
 ) -> tuple[Array, Array, npt.NDArray[np.str_]]:
-    """Return labels and scores on the way from 0 to 1, and outcomes, of shape (n, k, orders)."""
+    """Return labels and scores on the way from 0 to 1, and outcomes, of shape (n, k, orders).
+
+    A score off the scale (a recorded 7 of 10) says no more than its label: there is none.
+    """
     row = {id(item): number for number, item in enumerate(dataset.items)}
     n, orders = len(row), {order: at for at, order in enumerate(dataset.orders)}
     labels = np.full((n, len(plans), len(orders)), np.nan)
@@ -141,7 +144,7 @@ def read(
             outcomes[at] = verdict.outcome
             if verdict.label is not None:
                 labels[at] = (verdict.label - low) / (high - low)
-            if verdict.score is not None:
+            if verdict.score is not None and low <= verdict.score <= high:
                 scores[at] = (verdict.score - low) / (high - low)
     return labels, scores, outcomes
 
