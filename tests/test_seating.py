@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from llm_juries.collect import collect
 from llm_juries.data import Dataset
-from llm_juries.experiment import Study
-from llm_juries.judges.base import Limits, PromptedJudge
-from llm_juries.judges.wires import Decoding
 from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.experiment import Study
+from llm_juries.judges.base import Limits, PromptedJudge
 from llm_juries.judges.recorded import recorded_judges
+from llm_juries.judges.wires import Decoding
 from llm_juries.juries import Jury
 from llm_juries.plans import Plan
 from llm_juries.prompts import Prompt

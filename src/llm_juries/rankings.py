@@ -134,9 +134,9 @@ def correlation_table(panel: Panel, options: Bootstrap, how: Rankings) -> pd.Dat
     DataFrame
         A row a voter, measure, reference and correlation: dataset, voter, kind, measure, reference
         ("humans", or the leaderboard's file), correlation ("kendall_tau_b", ...; what the paper
-        prints as Pearson is "spearman") (str); models, those in both, and missing, the ranked ones that
-        the reference lacks (int); value with ci_low and ci_high (float), over resampled questions,
-        the reference taken as given. Empty with fewer than three models in common.
+        prints as Pearson is "spearman") (str); models, those in both, and missing, the ranked ones
+        that the reference lacks (int); value with ci_low and ci_high (float), over resampled
+        questions, the reference taken as given. Empty with fewer than three models in common.
     """
     found = list(_ranked(panel, options, how))
     models = sorted({model for _, _, one in found for model in one.models})

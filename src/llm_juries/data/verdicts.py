@@ -7,8 +7,9 @@ Two shapes are read, from .csv, .parquet or .jsonl:
   ("original" or "swapped") and opponent.
 
 An empty cell is a missing vote. A cell is a word (true/false, yes/no, correct/incorrect, or those
-named in `words`) or a number, which counts as correct from the judge's threshold on; one outside 0
-to 1 has no strength beside. A cell that is neither is kept as it is and counted as unparsed.
+named in `words`) or a number, which counts as correct from the judge's threshold on; a judge with
+numbers outside 0 to 1 has no strengths beside. A cell that is neither is kept as it is and counted
+as unparsed.
 """
 
 from __future__ import annotations
