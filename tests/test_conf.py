@@ -232,6 +232,7 @@ def test_judges_select_by_list_and_join_those_of_a_jury():
         (["judge=smollm2", "judges.smollm2._target_=llm_juries.nothing"], "can't be imported"),
         (["judge=smollm2", "dataset=recorded_nq301"], "has nothing to judge"),
         (["+dataset@also.twice=sample_qa"], "two datasets"),
+        (["judge=gpt_4_turbo", "prompt=pairwise"], "holds single ones; take one that does not"),
     ],
 )
 def test_a_wrong_config_is_told_in_one_line_before_anything_is_asked(
@@ -242,6 +243,19 @@ def test_a_wrong_config_is_told_in_one_line_before_anything_is_asked(
         studies(composed("judge", *overrides))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_pairs_are_not_judged_under_a_prompt_of_single_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "pairs.csv"
+    path.write_text("question,answer,opponent_answer,references\nq,a,b,a\n")
+    given = ["dataset=jsonl", f"dataset.path={path}"]
+    with pytest.raises(JuriesError, match=r"few_shot_standard: shows one answer.*prompt=pairwise"):
+        studies(composed("judge", *given, "judge=gpt_4_turbo"))
+    studies(composed("judge", *given, "judge=gpt_4_turbo", "prompt=pairwise"))
+    studies(composed("judge", *given, "judge=contains"))  # a rule sees no prompt
 
 
 def test_labels_of_your_own_go_to_the_dataset_and_not_to_further_ones(

@@ -129,6 +129,28 @@ def test_places_are_not_ranked():
     assert battle_table(panel, Rankings()).empty
 
 
+def test_two_answers_of_one_model_are_no_battle():
+    own = [("q9", "a", "a", 1.0, 1.0), ("q9", *UNNAMED, 1.0, 1.0)]
+    rows = [(f"q{n}", "a", "base", float(n % 2), float(n % 3 > 0)) for n in range(8)]
+    how = Rankings(style=True)
+    for tell in (ranking_table, correlation_table):
+        pd.testing.assert_frame_equal(
+            tell(pairs([*own, *rows]), FEW, how),  # type: ignore[list-item]
+            tell(pairs(rows), FEW, how),  # type: ignore[arg-type]
+        )
+    assert ranking_table(pairs(own[:1]), FEW, how).empty  # type: ignore[arg-type]
+
+
+def test_models_that_a_leaderboard_lacks_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    board = tmp_path / "board.csv"
+    board.write_text("model,score\na,3\n")
+    correlation_table(circle(), FEW, Rankings(reference=str(board)))
+    (said,) = caplog.messages
+    assert "has 1 of the 3 models of d; it lacks b, c." in said
+
+
 def test_an_unknown_baseline_is_told_in_one_line():
     with pytest.raises(JuriesError, match=r"ranking.baseline: d has no model 'd'; there are: a, b"):
         ranking_table(circle(), FEW, Rankings(baseline="d"))

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from llm_juries.collect import collect
 from llm_juries.data import Dataset
+from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.experiment import Study
 from llm_juries.judges.base import Limits, PromptedJudge
+from llm_juries.judges.recorded import recorded_judges
 from llm_juries.judges.wires import Decoding
 from llm_juries.juries import Jury
 from llm_juries.plans import Plan
@@ -110,6 +112,20 @@ def test_an_inconsistent_pair_is_what_the_config_says(
     ]
     np.testing.assert_equal(found, expected)
     assert panel.scale == (1.0, 5.0)
+
+
+def test_a_recorded_number_off_the_scale_has_a_label_and_no_strength(tmp_path: Path):
+    table = tmp_path / "scores.csv"
+    table.write_text("item_id,human,a,b,c\n1,1,8,7,2\n2,0,9,3,4\n3,1,0.4,1,6\n")
+    ten = {name: RecordedColumn(threshold=5) for name in "abc"}
+    dataset = load(str(table), judges=ten, pairs=True)
+    plans = tuple(Plan(judge, dataset, PAIRWISE) for judge in recorded_judges(dataset))
+    with Store(tmp_path / "store") as store:
+        collect(plans, store)
+        votes = seat(Study(dataset, plans, (Jury("j", ("a", "b", "c"), "mean"),)), store).votes
+    np.testing.assert_equal(votes.labels[:, :3], [[1, 1, 0], [1, 0, 0], [0, 0, 1]])  # a 1 of 10
+    np.testing.assert_equal(votes.labels[:, 3], [1, 0, 0])  # the mean of 8, 7 and 2 is no 1
+    assert votes.scores[0, 0] == 1.0
 
 
 def test_each_order_alone_is_in_terms_of_the_items_own_candidate(tmp_path: Path):

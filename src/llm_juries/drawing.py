@@ -78,17 +78,20 @@ def draw(
                 name = f"kappa_against_cost_{dataset}_{rule}"
                 save(figures.kappa_against_cost(own, notes[dataset], level), name)
     for dataset, rows in _by_dataset(tables, "error_pairs"):
+        if not (rows["n"] > 0).any():
+            continue
         save(figures.error_correlations(rows, notes[dataset]), f"errors_{dataset}")
     for dataset, rows in _by_dataset(tables, "ranking"):
         best = headline(rows)
         if best["model"].nunique() < FEWEST or scored(best).empty:
             continue
-        save(figures_arena.bump_chart(best, notes[dataset]), f"ranks_{dataset}")
+        by = f"{notes[dataset]}; by {str(best['measure'].iloc[0]).replace('_', ' ')}"
+        save(figures_arena.bump_chart(best, by), f"ranks_{dataset}")
         for name, reference in references(best, rankings).items():
             others = best[best["voter"] != name]
             if not comparable(others, reference):
                 continue
-            note = f"{notes[dataset]}; true rank: {name}"
+            note = f"{by}; true rank: {name}"
             save(
                 figures_arena.rank_against_reference(others, reference, note),
                 f"rank_against_{Path(name).stem}_{dataset}",
@@ -100,7 +103,7 @@ def draw(
             rows = rows[rows["kind"].isin(("human", "jury"))]
         for voter, own in rows.groupby("voter", sort=False):
             save(
-                figures_arena.battle_heat_map(own, notes[dataset]),
+                figures_arena.battle_heat_map(own, f"{dataset}, {voter}; {notes[dataset]}"),
                 f"battles_{dataset}_{str(voter).replace('/', '_')}",
             )
     return drawn

@@ -115,11 +115,27 @@ def _study(
                 "that name; rename one"
             )
         taking_part[name] = judge
+    if first is not None and any(not judge.free for judge in taking_part.values()):
+        _check_suited(prompt, dataset.name, pairs=bool(first.opponent))
     plans = tuple(Plan(judge, dataset, prompt) for _, judge in sorted(taking_part.items()))
     for name in {jury.name for jury in juries} & set(taking_part):
         raise JuriesError(f"{name!r} is both a judge and a jury; rename one")
     seated = tuple(jury for jury in juries if set(jury.members) <= set(taking_part))
     return Study(dataset, plans, seated)
+
+
+def _check_suited(prompt: Prompt, dataset: str, *, pairs: bool) -> None:
+    """Raise JuriesError where judges would see half of a pair, or nothing to compare with."""
+    if pairs and not prompt.compares:
+        raise JuriesError(
+            f"prompt {prompt.name}: shows one answer, and dataset {dataset} holds pairs; take one "
+            "that names opponent_answer, such as prompt=pairwise"
+        )
+    if prompt.compares and not pairs:
+        raise JuriesError(
+            f"prompt {prompt.name}: compares two answers, and dataset {dataset} holds single ones; "
+            "take one that does not name opponent_answer, such as prompt=single_point"
+        )
 
 
 def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Jury | Pooling]) -> None:

@@ -131,6 +131,11 @@ class Prompt:
         return tuple(self.labels)
 
     @property
+    def compares(self) -> bool:
+        """Whether it shows both answers of a pair."""
+        return "opponent_answer" in variables(self.template)
+
+    @property
     def reader(self) -> LabelReader:
         """The reader of replies to this prompt."""
         return LabelReader(self.labels)

@@ -7,6 +7,7 @@ that a voter's can be compared with it as well as with a public leaderboard.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +28,8 @@ from .seating import Panel
 from .types import Item, JuriesError
 
 Array = npt.NDArray[np.float64]
+
+log = logging.getLogger(__name__)
 
 FEWEST = 3  # models that a ranking by strength, or a correlation, is of
 
@@ -130,10 +133,10 @@ def correlation_table(panel: Panel, options: Bootstrap, how: Rankings) -> pd.Dat
     -------
     DataFrame
         A row a voter, measure, reference and correlation: dataset, voter, kind, measure, reference
-        ("humans", or the leaderboard's file), correlation ("kendall_tau_b", ...; the paper's
-        "Pearson" is pearson_ranks) (str); models, those in both, and missing, the ranked ones that
-        the reference lacks (int); value with ci_low and ci_high (float), over resampled questions,
-        the reference taken as given. Empty with fewer than three models in common.
+        ("humans", or the leaderboard's file), correlation ("kendall_tau_b", ...; what the paper
+        prints as Pearson is "spearman") (str); models, those in both, and missing, the ranked ones
+        that the reference lacks (int); value with ci_low and ci_high (float), over resampled
+        questions, the reference taken as given. Empty with fewer than three models in common.
     """
     found = list(_ranked(panel, options, how))
     models = sorted({model for _, _, one in found for model in one.models})
@@ -147,6 +150,12 @@ def correlation_table(panel: Panel, options: Bootstrap, how: Rankings) -> pd.Dat
         for at, scores in references.items()
     }
     board = how.leaderboard(models)
+    if models and how.reference is not None and (lacking := sorted(set(models) - set(board))):
+        log.warning(
+            "ranking.reference: %s has %d of the %d models of %s; it lacks %s. Where it calls them "
+            "otherwise, say so in ranking.names",
+            how.reference, len(board), len(models), panel.dataset.name, ", ".join(lacking),
+        )  # fmt: skip
     rows = []
     for voter, measure, one in found:
         beside = {"humans": references.get(("humans", measure), {})} if voter is not HUMAN else {}
@@ -245,10 +254,14 @@ def _ranked(
 
 
 def _battles(panel: Panel) -> list[tuple[Voter, ranking.Battles]]:
-    """Return each voter's battles, one a pair of answers, the humans' first where there are any."""
-    if not panel.dataset.pairwise or _models(panel) == set(UNNAMED):
+    """Return each voter's battles, one a pair of answers, the humans' first where there are any.
+
+    Two answers of one model are no battle, and nor are answers of models that are not known.
+    """
+    fought = _fought(panel)
+    if not fought.any():
         return []
-    items = list(panel.dataset.items)
+    items = [item for item, battle in zip(panel.dataset.items, fought, strict=True) if battle]
     columns = list(zip(panel.votes.voters, shares(panel).T, strict=True))
     if not np.isnan(panel.preferences).all():
         columns.insert(0, (HUMAN, panel.preferences))
@@ -258,8 +271,8 @@ def _battles(panel: Panel) -> list[tuple[Voter, ranking.Battles]]:
             ranking.Battles.between(
                 [item.candidate for item in items],
                 [item.opponent for item in items],
-                column,
-                panel.questions,
+                column[fought],
+                [item.item_id for item in items],
             ),
         )
         for voter, column in columns
@@ -284,12 +297,19 @@ def _scored(panel: Panel) -> list[tuple[Voter, Array]]:
     return scored
 
 
+def _fought(panel: Panel) -> npt.NDArray[np.bool_]:
+    """Return which items are pairs of two models."""
+    sides = [(item.candidate, item.opponent) for item in panel.dataset.items]
+    return np.array([bool(b) and a != b and (a, b) != UNNAMED for a, b in sides], dtype=bool)
+
+
 def _models(panel: Panel) -> set[str]:
     return {model for item in panel.dataset.items for model in (item.candidate, item.opponent)}
 
 
 def _baseline(panel: Panel, how: Rankings) -> str | None:
-    opponents = {item.opponent for item in panel.dataset.items}
+    fought = zip(panel.dataset.items, _fought(panel), strict=True)
+    opponents = {item.opponent for item, battle in fought if battle}
     models = _models(panel)
     if how.baseline is None:
         return opponents.pop() if len(opponents) == 1 else None
@@ -302,7 +322,8 @@ def _baseline(panel: Panel, how: Rankings) -> str | None:
 
 
 def _styles(panel: Panel) -> Array | None:
-    items: list[Item] = list(panel.dataset.items)
+    fought = zip(panel.dataset.items, _fought(panel), strict=True)
+    items: list[Item] = [item for item, battle in fought if battle]
     if not any(item.answer for item in items):
         return None
     return style.differences(

@@ -38,12 +38,14 @@ from .preferences import length_bins_table, length_table, position_table, prefer
 from .rankings import Rankings, battle_table, correlation_table, ranking_table
 from .seating import Panel, seat, usd_a_call
 from .store import Store
+from .types import JuriesError
 
 log = logging.getLogger(__name__)
 
 FEW_QUESTIONS = 30  # with fewer to resample, percentile intervals are too narrow to be trusted
 
 
+AGAINST_HUMANS = ("agreement", "against_best", "deltas", "spread", "effective_votes")
 ALWAYS = ("agreement", "outcomes", "deltas", "against_best")  # tables that may be empty
 
 
@@ -56,6 +58,7 @@ class Results:
     tables: Mapping[str, pd.DataFrame]
     bootstrap: Bootstrap
     rankings: Rankings
+    options: Options
 
 
 def measure(
@@ -70,6 +73,11 @@ def measure(
 
     What a table holds is said by the function that makes it, in `analysis`, `preferences`,
     `rankings`, `candidate_bias`, `jury_search`, `corrected` and `policies`.
+
+    Raises
+    ------
+    JuriesError
+        If a study has no voters.
     """
     options, rankings = options or Options(), rankings or Rankings()
     criteria = criteria or Criteria(rules=())
@@ -77,6 +85,11 @@ def measure(
     made: dict[str, list[pd.DataFrame]] = {}
     panels = []
     for study in studies:
+        if not study.plans:
+            raise JuriesError(
+                f"dataset {study.dataset.name}: has no voters; name some, such as judge=[contains] "
+                "or jury=embedded"
+            )
         panel = seat(study, store, options.inconsistent, kin)
         panels.append(panel)
         usd = usd_a_call(study.plans, store) | dict(criteria.dollars or {})
@@ -118,7 +131,7 @@ def measure(
             made.setdefault(name, []).append(table)
     tables = {name: _joined(parts) for name, parts in made.items()}
     kept = {name: table for name, table in tables.items() if name in ALWAYS or not table.empty}
-    return Results(studies, panels, kept, bootstrap, rankings)
+    return Results(studies, panels, kept, bootstrap, rankings, options)
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -210,10 +223,11 @@ def _report(results: Results, drawn: Sequence[Path], prompt: str, facts: Mapping
         f"margins alone would give. Brackets are {options.level:.0%} percentile bootstrap "
         f"intervals, {options.resamples:,} resamples of whole questions, seed {options.seed}.\n"
         "- **missing** counts labelled items on which a voter has no vote: not asked, unparsed, "
-        "refused, truncated, failed, inconsistent over a pair's two orders, or (a jury) tied or "
-        "without quorum. They are left out of a voter's measures, never counted as wrong, so two "
-        "voters with different counts are measured on different items.\n"
-        "- **tpr** and **tnr** are the shares of correct and of incorrect answers the voter calls "
+        "refused, truncated, failed, inconsistent over a pair's two orders, for neither of a pair, "
+        "or (a jury) tied or without quorum. They are left out of a voter's measures, never "
+        "counted as wrong, so two voters with different counts are measured on different items.\n"
+        "- **tpr** and **tnr** are the shares of correct and of incorrect answers (of pairs: of "
+        "those that the first won under humans, and of those that the second won) the voter calls "
         "so; **delta** is a candidate's accuracy under a voter less that under humans, over the "
         "same answers.\n"
         "- The **best single judge** is picked on the items it is then measured on, which flatters "
@@ -244,10 +258,12 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
     human = panel.human
     labelled = ~np.isnan(human)
     unit = "pairs of answers" if dataset.pairwise else "answers"
+    ties = int((panel.preferences == 0.5).sum())
     share = f"; {human[labelled].mean():.0%} of them positive" if labelled.any() else ""
+    apart = f". Humans call {ties:,} more a tie, which kappa with two sides leaves out" * bool(ties)
     facts = (
         f"{len(human):,} {unit} to {len(set(panel.questions)):,} questions, "
-        f"{int(labelled.sum()):,} with a human label{share}. Labels: {dataset.labels}."
+        f"{int(labelled.sum()):,} with a human label{share}{apart}. Labels: {dataset.labels}."
     )
     parts = [f"## {dataset.name}", facts + (f" {dataset.note}" if dataset.note else "")]
     if len(set(panel.questions)) < FEW_QUESTIONS:
@@ -268,9 +284,17 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
         name: table[table["dataset"] == dataset.name] if "dataset" in table else table
         for name, table in results.tables.items()
     }
-    parts.append(_in_words(rows))
+    if labelled.any():
+        parts.append(_in_words(rows))
+    else:
+        rows |= {name: pd.DataFrame() for name in AGAINST_HUMANS}
+        parts.append("No human label says what is right, so no voter is measured against humans.")
     shown = ("agreement", "against_best", "outcomes", "deltas")
     parts += [tables.markdown(rows[name]) for name in shown if not rows[name].empty]
+    if len(dataset.orders) > 1:
+        counts = {"missing": "no vote", "tie": "a tie", "mean": "their mean strength's side"}
+        counted = counts[results.options.inconsistent]
+        parts.append(f"A pair whose two orders are on different sides counts as {counted}.")
     if "annotators" in rows and not rows["annotators"].empty:
         parts.append(
             "How far the annotators agree among themselves, the scale for a judge's kappa with "
@@ -314,12 +338,16 @@ def _ranking_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
             "**Rankings.** A battle is one pair of answers, both orders pooled, so none counts "
             "twice. `win_rate` is against the baseline, or the mean over opponents without one; "
             "`bradley_terry` is on Elo's scale with the baseline at 1000, else log odds of mean 0; "
-            "`mean_score` is the mean over single answers. Ranks overlap where their intervals do."
+            "`mean_score` is the mean over single answers, of levels where the prompt has them (a "
+            "jury by majority makes none). Models whose intervals of ranks overlap are not told "
+            "apart."
         )
         parts.append(tables.markdown(rows["ranking"]))
     if "correlation" in rows and not rows["correlation"].empty:
         parts.append(
-            "How far each voter's ranking agrees with the humans' or a leaderboard's. Intervals "
+            "How far each voter's ranking agrees with the humans' or a leaderboard's: `spearman` "
+            "is what the paper prints as Pearson, over `models` in both; `missing` ones the "
+            "reference lacks. Intervals "
             "are of resampled questions, the reference and the choice of models taken as given: "
             "with few models, a swap of two neighbours moves them much."
         )
@@ -422,7 +450,10 @@ def _in_words(rows: Mapping[str, pd.DataFrame]) -> str:
             f"- Jury **{jury['voter']}**: kappa {_interval(jury)}, {jury['missing']} votes "
             f"missing. {' '.join(said)}"
         )
-    return "\n".join(lines) or "No voter can be measured: no item has both a label and a vote."
+    return (
+        "\n".join(lines)
+        or "No kappa can be measured: nobody voted, or labels and votes only say one thing."
+    )
 
 
 def _comparison(row: pd.Series[Any]) -> str:

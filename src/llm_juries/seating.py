@@ -126,7 +126,11 @@ def seat(
 def read(
     plans: Sequence[Plan], dataset: Dataset, store: Store
 ) -> tuple[Array, Array, npt.NDArray[np.str_]]:
-    """Return labels and scores on the way from 0 to 1, and outcomes, of shape (n, k, orders)."""
+    """Return labels and scores on the way from 0 to 1, and outcomes, of shape (n, k, orders).
+
+    A judge that has given scores off the scale (a recorded 7 of 10) has labels only: where its
+    scores have their middle is not known.
+    """
     row = {id(item): number for number, item in enumerate(dataset.items)}
     n, orders = len(row), {order: at for at, order in enumerate(dataset.orders)}
     labels = np.full((n, len(plans), len(orders)), np.nan)
@@ -143,6 +147,8 @@ def read(
                 labels[at] = (verdict.label - low) / (high - low)
             if verdict.score is not None:
                 scores[at] = (verdict.score - low) / (high - low)
+        if ((scores[:, column] < 0) | (scores[:, column] > 1)).any():
+            scores[:, column] = np.nan
     return labels, scores, outcomes
 
 

@@ -19,7 +19,8 @@ opponent_answer    text                        in a pair: the other answer
 In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"]. The label of a pair says which
 answer humans prefer: a (or 1) the candidate's, b (or 0) the opponent's, tie (or 0.5) neither. A
 table holds pairs or single answers, not both; pairs are shown in both orders, and no judge sees a
-model's name.
+model's name. A pair that names neither model is one of a first and a second answer: nothing is
+ranked by it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from typing import Any
 
 from ..prompts import nearest
 from ..types import Item, JuriesError, Order
-from . import Dataset, Streamed, check_unique
+from . import UNNAMED, Dataset, Streamed, check_unique
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +258,9 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
         return value
 
     paired = row.get("opponent_answer") is not None
-    opponent = text("opponent", "opponent" if paired else "")
+    unnamed = paired and row.get("candidate") is None and row.get("opponent") is None
+    places = UNNAMED if unnamed else ("candidate", "opponent" if paired else "")
+    opponent = text("opponent", places[1])
     if opponent and "opponent_answer" not in row:
         raise JuriesError(
             f"{place}, field opponent_answer: is missing; the row names an opponent, {opponent!r}"
@@ -266,7 +269,7 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
     return Item(
         dataset=dataset,
         item_id=text("item_id", number),
-        candidate=text("candidate", "candidate"),
+        candidate=text("candidate", places[0]),
         question=text("question"),
         # An empty answer is a candidate's failure to answer: judged like any other.
         answer=text("answer", ""),

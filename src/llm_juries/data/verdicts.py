@@ -7,8 +7,9 @@ Two shapes are read, from .csv, .parquet or .jsonl:
   ("original" or "swapped") and opponent.
 
 An empty cell is a missing vote. A cell is a word (true/false, yes/no, correct/incorrect, or those
-named in `words`) or a number, which counts as correct from the judge's threshold on. A cell that is
-neither is kept as it is and counted as unparsed.
+named in `words`) or a number, which counts as correct from the judge's threshold on; a judge with
+numbers outside 0 to 1 has no strengths beside. A cell that is neither is kept as it is and counted
+as unparsed.
 """
 
 from __future__ import annotations
@@ -133,8 +134,12 @@ def load(
         if known and judge not in known:
             continue
         facts = known.get(judge) or RecordedColumn((families or {}).get(judge, "unknown"))
+        said = meaning
+        if not 0 < facts.threshold <= 1:  # of a scale on which a 1 is a number and no "yes"
+            digits = {word for word in BINARY if word[0].isdigit()} - set(words or {})
+            said = {word: value for word, value in meaning.items() if word not in digits}
         recording = Recording(
-            judge, prompt, facts.family, facts.kind, source, cells, facts.threshold, meaning
+            judge, prompt, facts.family, facts.kind, source, cells, facts.threshold, said
         )
         _check_readable(recording, str(file))
         recordings.append(recording)

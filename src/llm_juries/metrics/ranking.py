@@ -208,9 +208,9 @@ def win_rate(
     resamples, seed, level
         Of the bootstrap, which draws questions.
     baseline : str, optional
-        Against this model; its own rate is 0.5 by definition. By default the mean of the shares
-        against each opponent that the model met, all opponents counting the same. Such means
-        compare models that met the same opponents.
+        Against this model; its own rate is 0.5 by definition, if it fought at all. By default the
+        mean of the shares against each opponent that the model met, all opponents counting the
+        same. Such means compare models that met the same opponents.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def win_rate(
         with np.errstate(invalid="ignore"):
             share = np.where(total > 0, wins / total, np.nan)
         if at is not None:
-            share[..., at, at] = TIE
+            share[..., at, at] = np.where(total[..., at].sum(-1) > 0, TIE, np.nan)
             return np.asarray(share[..., at])
         met = total > 0
         with np.errstate(invalid="ignore"):
