@@ -50,7 +50,7 @@ def main(cfg: DictConfig) -> None:
     result = reproduction.reproduce(panels, under, prices, paper, stand_ins, bootstrap, rankings)
     folder = Path(cfg.results)
     notes = {study.dataset.name: source_of(study) for study in found}
-    drawn = reproduction.draw(result, paper, notes, folder / "figures", bootstrap.level)
+    drawn = reproduction.draw(result, paper, notes, folder / "figures", bootstrap.level, rankings)
     reproduction.write(
         result, drawn, [f"- {name}: {note}." for name, note in notes.items()], folder
     )

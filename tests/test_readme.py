@@ -1,8 +1,10 @@
-"""Every number in the README is what the data give."""
+"""Every number in the README and in results is what the data give."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,7 @@ from conftest import ROOT
 from llm_juries.analysis import Bootstrap, agreement_table
 from llm_juries.collect import collect
 from llm_juries.experiment import studies
+from llm_juries.preferences import length_table, position_table
 from llm_juries.seating import seat
 from llm_juries.store import Store
 
@@ -47,6 +50,68 @@ def test_the_recorded_rows_are_recomputed_from_the_data(
         table = agreement_table(seat(study, store), Bootstrap())
     shown = SHOWN[SHOWN["dataset"] == dataset].reset_index(drop=True)
     pd.testing.assert_frame_equal(table, shown, check_exact=False, rtol=1e-9)
+
+
+REPRODUCTION = ROOT / "results" / "reproduction"
+
+
+def paper_rows(table1: pd.DataFrame) -> list[str]:
+    """Return the README's rows of the paper beside ours: those of KILT NQ that were measured."""
+    shown = table1[(table1["dataset"] == "kilt_nq") & table1["our_judge"].notna()]
+    return [
+        f"| {row.judge} | {row.paper_kappa:.3f} "
+        f"| {row.kappa:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}] | {row.our_judge} |"
+        for row in shown.itertuples()
+    ]
+
+
+def test_the_readme_shows_the_paper_beside_the_reproduction():
+    text = (ROOT / "README.md").read_text()
+    rows = paper_rows(pd.read_csv(REPRODUCTION / "tables" / "table1_kappa.csv"))
+    assert len(rows) == 4
+    assert "\n".join(rows) in text
+
+
+@pytest.mark.slow
+def test_the_committed_reproduction_is_what_the_recorded_verdicts_give(tmp_path: Path):
+    made = tmp_path / "reproduction"
+    places = (f"results={made}", f"store={tmp_path / 'store'}", f"hydra.run.dir={tmp_path / 'run'}")
+    command = [sys.executable, "scripts/reproduce.py", *places]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    names = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
+    kept = (path.relative_to(REPRODUCTION) for path in REPRODUCTION.rglob("*") if path.is_file())
+    assert sorted(kept) == names
+    assert (made / "README.md").read_text() == (REPRODUCTION / "README.md").read_text()
+    for name in names:
+        if name.suffix == ".csv":
+            pd.testing.assert_frame_equal(
+                pd.read_csv(made / name), pd.read_csv(REPRODUCTION / name), rtol=1e-9
+            )
+
+
+def test_the_page_on_rankings_shows_what_the_recorded_pairs_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("analyze", ["dataset=recorded_llmbar", "jury=llmbar_trio", "output_dir=no"])
+    (study,) = studies(cfg)
+    with Store(tmp_path) as store:
+        collect(study.plans, store)
+        panel = seat(study, store)
+    length = length_table(panel, Bootstrap()).set_index("voter")
+    rows = [
+        f"| {row.voter} | {row.pairs} "
+        f"| {row.flip_rate:.3f} [{row.flip_low:.3f}, {row.flip_high:.3f}] "
+        f"| {row.first_place:.3f} [{row.first_low:.3f}, {row.first_high:.3f}] "
+        f"| {own.above_humans:+.3f} [{own.above_low:+.3f}, {own.above_high:+.3f}] |"
+        for row in position_table(panel, Bootstrap()).itertuples()
+        for own in [length.loc[str(row.voter)]]
+    ]
+    text = (ROOT / "docs" / "rankings.md").read_text()
+    assert "\n".join(rows) in text
+    assert f"in {length.loc['humans', 'longer_wins']:.3f} of the pairs" in text
+    assert ((length["above_low"] > 0) & (length["kind"] == "judge")).sum() == 4
 
 
 if __name__ == "__main__":

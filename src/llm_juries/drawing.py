@@ -80,12 +80,14 @@ def draw(
     for dataset, rows in _by_dataset(tables, "error_pairs"):
         save(figures.error_correlations(rows, notes[dataset]), f"errors_{dataset}")
     for dataset, rows in _by_dataset(tables, "ranking"):
-        best = _headline(rows)
-        if best["model"].nunique() < FEWEST:
+        best = headline(rows)
+        if best["model"].nunique() < FEWEST or scored(best).empty:
             continue
         save(figures_arena.bump_chart(best, notes[dataset]), f"ranks_{dataset}")
-        for name, reference in _references(best, rankings).items():
+        for name, reference in references(best, rankings).items():
             others = best[best["voter"] != name]
+            if not comparable(others, reference):
+                continue
             note = f"{notes[dataset]}; true rank: {name}"
             save(
                 figures_arena.rank_against_reference(others, reference, note),
@@ -111,7 +113,7 @@ def _by_dataset(tables: Mapping[str, pd.DataFrame], name: str) -> list[tuple[str
     return [(str(dataset), rows) for dataset, rows in table.groupby("dataset", sort=False)]
 
 
-def _headline(ranking: pd.DataFrame) -> pd.DataFrame:
+def headline(ranking: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of one measure: strengths where every voter has them, else what there is."""
     strengths = ranking[ranking["measure"] == "bradley_terry"]
     if not strengths.empty and strengths["score"].notna().all():
@@ -119,7 +121,17 @@ def _headline(ranking: pd.DataFrame) -> pd.DataFrame:
     return ranking[ranking["measure"].isin(("win_rate", "mean_score"))]
 
 
-def _references(ranking: pd.DataFrame, rankings: Rankings) -> dict[str, pd.DataFrame]:
+def comparable(ranking: pd.DataFrame, reference: pd.DataFrame) -> bool:
+    """Return whether a voter ranks a model of the reference: not while nobody has been asked."""
+    return bool(scored(ranking)["model"].isin(reference["model"]).any())
+
+
+def scored(ranking: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with votes behind them: a baseline has half of the wins without any."""
+    return ranking[(ranking["n"] > 0) & ranking["score"].notna()]
+
+
+def references(ranking: pd.DataFrame, rankings: Rankings) -> dict[str, pd.DataFrame]:
     """Return what ranks are drawn against: the leaderboard and the humans, where there are any."""
     found = {}
     board = rankings.leaderboard(sorted(set(ranking["model"])))

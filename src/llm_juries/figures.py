@@ -91,8 +91,9 @@ def delta_per_candidate(deltas: pd.DataFrame, note: str, level: float) -> Figure
     for axis in axes.flat[len(voters) :]:
         axis.set_visible(False)
     for axis, voter in zip(axes.flat, voters, strict=False):
-        rows = deltas[deltas["voter"] == voter].set_index("candidate").loc[candidates]
-        kind = str(rows["kind"].iloc[0])
+        own = deltas[deltas["voter"] == voter]
+        kind = str(own["kind"].iloc[0])
+        rows = own.set_index("candidate").reindex(candidates)  # one not judged yet has no point
         at = np.arange(len(rows))
         bars(axis, 100 * rows["delta"], 100 * rows["ci_low"], 100 * rows["ci_high"], at, kind)
         spread = 100 * rows["delta"].std(ddof=1)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from . import figures, figures_arena, tables
+from . import drawing, figures, figures_arena, tables
 from .analysis import Bootstrap, agreement_table, delta_table
 from .candidate_bias import spread_table
 from .metrics.cost import Price
-from .rankings import Rankings, correlation_table, ranking_table
+from .rankings import FEWEST, Rankings, correlation_table, ranking_table
 from .seating import Panel
 
 if TYPE_CHECKING:
@@ -137,12 +137,14 @@ def table1(printed: pd.DataFrame, agreement: pd.DataFrame, stand_ins: StandIns) 
     ours = agreement[agreement["n"] > 0].rename(columns={"voter": "our_judge"})
     ours = ours.rename(columns={"dataset": "our_dataset"})
     ours = ours[["our_judge", "our_dataset", "kappa", *INTERVAL, "n", "missing"]]
+    rows = set(zip(printed["judge"], printed["dataset"], strict=True))
     pairs = [
         {"judge": judge, "dataset": dataset, "our_judge": mine, "our_dataset": place}
         for judge, judges in stand_ins.judges.items()
         for mine in judges
         for dataset, places in stand_ins.datasets.items()
         for place in places
+        if (judge, dataset) in rows
     ]
     columns = ["judge", "dataset", "our_judge", "our_dataset"]
     matched = ours.merge(pd.DataFrame(pairs, columns=columns), how="left")
@@ -182,7 +184,7 @@ def table2(printed: pd.DataFrame, correlation: pd.DataFrame, stand_ins: StandIns
         others = ours[ours["measure"].isin(("mean_score", "win_rate"))]
         at = ["our_judge", "our_dataset", "reference", "correlation"]
         ours = pd.concat([strengths, others]).drop_duplicates(at)[["correlation", *head]]
-    role = {mine: judge for judge, judges in stand_ins.judges.items() for mine in judges}
+    role = _roles(stand_ins.judges, printed["judge"])
     ours = ours.assign(judge=ours["our_judge"].map(role))
     found = wide.merge(ours.dropna(subset="judge"), on=["judge", "correlation"], how="left")
     table = pd.concat([found, ours[ours["judge"].isna()]], ignore_index=True)
@@ -209,10 +211,9 @@ def table3(
     large = stand_ins.judges.get("GPT-4", ())
     frames = []
     for name, table in by_prompt:
-        called = [str(voter).rpartition("/") for voter in table["voter"]]
+        called = [_judge_and_prompt(str(voter), name) for voter in table["voter"]]
         own = table.assign(
-            our_judge=[first or last for first, _, last in called],
-            our_prompt=[name or last for _, _, last in called],
+            our_judge=[judge for judge, _ in called], our_prompt=[prompt for _, prompt in called]
         )
         frames.append(own[own["our_judge"].isin(large) & (own["n"] > 0)])
     head = ["our_judge", "our_dataset", "our_prompt", "kappa", *INTERVAL, "n", "missing"]
@@ -221,11 +222,11 @@ def table3(
         if frames
         else pd.DataFrame(columns=head)
     )
-    role = {mine: paper for paper, prompts in stand_ins.prompts.items() for mine in prompts}
+    role = _roles(stand_ins.prompts, printed["prompt_variant"])
     ours = ours.assign(prompt_variant=ours["our_prompt"].map(role))
     printed = printed.rename(columns={"kappa_kilt_nq": "paper_kappa"})
     found = printed.merge(ours.dropna(subset="prompt_variant"), on="prompt_variant", how="left")
-    alone = ours[ours["prompt_variant"].isna()].sort_values("kappa", ascending=False)
+    alone = ours[ours["prompt_variant"].isna()].sort_values("kappa", ascending=False, kind="stable")
     table = pd.concat([found, alone], ignore_index=True)
     table["differs"] = [
         stand_ins.words(judge, dataset) if isinstance(judge, str) else NOT_MEASURED
@@ -282,12 +283,12 @@ def cost(printed: pd.DataFrame, prices: Mapping[str, Price], stand_ins: StandIns
         Rows for the paper's jury, its large judge and how many times cheaper the jury is: system,
         paper_input_usd, paper_output_usd, ours, input_usd, output_usd.
     """
-    jury = [name for paper in ("Command R", "Haiku", "GPT-3.5")
-            for name in stand_ins.judges.get(paper, ()) if name in prices]  # fmt: skip
-    large = [name for name in stand_ins.judges.get("GPT-4", ()) if name in prices][:1]
     rows = []
-    for at, names in enumerate((jury, large)):
-        own = [prices[name] for name in names]
+    for at, roles in enumerate((("Command R", "Haiku", "GPT-3.5"), ("GPT-4",))):
+        # One of ours a seat, the first that has a price. Without one the sum is not known.
+        seats = [[n for n in stand_ins.judges.get(role, ()) if n in prices][:1] for role in roles]
+        names = [name for seat in seats for name in seat]
+        own = [prices[name] for name in names] if all(seats) else []
         paper = printed.iloc[at]
         rows.append(
             [
@@ -300,14 +301,19 @@ def cost(printed: pd.DataFrame, prices: Mapping[str, Price], stand_ins: StandIns
             ]
         )
     jury_row, large_row = rows
-    ratio = [large_row[at] / jury_row[at] for at in (1, 2, 4, 5)]
+    ratio = [large_row[at] / jury_row[at] if jury_row[at] else NAN for at in (1, 2, 4, 5)]
     rows.append(["times cheaper", ratio[0], ratio[1], "", ratio[2], ratio[3]])
     head = ["system", "paper_input_usd", "paper_output_usd", "ours", "input_usd", "output_usd"]
     return pd.DataFrame(rows, columns=head)
 
 
 def draw(
-    found: Reproduction, paper: Paper, notes: Mapping[str, str], folder: Path, level: float
+    found: Reproduction,
+    paper: Paper,
+    notes: Mapping[str, str],
+    folder: Path,
+    level: float,
+    rankings: Rankings,
 ) -> list[Path]:
     """Draw the paper's figures from our verdicts; return the PNGs' paths."""
     drawn: dict[str, Figure] = {}
@@ -316,20 +322,18 @@ def draw(
         printed = pd.read_csv(paper.table1)
         drawn["figure1_kappa"] = figures.printed_beside_ours(printed, measured, dict(notes), level)
     for dataset, rows in _datasets(found.ranking):
-        best = rows[rows["measure"].isin(("mean_score", "win_rate"))]
-        strengths = rows[rows["measure"] == "bradley_terry"]
-        if not strengths.empty and strengths["score"].notna().all():
-            best = strengths
-        if best["model"].nunique() < 3:
+        best = drawing.headline(rows)
+        if best["model"].nunique() < FEWEST or drawing.scored(best).empty:
             continue
-        note = f"{notes[dataset]}"
+        note = notes[dataset]
         drawn[f"figure1_ranks_{dataset}"] = figures_arena.bump_chart(best, note)
-        humans = best[best["kind"] == "human"].dropna(subset="score")
-        if not humans.empty:
-            others = best[best["kind"].isin(("judge", "jury"))]
-            drawn[f"figure2_ranks_{dataset}"] = figures_arena.rank_against_reference(
-                others, humans[["model", "score", "rank"]], f"{note}; true rank: humans"
-            )
+        others = best[best["kind"].isin(("judge", "jury"))]
+        for name, reference in drawing.references(best, rankings).items():
+            if drawing.comparable(others, reference):
+                against = "ranks" if name == "humans" else "leaderboard"
+                drawn[f"figure2_{against}_{dataset}"] = figures_arena.rank_against_reference(
+                    others, reference, f"{note}; true rank: {Path(name).stem}"
+                )
     for dataset, rows in _datasets(found.deltas):
         judged = rows[rows["n"] > 0]
         if not judged.empty:
@@ -418,6 +422,20 @@ def _datasets(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     if table.empty:
         return []
     return [(str(dataset), rows) for dataset, rows in table.groupby("dataset", sort=False)]
+
+
+def _roles(stand_ins: Mapping[str, Sequence[str]], printed: Iterable[str]) -> dict[str, str]:
+    """Return what of the paper each of ours stands beside, where the paper prints it."""
+    known = set(printed)
+    return {mine: name for name, many in stand_ins.items() if name in known for mine in many}
+
+
+def _judge_and_prompt(voter: str, prompt: str) -> tuple[str, str]:
+    """Return a voter's judge and prompt; without a prompt, it is called judge/prompt or judge."""
+    if prompt or "/" not in voter:
+        return voter, prompt
+    judge, _, recorded = voter.rpartition("/")
+    return judge, recorded
 
 
 def _joined(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
