@@ -75,7 +75,7 @@ def test_the_page_says_how_many_votes_its_first_voter_lacks(tmp_path: Path):
     measured(tmp_path, study_of(tmp_path, rows))
     headline = (tmp_path / "report.html").read_text().split('class="headline"')[1].split("</p>")[0]
     assert "both" in headline
-    assert "on 20 items; 20 votes are missing" in headline
+    assert "on 20 items, 20 missing" in headline
 
 
 def test_a_report_shows_no_jury_that_decides_the_easy_items_only(tmp_path: Path):
