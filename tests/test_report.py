@@ -61,6 +61,15 @@ def test_a_voter_without_votes_and_one_without_labelled_votes_are_told_apart(tmp
     assert "Best single judge: **one**" in said
 
 
+def test_voters_that_say_what_humans_say_and_nothing_else_have_votes(tmp_path: Path):
+    _, said = measured(tmp_path, study_of(tmp_path, ["1,1,0", "1,1,1"] * 20))
+    assert "**one** and the humans only ever said one and the same thing" in said
+    assert "Best single judge: **two**, kappa 0.000" in said
+    _, said = measured(tmp_path, study_of(tmp_path, ["1,1,1"] * 40))
+    assert "**both** and the humans only ever said one and the same thing" in said
+    assert "no item has both" not in said
+
+
 @pytest.mark.parametrize(("labelled", "few"), [(29, True), (30, False)])
 def test_few_labelled_questions_are_few_among_many(tmp_path: Path, labelled: int, few: bool):
     rows = ["1,1,1", "0,0,1"] * 50
@@ -88,6 +97,12 @@ def test_a_report_shows_no_jury_that_decides_the_easy_items_only(tmp_path: Path)
     majority, either = shown.split("Under `any`, the 3 of highest kappa of the 3 ")
     assert "one + two" not in majority
     assert "one + two" in either
+
+
+def test_without_a_judge_there_is_nothing_to_measure(tmp_path: Path):
+    alone = Study(study_of(tmp_path, ["1,1,1"] * 3).dataset, (), ())
+    with pytest.raises(JuriesError, match=r"made_up: there is no judge .* judge=\.\.\. or jury="):
+        measured(tmp_path, alone)
 
 
 def test_dollars_may_be_of_the_judges_of_any_dataset(tmp_path: Path):

@@ -74,6 +74,11 @@ def measure(
 
     What a table holds is said by the function that makes it, in `analysis`, `preferences`,
     `rankings`, `candidate_bias`, `jury_search`, `corrected` and `policies`.
+
+    Raises
+    ------
+    JuriesError
+        If a study has no judge, dollars are of a judge that no study has, or as those functions.
     """
     options, rankings = options or Options(), rankings or Rankings()
     criteria = criteria or Criteria(rules=())
@@ -86,6 +91,11 @@ def measure(
     made: dict[str, list[pd.DataFrame]] = {}
     panels = []
     for study in studies:
+        if not study.plans:
+            raise JuriesError(
+                f"{study.dataset.name}: there is no judge whose verdicts could be measured; name "
+                "some with judge=... or jury=..."
+            )
         panel = seat(study, store, options.inconsistent, kin)
         panels.append(panel)
         usd = usd_a_call(study.plans, store)
@@ -437,6 +447,10 @@ def _in_words(rows: Mapping[str, pd.DataFrame]) -> str:
         for voter in agreement[agreement["n"] == 0]["voter"]
         if voter not in silent
     ]
+    lines += [
+        f"- **{voter}** and the humans only ever said one and the same thing, which has no kappa."
+        for voter in agreement[(agreement["n"] > 0) & agreement["kappa"].isna()]["voter"]
+    ]
     singles = measured[measured["kind"] != "jury"]
     if not singles.empty:
         # Of equals the one that `against_best_table` takes
@@ -452,7 +466,7 @@ def _in_words(rows: Mapping[str, pd.DataFrame]) -> str:
             f"- Jury **{jury['voter']}**: kappa {_interval(jury)}, {jury['missing']} votes "
             f"missing. {' '.join(said)}"
         )
-    return "\n".join(lines) or "No voter can be measured: no item has both a label and a vote."
+    return "\n".join(lines)
 
 
 def _comparison(row: pd.Series[Any]) -> str:
