@@ -318,6 +318,16 @@ def test_only_those_of_the_answers_family_are_recused_on_recorded_votes():
     np.testing.assert_array_equal(found[~own], plain[~own])
 
 
+def test_a_jury_that_no_family_concerns_says_so(caplog: pytest.LogCaptureFixture):
+    given_votes = votes([[1, 1, 0]], ("x", "x", "y"))
+    with caplog.at_level("INFO"):
+        for families in ({"m": "y"}, {"m": "X"}):  # another word for x is no word for it
+            context = Context(np.full(1, NAN), ["a"], ["m"], (), families)
+            LeaveFamilyOut("j", SEATS[:3]).decide(given_votes, context)
+    (said,) = caplog.messages
+    assert said.startswith("jury j: no answer is of a member's family (x, y)")
+
+
 @pytest.mark.parametrize("jury", every_rule(), ids=lambda jury: jury.name)
 def test_nothing_depends_on_the_order_of_items_or_judges(jury: Any):
     given_votes, context = simulated(7)

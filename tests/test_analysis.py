@@ -34,7 +34,7 @@ from llm_juries.plans import Plan
 from llm_juries.prompts import Prompt
 from llm_juries.seating import Panel, seat
 from llm_juries.store import Store
-from llm_juries.types import Item
+from llm_juries.types import Item, JuriesError
 
 NAN = math.nan
 PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
@@ -271,6 +271,19 @@ def test_ties_have_no_side_to_agree_with_and_are_not_missing():
 def test_a_dataset_without_labels_is_measured_without_an_error():
     table = agreement_table(small([[1], [0]], [NAN, NAN]), FEW)
     assert table.loc[0, ["n", "missing"]].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"resamples": 0}, "resamples: 0 are too few"),
+        ({"seed": -1}, "seed: is -1"),
+        ({"level": 95}, "level: is 95"),
+    ],
+)
+def test_an_interval_that_can_not_be_made_is_told_in_one_line(wrong: Any, said: str):
+    with pytest.raises(JuriesError, match=said):
+        Bootstrap(**wrong)
 
 
 # The jury misses item 4, judge "a" misses item 5, so that they share items 0 to 3 and 6 to 11.

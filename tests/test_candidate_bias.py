@@ -184,5 +184,7 @@ def test_asking_less_needs_a_jury_by_majority_and_a_live_run(study: Study, tmp_p
     alone = Study(study.dataset, study.plans, ())
     with Store(tmp_path) as store, pytest.raises(JuriesError, match="no jury here decides"):
         collect_sparingly([alone], store, Policy(asking="cyclic"))
+    with Store(tmp_path) as store:
+        assert len(store) == 0  # said before anyone was asked
     with pytest.raises(JuriesError, match="asking=cyclic: a batch is handed in whole"):
         Policy(asking="cyclic", mode="batch")

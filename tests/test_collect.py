@@ -15,6 +15,7 @@ from llm_juries.collect import collect
 from llm_juries.data import Dataset
 from llm_juries.judges.base import JudgeUnavailableError, Limits, PromptedJudge
 from llm_juries.judges.lexical import LexicalJudge
+from llm_juries.judges.wires import Decoding
 from llm_juries.metrics.cost import Price
 from llm_juries.plans import Plan, Policy, Tally, look_up
 from llm_juries.prompts import Prompt, Shot
@@ -44,6 +45,7 @@ class Fake(PromptedJudge):
     family = "fake"
     free = False
     note = ""
+    decoding = Decoding()
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What report.md says: of whom, against what, and where there is nothing to measure against."""
+"""What a report says in words holds for the votes it was made of."""
 
 from __future__ import annotations
 
@@ -6,68 +6,105 @@ from pathlib import Path
 
 import pytest
 
-from llm_juries.analysis import Bootstrap, Options
+from llm_juries import page, report
+from llm_juries.analysis import Bootstrap
 from llm_juries.collect import collect
 from llm_juries.data.verdicts import load
 from llm_juries.experiment import Study
 from llm_juries.judges.recorded import recorded_judges
+from llm_juries.juries import Jury
+from llm_juries.jury_search import Criteria
 from llm_juries.plans import Plan
 from llm_juries.prompts import Prompt
-from llm_juries.report import measure, write
 from llm_juries.store import Store
 from llm_juries.types import JuriesError
 
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1, "False": 0})
-HEAD = "item_id,human,order,judge,label\n"
+PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
 
 
-def reported(folder: Path, rows: list[str], **options: str) -> tuple[str, set[str]]:
-    """Return report.md and the figures' names of a table of pairs, each in both orders."""
-    path = folder / "pairs.csv"
-    lines = [
-        row.replace(":", f",{order},")
-        for row in rows
-        for order in ("original", "swapped")
-    ]  # fmt: skip
-    path.write_text(HEAD + "\n".join(lines) + "\n")
-    dataset = load(str(path), pairs=True, words={"tie": 0.5})
-    study = Study(dataset, tuple(Plan(j, dataset, PROMPT) for j in recorded_judges(dataset)), ())
+def study_of(folder: Path, rows: list[str], head: str = "one,two", name: str = "made_up") -> Study:
+    """Return a study of rows "human,vote,vote", a question each."""
+    path = folder / f"{name}.csv"
+    lines = [f"item_id,candidate,human,{head}", *(f"q{n},m,{row}" for n, row in enumerate(rows))]
+    path.write_text("\n".join(lines) + "\n")
+    dataset = load(str(path))
+    plans = tuple(Plan(judge, dataset, PROMPT) for judge in recorded_judges(dataset))
+    return Study(dataset, plans, (Jury("both", tuple(head.split(","))),))
+
+
+def measured(
+    folder: Path, *studies: Study, criteria: Criteria | None = None
+) -> tuple[report.Results, str]:
+    """Return the tables of some studies, and the report in words; the page lies beside it."""
     with Store(folder / "store") as store:
-        collect(study.plans, store)
-        asked = Options(**options)  # type: ignore[arg-type]
-        found = measure([study], store, Bootstrap(resamples=20), asked)
-    drawn = write(found, folder / "out", "", "p", asked)
-    return (folder / "out" / "report.md").read_text(), {path.stem for path in drawn}
+        collect([plan for study in studies for plan in study.plans], store)
+        results = report.measure(studies, store, Bootstrap(resamples=20), criteria=criteria)
+        drawn = report.write(results, folder, "", "p")
+        page.write(results, store, folder / "report.html", drawn)
+    return results, (folder / "report.md").read_text()
 
 
-def test_without_labels_nobody_is_said_to_have_no_vote(tmp_path: Path):
-    rows = [f"{n},:{judge},{n % 2}" for n in range(4) for judge in "ab"]
-    report, figures = reported(tmp_path, rows)
-    assert "No human label says what is right" in report
-    assert "has no vote here" not in report
-    assert "| kappa" not in report
-    assert figures == {"position_pairs"}  # no heat map of errors that nobody can know
+def test_votes_without_labels_are_not_called_no_votes(tmp_path: Path):
+    results, said = measured(tmp_path, study_of(tmp_path, [",1,0", ",1,1", ",,0"] * 20))
+    assert "has no vote here" not in said
+    assert "No human label says what is right" in said
+    # Nothing that compares with humans is there to be shown
+    assert not {"spread", "families", "error_pairs", "effective_votes"} & set(results.tables)
+    assert "figures/" not in said.split("## Files")[0]
 
 
-def test_ties_of_humans_are_counted_apart(tmp_path: Path):
-    rows = ["1,1:a,1", "2,0:a,0", "3,tie:a,1", "4,tie:a,tie", "5,1:a,tie"]
-    report, _ = reported(tmp_path, rows, inconsistent="tie")
-    assert "3 with a human label; 67% of them positive. Humans call 2 more a tie" in report
-    assert "A pair whose two orders are on different sides counts as a tie." in report
-    assert "kappa 1.000 [" in report
-    assert "1 votes missing" in report  # a vote for neither is on no side
+def test_a_voter_without_votes_and_one_without_labelled_votes_are_told_apart(tmp_path: Path):
+    rows = ["1,1,,", "0,0,,", ",1,1,", ",0,1,"] * 15
+    _, said = measured(tmp_path, study_of(tmp_path, rows, "one,elsewhere,never"))
+    assert "**never** has no vote here" in said
+    assert "**elsewhere** has taken no side on an item with a human label" in said
+    assert "Best single judge: **one**" in said
 
 
-def test_one_kind_of_label_gives_no_kappa_and_is_told_so(tmp_path: Path):
-    report, _ = reported(tmp_path, ["1,1:a,1"])
-    assert "No kappa can be measured" in report
+def test_voters_that_say_what_humans_say_and_nothing_else_have_votes(tmp_path: Path):
+    _, said = measured(tmp_path, study_of(tmp_path, ["1,1,0", "1,1,1"] * 20))
+    assert "**one** and the humans only ever said one and the same thing" in said
+    assert "Best single judge: **two**, kappa 0.000" in said
+    _, said = measured(tmp_path, study_of(tmp_path, ["1,1,1"] * 40))
+    assert "**both** and the humans only ever said one and the same thing" in said
+    assert "no item has both" not in said
 
 
-def test_an_analysis_of_nobody_is_told_in_one_line(tmp_path: Path):
-    path = tmp_path / "t.csv"
-    path.write_text("item_id,human,a\n1,1,1\n")
-    with (
-        Store(tmp_path / "store") as store,
-        pytest.raises(JuriesError, match=r"dataset t: has no voters; name some"),
-    ):
-        measure([Study(load(str(path)), (), ())], store, Bootstrap(resamples=20))
+@pytest.mark.parametrize(("labelled", "few"), [(29, True), (30, False)])
+def test_few_labelled_questions_are_few_among_many(tmp_path: Path, labelled: int, few: bool):
+    rows = ["1,1,1", "0,0,1"] * 50
+    rows = [row if n < labelled else row[1:] for n, row in enumerate(rows)]
+    _, said = measured(tmp_path, study_of(tmp_path, rows))
+    for text in (said, (tmp_path / "report.html").read_text()):
+        assert ("Fewer than 30 questions with a human label" in text) is few
+
+
+def test_the_page_says_how_many_votes_its_first_voter_lacks(tmp_path: Path):
+    rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
+    measured(tmp_path, study_of(tmp_path, rows))
+    headline = (tmp_path / "report.html").read_text().split('class="headline"')[1].split("</p>")[0]
+    assert "both" in headline
+    assert "on 20 items, 20 missing" in headline
+
+
+def test_a_report_shows_no_jury_that_decides_the_easy_items_only(tmp_path: Path):
+    rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1", "1,1,0", "0,0,0"] * 10
+    criteria = Criteria(("majority", "any"), folds=2)
+    results, said = measured(tmp_path, study_of(tmp_path, rows), criteria=criteria)
+    table = results.tables["juries"].set_index(["rule", "jury"])
+    assert not table.loc[("majority", "one + two"), "eligible"]
+    shown = said.split("Under `majority`, the 2 of highest kappa of the 2 ")[1]
+    majority, either = shown.split("Under `any`, the 3 of highest kappa of the 3 ")
+    assert "one + two" not in majority
+    assert "one + two" in either
+
+
+def test_dollars_may_be_of_the_judges_of_any_dataset(tmp_path: Path):
+    rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
+    studies = study_of(tmp_path, rows), study_of(tmp_path, rows, "three,four", "other")
+    criteria = Criteria(dollars={"one": 1.0, "four": 2.0}, folds=2)
+    results, _ = measured(tmp_path, *studies, criteria=criteria)
+    usd = results.tables["judges"].set_index("judge")["usd_per_item"]
+    assert usd.dropna().to_dict() == {"one": 1.0, "four": 2.0}
+    with pytest.raises(JuriesError, match=r"dollars\.fou: .* did you mean four"):
+        measured(tmp_path, *studies, criteria=Criteria(dollars={"fou": 2.0}))

@@ -11,6 +11,7 @@ were fitted on a label of its own question.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,8 @@ from .juries import (
 )
 from .prompts import nearest
 from .types import Item, JuriesError
+
+log = logging.getLogger(__name__)
 
 Ties = Literal["missing", "positive", "negative", "half"]
 Mask = npt.NDArray[np.bool_]
@@ -506,6 +509,12 @@ class LeaveFamilyOut:
             if side:
                 own = np.array([known[one] for one in side])[:, None]
                 recused |= (own == families) & (own != "")
+        if not recused.any():
+            log.info(
+                "jury %s: no answer is of a member's family (%s), so no member leaves its seat",
+                self.name,
+                ", ".join(sorted(set(families) - {""})),
+            )
         return recused
 
 

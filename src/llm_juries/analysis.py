@@ -16,7 +16,9 @@ from .juries import DECIDED, Voter
 from .metrics import agreement, annotation, bias
 from .metrics.resampling import bootstrap, cluster_sums, percentile_interval
 from .seating import Inconsistent, Panel
+from .types import JuriesError
 
+FEWEST = 2  # resamples that have a spread
 KINDS = ("human", "reference", "judge", "lexical", "jury")
 
 
@@ -27,6 +29,14 @@ class Bootstrap:
     resamples: int = 10_000
     seed: int = 0
     level: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.resamples < FEWEST:
+            raise JuriesError(f"resamples: {self.resamples} are too few; set {FEWEST} or more")
+        if self.seed < 0:
+            raise JuriesError(f"seed: is {self.seed}; set 0 or more")
+        if not 0 < self.level < 1:
+            raise JuriesError(f"level: is {self.level}; set a share between 0 and 1, such as 0.95")
 
 
 @dataclass(frozen=True)

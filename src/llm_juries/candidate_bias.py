@@ -23,10 +23,11 @@ def spread_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     DataFrame
         A row a voter: dataset, voter, kind (str); candidates (int); spread, the standard deviation
         over candidates of their accuracy under the voter less that under humans, with ci_low and
-        ci_high (float, shares of 1). Empty for pairs, and with fewer than two candidates.
+        ci_high (float, shares of 1). Empty for pairs, without human labels, and with fewer than two
+        candidates.
     """
     candidates = [item.candidate for item in panel.dataset.items]
-    if panel.dataset.pairwise or len(set(candidates)) < 2:
+    if _nothing_to_compare(panel) or len(set(candidates)) < 2:
         return pd.DataFrame()
     value, low, high = self_preference.spread(
         panel.votes.labels,
@@ -53,9 +54,9 @@ def rates_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     -------
     DataFrame
         A row a voter and candidate: dataset, voter, kind, candidate; positives, negatives; tpr and
-        tnr, each with _low and _high. Empty for pairs.
+        tnr, each with _low and _high. Empty for pairs, and without human labels.
     """
-    if panel.dataset.pairwise or np.isnan(panel.human).all():
+    if _nothing_to_compare(panel):
         return pd.DataFrame()
     kinds = {voter.name: voter.kind for voter in panel.votes.voters}
     table = self_preference.candidate_rates(
@@ -81,10 +82,10 @@ def family_table(
     Returns
     -------
     DataFrame
-        A row a judge and family; see `metrics.self_preference.family_deltas`. Empty for pairs, and
-        where the candidates' families are not given.
+        A row a judge and family; see `metrics.self_preference.family_deltas`. Empty for pairs,
+        without human labels, and where the candidates' families are not given.
     """
-    if panel.dataset.pairwise or not candidate_families:
+    if _nothing_to_compare(panel) or not candidate_families:
         return pd.DataFrame()
     judges = _judges(panel)
     families = self_preference.family_of(
@@ -114,10 +115,10 @@ def self_preference_table(
     -------
     DataFrame
         A row for all judges and one for each that can be told apart: dataset, judge (str); own with
-        ci_low and ci_high, and p (float); n, votes (int). Empty for pairs, where the candidates'
-        families are not given, and where no judge has kin among the candidates.
+        ci_low and ci_high, and p (float); n, votes (int). Empty for pairs, without human labels,
+        where the candidates' families are not given, and where no judge has kin among them.
     """
-    if panel.dataset.pairwise or not candidate_families:
+    if _nothing_to_compare(panel) or not candidate_families:
         return pd.DataFrame()
     judges = _judges(panel)
     families = self_preference.family_of(
@@ -149,6 +150,10 @@ def self_preference_table(
             "votes": [one.votes for one in found],
         }
     )
+
+
+def _nothing_to_compare(panel: Panel) -> bool:
+    return panel.dataset.pairwise or bool(np.isnan(panel.human).all())
 
 
 def _judges(panel: Panel) -> tuple[str, ...]:

@@ -27,7 +27,9 @@ def corrected_table(
     options : Bootstrap
     labelled_questions : int, optional
         Use the labels of this many questions only (random ones, by the bootstrap's seed), to see
-        what few labels would have told. By default all, and then only where some are missing.
+        what few labels would have told. By default all, and then only where some are missing. A
+        jury that learns from labels has still seen them all, unless its own `folds.questions` says
+        otherwise.
     width : float
         Of the interval that labels are planned for, from end to end, as a share of 1.
 

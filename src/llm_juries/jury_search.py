@@ -606,8 +606,10 @@ def pair_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         A row for each two voters that are no juries, by name: dataset, judge, other (str); n, the
         labelled items both voted on, and missing, the others (int); correlation, of their errors,
         with ci_low and ci_high; both_wrong and by_chance, shares of n; ratio, of the two, with
-        ratio_low and ratio_high (float).
+        ratio_low and ratio_high (float). Empty without human labels.
     """
+    if np.isnan(panel.human).all():
+        return pd.DataFrame()
     names = sorted(voter.name for voter in panel.votes.voters if voter.kind != "jury")
     found = dependence.pair_errors(
         panel.votes.columns(tuple(names)).labels,
@@ -652,8 +654,10 @@ def panel_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         labelled items on which all of them voted, and missing, the others (int);
         mean_correlation of their errors; effective_votes with ci_low and ci_high; independent and
         observed, the majority's accuracy on the n items if they erred independently and as it is;
-        gap, of the two, with gap_low and gap_high (float).
+        gap, of the two, with gap_low and gap_high (float). Empty without human labels.
     """
+    if np.isnan(panel.human).all():
+        return pd.DataFrame()
     singles = tuple(sorted(v.name for v in panel.votes.voters if v.kind != "jury"))
     juries = sorted((v.name, v.members) for v in panel.votes.voters if v.kind == "jury")
     rows = []

@@ -32,9 +32,11 @@ from .candidate_bias import family_table, rates_table, self_preference_table, sp
 from .corrected import corrected_table
 from .drawing import draw
 from .experiment import Study, source_of
+from .juries import DECIDED
 from .jury_search import Criteria, pair_table, panel_table, search
 from .policies import policy_table
 from .preferences import length_bins_table, length_table, position_table, preference_table
+from .prompts import nearest
 from .rankings import Rankings, battle_table, correlation_table, ranking_table
 from .seating import Panel, seat, usd_a_call
 from .store import Store
@@ -42,6 +44,7 @@ from .types import JuriesError
 
 log = logging.getLogger(__name__)
 
+SHOWN = 5  # juries of a search, a rule
 FEW_QUESTIONS = 30  # with fewer to resample, percentile intervals are too narrow to be trusted
 
 
@@ -77,11 +80,16 @@ def measure(
     Raises
     ------
     JuriesError
-        If a study has no voters.
+        If a study has no voters, dollars are of a judge that no study has, or as those functions.
     """
     options, rankings = options or Options(), rankings or Rankings()
     criteria = criteria or Criteria(rules=())
     kin = dict(options.candidate_families or {})
+    given = dict(criteria.dollars or {})
+    everyone = sorted({plan.judge.name for study in studies for plan in study.plans})
+    for name in given:
+        if name not in everyone:
+            raise JuriesError(f"dollars.{name}: there is no such judge{nearest(name, everyone)}")
     made: dict[str, list[pd.DataFrame]] = {}
     panels = []
     for study in studies:
@@ -92,7 +100,8 @@ def measure(
             )
         panel = seat(study, store, options.inconsistent, kin)
         panels.append(panel)
-        usd = usd_a_call(study.plans, store) | dict(criteria.dollars or {})
+        usd = usd_a_call(study.plans, store)
+        usd |= {name: cost for name, cost in given.items() if name in usd}  # else of other datasets
         orders = len(panel.dataset.orders)
         prices = {name: orders * cost for name, cost in usd.items() if cost is not None}
         found = {
@@ -266,10 +275,9 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
         f"{int(labelled.sum()):,} with a human label{share}{apart}. Labels: {dataset.labels}."
     )
     parts = [f"## {dataset.name}", facts + (f" {dataset.note}" if dataset.note else "")]
-    if len(set(panel.questions)) < FEW_QUESTIONS:
+    if few := few_questions(panel):
         parts.append(
-            f"**Fewer than {FEW_QUESTIONS} questions:** the intervals are narrower than they "
-            "should be. Read them as a hint."
+            f"**{few}:** the intervals are narrower than they should be. Read them as a hint."
         )
     notes = [
         f"- {plan.judge.name} ({plan.judge.family}): {plan.judge.note}"
@@ -284,11 +292,9 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
         name: table[table["dataset"] == dataset.name] if "dataset" in table else table
         for name, table in results.tables.items()
     }
-    if labelled.any():
-        parts.append(_in_words(rows))
-    else:
+    parts.append(_in_words(rows))
+    if not labelled.any():
         rows |= {name: pd.DataFrame() for name in AGAINST_HUMANS}
-        parts.append("No human label says what is right, so no voter is measured against humans.")
     shown = ("agreement", "against_best", "outcomes", "deltas")
     parts += [tables.markdown(rows[name]) for name in shown if not rows[name].empty]
     if len(dataset.orders) > 1:
@@ -308,6 +314,17 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
     parts += _bias_parts(rows)
     parts += _jury_parts(rows)
     return parts
+
+
+def few_questions(panel: Panel) -> str:
+    """Return that too few questions are there to be resampled, "" where there are enough.
+
+    Where there are labels it is the labelled ones that count: the others tell nothing of kappa.
+    """
+    labelled = set(np.asarray(panel.questions)[~np.isnan(panel.human)])
+    if len(labelled or set(panel.questions)) >= FEW_QUESTIONS:
+        return ""
+    return f"Fewer than {FEW_QUESTIONS} questions" + " with a human label" * bool(labelled)
 
 
 def _pair_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -408,8 +425,14 @@ def _jury_parts(rows: Mapping[str, pd.DataFrame]) -> list[str]:
             "`kappa_seen` is that of the best one on the items it was picked from, which flatters "
             "it; `kappa` is what picking that way reaches on questions that had no say.",
         )
-        best = rows["juries"].sort_values("kappa", ascending=False).head(5)
-        parts += ["The five of highest kappa, so flattered:", tables.markdown(best)]
+        eligible = rows["juries"][rows["juries"]["eligible"]]
+        for rule, own in eligible.groupby("rule", sort=False):
+            best = own.sort_values("kappa", ascending=False, kind="stable").head(SHOWN)
+            parts += [
+                f"Under `{rule}`, the {len(best)} of highest kappa of the {len(own)} that decide "
+                "enough items to be chosen, so flattered:",
+                tables.markdown(best),
+            ]
         parts += _part(
             rows, "judges", "What each judge adds: its Shapley value over all orders of joining."
         )
@@ -432,13 +455,26 @@ def _part(rows: Mapping[str, pd.DataFrame], name: str, text: str) -> list[str]:
 def _in_words(rows: Mapping[str, pd.DataFrame]) -> str:
     agreement = rows["agreement"]
     measured = agreement[agreement["kappa"].notna()]
-    lines = [
-        f"- **{voter}** has no vote here: the table of outcomes says why."
+    outcomes = rows["outcomes"].set_index("voter")
+    # A voter may well have votes, and none of them on an item with a label
+    silent = [voter for voter in outcomes.index if not outcomes.get(DECIDED, {}).get(voter, 0)]
+    lines = [f"- **{voter}** has no vote here: the table of outcomes says why." for voter in silent]
+    if not (agreement["n"] + agreement["missing"]).any():
+        none = "No human label says what is right, so no voter is measured against humans."
+        return "\n".join([*lines, f"- {none}"])
+    lines += [
+        f"- **{voter}** has taken no side on an item with a human label."
         for voter in agreement[agreement["n"] == 0]["voter"]
+        if voter not in silent
+    ]
+    lines += [
+        f"- **{voter}** and the humans only ever said one and the same thing, which has no kappa."
+        for voter in agreement[(agreement["n"] > 0) & agreement["kappa"].isna()]["voter"]
     ]
     singles = measured[measured["kind"] != "jury"]
     if not singles.empty:
-        best = singles.sort_values("kappa").iloc[-1]
+        # Of equals the one that `against_best_table` takes
+        best = singles.sort_values(["kappa", "voter"]).iloc[-1]
         lines.append(
             f"- Best single judge: **{best['voter']}**, kappa {_interval(best)}, "
             f"{best['missing']} votes missing."
@@ -450,10 +486,7 @@ def _in_words(rows: Mapping[str, pd.DataFrame]) -> str:
             f"- Jury **{jury['voter']}**: kappa {_interval(jury)}, {jury['missing']} votes "
             f"missing. {' '.join(said)}"
         )
-    return (
-        "\n".join(lines)
-        or "No kappa can be measured: nobody voted, or labels and votes only say one thing."
-    )
+    return "\n".join(lines)
 
 
 def _comparison(row: pd.Series[Any]) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from .aggregation import Pooling
 from .asking import Progress
 from .collect import collect
 from .data import Dataset
@@ -431,19 +432,22 @@ def collect_sparingly(
     Raises
     ------
     JuriesError
-        If no jury decides by majority, or as `collect_in_rounds`.
+        If no jury decides by majority, before anything is asked; or as `collect_in_rounds`.
     """
     if policy.asking == "all":
         return collect([p for study in studies for p in study.plans], store, policy, progress)
+    if not any(_by_majority(jury) for study in studies for jury in study.juries):
+        raise JuriesError(
+            f"asking={policy.asking}: no jury here decides by majority; name one with jury=..., "
+            "or set asking=all"
+        )
     purse = Purse(policy.max_cost_usd)
     tallies: list[Tally] = []
-    seated = 0
     for study in studies:
         members: set[str] = set()
         for jury in study.juries:
-            if not isinstance(jury, Jury) or jury.rule != "majority":
+            if not _by_majority(jury):
                 continue
-            seated += 1
             members |= set(jury.members)
             own = [plan for plan in study.plans if plan.judge.name in jury.members]
             order = by_price([plan.judge for plan in own])
@@ -453,12 +457,11 @@ def collect_sparingly(
             tallies += collect_in_rounds(own, planner, store, policy, progress, purse)
         others = [plan for plan in study.plans if plan.judge.name not in members]
         tallies += collect(others, store, policy, progress, purse) if others else []
-    if not seated:
-        raise JuriesError(
-            f"asking={policy.asking}: no jury here decides by majority; name one with jury=..., "
-            "or set asking=all"
-        )
     return tallies
+
+
+def _by_majority(jury: Jury | Pooling) -> bool:
+    return isinstance(jury, Jury) and jury.rule == "majority"
 
 
 @dataclass

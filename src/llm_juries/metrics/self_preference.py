@@ -187,7 +187,8 @@ def preference_regression(
     Raises
     ------
     JuriesError
-        If no judge voted on an answer of its own family, or none of another family beside it.
+        If no judge voted on an answer of its own family beside another judge, or what it adds can't
+        be told from the other effects.
     """
     from scipy.stats import t
     from statsmodels.regression.linear_model import OLS
@@ -238,8 +239,8 @@ def preference_regression(
     everyone = fitted(own[:, None].astype(float), ["all"], [int(own.sum())])
     if not everyone:
         raise JuriesError(
-            "self-preference: all judges are of the families they judge, so there is none to "
-            "compare with; add a judge of another family"
+            "self-preference: what judges do to their own families can't be told from how lenient "
+            "they are; add a judge of another family, or answers of other families"
         )
     single = np.column_stack([own & (column == at) for at in partial]).astype(float)
     each = fitted(single, [str(judges[at]) for at in partial], [int(n) for n in single.sum(axis=0)])

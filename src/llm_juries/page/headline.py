@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..experiment import source_of
-from ..report import Results
+from ..report import Results, few_questions
 
 WIDTH = 180.0  # of a drawn interval, in the units of the drawing
 MARGIN = 7.0  # keeps marks at the ends whole
@@ -36,8 +36,9 @@ class Row:
 class Headline:
     """What is said of one dataset.
 
-    `first` leads by kappa over items that need not be the others'; `comparisons` are of each jury
-    with the best single judge over the items both voted on.
+    `first` leads by kappa over items that need not be the others', so it says how many it lacks;
+    `warning` is of too few questions; `comparisons` are of each jury with the best single judge
+    over the items both voted on.
     """
 
     dataset: str
@@ -45,6 +46,7 @@ class Headline:
     source: str
     note: str
     first: Row | None
+    warning: str
     comparisons: list[str]
     rows: list[Row]
     ticks: list[tuple[float, str]]
@@ -76,6 +78,7 @@ def _headline(results: Results, number: int) -> Headline:
         source=source_of(results.studies[number]),
         note=dataset.note,
         first=rows[0] if rows and rows[0].at is not None else None,
+        warning=few_questions(panel),
         comparisons=_comparisons(_of(results.tables.get("against_best"), dataset.name)),
         rows=rows,
         ticks=[(_place(step, left), _said(f"{step:g}")) for step in steps],
