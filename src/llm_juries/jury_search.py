@@ -10,9 +10,12 @@ What the picking is worth is measured on questions that had no say in it (`_cros
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -281,16 +284,22 @@ class _Court:
         draws = _Draws(*(np.empty(shape, np.float32) for _ in range(3)))
         rows = max(1, HELD // (12 * len(self.juries) + len(self.human)))
         done = 0
-        for drawn in resampling.draws(self.counts.shape[0], options.resamples, options.seed):
-            for of_drawn in _slices(len(drawn), rows):
-                cells = self.cells((by_pattern @ drawn[of_drawn].T).astype(exact))
-                to = slice(done, done + cells.shape[-1])
-                done = to.stop
-                for some in _slices(len(self.juries), max(1, CACHED // cells.shape[-1])):
-                    kappa, share, difference = _measures(cells[..., some, :])
-                    draws.kappa[some, to], draws.accuracy[some, to] = kappa, share
-                    draws.difference[some, to] = difference
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy computes outside of Python's lock
+            for drawn in resampling.draws(self.counts.shape[0], options.resamples, options.seed):
+                for of_drawn in _slices(len(drawn), rows):
+                    cells = self.cells((by_pattern @ drawn[of_drawn].T).astype(exact))
+                    to = slice(done, done + cells.shape[-1])
+                    done = to.stop
+                    blocks = _slices(len(self.juries), max(1, CACHED // cells.shape[-1]))
+                    list(pool.map(partial(self._measure, draws, cells, to), blocks))
         return draws
+
+    @staticmethod
+    def _measure(draws: _Draws, cells: Counts, to: slice, some: slice) -> None:
+        """Write some juries' measures in some resamples; blocks of juries do not touch."""
+        kappa, share, difference = _measures(cells[..., some, :])
+        draws.kappa[some, to], draws.accuracy[some, to] = kappa, share
+        draws.difference[some, to] = difference
 
     @property
     def shapley(self) -> Array:
