@@ -212,12 +212,12 @@ def in_a_process(code: str) -> subprocess.Popen[str]:
 
 CHILD = """
 import signal, sys, time
-print("begun", flush=True)
 def stop(number, frame):
     time.sleep(0.5)
     print("stored", flush=True)
     sys.exit(143)
 signal.signal(signal.SIGTERM, stop)
+print("begun", flush=True)  # from now on a signal is heard
 time.sleep(60)
 """
 JOB = f"""
