@@ -365,9 +365,13 @@ def _alive(job: Submitted) -> bool:
     """Return whether a job of this machine runs, by its process id, which is submitit's job id."""
     if sys.platform == "linux":
         # Its command names the logs: after a restart of the machine, or in another container,
-        # another process may have the id. One that is dead and not yet waited for has no command.
+        # another process may have the id. One that is dead and not yet waited for has no command,
+        # nor for an instant has one that is just beginning.
+        command = Path(f"/proc/{job.job_id}/cmdline")
         with contextlib.suppress(OSError):
-            return os.fsencode(job.logs) in Path(f"/proc/{job.job_id}/cmdline").read_bytes()
+            if not command.read_bytes():
+                time.sleep(POLL_S)
+            return os.fsencode(job.logs) in command.read_bytes()
         return False
     try:
         os.kill(int(job.job_id), 0)

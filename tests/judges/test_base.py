@@ -33,6 +33,8 @@ json_like = st.recursive(
 
 
 class Fingerprinted(PromptedJudge):
+    decoding = Decoding(verdict_by="text", max_tokens=8)
+
     def __init__(self, fingerprint: dict[str, Any]) -> None:
         self.fingerprint = fingerprint
 
