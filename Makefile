@@ -16,8 +16,9 @@ quickstart: $(VENV)/.run
 reproduce: $(VENV)/.run
 	$(BIN)/python scripts/reproduce.py
 
+# A worker a core; the tests of a file stay together, as they share what is slow to make.
 test: $(VENV)/.dev lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # Real vLLM on the CPU. It wants versions of its own, so it gets an environment of its own (3.5 GB).
 VLLM := .venv-vllm
