@@ -108,3 +108,16 @@ def test_dollars_may_be_of_the_judges_of_any_dataset(tmp_path: Path):
     assert usd.dropna().to_dict() == {"one": 1.0, "four": 2.0}
     with pytest.raises(JuriesError, match=r"dollars\.fou: .* did you mean four"):
         measured(tmp_path, *studies, criteria=Criteria(dollars={"fou": 2.0}))
+
+
+def test_a_dataset_too_small_to_search_does_not_stop_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
+    small = study_of(tmp_path, ["1,1,1", "0,0,1"], "three,four", "small")
+    criteria = Criteria(folds=5)
+    results, _ = measured(tmp_path, study_of(tmp_path, rows), small, criteria=criteria)
+    assert set(results.tables["juries"]["dataset"]) == {"made_up"}
+    assert "folds: small has 2 labelled questions" in caplog.text
+    with pytest.raises(JuriesError, match="folds: small has 2 labelled questions"):
+        measured(tmp_path, small, criteria=criteria)

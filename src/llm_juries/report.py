@@ -130,12 +130,18 @@ def measure(
         }
         if criteria.rules and not np.isnan(panel.human).all():
             own = replace(criteria, dollars=prices)
-            searched = search(panel, bootstrap, own)
-            found |= {
-                "juries": searched.juries,
-                "judges": searched.judges,
-                "chosen": searched.chosen,
-            }
+            try:
+                searched = search(panel, bootstrap, own)
+            except JuriesError as error:
+                if len(studies) == 1:
+                    raise
+                log.warning("no search of juries here, the other datasets go on: %s", error)
+            else:
+                found |= {
+                    "juries": searched.juries,
+                    "judges": searched.judges,
+                    "chosen": searched.chosen,
+                }
         for name, table in found.items():
             made.setdefault(name, []).append(table)
     tables = {name: _joined(parts) for name, parts in made.items()}
