@@ -117,6 +117,21 @@ def test_words_that_begin_alike_are_scored_as_wholes(file: ModelFile, prompt_as:
         assert reading.label is None
 
 
+@pytest.mark.model
+def test_a_word_of_several_tokens_is_not_overlooked(file: ModelFile):
+    words = Prompt(
+        "words",
+        "Question: {{ question }}\nAnswer: {{ answer }}\nIs that Correct or Incorrect?\nVerdict:",
+        {"Correct": 1.0, "Incorrect": 0.0},
+    )
+    judge = LlamaCppJudge("j", "smollm", file, prompt_as="text", context=512)
+    sent = judge.request(Item("d", "q", "m", "What is 2 + 2?", "5"), Order.ORIGINAL, words)
+    assert sent is not None
+    (reply,) = asked(judge, sent)
+    assert set(reply.choice_logprobs) == {"Correct", "Incorrect"}
+    assert 0 < (words.reader.read(reply).score or 0) < 1
+
+
 def test_the_key_says_how_words_are_scored_and_that_of_one_token_stays():
     usual = Decoding(verdict_by="logprobs", max_tokens=1, top=40)
     one = LlamaCppJudge("j", "f", ModelFile("m.gguf", "aa", 1), decoding=usual)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_juries.judges import words as module
-from llm_juries.judges.words import Walk, begin_alike
+from llm_juries.judges.words import Walk, begin_alike, spelled_out
 
 LEVELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A")
 TOKENS = ("A", "B", ">", ">>", "=", ">B", " A", " B", "\n", "x", "", " ")
@@ -114,3 +114,20 @@ def test_a_model_that_writes_no_word_gives_none():
 )
 def test_words_begin_alike_by_their_first_sign(words: Sequence[str], alike: bool):
     assert begin_alike(words) is alike
+
+
+@pytest.mark.parametrize(
+    ("tokens", "several"),
+    [
+        ({"Correct": -0.1, " Inc": -3.0}, True),  # Incorrect is not in one token, but begun
+        ({"Correct": -0.1, " Inc": -9.0}, False),  # too unlikely to matter
+        ({"Correct": -0.1, "Incorrect": -3.0, "Inc": -2.0}, False),  # both are there as they are
+        ({"Correct": -0.1, " the": -0.2}, False),
+        ({" Inc": -0.1}, True),
+        ({}, False),
+    ],
+)
+def test_a_word_that_is_begun_but_in_no_token_is_spelled_out(
+    tokens: dict[str, float], several: bool
+):
+    assert spelled_out(("Correct", "Incorrect"), tokens.items()) is several

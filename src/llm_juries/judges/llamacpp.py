@@ -30,7 +30,7 @@ from .base import (
 )
 from .model_files import ModelFile
 from .wires import Decoding, likely_tokens, wire_of
-from .words import Walk
+from .words import Walk, spelled_out
 
 log = logging.getLogger(__name__)
 
@@ -182,6 +182,9 @@ class LlamaCppJudge(PromptedJudge):
         else:
             answer = self._answer(request)
             reply = _failed(answer) or self.wire.reply(answer, request.choices)
+            by_token = self.decoding.verdict_by == "logprobs" and reply.stop != "error"
+            if by_token and spelled_out(request.choices, likely_tokens(answer)):
+                reply = self._whole_words(request)
         return replace(reply, latency_s=time.monotonic() - began)
 
     def _whole_words(self, request: Request) -> Reply:

@@ -24,6 +24,28 @@ def begin_alike(words: Sequence[str]) -> bool:
     return len({word[:1] for word in words}) < len(words)
 
 
+def spelled_out(words: Sequence[str], tokens: Iterable[tuple[str, float]]) -> bool:
+    """Return whether a first token may well begin a word that no likely first token is.
+
+    "Incorrect" can be two tokens: then "Correct" would be the only word that one token says, and
+    its probability all there is.
+
+    Parameters
+    ----------
+    words : sequence of str
+    tokens : iterable of (str, float)
+        The likeliest first tokens of a reply with their natural log-probabilities.
+    """
+    tokens = list(tokens)
+    whole = {token.strip() for token, _ in tokens}
+    lacking = [word for word in words if word.strip() not in whole]
+    walk = Walk(words)
+    walk.add("", tokens)
+    return any(
+        word.strip().startswith(begun.lstrip()) for begun in walk.pending() for word in lacking
+    )
+
+
 class Walk:
     """From a reply's nothing, token by token, to whole verdict words.
 
