@@ -34,7 +34,7 @@ WIRES: dict[str, tuple[Any, str]] = {
     "b": ("anthropic", "/v1"),
     "c": ("cohere", "/v2"),
 }
-LIMITS = Limits(in_flight=8, patience_s=2.0)
+LIMITS = Limits(in_flight=8, patience_s=5.0)
 PRICE = Price(2.0, 10.0, "2024-04", cached_input_usd=1.0, cache_write_usd=2.5, batch_factor=0.5)
 
 
@@ -49,7 +49,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def judge(api: FaultyApi | str, name: str = "a", **options: Any) -> HttpJudge:
     wire, root = WIRES[name]
     url = api if isinstance(api, str) else api.base_url
-    given: dict[str, Any] = {"limits": LIMITS, "timeout_s": 0.5} | options
+    given: dict[str, Any] = {"limits": LIMITS, "timeout_s": 1.5} | options
     return HttpJudge(name, f"f{name}", wire, f"model-{name}", base_url=url + root, **given)
 
 

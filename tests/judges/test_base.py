@@ -177,3 +177,14 @@ def test_verdict_words_are_found_among_the_likely_tokens(
     tokens: list[tuple[str, float]], found: dict[str, float]
 ):
     assert verdict_logprobs(tokens, ("True", "False")) == found
+
+
+def test_a_word_that_no_token_is_is_left_to_the_text():
+    tokens = [("Correct", -1.5), ("In", -0.4)]
+    assert verdict_logprobs(tokens, ("Correct", "Incorrect")) == {}
+    assert verdict_logprobs([("Correct", -0.1), ("In", -9.0)], ("Correct", "Incorrect")) == {
+        "Correct": -0.1
+    }
+    assert verdict_logprobs([(" True", -0.1), ("F", -3.0), ("False", -3.1)], ("True", "False")) == {
+        "True": -0.1, "False": -3.1
+    }  # fmt: skip

@@ -14,6 +14,7 @@ from ..metrics.cost import Price
 from ..prompts import Askable
 from ..readers import Reader
 from ..types import Item, JuriesError, Kind, Message, Order, Reply, Request
+from .words import spelled_out
 
 if TYPE_CHECKING:
     from .wires import Decoding
@@ -235,8 +236,13 @@ def verdict_logprobs(
     """Return the log-probability of each verdict word among a reply's likeliest first tokens.
 
     A token stands for a word if it is the word, white space around it apart; where several do
-    (" True", "True"), the likeliest counts.
+    (" True", "True"), the likeliest counts. Where a likely token begins a word that is no token
+    itself ("In" of "Incorrect"), nothing is returned: the other word would be the only one heard,
+    so the text has to tell.
     """
+    tokens = list(tokens)
+    if spelled_out(choices, tokens):
+        return {}
     found: dict[str, float] = {}
     for token, logprob in tokens:
         word = token.strip()
