@@ -44,7 +44,7 @@ def naive(texts: Sequence[str], query: str, k1: float, b: float) -> list[float]:
 
 
 def best(scores: Sequence[float], k: int) -> list[int]:
-    ranked = sorted(range(len(scores)), key=lambda at: (-round(scores[at], 5), at))
+    ranked = sorted(range(len(scores)), key=lambda at: (-round(scores[at], 4), at))
     return [at for at in ranked if scores[at] > 0][:k]
 
 
@@ -70,6 +70,13 @@ def test_the_best_passages_are_those_of_the_formula_in_a_stable_order(
     (found,) = over(Bm25(str(path), index=str(index)), DATASET).search([query], k)
     scores = naive(texts, query, 0.9, 0.4)
     assert [int(p.passage_id) - 1 for p in found] == best(scores, k)
+
+
+def test_scores_that_are_equal_by_the_formula_keep_the_order_of_the_collection(tmp_path: Path):
+    path = tmp_path / "p.jsonl"
+    path.write_text("".join(json.dumps({"text": t}) + "\n" for t in ("a a b c", "a b c c")))
+    (found,) = over(Bm25(str(path), index=str(tmp_path / "index")), DATASET).search(["a b c"], 1)
+    assert [p.passage_id for p in found] == ["1"]
 
 
 def test_titles_count_and_passages_without_a_common_word_are_never_found(tmp_path: Path):

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 LAYOUT = 1  # of an index's folder; another number makes all indexes anew
 EVERY = 100_000  # passages between two lines of the log
+SAME = 4  # decimals: passages whose scores differ by less are equally good
 WORD = re.compile(r"\w+")
 
 
@@ -231,7 +232,8 @@ class _Bm25Index:
         words = self.index.get_tokens_ids(words_of(query, self.stopwords))
         if not words:
             return []
-        scores = self.index.get_scores_from_ids(words)
+        # Sums of 32-bit floats: what is equal by the formula may differ in the last digits.
+        scores = np.round(self.index.get_scores_from_ids(words), SAME)
         # bm25s' own selection leaves the order of equal scores, and which of them it takes, open.
         least = np.partition(scores, -k)[-k] if k < scores.size else 0.0
         near = np.flatnonzero((scores >= least) & (scores > 0))
