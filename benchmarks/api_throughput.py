@@ -22,16 +22,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from faulty_api import Remote, in_a_process
-from llm_juries.collect import collect
-from llm_juries.data import Dataset
+from llm_juries.collect.run import collect
+from llm_juries.data.dataset import Dataset
 from llm_juries.judges.base import Limits
-from llm_juries.judges.http import HttpJudge
-from llm_juries.judges.wires import Decoding
-from llm_juries.metrics.cost import Price
-from llm_juries.plans import Plan, look_up
-from llm_juries.prompts import Prompt, Shot
-from llm_juries.store import Store
-from llm_juries.tables import markdown
+from llm_juries.judges.decoding import Decoding
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.pricing import Price
+from llm_juries.markdown import markdown
+from llm_juries.prompts.prompt import Prompt, Shot
+from llm_juries.store.plan import Plan, look_up
+from llm_juries.store.store import Store
 from llm_juries.types import Item
 
 JUDGES = 3
@@ -189,7 +189,7 @@ def replay(number: int) -> None:
     items = dataset(number)
     (plan, *_) = plans(Remote("http://127.0.0.1:9"), items, 3)
     with tempfile.TemporaryDirectory() as folder:
-        from llm_juries.plans import verdict_of
+        from llm_juries.store.plan import verdict_of
         from llm_juries.types import Reply
 
         with Store(folder) as store:

@@ -6,7 +6,7 @@ Simulated judges with errors in common vote on several answers to each question;
 missing. The loop lets a jury decide with the package's own rule, then takes for each resample the
 drawn questions' items and calls `cohen_kappa_score`. It would take days for all juries, so it is
 timed for a few juries and resamples, and scaled up to the whole. On a machine that is busy, compare
-the seconds of CPU. That both find the same kappas is a test of tests/test_jury_search.py.
+the seconds of CPU. That both find the same kappas is a test of tests/analysis/test_jury_search.py.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import cohen_kappa_score
 
-from llm_juries.analysis import Bootstrap
-from llm_juries.data import Dataset
-from llm_juries.juries import Jury, Rule, Voter, Votes
-from llm_juries.jury_search import Criteria, search
-from llm_juries.seating import Panel
+from llm_juries.analysis.jury_search import Criteria, search
+from llm_juries.data.dataset import Dataset
+from llm_juries.juries.panel import Panel
+from llm_juries.juries.rules import Jury, Rule
+from llm_juries.juries.votes import Voter, Votes
+from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.types import Item
 
 

@@ -28,12 +28,12 @@ import pandas as pd
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from llm_juries.config import build
+from llm_juries.config.build import build
 from llm_juries.judges.base import as_text
+from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.model_files import cache
-from llm_juries.judges.wires import Decoding
-from llm_juries.prompts import Prompt
-from llm_juries.tables import markdown
+from llm_juries.markdown import markdown
+from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import Item, Order, Reply, Request
 
 ROOT = Path(__file__).parent.parent

@@ -25,18 +25,19 @@ import numpy as np
 import pandas as pd
 from playwright.async_api import Browser, async_playwright
 
-from llm_juries import page, report
-from llm_juries.analysis import Bootstrap
-from llm_juries.collect import collect
-from llm_juries.data import Dataset
-from llm_juries.experiment import Study
+from llm_juries.analysis.run import measure
+from llm_juries.collect.run import collect
+from llm_juries.data.dataset import Dataset
 from llm_juries.judges.base import Limits, PromptedJudge
-from llm_juries.judges.wires import Decoding
-from llm_juries.juries import Jury
-from llm_juries.plans import Plan
-from llm_juries.prompts import Prompt
-from llm_juries.store import Store
-from llm_juries.tables import markdown
+from llm_juries.judges.decoding import Decoding
+from llm_juries.juries.rules import Jury
+from llm_juries.markdown import markdown
+from llm_juries.metrics.bootstrap import Bootstrap
+from llm_juries.prompts.prompt import Prompt
+from llm_juries.reporting.page import page
+from llm_juries.store.plan import Plan
+from llm_juries.store.store import Store
+from llm_juries.study import Study
 from llm_juries.types import Item, Reply, Request
 
 PROMPT = Prompt("p", "{{ question }} {{ answer }}\nCorrect:", {"True": 1.0, "False": 0.0})
@@ -168,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         path, without = Path(name) / "report.html", Path(name) / "bare.html"
         with Store(Path(name) / "store") as store:
             collect(one.plans, store)
-            results = report.measure([one], store, Bootstrap(resamples=20))
+            results = measure([one], store, Bootstrap(resamples=20))
             began = time.perf_counter()
             page.write(results, store, path, options=page.Options(items=10**9, megabytes=1e9))
             seconds = time.perf_counter() - began

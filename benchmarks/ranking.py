@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
+from llm_juries.metrics.bootstrap import draws
+from llm_juries.metrics.intervals import percentile_interval
 from llm_juries.metrics.ranking import Battles, Weights, bradley_terry_bootstrap, style_controlled
-from llm_juries.metrics.resampling import draws, percentile_interval
 
 Array = npt.NDArray[np.float64]
 

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from llm_juries.tables import markdown
+from llm_juries.markdown import markdown
 
 JUDGES, DATASETS, CANDIDATES = 10, 10, 4
 STEPS = ("write", "compact", "open", "gets", "analyse")
@@ -77,9 +77,9 @@ def write_compacted(store: Path, verdicts: int) -> dict[str, float]:
     import numpy as np
     import pyarrow as pa
 
-    from llm_juries import snapshots
-    from llm_juries.columns import schema
-    from llm_juries.compaction import Writers
+    from llm_juries.store import snapshots
+    from llm_juries.store.compaction import Writers
+    from llm_juries.store.parquet import schema
 
     rng = np.random.default_rng(0)
     chance = random.Random(0)
@@ -143,14 +143,14 @@ def write_compacted(store: Path, verdicts: int) -> dict[str, float]:
 
 def compacted(store: Path) -> dict[str, float]:
     """Compact."""
-    from llm_juries.compaction import compact
+    from llm_juries.store.compaction import compact
 
     return {"files": compact(store).files}
 
 
 def opened(store: Path) -> dict[str, float]:
     """Open for look-ups."""
-    from llm_juries.store import Store
+    from llm_juries.store.store import Store
 
     return {"keys": len(Store(store))}
 
@@ -159,7 +159,7 @@ def gets(store: Path) -> dict[str, float]:
     """Look keys up; return microseconds a look-up."""
     import pyarrow.parquet as pq
 
-    from llm_juries.store import Store
+    from llm_juries.store.store import Store
 
     path = max(store.rglob("*.parquet"), key=lambda file: file.stat().st_size)
     keys = pq.read_table(path, columns=["key"])["key"].to_pylist()[:GETS]
@@ -182,9 +182,11 @@ def gets(store: Path) -> dict[str, float]:
 
 def analysed(store: Path, answers: int) -> dict[str, float]:
     """Count outcomes and measure agreement on every dataset."""
-    from llm_juries.analysis import Bootstrap, agreement_table
-    from llm_juries.data import Dataset, Streamed
-    from llm_juries.scan import outcome_counts, panel
+    from llm_juries.analysis.agreement import agreement_table
+    from llm_juries.analysis.scanned import panel
+    from llm_juries.data.dataset import Dataset, Streamed
+    from llm_juries.metrics.bootstrap import Bootstrap
+    from llm_juries.store.scan import outcome_counts
     from llm_juries.types import Item
 
     counts = outcome_counts(store)

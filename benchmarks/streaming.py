@@ -23,14 +23,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from llm_juries.collect import collect
-from llm_juries.data import table
+from llm_juries.collect.run import collect
+from llm_juries.data import tables as table
 from llm_juries.judges.base import Limits, PromptedJudge
-from llm_juries.judges.wires import Decoding
-from llm_juries.plans import Plan
-from llm_juries.prompts import Prompt
-from llm_juries.store import Store
-from llm_juries.tables import markdown
+from llm_juries.judges.decoding import Decoding
+from llm_juries.markdown import markdown
+from llm_juries.prompts.prompt import Prompt
+from llm_juries.store.plan import Plan
+from llm_juries.store.store import Store
 from llm_juries.types import Reply, Request
 
 PROMPT = Prompt(

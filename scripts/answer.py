@@ -5,22 +5,22 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from llm_juries import cli
+from llm_juries.commands import command_line as cli
 
 
 @hydra.main(config_path="../conf", config_name="answer", version_base="1.3")
 @cli.task
 def main(cfg: DictConfig) -> None:
     """Ask for the answers that the store lacks; write the table of all, ready to be judged."""
-    from llm_juries import answer_table
-    from llm_juries.answers import Rounds, check, questions_of
-    from llm_juries.config import build, pick
-    from llm_juries.forecast import forecast, total
-    from llm_juries.plans import Policy
-    from llm_juries.progress import Bars, notes
-    from llm_juries.retrieval import over
-    from llm_juries.store import Store
-    from llm_juries.tables import markdown
+    from llm_juries.answers import table as answer_table
+    from llm_juries.answers.retrieval import over
+    from llm_juries.answers.rounds import Rounds, check, questions_of
+    from llm_juries.collect.estimate import forecast, total
+    from llm_juries.collect.progress import Bars, notes
+    from llm_juries.config.build import build, pick
+    from llm_juries.markdown import markdown
+    from llm_juries.store.plan import Policy
+    from llm_juries.store.store import Store
 
     policy = pick(cfg, Policy)
     answering = build(cfg.answering, "answering")

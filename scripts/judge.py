@@ -5,23 +5,24 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from llm_juries import cli
+from llm_juries.commands import command_line as cli
 
 
 @hydra.main(config_path="../conf", config_name="judge", version_base="1.3")
 @cli.task
 def main(cfg: DictConfig) -> None:
     """Collect what the store lacks; print what was asked and what it gave."""
-    from llm_juries.batches import collect_batched
-    from llm_juries.config import build, pick
-    from llm_juries.experiment import studies
-    from llm_juries.forecast import forecast, total
-    from llm_juries.plans import Policy
-    from llm_juries.progress import Bars, check_complete, summary, tally_table
-    from llm_juries.savings import collect_sparingly
-    from llm_juries.store import Store
-    from llm_juries.tables import markdown
-    from llm_juries.tracking import tally_metrics
+    from llm_juries.collect.batch import collect_batched
+    from llm_juries.collect.estimate import forecast, total
+    from llm_juries.collect.progress import Bars, check_complete, tally_table
+    from llm_juries.collect.sequential import collect_sparingly
+    from llm_juries.config.build import build, pick
+    from llm_juries.config.study import studies
+    from llm_juries.markdown import markdown
+    from llm_juries.reporting.collection import summary
+    from llm_juries.reporting.tracking import tally_metrics
+    from llm_juries.store.plan import Policy
+    from llm_juries.store.store import Store
 
     tracking = build(cfg.wandb, "wandb")
     policy = pick(cfg, Policy)

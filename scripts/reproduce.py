@@ -5,23 +5,25 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from llm_juries import cli
+from llm_juries.commands import command_line as cli
 
 
 @hydra.main(config_path="../conf", config_name="reproduce", version_base="1.3")
 @cli.task
 def main(cfg: DictConfig) -> None:
     """Collect what is missing if asked to; write tables, figures and their page."""
-    from llm_juries import reproduction, tables
-    from llm_juries.analysis import Options
-    from llm_juries.collect import collect
-    from llm_juries.config import build, pick
-    from llm_juries.experiment import ablations, source_of, studies
-    from llm_juries.forecast import forecast, total
-    from llm_juries.plans import Policy
-    from llm_juries.progress import Bars, check_complete, summary
-    from llm_juries.seating import seat
-    from llm_juries.store import Store
+    from llm_juries.analysis.panels import seat
+    from llm_juries.analysis.run import Options
+    from llm_juries.collect.estimate import forecast, total
+    from llm_juries.collect.progress import Bars, check_complete
+    from llm_juries.collect.run import collect
+    from llm_juries.config.build import build, pick
+    from llm_juries.config.study import ablations, source_of, studies
+    from llm_juries.markdown import markdown
+    from llm_juries.reporting import paper as reproduction
+    from llm_juries.reporting.collection import summary
+    from llm_juries.store.plan import Policy
+    from llm_juries.store.store import Store
 
     tracking = build(cfg.wandb, "wandb")
     bootstrap, rankings = build(cfg.bootstrap, "bootstrap"), build(cfg.ranking, "ranking")
@@ -35,7 +37,7 @@ def main(cfg: DictConfig) -> None:
         lacking = forecast(asked, store, policy)
         print(f"missing verdicts: {total(lacking)}")
         if policy.dry_run:
-            print(tables.markdown(lacking))
+            print(markdown(lacking))
             return
         if cfg.collect and asked:
             with Bars() as bars:
@@ -61,7 +63,7 @@ def main(cfg: DictConfig) -> None:
         result.tables,
         drawn,
     )
-    print(tables.markdown(result.tables["table1_kappa"].drop(columns="differs")))
+    print(markdown(result.tables["table1_kappa"].drop(columns="differs")))
     print(f"\npage:    {folder / 'README.md'}\ntables:  {folder / 'tables'}")
     print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))
 

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from llm_juries import cli
+from llm_juries.commands import command_line as cli
 
 CONF = Path(__file__).absolute().parent.parent / "conf"
 
@@ -12,10 +12,10 @@ def main() -> None:
     """Print what is done of each judge and dataset, again and again if asked to."""
     given = cli.sweep_arguments("Say how far a sweep is.", CONF / "status.yaml")
 
-    from llm_juries.config import build, pick
-    from llm_juries.status import Watch, configs, look
-    from llm_juries.survey import total
-    from llm_juries.tables import markdown
+    from llm_juries.cluster.coverage import total
+    from llm_juries.cluster.status import Watch, configs, look
+    from llm_juries.config.build import build, pick
+    from llm_juries.markdown import markdown
 
     cfg, wanted = configs(CONF, given.overrides, given.config_dir)
     watch = pick(cfg, Watch)

@@ -5,15 +5,15 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from llm_juries import cli
+from llm_juries.commands import command_line as cli
 
 
 @hydra.main(config_path="../conf", config_name="store", version_base="1.3")
 @cli.task
 def main(cfg: DictConfig) -> None:
     """Verify, compact, count, export, import or merge; print what was found or done."""
-    from llm_juries.config import pick
-    from llm_juries.upkeep import Task
+    from llm_juries.config.build import pick
+    from llm_juries.store.maintenance import Task
 
     print(pick(cfg, Task).run())
 

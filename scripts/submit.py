@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from llm_juries import cli
+from llm_juries.commands import command_line as cli
 
 SCRIPTS = Path(__file__).absolute().parent
 CONF = SCRIPTS.parent / "conf"
@@ -14,12 +14,12 @@ def main() -> None:
     """Submit a job for each judge and dataset that lacks verdicts; print their ids and exit."""
     given = cli.sweep_arguments("Submit a sweep of scripts/judge.py.", CONF / "submit.yaml")
 
-    from llm_juries.config import build, pick
-    from llm_juries.plans import Policy
-    from llm_juries.store import Store
-    from llm_juries.submission import send, table, tasks
-    from llm_juries.sweeps import grid
-    from llm_juries.tables import markdown
+    from llm_juries.cluster.grid import grid
+    from llm_juries.cluster.submit import send, table, tasks
+    from llm_juries.config.build import build, pick
+    from llm_juries.markdown import markdown
+    from llm_juries.store.plan import Policy
+    from llm_juries.store.store import Store
 
     cells = grid(CONF, "submit", given.overrides, given.config_dir, OWN)
     cfg = cells[0].cfg

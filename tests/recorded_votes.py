@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from conftest import ROOT
-from llm_juries.juries import Voter, Votes
+from llm_juries.juries.votes import Voter, Votes
 
 TRIO = ("gpt_4", "text_davinci_003", "bem")
 FAMILIES = {"gpt_4": "openai", "text_davinci_003": "openai", "bem": "bert"}

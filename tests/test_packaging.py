@@ -63,7 +63,7 @@ def test_what_git_ignores_of_environments_is_kept_out_of_images():
 
 
 def test_a_target_can_be_imported_as_hydra_does():
-    assert get_object("llm_juries.juries.Jury") is not None
+    assert get_object("llm_juries.juries.rules.Jury") is not None
 
 
 def test_prices_of_the_papers_judges_add_up_to_the_printed_cost():

@@ -12,12 +12,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from conftest import ROOT
-from llm_juries.analysis import Bootstrap, agreement_table
-from llm_juries.collect import collect
-from llm_juries.experiment import studies
-from llm_juries.preferences import length_table, position_table
-from llm_juries.seating import seat
-from llm_juries.store import Store
+from llm_juries.analysis.agreement import agreement_table
+from llm_juries.analysis.pairs import length_table, position_table
+from llm_juries.analysis.panels import seat
+from llm_juries.collect.run import collect
+from llm_juries.config.study import studies
+from llm_juries.metrics.bootstrap import Bootstrap
+from llm_juries.store.store import Store
 
 SHOWN = pd.read_csv(ROOT / "results" / "quickstart" / "agreement.csv")
 

@@ -18,10 +18,6 @@ Humans stand in tables beside the voters that are measured against them.
 """
 
 
-class JuriesError(Exception):
-    """A mistake of the user's or of their surroundings, told in one line that says what to do."""
-
-
 class Outcome(StrEnum):
     """What became of one judge's vote. Only OK carries a label; the rest are never numbers."""
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from conftest import ROOT
-from llm_juries.store import Store
+from llm_juries.store.store import Store
 
 PYTHON = os.environ.get("LLM_JURIES_RAY_PYTHON", "")
 HEAD, WORKER, PORT = "127.0.0.2", "127.0.0.3", 6390  # 127.0.0.1 is not kept by Ray

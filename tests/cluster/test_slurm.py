@@ -19,8 +19,8 @@ import yaml
 
 from conftest import ROOT
 from faulty_api import Remote, in_a_process
-from llm_juries.cluster import Submitted, recorded, states
-from llm_juries.store import Store
+from llm_juries.cluster.jobs import Submitted, recorded, states
+from llm_juries.store.store import Store
 from llm_juries.types import Outcome
 
 HERE = Path(__file__).parent
@@ -75,7 +75,7 @@ def user(folder: Path, api: Remote) -> list[str]:
     conf.mkdir(parents=True)
     for name in JUDGES:
         judge = {
-            "_target_": "llm_juries.judges.http.HttpJudge",
+            "_target_": "llm_juries.judges.http.judge.HttpJudge",
             "name": name,
             "family": name,
             "wire": "openai",

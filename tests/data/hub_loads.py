@@ -13,8 +13,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from llm_juries.config import build
-from llm_juries.types import JuriesError
+from llm_juries.config.build import build
+from llm_juries.errors import JuriesError
 
 CONF = Path(__file__).parents[2] / "conf" / "dataset"
 

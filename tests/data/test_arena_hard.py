@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from hub_repositories import arena_hard_answer
 
-from llm_juries.data import Dataset, arena_hard
-from llm_juries.types import JuriesError, Order
+from llm_juries.data.dataset import Dataset
+from llm_juries.data.sources import arena_hard
+from llm_juries.errors import JuriesError
+from llm_juries.types import Order
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_juries.data import Dataset, Shard, Streamed, check_unique
-from llm_juries.types import Item, JuriesError
+from llm_juries.data.dataset import Dataset, Shard, Streamed, check_unique
+from llm_juries.errors import JuriesError
+from llm_juries.types import Item
 
 
 def items(questions: Sequence[str], candidates: Sequence[str] = ("a", "b")) -> tuple[Item, ...]:

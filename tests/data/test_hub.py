@@ -28,7 +28,8 @@ from data.hub_repositories import (
 )
 from fake_hub import TOKEN, FakeHub, commit_of, fake_hub
 from llm_juries.data import hub as hub_module
-from llm_juries.types import Item, JuriesError
+from llm_juries.errors import JuriesError
+from llm_juries.types import Item
 
 NAMES = sorted(
     path.stem

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from llm_juries.data.leaderboard import reference_leaderboard
-from llm_juries.types import JuriesError
+from llm_juries.errors import JuriesError
 
 SHIPPED = Path(__file__).parents[2] / "results" / "reference"
 

@@ -15,9 +15,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from conftest import ROOT
-from llm_juries.config import build
-from llm_juries.data import Dataset
-from llm_juries.types import JuriesError, Order
+from llm_juries.config.build import build
+from llm_juries.data.dataset import Dataset
+from llm_juries.errors import JuriesError
+from llm_juries.types import Order
 
 SHARED = ROOT.parent / "shared" / "data"
 

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from llm_juries.data import Dataset, Seen
+from llm_juries.data.dataset import Dataset, Seen
 from llm_juries.data.verdicts import RecordedColumn, load
+from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import RecordedJudge
-from llm_juries.prompts import Prompt
-from llm_juries.types import JuriesError, Order, Outcome, Reply
+from llm_juries.prompts.prompt import Prompt
+from llm_juries.types import Order, Outcome, Reply
 
 PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
 

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_juries.judges.base import PromptedJudge, key_of, verdict_logprobs
+from llm_juries.judges.base import PromptedJudge, key_of
+from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.llamacpp import LlamaCppJudge
 from llm_juries.judges.model_files import ModelFile
-from llm_juries.judges.wires import Decoding
-from llm_juries.prompts import Prompt, Shot
+from llm_juries.judges.word_logprobs import verdict_logprobs
+from llm_juries.prompts.prompt import Prompt, Shot
 from llm_juries.types import Item, Order, Reply, Request
 
 PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})

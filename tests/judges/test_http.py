@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faulty_api import Fault, FaultyApi, in_a_thread
-from llm_juries.judges.base import JudgeUnavailableError, TransientError
-from llm_juries.judges.http import HttpJudge, pause_asked, retry_after
-from llm_juries.judges.wires import Decoding
-from llm_juries.prompts import Prompt
+from llm_juries.judges.decoding import Decoding
+from llm_juries.judges.errors import JudgeUnavailableError, TransientError
+from llm_juries.judges.http.judge import HttpJudge, pause_asked, retry_after
+from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import Item, Message, Order, Reply, Request
 
 PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})

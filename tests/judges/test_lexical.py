@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_juries.judges.lexical import LexicalJudge, contains, exact_match, normalise, token_f1
-from llm_juries.prompts import Prompt
+from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import Item, Order, Outcome, Reading
 
 PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})

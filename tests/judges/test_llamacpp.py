@@ -11,17 +11,19 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from conftest import ROOT
-from llm_juries.collect import collect
-from llm_juries.config import build
-from llm_juries.data import Dataset
-from llm_juries.judges.base import JudgeUnavailableError, key_of
+from llm_juries.collect.run import collect
+from llm_juries.config.build import build
+from llm_juries.data.dataset import Dataset
+from llm_juries.errors import JuriesError
+from llm_juries.judges.base import key_of
+from llm_juries.judges.decoding import Decoding
+from llm_juries.judges.errors import JudgeUnavailableError
 from llm_juries.judges.llamacpp import LlamaCppJudge
 from llm_juries.judges.model_files import ModelFile
-from llm_juries.judges.wires import Decoding
-from llm_juries.plans import Plan
-from llm_juries.prompts import Prompt
-from llm_juries.store import Store
-from llm_juries.types import Item, JuriesError, Message, Order, Outcome, Reply, Request
+from llm_juries.prompts.prompt import Prompt
+from llm_juries.store.plan import Plan
+from llm_juries.store.store import Store
+from llm_juries.types import Item, Message, Order, Outcome, Reply, Request
 
 PROMPT = Prompt(
     "p",

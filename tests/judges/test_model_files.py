@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from llm_juries.judges.base import JudgeUnavailableError
+from llm_juries.errors import JuriesError
+from llm_juries.judges.errors import JudgeUnavailableError
 from llm_juries.judges.model_files import ModelFile, Wheel, cache
-from llm_juries.types import JuriesError
 
 WEIGHTS = bytes(range(256)) * 40
 HALVES = (WEIGHTS[:3000], WEIGHTS[3000:])

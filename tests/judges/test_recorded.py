@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from llm_juries.data import Dataset, Recording, Seen
+from llm_juries.data.dataset import Dataset, Recording, Seen
 from llm_juries.judges.recorded import RecordedJudge, recorded_judges
-from llm_juries.prompts import Prompt
+from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import Item, Order, Outcome, Reading
 
 PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})

@@ -15,13 +15,15 @@ from typing import Any
 import psutil
 import pytest
 
-from llm_juries.judges import vllm
-from llm_juries.judges.base import JudgeUnavailableError, key_of
-from llm_juries.judges.vllm import VllmJudge
+from llm_juries.errors import JuriesError
+from llm_juries.judges.base import key_of
+from llm_juries.judges.decoding import Decoding
+from llm_juries.judges.errors import JudgeUnavailableError
+from llm_juries.judges.vllm import judge as vllm
+from llm_juries.judges.vllm.judge import VllmJudge
 from llm_juries.judges.vllm.online import options
-from llm_juries.judges.wires import Decoding
-from llm_juries.prompts import Prompt
-from llm_juries.types import Item, JuriesError, Order, Reply, Request
+from llm_juries.prompts.prompt import Prompt
+from llm_juries.types import Item, Order, Reply, Request
 
 PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
 

@@ -15,11 +15,13 @@ import pytest
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 
 from faulty_api import Fault, FaultyApi, in_a_thread
-from llm_juries.judges.base import TransientError
-from llm_juries.judges.http import HttpJudge
-from llm_juries.judges.wires import WIRES, Decoding
-from llm_juries.prompts import Prompt, Shot
-from llm_juries.types import Item, JuriesError, Order, Reply
+from llm_juries.errors import JuriesError
+from llm_juries.judges.decoding import Decoding
+from llm_juries.judges.errors import TransientError
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.wires import WIRES
+from llm_juries.prompts.prompt import Prompt, Shot
+from llm_juries.types import Item, Order, Reply
 
 ITEM = Item("d", "q", "m", question="What is 2 + 2?", answer="Four", references=("4",))
 PROMPT = Prompt(

@@ -17,13 +17,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from conftest import ROOT, script
-from llm_juries.config import build
-from llm_juries.data import Dataset
+from llm_juries.config.build import build
+from llm_juries.data.dataset import Dataset
+from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.model_files import cache
-from llm_juries.judges.vllm import Offline, VllmJudge
-from llm_juries.judges.wires import Decoding
-from llm_juries.prompts import Prompt
-from llm_juries.store import Store
+from llm_juries.judges.vllm.judge import Offline, VllmJudge
+from llm_juries.prompts.prompt import Prompt
+from llm_juries.store.store import Store
 from llm_juries.types import Order, Outcome, Reply, Request, Verdict
 
 pytestmark = pytest.mark.usefixtures("vllm_python")

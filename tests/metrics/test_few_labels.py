@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
 
+from llm_juries.errors import JuriesError
 from llm_juries.metrics.few_labels import (
     labels_needed,
     prediction_powered,
     rogan_gladen,
     rogan_gladen_rate,
 )
-from llm_juries.types import JuriesError
 from recorded_votes import nq301
 
 NAN = math.nan

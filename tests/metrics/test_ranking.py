@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from llm_juries.metrics import ranking, resampling
+from llm_juries.errors import JuriesError
+from llm_juries.metrics import bootstrap as resampling
+from llm_juries.metrics import ranking
 from llm_juries.metrics.ranking import (
     Battles,
     Weights,
@@ -27,7 +29,6 @@ from llm_juries.metrics.ranking import (
     style_controlled,
     win_rate,
 )
-from llm_juries.types import JuriesError
 
 LEVELS = np.array([1.0, 0.75, 0.5, 0.25, 0.0])
 PLAIN = Weights()

@@ -11,6 +11,7 @@ import pytest
 import statsmodels.api as sm
 from sklearn.metrics import recall_score
 
+from llm_juries.errors import JuriesError
 from llm_juries.metrics.bias import accuracy_deltas
 from llm_juries.metrics.self_preference import (
     candidate_rates,
@@ -19,7 +20,6 @@ from llm_juries.metrics.self_preference import (
     preference_regression,
     spread,
 )
-from llm_juries.types import JuriesError
 from recorded_votes import TRIO, nq301
 
 NAN = math.nan

@@ -22,22 +22,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..prompts import nearest
-from ..types import Item, JuriesError, Order
-from . import Dataset, Streamed
+from ..errors import JuriesError, nearest
+from ..types import Item, Order
+from .dataset import Dataset, Streamed
 
 log = logging.getLogger(__name__)
-
 Columns = Mapping[str, Any]
 """Column names and what they hold: "text", "number", [what a list holds], {field: what it holds},
 or None where it does not matter."""
-
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHARD = re.compile(r"-\d{5}-of-(\d{5})")
 STREAM_ROWS, STREAM_BUFFER = 64, 1 << 20  # rows, and bytes of each column, read at a time
 LETTING_GO_S = 0.2
 PATIENCE_S = 5.0  # for the hub's first answer
-
 READERS = {".parquet": "parquet", ".jsonl": "json", ".json": "json"}
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..prompts import nearest
-from ..types import JuriesError
-from .table import located, rows
+from ..errors import JuriesError, nearest
+from .tables import located, rows
 
 
 def reference_leaderboard(path: str) -> dict[str, float]:

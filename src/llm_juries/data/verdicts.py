@@ -21,15 +21,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..prompts import nearest
-from ..readers import CellReader
-from ..types import Item, JuriesError, Order, Outcome, Reply
-from . import UNNAMED, Dataset, Recording, Seen, check_unique
-from .table import BINARY, located, rows, texts
-from .table import field as cell
+from ..errors import JuriesError, nearest
+from ..prompts.parsers import CellReader
+from ..types import Item, Order, Outcome, Reply
+from .dataset import UNNAMED, Dataset, Recording, Seen, check_unique
+from .tables import BINARY, located, rows, texts
+from .tables import field as cell
 
 log = logging.getLogger(__name__)
-
 KNOWN = ("item_id", "candidate", "opponent", "human", "judge", "label", "prompt", "order")
 LENGTHS = ("answer_length", "opponent_length")
 TEXTS = ("question", "answer", "references", "opponent_answer")

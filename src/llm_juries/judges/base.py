@@ -3,56 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
-from ..metrics.cost import Price
-from ..prompts import Askable
-from ..readers import Reader
-from ..types import Item, JuriesError, Kind, Message, Order, Reply, Request
-from .words import spelled_out
+from ..errors import JuriesError
+from ..prompts.parsers import Reader
+from ..prompts.prompt import Askable
+from ..types import Item, Kind, Message, Order, Reply, Request
+from .pricing import Price
 
 if TYPE_CHECKING:
-    from .wires import Decoding
+    from .decoding import Decoding
+
 
 CHARACTERS_A_TOKEN = 4  # of English text; used where no tokeniser is at hand
 ESTIMATE = f"estimate ({CHARACTERS_A_TOKEN} characters a token)"
-
-
-class JudgeUnavailableError(JuriesError):
-    """A judge can't be asked at all: its model file, package, key or server is not to be had."""
-
-
-class TransientError(Exception):
-    """A reply that did not come, but may if asked for again.
-
-    Parameters
-    ----------
-    message : str
-    overloaded : bool
-        Whether the provider asks for less.
-    retry_after : float, optional
-        Seconds the provider wants to be left alone.
-    unreachable : bool
-        Whether no connection could be made at all: a wrong URL, or a server that is down.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        overloaded: bool = False,
-        retry_after: float | None = None,
-        unreachable: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.overloaded = overloaded
-        self.retry_after = retry_after
-        self.unreachable = unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,22 +198,24 @@ def as_text(messages: Sequence[Message]) -> str:
     return "\n\n".join(message.content for message in messages)
 
 
-def verdict_logprobs(
-    tokens: Iterable[tuple[str, float]], choices: Sequence[str]
-) -> dict[str, float]:
-    """Return the log-probability of each verdict word among a reply's likeliest first tokens.
+def by_price(
+    judges: Sequence[Judge], input_tokens: int = 1000, output_tokens: int = 1
+) -> tuple[str, ...]:
+    """Return the judges' names, the cheapest first, those of unknown price last.
 
-    A token stands for a word if it is the word, white space around it apart; where several do
-    (" True", "True"), the likeliest counts. Where a likely token begins a word that is no token
-    itself ("In" of "Incorrect"), nothing is returned: the other word would be the only one heard,
-    so the text has to tell.
+    Rules and recordings cost nothing. A model on one's own machine has no price, which is not the
+    same as none: put it where you want it. Equal prices go by name.
+
+    Parameters
+    ----------
+    judges : sequence of Judge
+    input_tokens, output_tokens : int
+        Of a call that prices are compared for.
     """
-    tokens = list(tokens)
-    if spelled_out(choices, tokens):
-        return {}
-    found: dict[str, float] = {}
-    for token, logprob in tokens:
-        word = token.strip()
-        if word in choices:
-            found[word] = max(found.get(word, -math.inf), logprob)
-    return found
+
+    def rank(judge: Judge) -> tuple[float, str]:
+        if judge.price is not None:
+            return judge.price.at_most(input_tokens, output_tokens), judge.name
+        return (0.0 if judge.free else float("inf")), judge.name
+
+    return tuple(judge.name for judge in sorted(judges, key=rank))

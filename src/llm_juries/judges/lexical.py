@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from ..prompts import Askable
-from ..readers import CellReader, Reader
+from ..prompts.parsers import CellReader, Reader
+from ..prompts.prompt import Askable
 from ..types import Item, Kind, Order, Reply, Request
 from .base import FreeJudge, Limits, key_of
 

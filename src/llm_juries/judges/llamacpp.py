@@ -21,16 +21,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..metrics.cost import Price
-from ..types import JuriesError, Kind, Reply, Request
-from .base import (
-    JudgeUnavailableError,
-    Limits,
-    PromptedJudge,
-)
+from ..errors import JuriesError
+from ..types import Kind, Reply, Request
+from .base import Limits, PromptedJudge
+from .decoding import Decoding
+from .errors import JudgeUnavailableError
+from .http.wire import likely_tokens
+from .http.wires import wire_of
 from .model_files import ModelFile
-from .wires import Decoding, likely_tokens, wire_of
-from .words import Walk, spelled_out
+from .pricing import Price
+from .word_logprobs import Walk, spelled_out
 
 log = logging.getLogger(__name__)
 

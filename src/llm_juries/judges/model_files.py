@@ -20,12 +20,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from ..data.public_files import cache_folder
-from ..types import JuriesError
-from .base import JudgeUnavailableError
+from ..data.downloads import cache_folder
+from ..errors import JuriesError
+from .errors import JudgeUnavailableError
 
 log = logging.getLogger(__name__)
-
 CHUNK = 1 << 22
 
 

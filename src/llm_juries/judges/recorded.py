@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..data import Dataset, Recording, Seen
-from ..prompts import Askable
-from ..readers import CellReader, Reader
+from ..data.dataset import Dataset, Recording, Seen
+from ..prompts.parsers import CellReader, Reader
+from ..prompts.prompt import Askable
 from ..types import Item, Order, Reply, Request
 from .base import FreeJudge, Limits, key_of
 

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-
 TP, FP, FN, TN = range(4)
 
 

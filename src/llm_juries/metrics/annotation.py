@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-
 VALUES = (0.0, 0.5, 1.0)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .resampling import bootstrap, cluster_sums, percentile_interval
+from .bootstrap import bootstrap, cluster_sums
+from .intervals import percentile_interval
 
 Array = npt.NDArray[np.float64]
 

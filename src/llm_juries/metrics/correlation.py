@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-
 SAME = 8  # decimals: scores that differ by less share a rank
 
 

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .resampling import bootstrap, cluster_sums, percentile_interval
+from .bootstrap import bootstrap, cluster_sums
+from .intervals import percentile_interval
 
 Array = npt.NDArray[np.float64]
-
 BOTH_VOTED, WRONG, BOTH_WRONG = range(3)
 WHOLE, MAJORITY_RIGHT, MAJORITY_WRONG = range(3)
 

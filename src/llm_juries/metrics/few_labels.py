@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..types import JuriesError
+from ..errors import JuriesError
 from . import agreement
-from .resampling import bootstrap, cluster_sums, percentile_interval
+from .bootstrap import bootstrap, cluster_sums
+from .intervals import percentile_interval
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 Array = npt.NDArray[np.float64]
 

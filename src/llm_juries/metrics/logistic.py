@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
-
 STEPS = 40  # of Newton; a step moves log odds by 0.7 or more until it converges
 CONVERGED = 1e-9  # the largest change of any log odds in a last step
 SINGULAR = 1e-10  # smallest over largest eigenvalue of an information matrix that tells nothing

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-
 SIDES = (0.0, 0.5, 1.0)
 EDGES = np.array([-1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0])
 """Of the bins of length differences: half as many more would leave bins empty in usual data."""

@@ -15,14 +15,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..types import JuriesError
+from ..errors import JuriesError
+from .bootstrap import CHUNK, draws
 from .correlation import correlations, ranks
+from .intervals import percentile_interval
 from .logistic import Design, logistic
-from .resampling import CHUNK, draws, percentile_interval
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
-
 TIE = 0.5
 ELO = 400 / np.log(10)  # Elo points a unit of log odds: 400 points are odds of ten to one
 ANCHOR = 1000.0  # where Chatbot Arena and Arena-Hard put their anchor
@@ -355,7 +355,7 @@ def style_controlled(
     ----------
     battles, weights
     features : array of shape (n, f)
-        The first answer's style less the second's, in any unit; see `llm_juries.style.differences`.
+        The first answer's style less the second's, in any unit; see `analysis.style`.
     resamples, seed, level
         Of the bootstrap, which draws questions. All resamples share one scale of the features.
     anchor : str, optional

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO
 
 log = logging.getLogger(__name__)
-
 WORKER = Path(__file__).with_name("worker.py")
 LONGEST_LINE = 1 << 30  # bytes of one batch's replies
 

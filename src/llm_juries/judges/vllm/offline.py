@@ -11,8 +11,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ...types import Reply, Request
-from ..base import JudgeUnavailableError, verdict_logprobs
-from ..wires import Decoding, verdict_schema
+from ..decoding import Decoding
+from ..errors import JudgeUnavailableError
+from ..http.wire import verdict_schema
+from ..word_logprobs import verdict_logprobs
 from .child import WORKER, Child
 
 HEARTBEAT_S = 0.2  # how often to look whether a process still runs

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from ...types import Reply, Request
-from ..base import JudgeUnavailableError, Limits, TransientError
-from ..http import HttpJudge
-from ..wires import Decoding
+from ..base import Limits
+from ..decoding import Decoding
+from ..errors import JudgeUnavailableError, TransientError
+from ..http.judge import HttpJudge
 from .child import WORKER, Child
 
 log = logging.getLogger(__name__)

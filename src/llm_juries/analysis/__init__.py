@@ -1,0 +1,1 @@
+"""Tables from panels: agreement, bias, rankings, jury search. Asks no model."""

@@ -1,0 +1,161 @@
+"""Tables of bias toward candidates: how evenly a voter treats them, and its own kin among them."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from ..errors import JuriesError
+from ..juries.panel import Panel
+from ..metrics import self_preference
+from ..metrics.bootstrap import Bootstrap
+from .order import by_voter, in_order
+
+log = logging.getLogger(__name__)
+
+
+def spread_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+    """Measure how unevenly each voter treats the candidates: the paper's standard deviation.
+
+    Returns
+    -------
+    DataFrame
+        A row a voter: dataset, voter, kind (str); candidates (int); spread, the standard deviation
+        over candidates of their accuracy under the voter less that under humans, with ci_low and
+        ci_high (float, shares of 1). Empty for pairs, without human labels, and with fewer than two
+        candidates.
+    """
+    candidates = [item.candidate for item in panel.dataset.items]
+    if _nothing_to_compare(panel) or len(set(candidates)) < 2:
+        return pd.DataFrame()
+    value, low, high = self_preference.spread(
+        panel.votes.labels,
+        panel.human,
+        candidates,
+        panel.questions,
+        options.resamples,
+        options.seed,
+        options.level,
+    )
+    columns = {
+        "candidates": len(set(candidates)),
+        "spread": value,
+        "ci_low": low,
+        "ci_high": high,
+    }
+    return by_voter(panel, panel.votes.voters, columns)
+
+
+def rates_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+    """Measure how many of each candidate's right and wrong answers each voter recognises.
+
+    Returns
+    -------
+    DataFrame
+        A row a voter and candidate: dataset, voter, kind, candidate; positives, negatives; tpr and
+        tnr, each with _low and _high. Empty for pairs, and without human labels.
+    """
+    if _nothing_to_compare(panel):
+        return pd.DataFrame()
+    kinds = {voter.name: voter.kind for voter in panel.votes.voters}
+    table = self_preference.candidate_rates(
+        panel.votes.labels,
+        panel.human,
+        [item.candidate for item in panel.dataset.items],
+        panel.questions,
+        panel.votes.names,
+        options.resamples,
+        options.seed,
+        options.level,
+    )
+    table.insert(0, "dataset", panel.dataset.name)
+    table.insert(2, "kind", table["voter"].map(kinds))
+    return in_order(table, "candidate")
+
+
+def family_table(
+    panel: Panel, options: Bootstrap, candidate_families: dict[str, str]
+) -> pd.DataFrame:
+    """Compare each judge's accuracies with the humans' on the answers of each family of models.
+
+    Returns
+    -------
+    DataFrame
+        A row a judge and family; see `metrics.self_preference.family_deltas`. Empty for pairs,
+        without human labels, and where the candidates' families are not given.
+    """
+    if _nothing_to_compare(panel) or not candidate_families:
+        return pd.DataFrame()
+    judges = _judges(panel)
+    families = self_preference.family_of(
+        [item.candidate for item in panel.dataset.items], candidate_families
+    )
+    table = self_preference.family_deltas(
+        panel.votes.columns(judges).labels,
+        panel.human,
+        families,
+        panel.questions,
+        judges,
+        [voter.family for voter in panel.votes.columns(judges).voters],
+        options.resamples,
+        options.seed,
+        options.level,
+    )
+    table.insert(0, "dataset", panel.dataset.name)
+    return table
+
+
+def self_preference_table(
+    panel: Panel, options: Bootstrap, candidate_families: dict[str, str]
+) -> pd.DataFrame:
+    """Estimate what being of a judge's own family adds to its positive votes, by regression.
+
+    Returns
+    -------
+    DataFrame
+        A row for all judges and one for each that can be told apart: dataset, judge (str); own with
+        ci_low and ci_high, and p (float); n, votes (int). Empty for pairs, without human labels,
+        where the candidates' families are not given, and where no judge has kin among them.
+    """
+    if _nothing_to_compare(panel) or not candidate_families:
+        return pd.DataFrame()
+    judges = _judges(panel)
+    families = self_preference.family_of(
+        [item.candidate for item in panel.dataset.items], candidate_families
+    )
+    try:
+        found = self_preference.preference_regression(
+            panel.votes.columns(judges).labels,
+            panel.human,
+            list(range(len(families))),
+            families,
+            panel.questions,
+            judges,
+            [voter.family for voter in panel.votes.columns(judges).voters],
+            options.level,
+        )
+    except JuriesError as error:
+        log.info("%s: %s", panel.dataset.name, error)
+        return pd.DataFrame()
+    return pd.DataFrame(
+        {
+            "dataset": panel.dataset.name,
+            "judge": [one.judge for one in found],
+            "own": [one.own for one in found],
+            "ci_low": [one.low for one in found],
+            "ci_high": [one.high for one in found],
+            "p": [one.p for one in found],
+            "n": [one.n for one in found],
+            "votes": [one.votes for one in found],
+        }
+    )
+
+
+def _nothing_to_compare(panel: Panel) -> bool:
+    return panel.dataset.pairwise or bool(np.isnan(panel.human).all())
+
+
+def _judges(panel: Panel) -> tuple[str, ...]:
+    return tuple(sorted(voter.name for voter in panel.votes.voters if voter.kind == "judge"))

@@ -1,0 +1,106 @@
+"""How far judges err together, and how many independent votes a panel is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..juries.panel import Panel
+from ..metrics import dependence
+from ..metrics.bootstrap import Bootstrap
+
+
+def pair_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+    """Measure how far the errors of each two judges go together (see `metrics.dependence`).
+
+    Returns
+    -------
+    DataFrame
+        A row for each two voters that are no juries, by name: dataset, judge, other (str); n, the
+        labelled items both voted on, and missing, the others (int); correlation, of their errors,
+        with ci_low and ci_high; both_wrong and by_chance, shares of n; ratio, of the two, with
+        ratio_low and ratio_high (float). Empty without human labels.
+    """
+    if np.isnan(panel.human).all():
+        return pd.DataFrame()
+    names = sorted(voter.name for voter in panel.votes.voters if voter.kind != "jury")
+    found = dependence.pair_errors(
+        panel.votes.columns(tuple(names)).labels,
+        panel.human,
+        panel.questions,
+        options.resamples,
+        options.seed,
+        options.level,
+    )
+    one, other = np.triu_indices(len(names), 1)
+    n = found.n[one, other].astype(int)
+    columns = {
+        "correlation": found.correlation.value,
+        "ci_low": found.correlation.low,
+        "ci_high": found.correlation.high,
+        "both_wrong": found.both_wrong,
+        "by_chance": found.by_chance,
+        "ratio": found.ratio.value,
+        "ratio_low": found.ratio.low,
+        "ratio_high": found.ratio.high,
+    }
+    return pd.DataFrame(
+        {
+            "dataset": panel.dataset.name,
+            "judge": [names[at] for at in one],
+            "other": [names[at] for at in other],
+            "n": n,
+            "missing": int((~np.isnan(panel.human)).sum()) - n,
+        }
+        | {name: values[one, other] for name, values in columns.items()}
+    )
+
+
+def panel_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+    """Measure how many votes the judges are worth together (see `metrics.dependence`).
+
+    Returns
+    -------
+    DataFrame
+        A row for all voters that are no juries ("all voters"), and one for each jury of two
+        members or more, as a majority whatever its rule is: dataset, jury (str); seats, n, the
+        labelled items on which all of them voted, and missing, the others (int);
+        mean_correlation of their errors; effective_votes with ci_low and ci_high; independent and
+        observed, the majority's accuracy on the n items if they erred independently and as it is;
+        gap, of the two, with gap_low and gap_high (float). Empty without human labels.
+    """
+    if np.isnan(panel.human).all():
+        return pd.DataFrame()
+    singles = tuple(sorted(v.name for v in panel.votes.voters if v.kind != "jury"))
+    juries = sorted((v.name, v.members) for v in panel.votes.voters if v.kind == "jury")
+    rows = []
+    for name, members in [("all voters", singles), *juries]:
+        if len(members) < 2:
+            continue
+        found = dependence.panel_errors(
+            panel.votes.columns(members).labels,
+            panel.human,
+            panel.questions,
+            options.resamples,
+            options.seed,
+            options.level,
+        )
+        rows.append(
+            {
+                "dataset": panel.dataset.name,
+                "jury": name,
+                "seats": len(members),
+                "n": int(found.n),
+                "missing": int((~np.isnan(panel.human)).sum() - found.n),
+                "mean_correlation": float(found.mean_correlation.value),
+                "effective_votes": float(found.effective_votes.value),
+                "ci_low": float(found.effective_votes.low),
+                "ci_high": float(found.effective_votes.high),
+                "independent": float(found.independent.value),
+                "observed": float(found.observed.value),
+                "gap": float(found.gap.value),
+                "gap_low": float(found.gap.low),
+                "gap_high": float(found.gap.high),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,79 @@
+"""From stored verdicts to votes: judges take their seats and juries decide. Asks no model.
+
+Prompts have scales of their own (true or false, one to five, A>>B to B>>A), so labels are brought
+to the way from the lowest to the highest: 0 to 1. Above the middle is a vote for the answer (or the
+first of a pair), below it one against; the middle itself is no side: of a pair it is a tie (0.5),
+of a single answer no vote.
+
+A pair is one unit, however many orders it was shown in, so that no battle counts twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..juries.aggregation import context_of, decide
+from ..juries.panel import Inconsistent, Panel, pool
+from ..juries.votes import Voter, Votes
+from ..store.plan import Plan, look_up
+from ..store.store import Store
+from ..study import Study, read
+from ..types import Order
+
+
+def seat(
+    study: Study,
+    store: Store,
+    inconsistent: Inconsistent = "missing",
+    candidate_families: Mapping[str, str] | None = None,
+) -> Panel:
+    """Read a study's votes from the store and let its juries decide.
+
+    Parameters
+    ----------
+    study, store
+    inconsistent : {"missing", "tie", "mean"}
+        What a pair counts as whose two orders point to different sides.
+    candidate_families : mapping of str to str, optional
+        Of the models that answered, for juries whose members leave their seats for their own kin.
+    """
+    dataset = study.dataset.loaded()
+    context = context_of(dataset.items, candidate_families)
+    plans = [replace(plan, dataset=dataset) for plan in study.plans]
+    labels, scores, outcomes = read(plans, dataset, store)
+    voters = tuple(Voter(p.judge.name, p.judge.kind, p.judge.family) for p in plans)
+
+    def decided(votes: Votes) -> Votes:
+        return votes.joined(*(decide(jury, votes, context) for jury in study.juries))
+
+    pairs = dataset.pairwise
+    pooled = pool(labels, scores, outcomes, inconsistent, pairs=pairs)
+    single: dict[Order, Votes] = {}
+    if len(dataset.orders) > 1:
+        for at, order in enumerate(dataset.orders):
+            part = np.s_[:, :, at : at + 1]
+            alone = pool(labels[part], scores[part], outcomes[part], inconsistent, pairs=pairs)
+            single[order] = decided(Votes(voters, *alone))
+    return Panel(dataset, decided(Votes(voters, *pooled)), single, _scale(plans))
+
+
+def usd_a_call(plans: Sequence[Plan], store: Store) -> dict[str, float | None]:
+    """Return what a stored call of each judge cost on average, None where that is not known."""
+    found: dict[str, float | None] = {}
+    for plan in plans:
+        found[plan.judge.name] = None
+        if plan.judge.price is not None:
+            costs = [v.cost_usd for _, v in look_up(plan, store) if v is not None]
+            known = [cost for cost in costs if cost is not None]
+            if known and len(known) == len(costs):
+                found[plan.judge.name] = sum(known) / len(known)
+    return found
+
+
+def _scale(plans: Sequence[Plan]) -> tuple[float, float]:
+    """Return the prompt's scale where a model was asked under it."""
+    asked = [plan for plan in plans if not plan.judge.free]
+    return asked[0].prompt.reader.scale if asked else (0.0, 1.0)

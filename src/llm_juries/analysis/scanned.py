@@ -1,0 +1,147 @@
+"""Panels read from a store column by column, for millions of verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.dataset import Dataset
+from ..errors import JuriesError, nearest
+from ..juries.panel import NOT_ASKED, Inconsistent, Panel, pool
+from ..juries.votes import Voter, Votes
+from ..store.scan import APART, Wanted, parts, under_prompts
+from ..types import Outcome
+
+
+def panel(
+    store: Path,
+    dataset: Dataset,
+    prompt: str,
+    voters: Sequence[Voter] | None = None,
+    scale: tuple[float, float] = (0.0, 1.0),
+    inconsistent: Inconsistent = "missing",
+) -> Panel:
+    """Read judges' votes on a dataset as they were stored, for `analysis` to measure.
+
+    An item that shares its text with another, whose verdict was stored under the other's identity,
+    has no vote here, and a changed reader of replies reads nothing anew: `seating.seat` does both.
+
+    Parameters
+    ----------
+    store : Path
+    dataset : Dataset
+        All of its items are held; of the verdicts, a label, a score and an outcome each.
+    prompt : str
+        The prompt's name.
+    voters : sequence of Voter, optional
+        By default all judges that the store has on the dataset.
+    scale : (float, float)
+        The lowest and the highest label of the prompt.
+    inconsistent : {"missing", "tie", "mean"}
+        See `seating`.
+
+    Raises
+    ------
+    JuriesError
+        If the store has nothing on the dataset under the prompt, nothing of a voter, or two
+        verdicts of a judge on one item: its model or decoding changed, and only a judge's yaml
+        can tell which is meant.
+    """
+    import pyarrow as pa
+
+    dataset = dataset.loaded()
+    items = pa.array(
+        (APART.join((item.item_id, item.candidate, item.opponent)) for item in dataset.items),
+        pa.string(),
+    )
+    orders = {str(order): at for at, order in enumerate(dataset.orders)}
+    shape = len(items), len(orders)
+    wanted = Wanted((dataset.name,), tuple(voter.name for voter in voters or ()))
+    labels: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
+    outcomes: dict[str, Any] = {}
+    names = ("item_id", "candidate", "opponent", "order", "outcome", "label", "score", "prompt")
+    prompts: set[str] = set()
+    codes = pa.array([NOT_ASKED, *map(str, Outcome)])
+    for part in parts(store, names, wanted):
+        prompts.update(part.rows["prompt"].unique().to_pylist())
+        rows = under_prompts(part.rows, Wanted(prompts=(prompt,)))
+        if not len(rows):
+            continue
+        at = _rows_of(rows, items, orders)
+        known = at >= 0
+        column = outcomes.setdefault(part.judge, np.zeros(shape, np.uint8))
+        column = column.reshape(-1)
+        at = at[known]
+        if column[at].any() or len(np.unique(at)) < len(at):
+            raise JuriesError(
+                f"store {store}: has two verdicts of judge {part.judge!r} on an item of "
+                f"{dataset.name} under prompt {prompt}, whose model or decoding has changed; "
+                "measure it with scripts/analyze.py, which tells them apart"
+            )
+        column[at] = _codes(rows["outcome"], codes)[known]
+        for name, into in (("label", labels), ("score", scores)):
+            values = into.setdefault(part.judge, np.full(shape, np.nan)).reshape(-1)
+            values[at] = rows[name].to_numpy(zero_copy_only=False)[known]
+    _check_there(store, dataset.name, prompt, prompts, voters, outcomes)
+    voters = voters or [Voter(name, "judge", "unknown") for name in sorted(outcomes)]
+    texts = np.array(codes.to_pylist())
+    low, high = scale
+
+    def stacked(columns: dict[str, Any]) -> Any:
+        return np.stack([columns[voter.name] for voter in voters], axis=1)
+
+    pooled = pool(
+        (stacked(labels) - low) / (high - low),
+        (stacked(scores) - low) / (high - low),
+        texts[stacked(outcomes)],
+        inconsistent,
+        pairs=dataset.pairwise,
+    )
+    return Panel(dataset, Votes(tuple(voters), *pooled), scale=scale)
+
+
+def _check_there(
+    store: Path,
+    dataset: str,
+    prompt: str,
+    prompts: set[str],
+    voters: Sequence[Voter] | None,
+    found: dict[str, Any],
+) -> None:
+    if not prompts:
+        raise JuriesError(f"store {store}: has no verdicts on {dataset} of those judges")
+    if prompt not in prompts:
+        raise JuriesError(
+            f"store {store}: has nothing under prompt {prompt!r} on {dataset}"
+            f"{nearest(prompt, prompts)}"
+        )
+    for voter in voters or ():
+        if voter.name not in found:
+            raise JuriesError(
+                f"store {store}: has no verdicts of judge {voter.name!r} on {dataset} under prompt "
+                f"{prompt}"
+            )
+
+
+def _rows_of(rows: Any, items: Any, orders: dict[str, int]) -> Any:
+    """Return the cell of each verdict: item by item, its orders beside each other; -1 for none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    identities = pc.binary_join_element_wise(
+        rows["item_id"], rows["candidate"], rows["opponent"], APART
+    )
+    item = pc.fill_null(pc.index_in(identities, items), -1).to_numpy(zero_copy_only=False)
+    order = _codes(rows["order"], pa.array(list(orders)))
+    return np.where((item >= 0) & (order >= 0), item.astype(np.int64) * len(orders) + order, -1)
+
+
+def _codes(column: Any, values: Any) -> Any:
+    """Return the number of each value among some, -1 where it is none of them."""
+    import pyarrow.compute as pc
+
+    return pc.fill_null(pc.index_in(column, values), -1).to_numpy(zero_copy_only=False)

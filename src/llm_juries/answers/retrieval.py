@@ -1,0 +1,294 @@
+"""Retrievers: from a question to the passages to answer it from.
+
+A retriever is anything with `search(queries, k)`; a yaml in conf/retrieval names its class. One
+that needs the dataset, or has an index to build, has `over(dataset)` too: it returns what searches.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import logging
+import re
+import shutil
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from ..data.dataset import Dataset
+from ..data.tables import located, rows
+from ..errors import JuriesError, nearest
+from ..types import Passage
+
+log = logging.getLogger(__name__)
+LAYOUT = 1  # of an index's folder; another number makes all indexes anew
+EVERY = 100_000  # passages between two lines of the log
+SAME = 4  # decimals: passages whose scores differ by less are equally good
+WORD = re.compile(r"\w+")
+
+
+class Retriever(Protocol):
+    """What finds passages."""
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """Return at most k passages for each query, the best first.
+
+        The same query must always find the same: what is found is part of what models are asked.
+        """
+
+
+def over(retriever: Any, dataset: Dataset) -> Retriever:
+    """Return a configured retriever, ready to search for a dataset's questions."""
+    ready: Retriever = retriever.over(dataset) if hasattr(retriever, "over") else retriever
+    return ready
+
+
+class NoRetrieval:
+    """Finds nothing: for ways of answering that show no documents."""
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:  # noqa: ARG002
+        """Return no passages."""
+        return [[] for _ in queries]
+
+
+class Gold:
+    """The passages that the dataset itself says hold the answer: the best any retriever can do."""
+
+    def over(self, dataset: Dataset) -> Retriever:
+        """Return what finds each question's own passages.
+
+        Raises
+        ------
+        JuriesError
+            If a question has none.
+        """
+        passages: dict[str, dict[Passage, None]] = {}
+        for item in dataset.items:
+            if not item.passages:
+                raise JuriesError(
+                    f"retrieval=gold: dataset {dataset.name} gives no passages for item "
+                    f"{item.item_id}; take retrieval=bm25 or answering=closed_book"
+                )
+            passages.setdefault(item.question, {}).update(dict.fromkeys(item.passages))
+        return _OwnPassages({question: list(found) for question, found in passages.items()})
+
+
+@dataclass(frozen=True)
+class _OwnPassages:
+    passages: Mapping[str, list[Passage]]
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:  # noqa: ARG002
+        """Return all passages of each question, however many."""
+        for query in queries:
+            if query not in self.passages:
+                raise JuriesError(
+                    f"retrieval=gold: knows the dataset's own questions alone, not {query!r}; "
+                    "take retrieval=bm25 where models search"
+                )
+        return [self.passages[query] for query in queries]
+
+
+@dataclass(frozen=True)
+class Bm25:
+    """BM25 over a collection of passages, in Lucene's form (Robertson and Zaragoza 2009).
+
+    Parameters
+    ----------
+    path : str, optional
+        The passages: .jsonl, .csv or .parquet with the columns text, title and passage_id (the last
+        two may be absent), or a .tsv with id, text and title, as DPR's psgs_w100.tsv.
+    collection : {"file", "dataset"}
+        "dataset": the passages that the dataset's items bring along, all in one collection.
+    index : str
+        The folder for indexes. Each is built once, under a name that depends on the passages and
+        the parameters.
+    k1, b : float
+        How soon a repeated word counts no more, and how much long passages are held back.
+    stopwords : sequence of str
+        Words that are left out: a smaller index of a large collection.
+    """
+
+    path: str | None = None
+    collection: Literal["file", "dataset"] = "file"
+    index: str = "outputs/index"
+    k1: float = 0.9
+    b: float = 0.4
+    stopwords: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.collection == "file" and not self.path:
+            raise JuriesError("path: is needed; set it with retrieval.path=passages.jsonl")
+        if self.collection == "dataset" and self.path:
+            raise JuriesError(
+                f"path: is {self.path!r}, but collection=dataset takes the dataset's own passages; "
+                "leave one out"
+            )
+
+    def over(self, dataset: Dataset) -> Retriever:
+        """Build the index, or find it built, and open it.
+
+        Raises
+        ------
+        JuriesError
+            If bm25s is absent, the file can't be read or there are no passages.
+        """
+        try:
+            import bm25s
+        except ImportError:
+            raise JuriesError(
+                "retrieval=bm25: needs the extra 'retrieval' (pip install 'llm-juries[retrieval]')"
+            ) from None
+        passages: Iterable[Passage]
+        source: list[object]
+        if self.collection == "dataset":
+            own = dict.fromkeys(p for item in dataset.items for p in item.passages)
+            if not own:
+                raise JuriesError(
+                    f"retrieval.collection=dataset: dataset {dataset.name} brings no passages; "
+                    "set retrieval.collection=file and retrieval.path"
+                )
+            passages = own
+            source = [[p.title, p.text, p.passage_id] for p in own]
+        else:
+            file = located(self.path or "")
+            stat = file.stat()
+            passages = passages_of(file)
+            source = [str(file.resolve()), stat.st_size, stat.st_mtime_ns]
+        made_by = [LAYOUT, bm25s.__version__, self.k1, self.b, sorted(self.stopwords)]
+        name = hashlib.sha256(json.dumps([source, made_by]).encode()).hexdigest()[:16]
+        folder = Path(self.index) / f"bm25-{name}"
+        if not folder.is_dir():
+            self._build(passages, folder)
+        return _Bm25Index(folder, frozenset(self.stopwords))
+
+    def _build(self, passages: Iterable[Passage], folder: Path) -> None:
+        """Build an index beside its place and move it there whole: a folder is always complete."""
+        import bm25s
+
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # importing it sets DEBUG
+        log.info("building the index %s", folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+        try:
+            vocabulary: dict[str, int] = {}
+            tokens: list[array[int]] = []  # a list of ints would take thrice the memory
+            with (building / "passages.jsonl").open("wb") as texts:
+                offsets = [0]
+                for number, passage in enumerate(passages, 1):
+                    words = words_of(f"{passage.title} {passage.text}", self.stopwords)
+                    numbers = [vocabulary.setdefault(word, len(vocabulary)) for word in words]
+                    tokens.append(array("i", numbers))
+                    row = [passage.title, passage.text, passage.passage_id]
+                    texts.write(json.dumps(row).encode() + b"\n")
+                    offsets.append(texts.tell())
+                    if number % EVERY == 0:
+                        log.info("%s: read %s passages", folder.name, f"{number:,}")
+            if not vocabulary:
+                raise JuriesError(f"{self.path}: holds no passages with words")
+            log.info("%s: indexing %s passages", folder.name, f"{len(tokens):,}")
+            index = bm25s.BM25(k1=self.k1, b=self.b, method="lucene")
+            index.index((tokens, vocabulary), show_progress=False)
+            index.save(building, show_progress=False)
+            _save_offsets(building, offsets)
+            with suppress(OSError):  # another process was faster: its index is as good
+                building.rename(folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+
+
+class _Bm25Index:
+    """An index on the disk: scores and passages are mapped, not read."""
+
+    def __init__(self, folder: Path, stopwords: frozenset[str]) -> None:
+        import bm25s
+        import numpy as np
+
+        self.index = bm25s.BM25.load(folder, mmap=True, show_progress=False)
+        self.passages = np.memmap(folder / "passages.jsonl", mode="r", dtype=np.uint8)
+        self.offsets = np.load(folder / "offsets.npy", mmap_mode="r")
+        self.stopwords = stopwords
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """Return the passages of the highest scores; equal scores in the collection's order.
+
+        A passage that shares no word with the query is never found.
+        """
+        found = []
+        for number, query in enumerate(queries, 1):
+            found.append([self._passage(at) for at in self._best(query, k)])
+            if number % 1000 == 0:
+                log.info("searched for %s of %s queries", f"{number:,}", f"{len(queries):,}")
+        return found
+
+    def _best(self, query: str, k: int) -> list[int]:
+        import numpy as np
+
+        words = self.index.get_tokens_ids(words_of(query, self.stopwords))
+        if not words:
+            return []
+        # Sums of 32-bit floats: what is equal by the formula may differ in the last digits.
+        scores = np.round(self.index.get_scores_from_ids(words), SAME)
+        # bm25s' own selection leaves the order of equal scores, and which of them it takes, open.
+        least = np.partition(scores, -k)[-k] if k < scores.size else 0.0
+        near = np.flatnonzero((scores >= least) & (scores > 0))
+        best = near[np.argsort(-scores[near], kind="stable")][:k]
+        return [int(at) for at in best]
+
+    def _passage(self, at: int) -> Passage:
+        line = self.passages[self.offsets[at] : self.offsets[at + 1]].tobytes()
+        return Passage(*json.loads(line))
+
+
+def words_of(text: str, stopwords: Iterable[str] = ()) -> list[str]:
+    """Return a text's words as the index knows them: lower case, none too short to count."""
+    left_out = frozenset(stopwords)
+    return [word for word in WORD.findall(text.lower()) if word not in left_out]
+
+
+def passages_of(file: Path) -> Iterator[Passage]:
+    """Yield the passages of a file.
+
+    Raises
+    ------
+    JuriesError
+        Naming the file, the row and the field at fault.
+    """
+    table = _tsv(file) if file.suffix.lower() == ".tsv" else rows(file)
+    for number, (place, row) in enumerate(table, 1):
+        if number == 1 and "text" not in row:
+            raise JuriesError(f"{file}: has no column 'text'{nearest('text', row)}")
+        text, title = row.get("text"), row.get("title") or ""
+        if not isinstance(text, str) or not isinstance(title, str):
+            field = "text" if isinstance(title, str) else "title"
+            raise JuriesError(
+                f"{file}, {place}, field {field}: is {row.get(field)!r}; a text is needed"
+            )
+        named = row.get("passage_id", row.get("id"))
+        yield Passage(title, text, str(number if named is None else named))
+
+
+def _tsv(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a .tsv, quoted as DPR's is."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        table = csv.DictReader(stream, delimiter="\t", strict=True)
+        try:
+            for row in table:
+                if None in row or None in row.values():
+                    raise JuriesError(
+                        f"{file}, line {table.line_num}: has another number of cells than the "
+                        "header"
+                    )
+                yield f"line {table.line_num}", row
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise JuriesError(f"{file}, line {table.line_num + 1}: {error}") from None
+
+
+def _save_offsets(folder: Path, offsets: Sequence[int]) -> None:
+    import numpy as np
+
+    np.save(folder / "offsets.npy", np.asarray(offsets, dtype=np.int64))

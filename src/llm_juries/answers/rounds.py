@@ -1,0 +1,393 @@
+"""Candidate answers: the evaluated models answer a dataset's questions, in one round or in several.
+
+Answers are asked for as verdicts are, through the same judges, `collect` and store: what a round
+shows a model is hashed into the reply's key, so a run that was killed goes on where it was and pays
+for no round twice. An answer that did not come is an outcome, and never becomes an answer.
+
+Documents are untrusted text: they enter the template as values, and only a model's own reply is
+searched for its answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import jinja2
+
+from ..collect.budget import Purse
+from ..collect.run import collect
+from ..collect.worker import Progress
+from ..data.dataset import Dataset
+from ..errors import JuriesError, nearest
+from ..judges.base import Judge, PromptedJudge
+from ..prompts.parsers import unanswered, without_thinking
+from ..prompts.prompt import environment, variables
+from ..store.plan import Plan, Policy, Tally, look_up
+from ..store.store import Store
+from ..types import Item, Message, Order, Outcome, Passage, Reading, Reply
+from .retrieval import Gold, NoRetrieval, Retriever
+
+FIELDS = ("question", "documents", "searches", "round", "rounds")
+STEP = re.compile(r"^[\s*_#>-]*(search|answer)[*_ ]*:(.*)", re.IGNORECASE | re.MULTILINE)
+
+
+class Document(NamedTuple):
+    """A passage as a model is shown it, under the number that all its documents are counted by."""
+
+    number: int
+    title: str
+    text: str
+    passage_id: str
+
+
+class Search(NamedTuple):
+    """A query, and what it found that had not been found before."""
+
+    query: str
+    documents: tuple[Document, ...]
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A way of answering.
+
+    Parameters
+    ----------
+    name : str
+        Recorded with every answer. Renaming asks nothing again; editing anything else may.
+    template : str
+        Jinja2 template of one question in one round, with the variables question, documents (all
+        found so far, each with number, title and text), searches (each with query and documents),
+        round and rounds, and the filter `one_line`.
+    instruction : str
+        What the model is to do; it stands before the question.
+    k : int
+        Documents a question, or a search; 0 for an answer from memory.
+    rounds : int
+        With 1, the documents are found by the question and the reply is the answer. With more, the
+        model searches: a reply holds a line "Search: ..." or the answer after "Answer:", whichever
+        comes first; the reply of the last round must be an answer, with "Answer:" before it or not.
+    """
+
+    name: str
+    template: str
+    instruction: str = ""
+    k: int = 0
+    rounds: int = 1
+
+    def __post_init__(self) -> None:
+        if self.k < 0 or self.rounds < 1:
+            raise JuriesError(f"k is {self.k} and rounds {self.rounds}; take k=0 or more, rounds=1")
+        if self.rounds > 1 and not self.k:
+            raise JuriesError("k is 0, so searches would find nothing; take k=1 or more")
+        for variable in sorted(variables(self.template) - set(FIELDS)):
+            raise JuriesError(f"the template names {variable!r}{nearest(variable, FIELDS)}")
+
+    @property
+    def opening(self) -> str:
+        """What all messages begin with."""
+        return f"{self.instruction}\n\n" if self.instruction else ""
+
+    @cached_property
+    def compiled(self) -> jinja2.Template:
+        """The template, ready to render."""
+        return environment().from_string(self.template)
+
+
+@dataclass(frozen=True)
+class StepReader:
+    """Reads whether a reply holds what its round asks for; the label of a good one is None.
+
+    A reply that was cut off is TRUNCATED whatever it holds: its end would be missing.
+    """
+
+    several: bool
+    last: bool
+
+    @property
+    def id(self) -> str:
+        """The kind of round and the version of the rules."""
+        kind = "answer" if not self.several else "last" if self.last else "step"
+        return f"{kind}1"
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """No scale at all: it reads no labels."""
+        return (0.0, 0.0)
+
+    def read(self, reply: Reply) -> Reading:
+        """Read one reply."""
+        if reading := unanswered(reply):
+            return reading
+        if reply.stop == "length":
+            return Reading(Outcome.TRUNCATED)
+        return Reading(Outcome.OK if any(self.step(reply)) else Outcome.UNPARSED)
+
+    def step(self, reply: Reply) -> tuple[str, str]:
+        """Return a reply's query and answer; one of them, or both where it holds none, are empty.
+
+        Reasoning in think tags is passed over.
+        """
+        text = without_thinking(reply.text)
+        if not self.several:
+            return "", text
+        found = STEP.search(text)
+        if found is None:
+            return "", text if self.last else ""
+        if found[1].lower() == "answer":
+            return "", text[found.start(2) :].strip(" \t\r\n*_")
+        return ("" if self.last else found[2].strip(" \t\r\"'*_")), ""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What models are asked in one round, as a plan takes it.
+
+    Parameters
+    ----------
+    answering : Answering
+    number : int
+        From 1.
+    searches : mapping of str to sequence of Search
+        What was searched for and found so far, by the item's id.
+    """
+
+    answering: Answering
+    number: int
+    searches: Mapping[str, tuple[Search, ...]]
+    choices: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The way of answering."""
+        return self.answering.name
+
+    @property
+    def reader(self) -> StepReader:
+        """The reader of this round's replies."""
+        return StepReader(self.answering.rounds > 1, self.number == self.answering.rounds)
+
+    @property
+    def turned_reader(self) -> StepReader:
+        """The same: there are no pairs."""
+        return self.reader
+
+    @property
+    def shared(self) -> int:
+        """How many characters of the message all questions share."""
+        return len(self.answering.opening)
+
+    def render(self, item: Item, order: Order = Order.ORIGINAL) -> tuple[Message, ...]:  # noqa: ARG002
+        """Return the one message for a question."""
+        searches = self.searches.get(item.item_id, ())
+        try:
+            text = self.answering.compiled.render(
+                question=item.question,
+                documents=[document for search in searches for document in search.documents],
+                searches=searches,
+                round=self.number,
+                rounds=self.answering.rounds,
+            )
+        except jinja2.TemplateError as error:
+            raise JuriesError(
+                f"answering {self.name}: can't be rendered for {item.dataset} item {item.item_id}: "
+                f"{error}"
+            ) from None
+        return (Message("user", self.answering.opening + text),)
+
+    def check_disjoint(self, items: Iterable[Item]) -> None:
+        """Do nothing: there are no shots."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one question under one candidate.
+
+    `text` is the answer, empty where there is none; `outcome` is None where the question was not
+    asked to its end, as where the money did not suffice. `documents` are the ids of those shown.
+    """
+
+    item: Item
+    candidate: str
+    outcome: Outcome | None
+    text: str
+    documents: tuple[str, ...]
+
+
+def questions_of(dataset: Dataset) -> Dataset:
+    """Return each question of a dataset once, without answers or labels.
+
+    They are held in memory, unlike a dataset's answers: each takes part in several rounds.
+
+    Raises
+    ------
+    JuriesError
+        If the dataset holds numbers only.
+    """
+    found: dict[str, Item] = {}
+    for item in dataset.items:
+        if item.question and item.item_id not in found:
+            found[item.item_id] = Item(
+                dataset=item.dataset,
+                item_id=item.item_id,
+                candidate="",
+                question=item.question,
+                references=item.references,
+                passages=item.passages,
+            )
+    if not found:
+        raise JuriesError(f"dataset {dataset.name}: holds no questions, so there is nothing to ask")
+    return Dataset(dataset.name, tuple(found.values()), note=dataset.note)
+
+
+def check(answering: Answering, candidates: Sequence[Judge], retriever: object) -> None:
+    """Raise JuriesError where the parts of a config do not go together."""
+    if not candidates:
+        raise JuriesError("no candidate is named; set candidate=NAME, e.g. candidate=qwen25_coder")
+    for judge in candidates:
+        if not isinstance(judge, PromptedJudge):
+            raise JuriesError(f"candidate {judge.name}: is no language model, so it can't answer")
+        if (by := judge.decoding.verdict_by) != "text":
+            raise JuriesError(
+                f"candidates.{judge.name}.decoding.verdict_by: is {by!r}; answers need 'text'"
+            )
+    finds = not isinstance(retriever, NoRetrieval)
+    if answering.k and not finds:
+        raise JuriesError(
+            f"answering={answering.name} shows documents; set retrieval=bm25 retrieval.path=FILE, "
+            "or retrieval=gold"
+        )
+    if isinstance(retriever, Gold) and answering.rounds > 1:
+        raise JuriesError(
+            f"answering={answering.name} searches by queries of its own, but retrieval=gold knows "
+            "the dataset's questions alone; take retrieval=bm25 retrieval.collection=dataset"
+        )
+    if finds and not answering.k:
+        raise JuriesError(f"answering={answering.name} shows no documents; set retrieval=none")
+
+
+class Rounds:
+    """All rounds of some candidates over the questions of a dataset.
+
+    Parameters
+    ----------
+    questions : Dataset
+        See `questions_of`.
+    candidates : sequence of Judge
+    answering : Answering
+    retriever : Retriever
+        Ready to search; see `retrieval.over`.
+    """
+
+    def __init__(
+        self,
+        questions: Dataset,
+        candidates: Sequence[Judge],
+        answering: Answering,
+        retriever: Retriever,
+    ) -> None:
+        self.questions = questions
+        self.candidates = candidates
+        self.answering = answering
+        self.retriever = retriever
+        self._answers: dict[tuple[str, str], Answer] = {}
+
+    def first(self) -> list[Plan]:
+        """Return what is asked in the first round, a plan a candidate."""
+        shown: dict[str, tuple[Search, ...]] = {}
+        if self.answering.k and self.answering.rounds == 1:
+            asked = {item.item_id: item.question for item in self.questions.items}
+            shown = self._found(asked, {})
+        return [self._plan(judge, self.questions.items, 1, shown) for judge in self.candidates]
+
+    def run(
+        self, store: Store, policy: Policy, progress: Progress | None = None
+    ) -> tuple[list[Answer], list[Tally]]:
+        """Ask round after round until no question is open.
+
+        Returns
+        -------
+        answers : list of Answer
+            In the order of the questions, then of the candidates.
+        tallies : list of Tally
+            What was asked, one a candidate and round.
+        """
+        purse = Purse(policy.max_cost_usd)
+        tallies: list[Tally] = []
+        plans = self.first()
+        for number in range(1, self.answering.rounds + 1):
+            asked = collect(plans, store, policy, progress, purse)
+            tallies += asked
+            plans = [
+                further
+                for plan, tally in zip(plans, asked, strict=True)
+                if (further := self._further(plan, tally, store, number)) is not None
+            ]
+            if not plans:
+                break
+        pairs = ((i.item_id, judge.name) for i in self.questions.items for judge in self.candidates)
+        return [self._answers[pair] for pair in pairs], tallies
+
+    def _further(self, plan: Plan, tally: Tally, store: Store, number: int) -> Plan | None:
+        """Take a round's answers; return the next round's plan for the questions still open."""
+        prompt = plan.prompt
+        assert isinstance(prompt, Round)  # noqa: S101 - made by _plan
+        name = plan.judge.name
+        halted = bool(tally.gave_up or tally.stopped or tally.unavailable)
+        queries: dict[str, str] = {}
+        for request, stored in look_up(plan, store):
+            item, outcome = request.item, stored.outcome if stored else None
+            query, text = "", ""
+            if stored is not None and outcome is Outcome.OK:
+                query, text = prompt.reader.step(stored.reply)
+            if query:
+                queries[item.item_id] = query
+                outcome = None
+            shown = tuple(
+                document.passage_id
+                for search in prompt.searches.get(item.item_id, ())
+                for document in search.documents
+            )
+            self._answers[item.item_id, name] = Answer(item, name, outcome, text, shown)
+        if halted or not queries:
+            return None
+        items = [item for item in plan.dataset.items if item.item_id in queries]
+        found = self._found(queries, prompt.searches)
+        return self._plan(plan.judge, items, number + 1, found)
+
+    def _plan(
+        self,
+        judge: Judge,
+        items: Iterable[Item],
+        number: int,
+        searches: Mapping[str, tuple[Search, ...]],
+    ) -> Plan:
+        asked = tuple(replace(item, candidate=judge.name) for item in items)
+        prompt = Round(self.answering, number, searches)
+        return Plan(judge, Dataset(self.questions.name, asked), prompt)
+
+    def _found(
+        self, queries: Mapping[str, str], earlier: Mapping[str, tuple[Search, ...]]
+    ) -> dict[str, tuple[Search, ...]]:
+        """Search for each item's query; return its searches so far and this one."""
+        results = self.retriever.search(list(queries.values()), self.answering.k)
+        searches = {}
+        for (item_id, query), passages in zip(queries.items(), results, strict=True):
+            before = earlier.get(item_id, ())
+            searches[item_id] = (*before, Search(query, _new(passages, before)))
+        return searches
+
+
+def _new(passages: Iterable[Passage], before: Sequence[Search]) -> tuple[Document, ...]:
+    """Return the passages that were not shown before, numbered on from those that were."""
+    shown = [document for search in before for document in search.documents]
+    known = {(document.title, document.text) for document in shown}
+    fresh = [p for p in passages if (p.title, p.text) not in known]
+    return tuple(
+        Document(number, p.title, p.text, p.passage_id)
+        for number, p in enumerate(fresh, len(shown) + 1)
+    )

@@ -1,0 +1,379 @@
+"""A sweep's jobs on Slurm or on this machine, through submitit: submitted, stopped, found again.
+
+A job is scripts/judge.py with the overrides of one cell of the grid, in a process of its own. What
+it has asked is in the store, so a job that is preempted, timed out, killed or submitted again asks
+only for what is lacking.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import JuriesError
+from ..files import write_text
+from .grid import Resources
+
+POLL_S = 0.2
+LINGER_S = 60.0  # how long a stopped job waits to hear whether it is to be requeued
+WEEK_MIN = 7 * 24 * 60
+ENDED_WELL = "COMPLETED"
+GONE = "GONE"
+"""The state of a job that ended without a word: it was killed, or is long forgotten."""
+LIVE = frozenset(
+    {
+        *("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "STOPPED", "SUSPENDED", "SIGNALING"),
+        *("PREEMPTED", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "STAGE_OUT"),
+        *("RESIZING", "RESV_DEL_HOLD"),
+    }
+)
+"""States of a job that may still ask. One that was preempted is about to be requeued."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What submitit runs: a command in a process of its own, stopped and begun again when told to.
+
+    Parameters
+    ----------
+    command : tuple of str
+    slots : str, optional
+        A folder of lock files where only some jobs may run at a time, as no scheduler sees to it.
+    at_once : int
+        How many.
+    """
+
+    command: tuple[str, ...]
+    slots: str | None = None
+    at_once: int = 1
+
+    def __call__(self) -> None:
+        """Run the command.
+
+        A preemption or a time-out is passed on as SIGTERM, on which the command stores what it has
+        asked for and ends; then submitit's own handler requeues the job. Its handler alone would
+        do that at once, and what was under way would be paid for twice.
+
+        Raises
+        ------
+        RuntimeError
+            If the command failed, so that Slurm says so too.
+        """
+        with _slot(self.slots, self.at_once):
+            self._run()
+
+    def checkpoint(self) -> Any:
+        """Return what is run after a requeue: the same. submitit calls this."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+    def _run(self) -> None:
+        told: set[int] = set()
+        stop = _requeue_signal()
+        requeue = signal.getsignal(stop)
+        for number in (signal.SIGTERM, stop):
+            signal.signal(number, lambda got, _: told.add(got))
+        process = subprocess.Popen(self.command, preexec_fn=_as_a_child)  # noqa: S603
+        passed_on = False
+        while process.poll() is None:
+            if told and not passed_on:
+                process.terminate()
+                passed_on = True
+            time.sleep(POLL_S)
+        if process.returncode == 0:
+            return
+        if told:
+            # SIGTERM may come before the signal that says what for, or before the end.
+            heard_at = time.monotonic()
+            while stop not in told and time.monotonic() < heard_at + LINGER_S:
+                time.sleep(POLL_S)
+            if stop in told and callable(requeue):
+                requeue(stop, None)
+        raise RuntimeError(f"the command ended with {process.returncode}: {self.command}")
+
+
+def _requeue_signal() -> signal.Signals:
+    from submitit import JobEnvironment
+
+    return signal.Signals[f"SIG{JobEnvironment.USR_SIG}"]
+
+
+def _as_a_child() -> None:
+    """Leave it to the parent what the cluster's signals mean, and do not outlive it."""
+    # Some clusters signal all processes of a job: ignored by the child, and by its children.
+    signal.signal(_requeue_signal(), signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+@contextlib.contextmanager
+def _slot(folder: str | None, at_once: int) -> Iterator[None]:
+    """Wait for one of some locks; the system frees it when the process ends, however it ends."""
+    if folder is None:
+        yield
+        return
+    import fcntl
+
+    with contextlib.ExitStack() as opened:
+        files = [
+            opened.enter_context((Path(folder) / f"slot{n}").open("w")) for n in range(at_once)
+        ]
+        while True:
+            for file in files:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    yield
+                    return
+            time.sleep(POLL_S)
+
+
+@dataclass(frozen=True)
+class Slurm:
+    """Jobs on Slurm: an array for all jobs that need the same.
+
+    Parameters
+    ----------
+    partition, account, qos, constraint : str, optional
+        As sbatch has them.
+    at_once : int
+        How many jobs of an array run at the same time.
+    timeouts : int
+        How often a job may hit its time limit and be requeued; preemptions do not count, unless the
+        limit is ten minutes or less: submitit then takes every signal for a time-out.
+    notice_s : int
+        How long before its limit a job is told to stop.
+    setup : sequence of str
+        Shell commands before the job.
+    sbatch : mapping
+        Further options of sbatch.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    at_once: int = 64
+    timeouts: int = 20
+    notice_s: int = 90
+    setup: tuple[str, ...] = ()
+    sbatch: Mapping[str, Any] = field(default_factory=dict)
+
+    name = "slurm"
+
+    def __post_init__(self) -> None:
+        _check_least(self, {"at_once": 1, "timeouts": 0, "notice_s": 1})
+
+    def job(self, command: Sequence[str], logs: Path) -> Job:  # noqa: ARG002
+        """Return a job; the scheduler sees to how many run."""
+        return Job(tuple(command))
+
+    def executor(self, logs: Path, need: Resources) -> Any:
+        """Return submitit's executor for jobs that need the same."""
+        submitit = _submitit()
+        try:
+            made = submitit.AutoExecutor(
+                logs / "%j", cluster="slurm", slurm_max_num_timeout=self.timeouts
+            )
+        except RuntimeError as error:
+            raise JuriesError(
+                f"cluster=slurm: {error} Submit from a login node, or take cluster=local"
+            ) from None
+        made.update_parameters(
+            name="llm-juries",
+            timeout_min=need.minutes,
+            mem_gb=need.memory_gb,
+            cpus_per_task=need.cpus,
+            gpus_per_node=need.gpus or None,
+            slurm_partition=self.partition,
+            slurm_account=self.account,
+            slurm_qos=self.qos,
+            slurm_constraint=self.constraint,
+            slurm_array_parallelism=self.at_once,
+            slurm_signal_delay_s=self.notice_s,
+            slurm_setup=list(self.setup) or None,
+            slurm_additional_parameters=dict(self.sbatch) or None,
+            # Since Slurm 22.05 srun does not take this over from sbatch.
+            slurm_srun_args=[f"--cpus-per-task={need.cpus}"],
+        )
+        return made
+
+
+@dataclass(frozen=True)
+class Local:
+    """Jobs on this machine, in the background; they live on when the terminal is closed.
+
+    Parameters
+    ----------
+    at_once : int
+        How many run at a time; the others wait. What they need is not looked at.
+    """
+
+    at_once: int = 1
+
+    name = "local"
+
+    def __post_init__(self) -> None:
+        _check_least(self, {"at_once": 1})
+
+    def job(self, command: Sequence[str], logs: Path) -> Job:
+        """Return a job that waits for its turn."""
+        return Job(tuple(command), str(logs), self.at_once)
+
+    def executor(self, logs: Path, need: Resources) -> Any:  # noqa: ARG002
+        """Return submitit's executor."""
+        made = _submitit().AutoExecutor(logs / "%j", cluster="local")
+        made.update_parameters(timeout_min=WEEK_MIN)
+        return made
+
+
+def _check_least(where: Slurm | Local, least: Mapping[str, int]) -> None:
+    for name, number in least.items():
+        if (value := getattr(where, name)) < number:
+            raise JuriesError(f"{name}: is {value}; take {number} or more")
+
+
+def _submitit() -> Any:
+    try:
+        import submitit
+    except ImportError:
+        raise JuriesError(
+            "submitting needs the package submitit; pip install -e '.[cluster]'"
+        ) from None
+    return submitit
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """A job that was submitted, as it is kept beside the store.
+
+    `overrides` are those of scripts/judge.py, `searched` is a folder of the user's own yamls.
+    """
+
+    job_id: str
+    cluster: str
+    logs: str
+    overrides: tuple[str, ...]
+    searched: str | None
+    judges: tuple[str, ...]
+    datasets: tuple[str, ...]
+    submitted_at: float
+
+
+def submit(
+    jobs: Sequence[tuple[Job, Resources]], where: Slurm | Local, logs: Path
+) -> Iterator[tuple[int, str]]:
+    """Submit jobs, an array for all that need the same; yield each one's number and its job's id.
+
+    Raises
+    ------
+    JuriesError
+        If the cluster does not take them; what it took before has been yielded.
+    """
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    logs.mkdir(parents=True, exist_ok=True)
+    for need in sorted({need for _, need in jobs}):
+        own = [number for number, (_, other) in enumerate(jobs) if other == need]
+        executor = where.executor(logs, need)
+        try:
+            with executor.batch():
+                made = [executor.submit(jobs[number][0]) for number in own]
+        except (FailedJobError, FailedSubmissionError) as error:
+            said = " ".join(str(error).split())
+            raise JuriesError(f"cluster={where.name}: not taken ({said})") from None
+        yield from zip(own, (job.job_id for job in made), strict=True)
+
+
+def record(store: Path, jobs: Sequence[Submitted]) -> Path:
+    """Keep what was submitted beside the verdicts; return the file."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    path = store / "jobs" / f"{stamp}-{secrets.token_hex(4)}.jsonl"
+    write_text(path, "".join(f"{msgspec.json.encode(job).decode()}\n" for job in jobs))
+    return path
+
+
+def recorded(store: Path) -> list[Submitted]:
+    """Return all jobs that were submitted for a store, the oldest first."""
+    found = []
+    for path in sorted((store / "jobs").glob("*.jsonl")):
+        try:
+            found += [
+                msgspec.json.decode(line, type=Submitted) for line in path.read_bytes().splitlines()
+            ]
+        except msgspec.DecodeError as error:
+            raise JuriesError(f"{path}: is no record of jobs ({error})") from None
+    return sorted(found, key=lambda job: job.submitted_at)
+
+
+def states(jobs: Iterable[Submitted]) -> dict[str, str]:
+    """Return the state of each job by its id, in Slurm's words.
+
+    From sacct where there is accounting, else from squeue for jobs that are alive, else from what
+    the job left behind. A job that left nothing is GONE.
+    """
+    jobs = list(jobs)
+    known = _of_slurm([job.job_id for job in jobs if job.cluster == "slurm"])
+    return {job.job_id: known.get(job.job_id) or _left_behind(job) for job in jobs}
+
+
+def _of_slurm(ids: Sequence[str]) -> dict[str, str]:
+    if not ids:
+        return {}
+    arrays = sorted({name.partition("_")[0] for name in ids})
+    queue = _said(["squeue", "--noheader", "--array", "--format=%i|%T"])
+    found = dict(line.split("|", 1) for line in queue.splitlines() if "|" in line)
+    listed = [part for name in arrays for part in ("-j", name)]
+    accounts = _said(["sacct", "-o", "JobID,State,NodeList", "--parsable2", *listed])
+    for name, facts in _submitit().SlurmJob.watcher.read_info(accounts).items():
+        found.setdefault(name, facts["State"].partition(" ")[0])  # as in "CANCELLED by 0"
+    return found
+
+
+def _said(command: list[str]) -> str:
+    """Return what a command says, nothing where it is not to be had."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout
+
+
+def _left_behind(job: Submitted) -> str:
+    from submitit.core.utils import JobPaths, pickle_load
+
+    paths = JobPaths(Path(job.logs) / "%j", job.job_id)
+    with contextlib.suppress(OSError, EOFError):
+        outcome, _ = pickle_load(paths.result_pickle)
+        return ENDED_WELL if outcome == "success" else "FAILED"
+    return "RUNNING" if job.cluster == "local" and _alive(job) else GONE
+
+
+def _alive(job: Submitted) -> bool:
+    """Return whether a job of this machine runs, by its process id, which is submitit's job id."""
+    if sys.platform == "linux":
+        # Its command names the logs: after a restart of the machine, or in another container,
+        # another process may have the id. One that is dead and not yet waited for has no command,
+        # nor for an instant has one that is just beginning.
+        command = Path(f"/proc/{job.job_id}/cmdline")
+        with contextlib.suppress(OSError):
+            if not command.read_bytes():
+                time.sleep(POLL_S)
+            return os.fsencode(job.logs) in command.read_bytes()
+        return False
+    try:
+        os.kill(int(job.job_id), 0)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Collecting verdicts: run judges, within rate limits and a budget, live or in batches."""

@@ -1,0 +1,117 @@
+"""Progress on a terminal while judges are asked: done, rate, time left, cost, odd outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from ..errors import JuriesError
+from ..store.plan import Tally
+from ..types import Outcome, Verdict
+
+
+class Bars:
+    """A bar a judge on standard error; nothing where that is no terminal."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[int, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def begin(self, tally: Tally, holes: int) -> None:
+        """Add a bar."""
+        name = f"{tally.judge} on {tally.dataset}"
+        self._tasks[id(tally)] = self._bars.add_task(name, total=holes, rate="", note="")
+
+    def advance(self, tally: Tally, verdict: Verdict) -> None:  # noqa: ARG002
+        """Move a bar on by one verdict."""
+        task = self._tasks[id(tally)]
+        speed = self._bars.tasks[task].speed
+        odd = [f"{n} {o}" for o, n in sorted(tally.outcomes.items()) if o is not Outcome.OK]
+        if tally.cost_usd:
+            odd.insert(0, f"${tally.cost_usd:.4f}")
+        rate = f"{speed:.1f}/s" if speed else ""
+        self._bars.update(task, advance=1, rate=rate, note=", ".join(odd))
+
+
+def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
+    """Return a row a judge and dataset: what was wanted, stored before, asked, and what it gave.
+
+    `usd` is the cost of the replies whose cost is known; `unpriced` counts the replies that took
+    tokens but whose cost is not known.
+    """
+    met = sorted({outcome for tally in tallies for outcome in tally.outcomes})
+    return pd.DataFrame(
+        [
+            {
+                "dataset": tally.dataset,
+                "judge": tally.judge,
+                "verdicts": tally.requests,
+                "stored": tally.kept,
+                "in_batches": tally.pending + tally.submitted,
+                "asked": tally.asked,
+                **{str(outcome): tally.outcomes[outcome] for outcome in met},
+                "seconds": round(tally.seconds, 1),
+                "input_tokens": tally.input_tokens,
+                "cached_tokens": tally.cached_tokens,
+                "output_tokens": tally.output_tokens,
+                "usd": tally.cost_usd,
+                "unpriced": tally.unpriced,
+            }
+            for tally in tallies
+        ]
+    )
+
+
+def notes(tallies: Sequence[Tally]) -> list[str]:
+    """Return a line for each judge that was skipped, given up on or stopped."""
+    lines = []
+    for tally in tallies:
+        at = f"{tally.judge} on {tally.dataset}"
+        lines += [f"SKIPPED: {tally.unavailable}"] if tally.unavailable else []
+        lines += [f"GAVE UP: {at}: {tally.gave_up}"] if tally.gave_up else []
+        lines += [f"STOPPED: {at}: {tally.stopped}"] if tally.stopped else []
+    return lines
+
+
+def check_complete(tallies: Sequence[Tally]) -> None:
+    """Raise JuriesError if a judge was given up on or stopped: the run did not do all it should."""
+    short = [tally for tally in tallies if tally.gave_up or tally.stopped]
+    if short:
+        names = ", ".join(sorted({tally.judge for tally in short}))
+        raise JuriesError(f"not all was asked of {names}; run again to ask for what is missing")

@@ -1,0 +1,1 @@
+"""From composed Hydra configs to checked objects."""

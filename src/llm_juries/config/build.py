@@ -1,0 +1,138 @@
+"""From a composed Hydra config to objects, with every name and type checked first.
+
+`hydra.utils.instantiate` finds a wrong key or type only when the object trips over it, often after
+money was spent. `build` reads the signature of the target instead and says which key is wrong,
+where it stands and what it could have been.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import pkgutil
+import typing
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+import msgspec
+from omegaconf import DictConfig, OmegaConf
+
+from ..errors import JuriesError, nearest
+
+RESOURCES = "resources"
+"""Beside a target's own keys, a judge's node says what its job needs of a cluster: see `sweeps`."""
+
+
+def build(node: DictConfig, path: str) -> Any:
+    """Call the node's `_target_` with the node's keys, after checking their names and types.
+
+    Parameters
+    ----------
+    node : DictConfig
+        A config with `_target_` and the keyword arguments of that target.
+    path : str
+        Where the node stands in the whole config, for errors: "dataset", "judges.qwen".
+
+    Raises
+    ------
+    JuriesError
+        In one line: an unknown key (with the nearest known), a missing one, or a wrong type.
+    """
+    name = node.get("_target_")
+    if not name:
+        raise JuriesError(f"{path}: has no _target_, so nothing says what to build")
+    for key in sorted(OmegaConf.missing_keys(node)):  # named from the root of the whole config
+        place = key if key.startswith(f"{path}.") else f"{path}.{key}"
+        raise JuriesError(f"{place}: is needed; set it with {place}=VALUE")
+    values = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
+    del values["_target_"]
+    values.pop(RESOURCES, None)
+    try:
+        target = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise JuriesError(f"{path}._target_: {name!r} can't be imported ({error})") from None
+    if not callable(target):
+        raise JuriesError(f"{path}._target_: {name!r} is nothing that can be called")
+    arguments = _checked(target, {str(key): value for key, value in values.items()}, path)
+    try:
+        return target(**arguments)
+    except JuriesError as error:
+        raise JuriesError(f"{path}: {error}") from None
+
+
+T = TypeVar("T")
+
+
+def pick(cfg: DictConfig, kind: type[T]) -> T:
+    """Build a dataclass from those keys at the top of a config that have its fields' names."""
+    names = inspect.signature(kind).parameters
+    values = OmegaConf.to_container(
+        OmegaConf.masked_copy(cfg, [name for name in names if name in cfg]), resolve=True
+    )
+    assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
+    return kind(**_checked(kind, {str(key): value for key, value in values.items()}, ""))
+
+
+def _checked(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the values as the types that the target's signature asks for."""
+    hints = _check_names(target, values, path)
+    checked = {}
+    for key, value in values.items():
+        place = f"{path}.{key}" if path else key
+        hint = hints.get(key, Any)
+        _check_nested(hint, value, place)
+        try:
+            checked[key] = msgspec.convert(value, hint)
+        except JuriesError as error:  # of a nested dataclass
+            raise JuriesError(f"{place}: {error}") from None
+        except msgspec.ValidationError as error:
+            said, _, at = str(error).partition(" - at `$")
+            choices = f"; there are: {', '.join(_choices(hint))}" if "enum" in said else ""
+            raise JuriesError(
+                f"{place}{at.rstrip('`')}: {said} (its value: {value!r}){choices}"
+            ) from None
+    return checked
+
+
+def _check_names(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Raise JuriesError for an unknown or a missing key; return the type hints of all."""
+    prefix = f"{path}." if path else ""
+    parameters = inspect.signature(target).parameters
+    for key in values:
+        if key not in parameters:
+            raise JuriesError(f"{prefix}{key}: no such key{nearest(key, parameters)}")
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and key not in values:
+            raise JuriesError(f"{prefix}{key}: is needed; set it with {prefix}{key}=VALUE")
+    return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+
+
+def _check_nested(hint: Any, value: Any, path: str) -> None:
+    """Check the keys of dataclasses at any depth: a conversion would pass over unknown ones."""
+    if is_dataclass(hint) and isinstance(value, dict):
+        for key, inner in _check_names(hint, value, path).items():
+            if key in value:
+                _check_nested(inner, value[key], f"{path}.{key}")
+        return
+    mapping = typing.get_origin(hint) is collections.abc.Mapping
+    for inner in typing.get_args(hint):
+        if isinstance(value, list):
+            for number, element in enumerate(value):
+                _check_nested(inner, element, f"{path}[{number}]")
+        elif isinstance(value, dict) and mapping:
+            for key, element in value.items():
+                _check_nested(inner, element, f"{path}.{key}")
+        else:  # a union
+            _check_nested(inner, value, path)
+
+
+def _choices(hint: Any) -> list[str]:
+    """Return the names that a hint of Literals or an enumeration allows, at any depth."""
+    if inspect.isclass(hint) and issubclass(hint, Enum):
+        return [str(member.value) for member in hint]
+    if typing.get_origin(hint) is typing.Literal:
+        return [str(argument) for argument in typing.get_args(hint)]
+    return [choice for argument in typing.get_args(hint) for choice in _choices(argument)]

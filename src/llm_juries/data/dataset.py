@@ -1,0 +1,214 @@
+"""Datasets: one module a source; each returns a Dataset of Items and their human labels.
+
+Add a dataset by adding a yaml to conf/dataset whose `_target_` is a function of this package (or of
+yours) that returns a Dataset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from ..errors import JuriesError
+from ..types import Item, Kind, Order
+
+UNNAMED = ("first", "second")
+"""Candidate and opponent of a pair whose models are not known: places, which nobody ranks."""
+
+
+class Seen(NamedTuple):
+    """What a judge was shown: the identity of an item and the order of its answers."""
+
+    item_id: str
+    candidate: str
+    opponent: str
+    order: Order
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One judge's recorded verdicts, as the cells of the table they came in.
+
+    Parameters
+    ----------
+    judge, prompt : str
+    family : str
+    kind : {"judge", "lexical"}
+    source : str
+        SHA-256 of the file they were read from: it stands for the judge in every key.
+    cells : mapping of Seen to str
+    threshold : float
+        At which a number counts as correct.
+    words : mapping of str to float
+        What the other cells mean.
+    """
+
+    judge: str
+    prompt: str
+    family: str
+    kind: Kind
+    source: str
+    cells: Mapping[Seen, str]
+    threshold: float = 0.5
+    words: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Items that are made anew on each pass, so that no more than one is held at a time."""
+
+    make: Callable[[], Iterator[Item]]
+
+    def __iter__(self) -> Iterator[Item]:
+        return self.make()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several disjoint parts of a dataset's questions, to share them among jobs.
+
+    Parameters
+    ----------
+    shard : int, optional
+        Which part, from 0; all questions by default.
+    shards : int
+        How many parts there are.
+    """
+
+    shard: int | None = None
+    shards: int = 1
+
+    def __post_init__(self) -> None:
+        if self.shards < 1:
+            raise JuriesError(f"shards: is {self.shards}; take 1 or more")
+        if self.shard is not None and not 0 <= self.shard < self.shards:
+            raise JuriesError(
+                f"shard: is {self.shard}; with shards={self.shards}, take 0 to {self.shards - 1}"
+            )
+
+    def holds(self, question: str) -> bool:
+        """Return whether a question falls into this part."""
+        number = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8], "big")
+        return self.shard is None or number % self.shards == self.shard
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Items to judge, and the recorded judges that came with them.
+
+    Parameters
+    ----------
+    name : str
+    items : iterable of Item
+        The same items in the same order, however often it is iterated: a tuple, or `Streamed`
+        where there may be more of them than the memory holds.
+    labels : str
+        Who labelled the items, in words for reports.
+    note : str
+        What else a reader of its numbers must know.
+    orders : tuple of Order
+        The orders in which a pair is shown; single answers have one.
+    recordings : tuple of Recording
+        Verdicts that came with the data.
+    annotators : tuple of str
+        Whose labels an item's `human_votes` are, in that order.
+    """
+
+    name: str
+    items: Iterable[Item]
+    labels: str = ""
+    note: str = ""
+    orders: tuple[Order, ...] = (Order.ORIGINAL,)
+    recordings: tuple[Recording, ...] = ()
+    annotators: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if next(iter(self.items), None) is None:
+            raise JuriesError(f"dataset {self.name}: holds no items")
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether the items are pairs of answers rather than single ones."""
+        return any(item.opponent for item in self.items)
+
+    def loaded(self) -> Self:
+        """Return the dataset with all of its items in memory."""
+        return replace(self, items=tuple(self.items))
+
+    def sample(self, limit: int | None, seed: int | None) -> Self:
+        """Return `limit` of the questions with all their answers, in the dataset's order.
+
+        The first ones without a seed; with one, a random sample that depends on nothing but the
+        seed and the questions' ids. A larger limit keeps all questions of a smaller one, so that
+        what was asked about them is not asked again.
+        """
+        if limit is None:
+            return self
+        if limit < 1:
+            raise JuriesError(f"dataset {self.name}: limit is {limit}; take 1 or more, or null")
+        questions: Iterable[str] = dict.fromkeys(item.item_id for item in self.items)
+        if seed is not None:
+            questions = sorted(questions, key=lambda question: _drawn(seed, question))
+        chosen = frozenset(islice(questions, limit))
+        items = self.items
+        return replace(self, items=Streamed(lambda: (i for i in items if i.item_id in chosen)))
+
+    def shard(self, part: Shard) -> Self:
+        """Return one part's questions with all their answers, in the dataset's order.
+
+        A question's text decides, so that no two shards hold items with the same prompt, whatever
+        the order of the items and their ids.
+
+        Raises
+        ------
+        JuriesError
+            If no question falls into the shard.
+        """
+        if part.shard is None:
+            return self
+        items = self.items
+        found = Streamed(lambda: (i for i in items if part.holds(i.question or i.item_id)))
+        if next(iter(found), None) is None:
+            raise JuriesError(
+                f"dataset {self.name}: no question falls into shard {part.shard} of {part.shards}; "
+                "take fewer shards"
+            )
+        return replace(self, items=found)
+
+
+def _drawn(seed: int, question: str) -> bytes:
+    """Return the random number that a seed gives to a question."""
+    return hashlib.sha256(f"{seed}/{question}".encode()).digest()
+
+
+def check_unique(placed: Iterable[tuple[str, Item]], path: str) -> None:
+    """Raise JuriesError if two rows are about the same answer, naming both.
+
+    `placed` holds each item with its place in the file and is iterated twice where an answer seems
+    to come twice; of the items only a hash is held, 8 bytes each.
+    """
+    codes = np.fromiter((hash(_identity(item)) for _, item in placed), np.int64)
+    found, counts = np.unique(codes, return_counts=True)
+    twice = set(found[counts > 1].tolist())
+    if not twice:
+        return
+    first: dict[tuple[str, str, str], str] = {}
+    for place, item in placed:
+        identity = _identity(item)
+        if hash(identity) not in twice:
+            continue
+        if identity in first:
+            raise JuriesError(
+                f"{path}, {place}: item {item.item_id!r} of candidate {item.candidate!r} stands "
+                f"already in {first[identity]}; each answer needs ids of its own"
+            )
+        first[identity] = place
+
+
+def _identity(item: Item) -> tuple[str, str, str]:
+    return item.item_id, item.candidate, item.opponent

@@ -1,0 +1,85 @@
+"""NQ-301: the distinct answers of 12 systems to 301 NQ-open questions, judged by humans.
+
+Kamalloo et al., "Evaluating Open-Domain Question Answering in the Era of Large Language Models"
+(ACL 2023). Two tables of tab-separated values, a row an answer, in the same order: one with the
+labels of two annotators and of a third where they differ, one with the gold answers. The tables do
+not say which systems gave an answer, so an answer's candidate is its number among those to its
+question; verdicts a system are in results/recorded.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+from ...errors import JuriesError
+from ...types import Item
+from ..dataset import Dataset
+from ..downloads import PublicFile, find
+from ..tables import binary, field
+
+ANNOTATORS = ("annotator1", "annotator2", "annotator3")
+
+
+def load(
+    name: str,
+    home: str,
+    human: PublicFile,
+    gold: PublicFile,
+    folder: str | None = None,
+    labels: str = "",
+    note: str = "",
+    limit: int | None = None,
+    seed: int | None = None,
+) -> Dataset:
+    """Load the labelled answers.
+
+    Parameters
+    ----------
+    name, labels, note : str
+        See `Dataset`.
+    home, human, gold, folder
+        Where the two tables are; see `public_files.find`.
+    limit, seed : int, optional
+        See `Dataset.sample`.
+
+    Raises
+    ------
+    JuriesError
+        Naming the file, and the line and column where there is one.
+    """
+    path, met = find(human, home, folder), Counter[str]()
+    answers = _rows(path, csv.QUOTE_NONE)  # quotes in it are parts of answers
+    references = _rows(find(gold, home, folder), csv.QUOTE_MINIMAL)
+    if len(answers) != len(references):
+        raise JuriesError(f"{path}: has another number of rows than {gold.path}")
+    items = []
+    for number, (row, golds) in enumerate(zip(answers, references, strict=True), 1):
+        place = f"{path}, row {number}"
+        item_id, question = field(row, "id", place), field(row, "Question", place)
+        if field(golds, "Question", f"{gold.path}, row {number}") != question:
+            raise JuriesError(f"{place}: is about another question than that row of {gold.path}")
+        met[item_id] += 1
+        items.append(
+            Item(
+                dataset=name,
+                item_id=item_id,
+                candidate=f"answer {met[item_id]}",
+                question=question,
+                answer=field(row, "Model answer", place) or "",
+                references=tuple(field(golds, "Gold answers", place).split(" | ")),
+                human=binary(field(row, "Acceptable?", place), f"{place}, column Acceptable?"),
+                human_votes=tuple(
+                    binary(field(row, column, place), f"{place}, column {column}")
+                    for column in ANNOTATORS
+                ),
+            )
+        )
+    return Dataset(name, tuple(items), labels, note, annotators=ANNOTATORS).sample(limit, seed)
+
+
+def _rows(path: Path, quoting: Literal[0, 3]) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=quoting))

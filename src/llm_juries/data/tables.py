@@ -1,0 +1,329 @@
+"""Answers to judge, from a table: JSON Lines, JSON, CSV or Parquet.
+
+Columns (others are left alone):
+
+=================  ==========================  ====================================================
+column             value                       meaning
+=================  ==========================  ====================================================
+question           text, needed                what was asked
+answer             text, needed                the answer to judge
+references         list of texts, or one text  the answers known to be right
+item_id            text or whole number        the question's id; the row's number by default
+candidate          text                        the model that answered; "candidate" by default
+human              0, 1, true, false or empty  the human label; in a pair also a, b, tie or 0.5
+human_votes        list of such labels         the labels of annotators 1, 2, 3 ...
+opponent           text                        in a pair: the other model
+opponent_answer    text                        in a pair: the other answer
+=================  ==========================  ====================================================
+
+In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"]. The label of a pair says which
+answer humans prefer: a (or 1) the candidate's, b (or 0) the opponent's, tie (or 0.5) neither. A
+table holds pairs or single answers, not both; pairs are shown in both orders, and no judge sees a
+model's name. A pair that names neither model is one of a first and a second answer: nothing is
+ranked by it.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..errors import JuriesError, nearest
+from ..types import Item, Order
+from .dataset import UNNAMED, Dataset, Streamed, check_unique
+
+log = logging.getLogger(__name__)
+COLUMNS = tuple(f.name for f in fields(Item) if f.name not in ("dataset", "passages", "lengths"))
+BESIDES = ("documents", "answering")  # what scripts/answer.py writes for its readers
+BINARY = {
+    "1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "correct": 1.0,
+    "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0, "incorrect": 0.0,
+}  # fmt: skip
+PREFERENCE = BINARY | {"a": 1.0, "b": 0.0, "tie": 0.5, "0.5": 0.5}
+BOTH_WAYS = (Order.ORIGINAL, Order.SWAPPED)
+
+
+def load(
+    path: str,
+    name: str | None = None,
+    labels: str = "as given in the file",
+    note: str = "",
+    answered: bool = True,
+    orders: tuple[Order, ...] = BOTH_WAYS,
+    limit: int | None = None,
+    seed: int | None = None,
+) -> Dataset:
+    """Load answers from a .jsonl, .json, .csv or .parquet file.
+
+    Parameters
+    ----------
+    path : str
+        The file; "package:NAME" is a file that ships with this package.
+    name : str, optional
+        The dataset's name in tables; the file's name without its ending by default.
+    labels, note : str
+        Who labelled the answers and what else is to be known of them, for reports.
+    answered : bool
+        False: the file holds questions alone, a row each, for scripts/answer.py.
+    orders : sequence of Order
+        In which orders a pair is shown; single answers have one.
+    limit, seed : int, optional
+        See `Dataset.sample`.
+
+    Raises
+    ------
+    JuriesError
+        Naming the file, the row and the field at fault.
+    """
+    file = located(path)
+    called = name or file.stem
+    if (head := next(rows(file), None)) is not None:
+        _check_columns(head[1], file, ("question", "answer") if answered else ("question",))
+    placed = _Placed(file, called, answered)
+    check_unique(placed, str(file))  # and so that each row is sound
+    paired = _paired(placed) if head is not None and "opponent_answer" in head[1] else False
+    voted = head is not None and "human_votes" in head[1]
+    most = max(len(item.human_votes) for _, item in placed) if voted else 0
+    annotators = tuple(str(number) for number in range(1, most + 1))
+    items = Streamed(lambda: (item for _, item in placed))
+    shown = orders if paired else (Order.ORIGINAL,)
+    return Dataset(called, items, labels, note, shown, annotators=annotators).sample(limit, seed)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """The items of a table, each with its place in it, read anew on each pass."""
+
+    file: Path
+    dataset: str
+    answered: bool
+
+    def __iter__(self) -> Iterator[tuple[str, Item]]:
+        for number, (place, row) in enumerate(rows(self.file), 1):
+            if not self.answered:
+                row = {**row, "candidate": "", "answer": ""}
+            yield place, _item(row, self.dataset, f"{self.file}, {place}", str(number))
+
+
+def _paired(placed: Iterable[tuple[str, Item]]) -> bool:
+    """Return whether a table holds pairs. Raises JuriesError where only some rows are pairs."""
+    first: tuple[str, bool] | None = None
+    for place, item in placed:
+        pair = bool(item.opponent)
+        if first is not None and pair != first[1]:
+            one, other = ("a pair", "a single answer") if pair else ("a single answer", "a pair")
+            raise JuriesError(
+                f"{place}, field opponent: makes the row {one}, {first[0]} is {other}; "
+                "pairs and single answers are files of their own"
+            )
+        first = first or (place, pair)
+    return first is not None and first[1]
+
+
+def located(path: str) -> Path:
+    """Return the path of a data file.
+
+    Raises
+    ------
+    JuriesError
+        If there is no such file.
+    """
+    package, _, inside = path.rpartition("package:")
+    file = Path(path).expanduser()
+    if not package and inside != path:
+        file = Path(str(resources.files("llm_juries.data").joinpath(inside)))
+    if not file.is_file():
+        kin = sorted(p.name for p in file.parent.glob("*")) if file.parent.is_dir() else []
+        raise JuriesError(f"{file}: there is no such file{nearest(file.name, kin) if kin else ''}")
+    return file
+
+
+def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each row of a table with its place ("line 3"), its empty cells as None."""
+    match file.suffix.lower():
+        case ".jsonl":
+            yield from _jsonl(file)
+        case ".json":
+            yield from _json(file)
+        case ".csv":
+            with file.open(encoding="utf-8-sig", newline="") as stream:
+                table = csv.DictReader(stream, strict=True)
+                try:
+                    for row in table:
+                        place = f"line {table.line_num}"
+                        if None in row or None in row.values():
+                            raise JuriesError(
+                                f"{file}, {place}: has another number of cells than the header"
+                            )
+                        yield place, {key: value or None for key, value in row.items()}
+                except (csv.Error, UnicodeDecodeError) as error:
+                    raise JuriesError(f"{file}, line {table.line_num + 1}: {error}") from None
+        case ".parquet":
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            try:
+                with pq.ParquetFile(file) as table:
+                    batches = (batch.to_pylist() for batch in table.iter_batches(1024))
+                    for number, row in enumerate(itertools.chain.from_iterable(batches), 1):
+                        yield f"row {number}", row
+            except (pa.ArrowException, OSError) as error:
+                said = " ".join(str(error).split())
+                raise JuriesError(f"{file}: can't be read as Parquet ({said})") from None
+        case ending:
+            raise JuriesError(
+                f"{file}: unknown file ending {ending!r}; there are: .jsonl, .json, .csv, .parquet"
+            )
+
+
+def _parsed(raw: bytes) -> Any:
+    """Return what JSON holds. Half a character, as chat logs have it, becomes a question mark."""
+    found = json.loads(raw)
+    text = json.dumps(found, ensure_ascii=False) if b"\\u" in raw else ""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode(errors="replace"))
+    return found
+
+
+def _jsonl(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    with file.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                row = _parsed(line)
+            except ValueError as error:
+                raise JuriesError(f"{file}, line {number}: is not JSON ({error})") from None
+            if not isinstance(row, dict):
+                raise JuriesError(
+                    f"{file}, line {number}: is a {type(row).__name__}; each line is an object "
+                    '{"question": ..., "answer": ...}'
+                )
+            yield f"line {number}", row
+
+
+def _json(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        listed = _parsed(file.read_bytes())
+    except ValueError as error:
+        raise JuriesError(f"{file}: is not JSON ({error})") from None
+    if not isinstance(listed, list):
+        raise JuriesError(f"{file}: is a {type(listed).__name__}; a list of objects is needed")
+    for number, row in enumerate(listed, 1):
+        if not isinstance(row, dict):
+            raise JuriesError(f"{file}, row {number}: is a {type(row).__name__}, not an object")
+        yield f"row {number}", row
+
+
+def field(row: Mapping[str, Any], name: str, place: str) -> Any:
+    """Return a field that a row must have. Raises JuriesError where it has not."""
+    if name not in row:
+        raise JuriesError(f"{place}: has no field {name!r}{nearest(name, row)}")
+    return row[name]
+
+
+def _check_columns(row: Mapping[str, Any], file: Path, needs: Sequence[str]) -> None:
+    for needed in needs:
+        if needed not in row:
+            raise JuriesError(f"{file}: has no column {needed!r}{nearest(needed, row)}")
+    for column in row:
+        if column not in COLUMNS + BESIDES:
+            like = nearest(column, set(COLUMNS) - set(row))
+            hint = like if "did you mean" in like else ""
+            level = logging.WARNING if hint else logging.DEBUG
+            log.log(level, "%s: column %r is not used%s", file, column, hint)
+
+
+def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item:
+    def text(field: str, default: str | None = None) -> str:
+        if field == "answer" and field not in row:
+            raise JuriesError(f"{place}, field answer: is missing")
+        value = row.get(field)
+        if value is None and default is not None:
+            return default
+        if field in ("item_id", "candidate", "opponent") and type(value) is int:
+            return str(value)
+        if not isinstance(value, str) or (default is None and not value.strip()):
+            raise JuriesError(f"{place}, field {field}: is {value!r}; a text is needed")
+        return value
+
+    paired = row.get("opponent_answer") is not None
+    unnamed = paired and row.get("candidate") is None and row.get("opponent") is None
+    places = UNNAMED if unnamed else ("candidate", "opponent" if paired else "")
+    opponent = text("opponent", places[1])
+    if opponent and "opponent_answer" not in row:
+        raise JuriesError(
+            f"{place}, field opponent_answer: is missing; the row names an opponent, {opponent!r}"
+        )
+    words = PREFERENCE if opponent else BINARY
+    return Item(
+        dataset=dataset,
+        item_id=text("item_id", number),
+        candidate=text("candidate", places[0]),
+        question=text("question"),
+        # An empty answer is a candidate's failure to answer: judged like any other.
+        answer=text("answer", ""),
+        references=texts(row.get("references"), f"{place}, field references"),
+        opponent=opponent,
+        opponent_answer=text("opponent_answer", ""),
+        human=label_of(row.get("human"), f"{place}, field human", words),
+        human_votes=_votes(row.get("human_votes"), f"{place}, field human_votes", words),
+    )
+
+
+def binary(value: object, place: str) -> float | None:
+    """Return a label as 1.0 or 0.0, None for an empty one."""
+    return label_of(value, place, BINARY)
+
+
+def label_of(value: object, place: str, words: Mapping[str, float]) -> float | None:
+    """Return a label as the number that its word has, None for an empty one."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    found = words.get(str(value).strip().casefold())
+    if found is None:
+        more = ", in a pair also a, b or tie" if "tie" in words else ""
+        raise JuriesError(
+            f"{place}: is {value!r}; a label is 0 or 1, true or false{more}, or empty"
+        )
+    return found
+
+
+def texts(value: object, place: str) -> tuple[str, ...]:
+    """Return a cell of texts: none, one, a list, or a list written as JSON."""
+    if value is None:
+        return ()
+    listed = _listed(value, place) if isinstance(value, str) else value
+    if isinstance(listed, str):
+        listed = [listed]
+    if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+        raise JuriesError(f"{place}: is {value!r}; a text or a list of texts is needed")
+    return tuple(text for text in listed if text.strip())
+
+
+def _votes(value: object, place: str, words: Mapping[str, float]) -> tuple[float | None, ...]:
+    if value is None:
+        return ()
+    listed = _listed(value, place) if isinstance(value, str) else value
+    if not isinstance(listed, list):
+        raise JuriesError(f"{place}: is {value!r}; a list of 0 and 1 is needed")
+    return tuple(label_of(vote, place, words) for vote in listed)
+
+
+def _listed(text: str, place: str) -> object:
+    """Return the list that a text writes as JSON, or the text itself if it writes none."""
+    if not text.lstrip().startswith("["):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise JuriesError(f"{place}: begins like a JSON list but is none ({error})") from None

@@ -1,0 +1,1 @@
+"""Judges behind HTTP APIs: one module a wire format."""

@@ -1,0 +1,93 @@
+"""Anthropic's format: messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...types import Reply, Request
+from ..decoding import Decoding
+from ..errors import TransientError
+from .wire import Json, bearer, field, messages_as_json, verdict_schema
+
+
+class Anthropic:
+    """Anthropic messages. The prefix that all items share is marked for its prompt cache."""
+
+    path: str = "/messages"
+    base_url: str = "https://api.anthropic.com/v1"
+    key_env: str | None = "ANTHROPIC_API_KEY"
+    verdicts: tuple[str, ...] = ("text", "schema")
+    cache = {"type": "ephemeral"}  # noqa: RUF012 - never changed
+
+    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:
+        """Return a bearer token and the version of the API: the last that takes what is sent.
+
+        Version 2026-10-21 rejects sampling parameters even at their defaults, and 2023-06-01 goes
+        on for those who need them (platform.claude.com/docs/en/api/versioning).
+        """
+        sampling = {"top_p", "top_k", "temperature"} & decoding.extra.keys()
+        old = decoding.temperature is not None or sampling
+        return bearer(key) | {"anthropic-version": "2023-06-01" if old else "2026-10-21"}
+
+    def body(self, model: str, request: Request, decoding: Decoding) -> Json:
+        """Return the body of POST /messages."""
+        system = [message.content for message in request.messages if message.role == "system"]
+        chat = [message for message in request.messages if message.role != "system"]
+        *shots, last = chat
+        messages: list[Json] = messages_as_json(shots)
+        if request.shared:
+            messages.append({"role": "user", "content": self._parted(last.content, request.shared)})
+        else:
+            if messages:
+                messages[-1]["content"] = [self._text(messages[-1]["content"], cached=True)]
+            messages += messages_as_json([last])
+        body: Json = {"model": model, "max_tokens": decoding.max_tokens, "messages": messages}
+        if system:
+            only = not shots and not request.shared
+            body["system"] = [self._text("\n\n".join(system), cached=only)]
+        if decoding.temperature is not None:
+            body["temperature"] = decoding.temperature
+        if decoding.thinking_tokens is not None:
+            body["thinking"] = {"type": "enabled", "budget_tokens": decoding.thinking_tokens}
+        output: Json = {}
+        if decoding.effort is not None:
+            output["effort"] = decoding.effort
+        if decoding.verdict_by == "schema":
+            schema = verdict_schema(request.choices)
+            output["format"] = {"type": "json_schema", "schema": schema}
+        if output:
+            body["output_config"] = output
+        return body | dict(decoding.extra)
+
+    def _parted(self, content: str, shared: int) -> list[Json]:
+        parts = [self._text(content[:shared], cached=True)]
+        return [*parts, self._text(content[shared:])] if content[shared:] else parts
+
+    def _text(self, text: str, *, cached: bool = False) -> Json:
+        block = {"type": "text", "text": text}
+        return {**block, "cache_control": self.cache} if cached else block
+
+    def reply(self, body: Any, choices: Sequence[str]) -> Reply:  # noqa: ARG002
+        """Read a message."""
+        blocks = field(body, "content")
+        text = "".join(block.get("text", "") for block in blocks if block.get("type") == "text")
+        thought = [b.get("thinking", "") for b in blocks if b.get("type") == "thinking"]
+        reason = body.get("stop_reason")
+        if not blocks and reason != "refusal":
+            raise TransientError("the response holds no content")
+        usage = body.get("usage") or {}
+        read = usage.get("cache_read_input_tokens") or 0
+        written = usage.get("cache_creation_input_tokens") or 0
+        fresh = usage.get("input_tokens")
+        cut = ("max_tokens", "model_context_window_exceeded")
+        return Reply(
+            text=text,
+            stop="refusal" if reason == "refusal" else "length" if reason in cut else "stop",
+            thinking="".join(thought),
+            # Anthropic counts what its cache read and wrote apart from the other input.
+            input_tokens=None if fresh is None else fresh + read + written,
+            cached_tokens=read,
+            cache_write_tokens=written,
+            output_tokens=usage.get("output_tokens"),
+        )

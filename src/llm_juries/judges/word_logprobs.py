@@ -1,0 +1,142 @@
+"""The probability of each verdict word as a whole, where words are longer than one token.
+
+"A>>B", "A>B" and "A=B" begin alike, so the first token of a reply tells nothing of which of them
+comes. What tells is the chain rule: the probability that a model writes a word is the product of
+its tokens' probabilities, each given those before it. A `Walk` asks for the likeliest next tokens
+after each beginning of a word that a model may well write, and adds up over all ways that the
+tokens part a word.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+
+def verdict_logprobs(
+    tokens: Iterable[tuple[str, float]], choices: Sequence[str]
+) -> dict[str, float]:
+    """Return the log-probability of each verdict word among a reply's likeliest first tokens.
+
+    A token stands for a word if it is the word, white space around it apart; where several do
+    (" True", "True"), the likeliest counts. Where a likely token begins a word that is no token
+    itself ("In" of "Incorrect"), nothing is returned: the other word would be the only one heard,
+    so the text has to tell.
+    """
+    tokens = list(tokens)
+    if spelled_out(choices, tokens):
+        return {}
+    found: dict[str, float] = {}
+    for token, logprob in tokens:
+        word = token.strip()
+        if word in choices:
+            found[word] = max(found.get(word, -math.inf), logprob)
+    return found
+
+
+UNLIKELY = 1e-3  # beginnings less likely than this, against the likeliest word's, are not followed
+
+
+def begin_alike(words: Sequence[str]) -> bool:
+    """Return whether two of some words have the same first letter or sign.
+
+    Then no model's first token is sure to tell them apart. It is asked of the words alone, so that
+    keys depend on no model's tokens.
+    """
+    return len({word[:1] for word in words}) < len(words)
+
+
+def spelled_out(words: Sequence[str], tokens: Iterable[tuple[str, float]]) -> bool:
+    """Return whether a first token may well begin a word that no likely first token is.
+
+    "Incorrect" can be two tokens: then "Correct" would be the only word that one token says, and
+    its probability all there is.
+
+    Parameters
+    ----------
+    words : sequence of str
+    tokens : iterable of (str, float)
+        The likeliest first tokens of a reply with their natural log-probabilities.
+    """
+    tokens = list(tokens)
+    whole = {token.strip() for token, _ in tokens}
+    lacking = [word for word in words if word.strip() not in whole]
+    walk = Walk(words)
+    walk.add("", tokens)
+    return any(
+        word.strip().startswith(begun.lstrip()) for begun in walk.pending() for word in lacking
+    )
+
+
+class Walk:
+    """From a reply's nothing, token by token, to whole verdict words.
+
+    Ask for the next tokens after each of the texts `pending` returns, `add` them, and go on until
+    none is pending; `logprobs` then holds the words' probabilities. White space before a word is
+    passed over; a word counts with whatever may follow it, unless that makes it another word.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Words that follow none but white space: no two are alike but for white space around them.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = {word.strip(): word for word in words}
+        self._after: dict[str, dict[str, float]] = {}  # of each text, its next tokens' logprobs
+
+    def pending(self) -> list[str]:
+        """Return the texts whose next tokens are wanted, the likeliest first; at first, no text."""
+        if not self._after:
+            return [""]
+        reach = self._reach()
+        likeliest = max((lp for text, lp in reach.items() if text), default=-math.inf)
+        least = likeliest + math.log(UNLIKELY)
+        wanted = [
+            text
+            for text, lp in reach.items()
+            if lp >= least and text not in self._after and self._goes_on(text)
+        ]
+        return sorted(wanted, key=lambda text: (-reach[text], text))
+
+    def add(self, text: str, tokens: Iterable[tuple[str, float]]) -> None:
+        """Add the likeliest tokens after a text, each with its natural log-probability."""
+        after: dict[str, float] = {}
+        for token, logprob in tokens:
+            whole = (text + token).lstrip()
+            ends = whole.rstrip() in self.words and whole.strip() != text.strip()
+            if token and whole and (ends or self._goes_on(whole)):  # some tokens have no text
+                after[token] = max(logprob, after.get(token, -math.inf))
+        self._after[text] = after
+
+    def logprobs(self) -> dict[str, float]:
+        """Return the log-probability of each word that was found."""
+        found: dict[str, list[float]] = {}
+        for text, lp in self._reach().items():
+            word = self.words.get(text.strip())
+            if word is not None:
+                longer = sum(math.exp(more) for more in self._after.get(text, {}).values())
+                if longer < 1:
+                    found.setdefault(word, []).append(lp + math.log1p(-longer))
+        return {word: _log_sum(lps) for word, lps in sorted(found.items())}
+
+    def _goes_on(self, text: str) -> bool:
+        """Return whether a text begins a word without being all of it."""
+        start = text.lstrip()
+        return any(word.startswith(start) and word != start for word in self.words)
+
+    def _reach(self) -> dict[str, float]:
+        """Return the log-probability that the reply begins with each text that was met."""
+        parts: dict[str, list[float]] = {"": [0.0]}
+        met: dict[str, float] = {}
+        while parts:  # tokens only lengthen a text, so the shortest has all its parts
+            text = min(parts, key=lambda text: (len(text), text))
+            met[text] = _log_sum(parts.pop(text))
+            for token, lp in self._after.get(text, {}).items():
+                parts.setdefault(text + token, []).append(met[text] + lp)
+        return met
+
+
+def _log_sum(logs: Sequence[float]) -> float:
+    most = max(logs)
+    return most + math.log(sum(math.exp(log - most) for log in logs)) if most > -math.inf else most

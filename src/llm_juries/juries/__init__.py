@@ -1,0 +1,1 @@
+"""Juries: votes, panels, and the rules that pool them."""

@@ -1,0 +1,126 @@
+"""A panel: one dataset with the votes of its judges and juries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data.dataset import Dataset
+from ..types import Order, Outcome
+from .rules import side
+from .votes import DECIDED, TIE, Array, Votes
+
+Inconsistent = Literal["missing", "tie", "mean"]
+"""What becomes of a pair whose two orders point to different sides (one may be the middle).
+
+"missing": no vote, an abstention; "tie": a tie; "mean": the side on which the mean of the orders'
+strengths lies. Where the sides are the same, all three are: the strength is the orders' mean.
+"""
+NOT_ASKED, INCONSISTENT = "not_asked", "inconsistent"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One dataset's votes, judges first, then juries; a row an item.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    votes : Votes
+        Over all orders that a pair was shown in.
+    orders : mapping of Order to Votes
+        The votes in each order alone, in terms of the item's own candidate: for the bias of
+        position. Empty where there is one order only.
+    scale : (float, float)
+        The lowest and highest label of the prompt, to print scores as the judges gave them.
+    """
+
+    dataset: Dataset
+    votes: Votes
+    orders: Mapping[Order, Votes] = field(default_factory=dict)
+    scale: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def human(self) -> Array:
+        """The human labels, NaN where there are none.
+
+        A tie has none either: it is no side that a voter could agree with.
+        """
+        return np.where(self.preferences == 0.5, np.nan, self.preferences)
+
+    @property
+    def preferences(self) -> Array:
+        """The human labels with their ties (0.5), NaN where there are none."""
+        labels = [np.nan if item.human is None else item.human for item in self.dataset.items]
+        return np.array(labels, float)
+
+    @property
+    def annotations(self) -> Array:
+        """The single annotators' labels, of shape (n, annotators), NaN where one gave none."""
+        votes = [item.human_votes for item in self.dataset.items]
+        labels = np.full((len(votes), len(self.dataset.annotators)), np.nan)
+        for row, given in enumerate(votes):
+            labels[row, : len(given)] = [np.nan if vote is None else vote for vote in given]
+        return labels
+
+    @property
+    def questions(self) -> list[str]:
+        """The question of each item: the clusters of the bootstrap."""
+        return [item.item_id for item in self.dataset.items]
+
+
+def pool(
+    labels: Array,
+    scores: Array,
+    outcomes: npt.NDArray[np.str_],
+    inconsistent: Inconsistent,
+    *,
+    pairs: bool,
+) -> tuple[Array, Array, npt.NDArray[np.str_]]:
+    """Make one vote of the orders that a pair was shown in; a vote that lacks one of them is none.
+
+    Parameters
+    ----------
+    labels, scores, outcomes : arrays of shape (n, k, orders)
+        On the way from 0 to 1, NaN where missing. A score is the evidence behind a label that is
+        more than the label; where there is none, the label's own strength stands for it.
+    inconsistent : {"missing", "tie", "mean"}
+    pairs : bool
+        Whether the middle is a vote, for neither.
+
+    Returns
+    -------
+    labels, scores, outcomes : arrays of shape (n, k)
+        Labels are 1, 0 or (of pairs) 0.5.
+    """
+    sides = side(labels)
+    strengths = np.where(np.isnan(scores), labels, scores)
+    whole = ~np.isnan(labels).any(axis=2)
+    same = (sides == sides[:, :, :1]).all(axis=2)
+    mean = strengths.mean(axis=2)
+    odd = (outcomes != Outcome.OK).argmax(axis=2)  # the first order with something amiss
+    amiss = np.take_along_axis(outcomes, odd[:, :, None], axis=2)[:, :, 0]
+    pooled, strength = np.where(same, sides[:, :, 0], np.nan), np.where(same, mean, np.nan)
+    reason = np.where(same, DECIDED, INCONSISTENT)
+    match inconsistent:
+        case "missing":
+            pass
+        case "tie":
+            pooled, strength = np.where(same, pooled, 0.5), np.where(same, strength, 0.5)
+            reason = np.full_like(reason, DECIDED)
+        case "mean":
+            pooled, strength = np.where(same, pooled, side(mean)), mean
+            reason = np.full_like(reason, DECIDED)
+    middle = whole & (pooled == 0.5)
+    if not pairs:
+        pooled = np.where(middle, np.nan, pooled)
+        reason = np.where(middle, TIE, reason)
+    return (
+        np.where(whole, pooled, np.nan),
+        np.where(whole, strength, np.nan),
+        np.where(whole, reason, amiss),
+    )

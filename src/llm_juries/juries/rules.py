@@ -1,0 +1,157 @@
+"""Juries: from the votes of several judges to one decision. They know votes, not models.
+
+What happens with ties and missing votes is part of a jury, because it decides results: a panel of
+three that loses one judge is a panel of two that can tie. A jury that can't decide gives no label:
+its outcome is "tie" or "no_quorum", counted like any other missing vote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..errors import JuriesError
+from .votes import DECIDED, NO_QUORUM, TIE, Array, Names, Voter, Votes
+
+Rule = Literal["majority", "any", "mean", "median", "majority_or_mean"]
+COUNTED_AS = {"positive": 1.0, "negative": 0.0, "half": 0.5}
+
+
+@dataclass(frozen=True)
+class Jury:
+    """A panel of judges and the rule that makes its decision.
+
+    Parameters
+    ----------
+    name : str
+    members : tuple of str
+        The judges' names, a seat each.
+    rule : {"majority", "any", "mean", "median", "majority_or_mean"}
+        "majority": the label that more than half of all seats voted for, so a missing vote can
+        leave a jury undecided but never let a minority decide.
+        "any": positive if one vote is, negative if every seat voted negative.
+        "mean", "median": of the scores (of the label where a judge gives no score), positive above
+        0.5, negative below, a tie at it. The paper pools levels by the mean.
+        "majority_or_mean": the score that more than half of all seats gave, else the mean.
+    ties : {"missing", "positive", "negative", "half"}
+        What a tie counts as. "missing" keeps it out of every measure and counts it. "half" suits
+        pairs: neither answer is preferred, each has half a win.
+    quorum : int, optional
+        How many votes a mean or median needs; by default more than half of the seats.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    rule: Rule = "majority"
+    ties: Literal["missing", "positive", "negative", "half"] = "missing"
+    quorum: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise JuriesError(f"jury {self.name}: has no members")
+        if len(set(self.members)) < len(self.members):
+            raise JuriesError(f"jury {self.name}: names a member twice")
+        if self.quorum is not None and not 1 <= self.quorum <= len(self.members):
+            raise JuriesError(
+                f"jury {self.name}: a quorum of {self.quorum} can't be had of "
+                f"{len(self.members)} seats"
+            )
+
+    def decide(self, votes: Votes) -> Votes:
+        """Return the jury's decisions as the votes of one voter.
+
+        Their scores are what the rule computes: the mean, the median, the common score. A majority
+        and "any" have none but the label.
+        """
+        seats = votes.columns(self.members)
+        cast = ~np.isnan(seats.labels) | (seats.outcomes == TIE)  # a middling score is a vote too
+        scores = np.where(np.isnan(seats.scores), seats.labels, seats.scores)
+        scores = np.where(cast, scores, np.nan)
+        quorum = self.quorum or len(self.members) // 2 + 1
+        strength = np.full(len(scores), np.nan)
+        match self.rule:
+            case "majority":
+                labels, outcomes = majority(seats.labels)
+            case "any":
+                labels, outcomes = any_positive(seats.labels)
+            case "mean" | "median":
+                strength = centre(scores, self.rule, quorum)
+                labels, outcomes = decision(strength)
+            case "majority_or_mean":
+                common = most_common(scores)
+                strength = np.where(np.isnan(common), centre(scores, "mean", quorum), common)
+                labels, outcomes = decision(strength)
+        tied = outcomes == TIE
+        if self.ties != "missing":
+            labels = np.where(tied, COUNTED_AS[self.ties], labels)
+            outcomes = np.where(tied, DECIDED, outcomes)
+        return Votes(
+            (Voter(self.name, "jury", members=self.members),),
+            labels[:, None],
+            strength[:, None],
+            outcomes[:, None],
+        )
+
+
+def side(strength: Array) -> Array:
+    """Return on which side of the middle a strength in [0, 1] lies: 1.0, 0.0, or 0.5 at it."""
+    off = np.where(np.isclose(strength, 0.5, rtol=0, atol=1e-12), 0.0, strength - 0.5)
+    return (np.sign(off) + 1) / 2
+
+
+def majority(labels: Array) -> tuple[Array, Names]:
+    """Return the label of more than half of the seats, and why there is none where there is none.
+
+    Without one it is a tie if every seat voted, and no quorum if a vote is missing.
+    """
+    seats = labels.shape[1]
+    decided = np.full(len(labels), np.nan)
+    for value in (1.0, 0.0, 0.5):
+        decided[(labels == value).sum(axis=1) * 2 > seats] = value
+    missing = np.isnan(labels).any(axis=1)
+    none = np.where(missing, NO_QUORUM, TIE)
+    return decided, np.where(np.isnan(decided), none, DECIDED)
+
+
+def any_positive(labels: Array) -> tuple[Array, Names]:
+    """Return positive where one vote is, negative where all seats voted negative.
+
+    With no vote for but one for neither of a pair it is a tie.
+    """
+    positive = (labels == 1).any(axis=1)
+    negative = (labels == 0).all(axis=1)
+    none = np.where(np.isnan(labels).any(axis=1), NO_QUORUM, TIE)
+    return (
+        np.where(positive, 1.0, np.where(negative, 0.0, np.nan)),
+        np.where(positive | negative, DECIDED, none),
+    )
+
+
+def centre(scores: Array, rule: Literal["mean", "median"], quorum: int) -> Array:
+    """Return the mean or median of the scores cast, NaN where fewer than the quorum are."""
+    enough = (~np.isnan(scores)).sum(axis=1) >= quorum
+    voted = np.where(enough[:, None], scores, 0.0)  # spares an average over nothing
+    middle = np.nanmean(voted, axis=1) if rule == "mean" else np.nanmedian(voted, axis=1)
+    return np.where(enough, middle, np.nan)
+
+
+def most_common(scores: Array) -> Array:
+    """Return the score that more than half of all seats gave, NaN where there is none.
+
+    In the order of size, more than half of the seats always take in the middle one.
+    """
+    seats = scores.shape[1]
+    middle = np.sort(scores, axis=1)[:, (seats - 1) // 2]  # NaN sorts last
+    alike = np.isclose(scores, middle[:, None], rtol=0, atol=1e-12).sum(axis=1)
+    return np.where(alike * 2 > seats, middle, np.nan)
+
+
+def decision(strength: Array) -> tuple[Array, Names]:
+    """Return on which side of the middle a strength lies: at it a tie, without one no quorum."""
+    sides = side(strength)
+    return (
+        np.where(sides == 0.5, np.nan, sides),
+        np.where(np.isnan(strength), NO_QUORUM, np.where(sides == 0.5, TIE, DECIDED)),
+    )

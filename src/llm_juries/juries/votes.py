@@ -1,0 +1,79 @@
+"""Votes: the labels, scores and outcomes of several voters on the same units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import JuriesError, nearest
+from ..types import Kind
+
+Array = npt.NDArray[np.float64]
+Names = npt.NDArray[np.str_]
+DECIDED, TIE, NO_QUORUM = "ok", "tie", "no_quorum"
+
+
+@dataclass(frozen=True)
+class Voter:
+    """A column of votes."""
+
+    name: str
+    kind: Kind
+    family: str = ""
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The votes of k voters on n units (an answer, or a pair of answers).
+
+    Attributes
+    ----------
+    voters : tuple of k Voter
+    labels : array of shape (n, k)
+        1.0 or 0.0, of a pair also 0.5 (neither), NaN where there is no vote.
+    scores : array of shape (n, k)
+        The strength behind each label in [0, 1] (a probability, a token F1, a level: 0.75 for a
+        slightly better answer), NaN where none.
+    outcomes : array of str of shape (n, k)
+        Why there is a vote or none: an `Outcome`, "not_asked", "inconsistent" (a pair judged
+        differently in its two orders), or a jury's "tie" or "no_quorum".
+    """
+
+    voters: tuple[Voter, ...]
+    labels: Array
+    scores: Array
+    outcomes: Names
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The voters' names."""
+        return tuple(voter.name for voter in self.voters)
+
+    def columns(self, names: tuple[str, ...]) -> Self:
+        """Return the votes of some voters, in the order named."""
+        for name in names:
+            if name not in self.names:
+                raise JuriesError(f"there is no judge {name!r}{nearest(name, self.names)}")
+        at = [self.names.index(name) for name in names]
+        return replace(
+            self,
+            voters=tuple(self.voters[i] for i in at),
+            labels=self.labels[:, at],
+            scores=self.scores[:, at],
+            outcomes=self.outcomes[:, at],
+        )
+
+    def joined(self, *others: Votes) -> Self:
+        """Return these votes with those of further voters on the same units."""
+        parts: tuple[Votes, ...] = (self, *others)
+        return replace(
+            self,
+            voters=tuple(voter for part in parts for voter in part.voters),
+            labels=np.hstack([part.labels for part in parts]),
+            scores=np.hstack([part.scores for part in parts]),
+            outcomes=np.hstack([part.outcomes for part in parts]),
+        )

@@ -1,0 +1,1 @@
+"""Prompts: what a judge sees, and how its reply is parsed."""

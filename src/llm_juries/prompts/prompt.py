@@ -1,0 +1,245 @@
+"""Prompts: how an item becomes the messages a judge sees, and how its reply is read.
+
+A prompt is one yaml file in conf/prompt: an instruction, a template, the shots and the verdict
+words. Answers under judgement are untrusted text: the template is compiled once and they enter it
+as values, so braces in an answer stay braces; `one_line` folds their line breaks, so that an answer
+can't pose as a further shot, and `unmarked` breaks up marker lines, so that one of many lines can't
+pose as the other answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol
+
+import jinja2
+import jinja2.meta
+import jinja2.sandbox
+
+from ..errors import JuriesError, nearest
+from ..types import Item, Message, Order
+from .parsers import LabelReader, Reader
+
+FIELDS = (
+    "question",
+    "answer",
+    "references",
+    "opponent_answer",
+)
+
+
+class Askable(Protocol):
+    """What a plan needs of a prompt, so that models can be asked for other things than verdicts."""
+
+    @property
+    def name(self) -> str:
+        """Recorded with every verdict."""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The verdict words; none where the reply is free text."""
+
+    @property
+    def reader(self) -> Reader:
+        """The reader of replies."""
+
+    @property
+    def turned_reader(self) -> Reader:
+        """The reader of replies about a pair that was shown the other way round."""
+
+    @property
+    def shared(self) -> int:
+        """How many characters of the last message all items share."""
+
+    def render(self, item: Item, order: Order = Order.ORIGINAL) -> tuple[Message, ...]:
+        """Return the messages for one item."""
+
+    def check_disjoint(self, items: Iterable[Item]) -> None:
+        """Raise JuriesError if the prompt gives the answer to an item away."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A worked example: an item's texts and the verdict word that is right for them."""
+
+    question: str
+    answer: str
+    label: str
+    references: tuple[str, ...] = ()
+    opponent_answer: str = ""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A judging prompt.
+
+    Parameters
+    ----------
+    name : str
+        Recorded with every verdict. Renaming a prompt asks nothing again; editing one does.
+    template : str
+        Jinja2 template of one item, with the variables question, answer, references (a list) and
+        opponent_answer and two filters of its own: `one_line`, and `unmarked` for texts between
+        marker lines such as <<<<< ANSWER >>>>>. It ends where the verdict word is to come.
+    labels : mapping of str to float
+        The verdict words and their values.
+    instruction : str
+        What the judge is to do.
+    instruction_as : {"user", "system"}
+        Where the instruction stands: at the head of the user message or in a system message.
+    shots : sequence of Shot
+        Worked examples, shared by all items, so they come first and can be cached.
+    shots_as : {"text", "turns"}
+        "text": all in one user message; "turns": each shot a user and an assistant message.
+    system : str
+        A text of its own for the system message. An instruction of the system follows it in the
+        same message, after an empty line: not every chat template takes two.
+    """
+
+    name: str
+    template: str
+    labels: Mapping[str, float]
+    instruction: str = ""
+    instruction_as: Literal["user", "system"] = "user"
+    shots: tuple[Shot, ...] = ()
+    shots_as: Literal["text", "turns"] = "text"
+    system: str = ""
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels.values())) < 2:
+            raise JuriesError(f"prompt {self.name}: labels need two verdict words or more")
+        unknown = variables(self.template) - set(FIELDS)
+        for variable in sorted(unknown):
+            raise JuriesError(
+                f"prompt {self.name}: the template names {variable!r}{nearest(variable, FIELDS)}"
+            )
+        for number, shot in enumerate(self.shots, 1):
+            if shot.label not in self.labels:
+                raise JuriesError(
+                    f"prompt {self.name}: shot {number} has the label {shot.label!r}"
+                    f"{nearest(shot.label, self.labels)}"
+                )
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The verdict words."""
+        return tuple(self.labels)
+
+    @property
+    def compares(self) -> bool:
+        """Whether it shows both answers of a pair."""
+        return "opponent_answer" in variables(self.template)
+
+    @property
+    def reader(self) -> LabelReader:
+        """The reader of replies to this prompt."""
+        return LabelReader(self.labels)
+
+    @property
+    def turned_reader(self) -> LabelReader:
+        """The reader of replies about a pair whose answers were shown the other way round."""
+        ends = min(self.labels.values()) + max(self.labels.values())
+        return LabelReader({word: ends - label for word, label in self.labels.items()})
+
+    @property
+    def shared(self) -> int:
+        """How many characters of the last message all items share."""
+        return len(self._head[-1].content)
+
+    def render(self, item: Item, order: Order = Order.ORIGINAL) -> tuple[Message, ...]:
+        """Return the messages for one item; SWAPPED shows a pair's answers the other way round."""
+        answer, opponent_answer = item.answer, item.opponent_answer
+        if order is Order.SWAPPED:
+            answer, opponent_answer = opponent_answer, answer
+        try:
+            question = self._compiled.render(
+                question=item.question,
+                answer=answer,
+                references=item.references,
+                opponent_answer=opponent_answer,
+            )
+        except jinja2.TemplateError as error:
+            raise JuriesError(
+                f"prompt {self.name}: can't be rendered for {item.dataset} item {item.item_id} of "
+                f"{item.candidate}: {error}"
+            ) from None
+        *head, (role, content) = self._head
+        return (*head, Message(role, content + question))
+
+    @cached_property
+    def _compiled(self) -> jinja2.Template:
+        return environment().from_string(self.template)
+
+    @cached_property
+    def _head(self) -> tuple[Message, ...]:
+        """All that precedes the item: whole messages, then the beginning of the last one."""
+        system, opening = [self.system], ""
+        if self.instruction_as == "system":
+            system.append(self.instruction)
+        elif self.instruction:
+            opening = f"{self.instruction}\n\n"
+        said = "\n\n".join(filter(None, system))
+        messages = [Message("system", said)] if said else []
+        for shot in self.shots:
+            text = opening + self._compiled.render(
+                question=shot.question,
+                answer=shot.answer,
+                references=shot.references,
+                opponent_answer=shot.opponent_answer,
+            )
+            if self.shots_as == "turns":
+                messages += [Message("user", text), Message("assistant", shot.label)]
+                opening = ""
+            else:
+                opening = f"{text} {shot.label}\n\n"
+        return (*messages, Message("user", opening))
+
+    def check_disjoint(self, items: Iterable[Item]) -> None:
+        """Raise JuriesError if a shot asks the question of an item: the answer would be given.
+
+        Case, punctuation, spaces and articles make no difference between two questions.
+        """
+        shots = {_bare(shot.question) for shot in self.shots} - {""}
+        for item in items:
+            if _bare(item.question) in shots:
+                raise JuriesError(
+                    f"prompt {self.name}: a shot asks the question of {item.dataset} item "
+                    f"{item.item_id} ({item.question!r}); take another prompt or leave the item out"
+                )
+
+
+def _bare(question: str) -> str:
+    """Return a question's letters and digits without its articles, for comparison."""
+    words = re.findall(r"\w+", question.casefold())
+    return "".join(word for word in words if word not in ("a", "an", "the"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _unmarked(text: str) -> str:
+    """Return a text in which runs of five or more < or > are spaced out: it holds no marker."""
+    return re.sub(r"<{5,}|>{5,}", lambda run: " ".join(run[0]), text)
+
+
+def environment() -> jinja2.Environment:
+    """Return what templates are compiled in: a sandbox, strict about names, with our filters."""
+    # Not HTML: escaping would change the text under judgement.
+    made = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+    )
+    made.filters |= {"one_line": _one_line, "unmarked": _unmarked}
+    return made
+
+
+def variables(template: str) -> set[str]:
+    """Return the names that a template takes; raise JuriesError where it is none."""
+    try:
+        return jinja2.meta.find_undeclared_variables(environment().parse(template))
+    except jinja2.TemplateSyntaxError as error:
+        raise JuriesError(f"the template, line {error.lineno}: {error.message}") from None

@@ -1,0 +1,1 @@
+"""Results as files: tables, figures, summaries, the page, and experiment tracking."""

@@ -1,0 +1,273 @@
+"""Items, votes and raw replies as columns for the page's script: small, and quick to read.
+
+Each text is held once, in `strings`; columns hold its number (0 is the empty text). A vote that is
+missing is null, never a number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from ...analysis.run import Results
+from ...errors import JuriesError
+from ...juries.panel import NOT_ASKED, Panel
+from ...juries.votes import Votes
+from ...store.plan import Plan, look_up
+from ...store.store import Store
+from ...study import Study
+from ...types import Item, Order, Verdict
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much of the items a page holds. Questions are left out whole, drawn by the seed.
+
+    Parameters
+    ----------
+    items : int
+        At most so many answers (or pairs), over all datasets.
+    megabytes : float
+        At most so much text of items and replies, before equal texts are put together.
+    characters : int
+        What is longer is cut, and that is said in its place.
+    seed : int
+    """
+
+    items: int = 20_000
+    megabytes: float = 24.0
+    characters: int = 8_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("items", "megabytes", "characters"):
+            if getattr(self, name) <= 0:
+                raise JuriesError(f"{name} is {getattr(self, name)}; take more than 0")
+
+
+@dataclass
+class Strings:
+    """Texts by number, each held once."""
+
+    longest: int
+    numbers: dict[str, int] = field(default_factory=lambda: {"": 0})
+
+    def number(self, text: str) -> int:
+        """Return the number of a text, cut if it is too long."""
+        return self.numbers.setdefault(self.fit(text), len(self.numbers))
+
+    def fit(self, text: str) -> str:
+        """Return a text that UTF-8 can hold, cut where it is too long."""
+        sound = text.encode("utf-8", "replace").decode()
+        if len(sound) <= self.longest:
+            return sound
+        return f"{sound[: self.longest]} … ({len(sound) - self.longest:,} more characters cut here)"
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The items of one dataset that stay, with their rows in the panel and all verdicts on them."""
+
+    study: Study
+    panel: Panel
+    rows: Sequence[int]
+    items: Sequence[Item]
+    verdicts: Sequence[Sequence[Sequence[Verdict | None]]]  # by plan, order, item
+
+    def part(self, keep: Sequence[bool]) -> _Kept:
+        def kept(column: Sequence[Any]) -> list[Any]:
+            return [value for value, stays in zip(column, keep, strict=True) if stays]
+
+        return replace(
+            self,
+            rows=kept(self.rows),
+            items=kept(self.items),
+            verdicts=[[kept(column) for column in orders] for orders in self.verdicts],
+        )
+
+
+def browsable(results: Results, store: Store, options: Options) -> tuple[dict[str, Any], str]:
+    """Return what the page's script browses, and what was left out, in words (or "").
+
+    Returns
+    -------
+    dict
+        strings (list of str) and datasets, each with its items' columns (numbers of strings, human
+        labels) and its voters: pooled label and outcome, and for judges, by order, label, score,
+        outcome and reply; `more` holds what only few replies have, by row.
+    str
+    """
+    panels = results.panels
+    questions = [
+        (at, question)
+        for at, panel in enumerate(panels)
+        for question in dict.fromkeys(item.item_id for item in panel.dataset.items)
+    ]
+    drawn = sorted(questions, key=lambda q: _drawn(options.seed, panels[q[0]].dataset.name, q[1]))
+    counts: dict[tuple[int, str], float] = defaultdict(float)
+    for at, panel in enumerate(panels):
+        for item in panel.dataset.items:
+            counts[at, item.item_id] += 1
+    few = _as_fit(drawn, counts, options.items)
+    kept = [
+        _read(study, panel, {question for number, question in few if number == at}, store)
+        for at, (study, panel) in enumerate(zip(results.studies, panels, strict=True))
+    ]
+    strings = Strings(options.characters)
+    sizes: dict[tuple[int, str], float] = defaultdict(float)
+    for at, part in enumerate(kept):
+        for row, item in enumerate(part.items):
+            sizes[at, item.item_id] += _size(part, row, strings)
+    small = _as_fit([q for q in drawn if q in few], sizes, options.megabytes * 1e6)
+    shown = [
+        part.part([(at, item.item_id) in small for item in part.items])
+        for at, part in enumerate(kept)
+    ]
+    datasets = [_columns(part, strings) for part in shown]
+    data = {"strings": list(strings.numbers), "datasets": datasets}
+    total = int(sum(counts.values()))
+    left = sum(len(part.items) for part in shown)
+    if left == total:
+        return data, ""
+    limits = [
+        f"{options.items:,} items" if len(few) < len(questions) else "",
+        f"{options.megabytes:g} MB of text" if len(small) < len(few) else "",
+    ]
+    return data, (
+        f"{left:,} of {total:,} items are in this file (page.items, page.megabytes): whole "
+        f"questions drawn at random with seed {options.seed}, up to "
+        f"{' and '.join(filter(None, limits))}. Tables and figures are of all {total:,}."
+    )
+
+
+def _drawn(seed: int, dataset: str, question: str) -> bytes:
+    return hashlib.sha256(f"{seed}/{dataset}/{question}".encode("utf-8", "replace")).digest()
+
+
+def _as_fit(
+    drawn: Sequence[tuple[int, str]], sizes: dict[tuple[int, str], float], limit: float
+) -> set[tuple[int, str]]:
+    """Return as many of the drawn questions as fit, from the first on."""
+    filled = accumulate(sizes[question] for question in drawn)
+    return {question for question, size in zip(drawn, filled, strict=True) if size <= limit}
+
+
+def _read(study: Study, panel: Panel, questions: set[str], store: Store) -> _Kept:
+    numbered = [(n, i) for n, i in enumerate(panel.dataset.items) if i.item_id in questions]
+    items = tuple(item for _, item in numbered)
+    verdicts = [_by_order(plan, items, store) for plan in study.plans]
+    return _Kept(study, panel, [row for row, _ in numbered], items, verdicts)
+
+
+def _by_order(plan: Plan, items: tuple[Item, ...], store: Store) -> list[list[Verdict | None]]:
+    orders = plan.dataset.orders
+    found: dict[Order, list[Verdict | None]] = {order: [None] * len(items) for order in orders}
+    if items:
+        row = {id(item): at for at, item in enumerate(items)}
+        for request, verdict in look_up(
+            replace(plan, dataset=replace(plan.dataset, items=items)), store
+        ):
+            found[request.order][row[id(request.item)]] = verdict
+    return list(found.values())
+
+
+def _size(part: _Kept, row: int, strings: Strings) -> int:
+    item = part.items[row]
+    texts = [item.question, item.answer, item.opponent_answer, *item.references]
+    for orders in part.verdicts:
+        for column in orders:
+            if (verdict := column[row]) is not None:
+                reply = verdict.reply
+                texts += [reply.text, reply.thinking, reply.earlier, reply.error]
+    return sum(len(strings.fit(text).encode()) for text in texts if text)
+
+
+def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
+    number, items, dataset = strings.number, part.items, part.panel.dataset
+
+    def column(texts: Iterable[str]) -> list[int]:
+        return [number(text) for text in texts]
+
+    notes = {plan.judge.name: plan.judge.note for plan in part.study.plans}
+    asked = {
+        plan.judge.name: [
+            _verdicts(order, column_of, _scale(plan), strings)
+            for order, column_of in zip(dataset.orders, verdicts, strict=True)
+        ]
+        for plan, verdicts in zip(part.study.plans, part.verdicts, strict=True)
+    }
+    return {
+        "name": dataset.name,
+        "pairs": dataset.pairwise,
+        "item_id": column(item.item_id for item in items),
+        "candidate": column(item.candidate for item in items),
+        "opponent": column(item.opponent for item in items),
+        "question": column(item.question for item in items),
+        "references": [column(item.references) for item in items],
+        "answer": column(item.answer for item in items),
+        "opponent_answer": column(item.opponent_answer for item in items),
+        "human": [item.human for item in items],
+        "voters": [
+            {
+                "name": voter.name,
+                "kind": voter.kind,
+                "family": voter.family,
+                "members": voter.members,
+                "note": notes.get(voter.name, ""),
+                **_pooled(part.panel.votes, at, part.rows),
+                "orders": asked.get(voter.name, []),
+            }
+            for at, voter in enumerate(part.panel.votes.voters)
+        ],
+    }
+
+
+def _pooled(votes: Votes, voter: int, rows: Sequence[int]) -> dict[str, Any]:
+    at = np.asarray(rows, dtype=int)
+    return {
+        "label": [_number(label) for label in votes.labels[at, voter].tolist()],
+        "outcome": votes.outcomes[at, voter].tolist(),
+    }
+
+
+def _scale(plan: Plan) -> tuple[float, float]:
+    return plan.judge.reader(plan.prompt, Order.ORIGINAL).scale
+
+
+def _verdicts(
+    order: Order,
+    column: Sequence[Verdict | None],
+    scale: tuple[float, float],
+    strings: Strings,
+) -> dict[str, Any]:
+    """Return one order's verdicts; labels on the way from the lowest to the highest, 0 to 1."""
+    low, high = scale
+    more: dict[int, dict[str, int]] = {}
+    for row, verdict in enumerate(column):
+        if verdict is not None:
+            reply = verdict.reply
+            parts = {"thinking": reply.thinking, "earlier": reply.earlier, "error": reply.error}
+            if any(parts.values()):
+                more[row] = {name: strings.number(text) for name, text in parts.items() if text}
+    return {
+        "order": order,
+        "label": [
+            None if v is None or v.label is None else _number((v.label - low) / (high - low))
+            for v in column
+        ],
+        "score": [None if v is None else _number(v.score) for v in column],
+        "outcome": [NOT_ASKED if v is None else v.outcome for v in column],
+        "reply": [0 if v is None else strings.number(v.reply.text) for v in column],
+        "more": more,
+    }
+
+
+def _number(value: float | None) -> float | None:
+    """Return a finite number to four decimals, None for what is none."""
+    return round(value, 4) if value is not None and np.isfinite(value) else None

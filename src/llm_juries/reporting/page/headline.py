@@ -1,0 +1,140 @@
+"""What the page says first of each dataset: who agrees most with humans, and how surely."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...analysis.run import Results
+from ...config.study import source_of
+from ..summary import few_questions
+
+WIDTH = 180.0  # of a drawn interval, in the units of the drawing
+MARGIN = 7.0  # keeps marks at the ends whole
+
+
+@dataclass(frozen=True)
+class Row:
+    """A voter's kappa as text and as places on a line of WIDTH."""
+
+    voter: str
+    kind: str
+    n: str
+    missing: str
+    kappa: str
+    interval: str
+    accuracy: str
+    at: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What is said of one dataset.
+
+    `first` leads by kappa over items that need not be the others', so it says how many it lacks;
+    `warning` is of too few questions; `comparisons` are of each jury with the best single judge
+    over the items both voted on.
+    """
+
+    dataset: str
+    facts: str
+    source: str
+    note: str
+    first: Row | None
+    warning: str
+    comparisons: list[str]
+    rows: list[Row]
+    ticks: list[tuple[float, str]]
+    zero: float
+
+
+def headlines(results: Results) -> list[Headline]:
+    """Return a headline a dataset, in the order of the studies."""
+    return [_headline(results, at) for at in range(len(results.panels))]
+
+
+def _headline(results: Results, number: int) -> Headline:
+    panel = results.panels[number]
+    dataset, human = panel.dataset, panel.human
+    agreement = _of(results.tables.get("agreement"), dataset.name)
+    ordered = agreement.sort_values(
+        ["kappa", "voter"], ascending=[False, True], na_position="last", kind="stable"
+    )
+    lows = ordered["ci_low"].dropna()
+    left = min(0.0, math.floor(10 * lows.min()) / 10) if len(lows) else 0.0
+    rows = [_row(row, left) for _, row in ordered.iterrows()]
+    questions = len({item.item_id for item in dataset.items})
+    unit = "pairs of answers" if dataset.pairwise else "answers"
+    labelled = int((~np.isnan(human)).sum())
+    steps = np.arange(math.ceil(left / 0.25) * 0.25, 1.001, 0.25)
+    return Headline(
+        dataset=dataset.name,
+        facts=f"{len(human):,} {unit} to {questions:,} questions, {labelled:,} with a human label",
+        source=source_of(results.studies[number]),
+        note=dataset.note,
+        first=rows[0] if rows and rows[0].at is not None else None,
+        warning=few_questions(panel),
+        comparisons=_comparisons(_of(results.tables.get("against_best"), dataset.name)),
+        rows=rows,
+        ticks=[(_place(step, left), _said(f"{step:g}")) for step in steps],
+        zero=_place(0.0, left),
+    )
+
+
+def _of(table: pd.DataFrame | None, dataset: str) -> pd.DataFrame:
+    if table is None or table.empty:
+        return pd.DataFrame(
+            columns=["voter", "kind", "n", "missing", "kappa", "ci_low", "ci_high", "accuracy"]
+        )
+    return table[table["dataset"] == dataset]
+
+
+def _row(row: pd.Series[Any], left: float) -> Row:
+    undefined = pd.isna(row["kappa"])
+    bounded = not (undefined or pd.isna(row["ci_low"]))
+    return Row(
+        voter=str(row["voter"]),
+        kind=str(row["kind"]),
+        n=f"{row['n']:,}",
+        missing=f"{row['missing']:,}",
+        kappa="" if undefined else _said(f"{row['kappa']:.3f}"),
+        interval=_said(f"{row['ci_low']:.3f} to {row['ci_high']:.3f}") if bounded else "",
+        accuracy="" if pd.isna(row["accuracy"]) else f"{row['accuracy']:.3f}",
+        at=None if undefined else _place(row["kappa"], left),
+        low=_place(row["ci_low"], left) if bounded else None,
+        high=_place(row["ci_high"], left) if bounded else None,
+    )
+
+
+def _place(value: float, left: float) -> float:
+    return round(MARGIN + (WIDTH - 2 * MARGIN) * (value - left) / (1 - left), 2)
+
+
+def _comparisons(table: pd.DataFrame) -> list[str]:
+    if "beside" not in table:
+        return []
+    said = []
+    for _, row in table[table["beside"] == "best judge"].iterrows():
+        if row["ci_low"] > 0:
+            verdict = "it agrees more"
+        elif row["ci_high"] < 0:
+            verdict = "it agrees less"
+        else:
+            verdict = "no clear difference"
+        numbers = f"{row['difference']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
+        said.append(
+            f"Jury {row['jury']} beside the best single judge, {row['judge']}: κ {_said(numbers)} "
+            f"on the {row['n']:,} items both voted on; {verdict}."
+        )
+    return said
+
+
+def _said(numbers: str) -> str:
+    """Return numbers with minus signs instead of hyphens."""
+    return numbers.replace("-", "\N{MINUS SIGN}")

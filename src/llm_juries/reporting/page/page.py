@@ -1,0 +1,131 @@
+"""One HTML file for a whole analysis: its tables, its figures, and a browser of the items.
+
+The file needs no network and no server: styles, script, figures and data are in it. Texts that
+models wrote enter it as data only: JSON in which no "<" is left, shown by the script as text, never
+as markup. A Content-Security-Policy lets nothing run but the script that is named by its hash, and
+nothing be fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from ...analysis.run import Results
+from ...files import write_text
+from ...markdown import rounded
+from ...store.store import Store
+from ..provenance import provenance
+from .columns import Options, browsable
+from .headline import headlines
+
+HERE = Path(__file__).parent
+MOST_ROWS = 200  # of a table; more would make the page slow to lay out
+READ_BY_THE_SCRIPT = "application/json"
+
+
+def write(
+    results: Results,
+    store: Store,
+    path: Path,
+    figures: Sequence[Path] = (),
+    options: Options | None = None,
+) -> None:
+    """Write an analysis as one self-contained HTML file.
+
+    Parameters
+    ----------
+    results : Results
+    store : Store
+        Where the studies' verdicts with their raw replies are.
+    path : Path
+        The file; a folder that lacks is made.
+    figures : sequence of Path
+        PNG files, in the order in which they are shown.
+    options : Options, optional
+        How much of the items is put in; what is left out is said on the page.
+    """
+    data, left_out = browsable(results, store, options or Options())
+    style, script = _asset("page.css"), _asset("page.js")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template("page.html.jinja").render(
+        policy=_policy(style, script),
+        style=Markup(style),  # noqa: S704 - a file of this package
+        script=Markup(script),  # noqa: S704 - a file of this package
+        data=Markup(as_data(data)),  # noqa: S704 - no markup is left in it
+        data_type=READ_BY_THE_SCRIPT,
+        left_out=left_out,
+        datasets=headlines(results),
+        tables=[_table(name, table) for name, table in results.tables.items() if not table.empty],
+        most_rows=MOST_ROWS,
+        figures=[{"name": p.stem.replace("_", " "), "source": _embedded(p)} for p in figures],
+        judges=_judges(results),
+        bootstrap=results.bootstrap,
+        facts=provenance(),
+    )
+    write_text(path, html)
+
+
+def as_data(value: Any) -> str:
+    """Return a value as JSON that can stand in an HTML script element: it holds no "<"."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _asset(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Return a Content-Security-Policy: what is in this file, nothing else.
+
+    https://www.w3.org/TR/CSP3/ ; the hashes are of what stands between the tags, to the byte.
+    """
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_sha256(style)}'; "
+        f"script-src '{_sha256(script)}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _sha256(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _embedded(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    shown = rounded(table.head(MOST_ROWS))
+    return {
+        "name": name,
+        "columns": [
+            (str(column), pd.api.types.is_numeric_dtype(table[column])) for column in table
+        ],
+        "rows": shown.to_numpy().tolist(),
+        "total": len(table),
+    }
+
+
+def _judges(results: Results) -> list[tuple[str, str, str]]:
+    """Return each judge once: name, family and what is to be known of it."""
+    found = {
+        (plan.judge.name, plan.judge.family, plan.judge.note)
+        for study in results.studies
+        for plan in study.plans
+    }
+    return sorted(found)

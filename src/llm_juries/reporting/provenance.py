@@ -1,0 +1,43 @@
+"""What produced a set of results: versions, platform, commit."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import platform
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+
+def provenance() -> dict[str, Any]:
+    """Return what made these results: time, Python, versions of what is used, git commit."""
+    named = importlib.metadata.requires("llm-juries") or []
+    packages: dict[str, str | None] = {"llm-juries": importlib.metadata.version("llm-juries")}
+    for name in sorted({re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in named}):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # of another extra
+            packages[name] = importlib.metadata.version(name)
+    return {
+        "made_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_changed_files": len((_git("status", "--porcelain") or "").splitlines()),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", *arguments],  # noqa: S607
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

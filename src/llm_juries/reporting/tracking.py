@@ -1,0 +1,261 @@
+"""Logging to Weights & Biases: config, numbers, tables, figures, verdicts and the report's files.
+
+`wandb.mode=offline` needs no account and no network: the run is a folder, sent later with
+`wandb sync` if one wants to. W&B is a convenience: whatever goes wrong with it (no login, no
+network, a full disk, a broken installation) is one line of warning, and the job goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from ..errors import JuriesError
+from ..store.plan import Plan
+from ..store.store import Store
+
+if TYPE_CHECKING:
+    import wandb
+
+
+log = logging.getLogger(__name__)
+# Names under which people keep what nobody else may see; of a variable, any part of its name.
+SECRET = re.compile(r"(^|_)(api_?key|key|token|secret|password|authorization|credentials?)$", re.I)
+VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.I)
+SHORTEST_SECRET = 8  # what is shorter also stands in a config by chance
+REDACTED = "(redacted)"
+PER_VOTER = ("kappa", "ci_low", "ci_high", "accuracy", "n", "missing")
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where a run is logged, and how much of it.
+
+    Parameters
+    ----------
+    mode : {"disabled", "offline", "online"}
+    project : str
+    entity, name : str, optional
+        W&B's own defaults where null.
+    group : str, optional
+        Runs of a group are shown together; by default those of one experiment or dataset.
+    tags : sequence of str
+    verdicts : int
+        Rows of the table of verdicts, a sample; 0 for none.
+    export : int
+        Rows of the artifact with verdicts as Parquet, a sample of which the table is the beginning;
+        0 for none.
+    seed : int
+        Of both samples.
+    timeout_s : float
+        How long to wait for the server at the beginning, and at the end for the uploads. What was
+        not sent by then stays in the run's folder, for `wandb sync`.
+    """
+
+    mode: Literal["disabled", "offline", "online"] = "disabled"
+    project: str = "llm-juries"
+    entity: str | None = None
+    name: str | None = None
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+    verdicts: int = 1_000
+    export: int = 50_000
+    seed: int = 0
+    timeout_s: float = 60.0
+
+    def log(
+        self,
+        folder: Path,
+        job: str,
+        config: Mapping[str, Any],
+        tables: Mapping[str, pd.DataFrame],
+        figures: Sequence[Path] = (),
+        metrics: Mapping[str, float] | None = None,
+        *,
+        group: str | None = None,
+        plans: Sequence[Plan] = (),
+        store: Store | None = None,
+        files: Sequence[Path] = (),
+    ) -> Path | None:
+        """Log one finished job as one run.
+
+        Parameters
+        ----------
+        folder : Path
+            Where the run's own folder is made.
+        job : str
+            W&B's job_type: "judge", "analyze".
+        config : mapping
+            Secrets in it are taken out: see `without_secrets`.
+        tables : mapping of str to DataFrame
+        figures : sequence of Path
+        metrics : mapping of str to float, optional
+            Numbers for plots over several runs, in the run's history and summary; NaN is left out.
+        group : str, optional
+            For where the config names none.
+        plans, store : optional
+            Whose verdicts are logged.
+        files : sequence of Path
+            Files and folders of the report, kept as an artifact.
+
+        Returns
+        -------
+        Path or None
+            The run's folder; None where W&B is disabled or failed.
+        """
+        if self.mode == "disabled":
+            return None
+        try:
+            with self._started(folder, job, config, group) as run:
+                self._fill(run, folder, job, tables, figures, metrics or {}, files)
+                if store is not None and max(self.verdicts, self.export) > 0:
+                    self._add_verdicts(run, folder, job, plans, store)
+                return Path(run.settings.sync_dir)
+        except Exception as error:  # whatever it is, the results are worth more
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            log.warning("W&B: this run was not logged, or not wholly (%s)", said[:300])
+            return None
+
+    def _started(
+        self, folder: Path, job: str, config: Mapping[str, Any], group: str | None
+    ) -> wandb.Run:
+        # Else an offline run still looks up a host.
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+        os.environ.setdefault("WANDB_SILENT", "true")  # also of its process that ends after ours
+        import wandb
+
+        if self.mode == "online" and not wandb.login(prompt=False, verify=False):
+            raise JuriesError("no login: run `wandb login`, set WANDB_API_KEY, or wandb=offline")
+        folder.mkdir(parents=True, exist_ok=True)
+        return wandb.init(
+            mode=self.mode,
+            project=self.project,
+            entity=self.entity,
+            name=self.name,
+            group=self.group or group,
+            tags=list(self.tags),
+            job_type=job,
+            dir=folder,
+            config=without_secrets(dict(config)),
+            settings=wandb.Settings(
+                silent=True,
+                console="off",
+                save_code=False,
+                # It would hold the command line, where a user may have written a key.
+                x_disable_meta=True,
+                x_disable_stats=True,
+                init_timeout=self.timeout_s,
+                finish_timeout=self.timeout_s,
+            ),
+        )
+
+    def _fill(
+        self,
+        run: wandb.Run,
+        folder: Path,
+        job: str,
+        tables: Mapping[str, pd.DataFrame],
+        figures: Sequence[Path],
+        metrics: Mapping[str, float],
+        files: Sequence[Path],
+    ) -> None:
+        import wandb
+
+        media: dict[str, Any] = {
+            f"tables/{name}": wandb.Table(dataframe=table)
+            for name, table in tables.items()
+            if not table.empty
+        }
+        media |= {f"figures/{path.stem}": wandb.Image(str(path)) for path in figures}
+        # One step: a run is one point of a plot over runs.
+        run.log(media | {key: value for key, value in metrics.items() if math.isfinite(value)})
+        if files:
+            artifact = wandb.Artifact(f"{job}-report", "report")
+            for path in files:
+                name = path.relative_to(folder).as_posix()
+                if path.is_dir():
+                    artifact.add_dir(str(path), name=name)
+                elif path.is_file():
+                    artifact.add_file(str(path), name=name)
+            run.log_artifact(artifact)
+
+    def _add_verdicts(
+        self, run: wandb.Run, folder: Path, job: str, plans: Sequence[Plan], store: Store
+    ) -> None:
+        import wandb
+
+        from .verdict_sample import sample
+
+        drawn = sample(plans, store, max(self.verdicts, self.export), self.seed)
+        if drawn.table.empty:
+            return
+        costs = {f"stored_usd/{d}/{judge}": usd for (d, judge), usd in sorted(drawn.costs.items())}
+        run.summary.update({"verdicts": drawn.total, **costs})
+        if self.verdicts:
+            shown = drawn.table.head(self.verdicts)
+            run.log({"verdicts/sample": wandb.Table(dataframe=shown)})
+        if self.export:
+            exported = drawn.table.head(self.export)
+            path = folder / "verdicts.parquet"
+            exported.to_parquet(path, index=False)
+            facts = {"rows": len(exported), "of": drawn.total, "seed": self.seed}
+            artifact = wandb.Artifact(f"{job}-verdicts", "verdicts", metadata=facts)
+            artifact.add_file(str(path), name=path.name)
+            run.log_artifact(artifact)
+
+
+def agreement_metrics(agreement: pd.DataFrame) -> dict[str, float]:
+    """Return "kappa/DATASET/VOTER" and the like, from `analysis.agreement_table`."""
+    return {
+        f"{measure}/{row['dataset']}/{row['voter']}": float(row[measure])
+        for _, row in agreement.iterrows()
+        for measure in PER_VOTER
+    }
+
+
+def tally_metrics(collected: pd.DataFrame) -> dict[str, float]:
+    """Return "asked/DATASET/JUDGE" and the like and sums, from `progress.tally_table`."""
+    counts = [
+        column for column in collected if pd.api.types.is_numeric_dtype(collected[column].dtype)
+    ]
+    each = {
+        f"{column}/{row['dataset']}/{row['judge']}": float(row[column])
+        for row in collected.to_dict("records")
+        for column in counts
+    }
+    return each | {f"total/{column}": float(collected[column].sum()) for column in counts}
+
+
+def without_secrets(value: Any) -> Any:
+    """Return a config without what nobody else may see.
+
+    That is: the values of keys such as api_key, token, password; of environment variables with such
+    names, wherever they stand in a text; and what stands before the @ of a URL.
+    """
+    known = sorted(
+        {v for name, v in os.environ.items() if VARIABLE.search(name) and len(v) >= SHORTEST_SECRET}
+    )
+    return _cleaned(value, known)
+
+
+def _cleaned(value: Any, known: Sequence[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: REDACTED if inner and SECRET.search(str(key)) else _cleaned(inner, known)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_cleaned(inner, known) for inner in value]
+    if isinstance(value, str):
+        for secret in known:
+            value = value.replace(secret, REDACTED)
+        return re.sub(r"(?<=://)[^/@\s]+@", f"{REDACTED}@", value)
+    return value

@@ -1,0 +1,102 @@
+"""Verdicts as a table to look at or to give away: a seeded sample, with what was asked and said."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ..store.plan import Plan, look_up
+from ..store.store import Store
+from ..types import Item, Verdict
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A table of some verdicts, and counts of all.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row a verdict, in the order in which they were drawn (so its first rows are a sample
+        too): dataset, item_id, candidate, opponent, order, judge, prompt, outcome, question,
+        answer, opponent_answer, references, reply, thinking, error (str); human, label, score,
+        cost_usd, latency_s, input_tokens, output_tokens, asked_at (float, NaN where there is none).
+    total : int
+        How many verdicts there were to draw from.
+    costs : dict of (dataset, judge) to float
+        US dollars, over all verdicts whose cost is known.
+    """
+
+    table: pd.DataFrame
+    total: int
+    costs: dict[tuple[str, str], float]
+
+
+def sample(plans: Sequence[Plan], store: Store, rows: int, seed: int) -> Sample:
+    """Draw at most so many of the stored verdicts that the plans ask for.
+
+    Which ones depends on the seed and on what they are about, not on the order of judges, items or
+    the store. No more than `rows` are held in memory.
+    """
+    total, costs = 0, dict[tuple[str, str], float]()
+
+    def counted() -> Iterator[tuple[bytes, int, Item, Verdict]]:
+        nonlocal total
+        for plan in plans:
+            for request, verdict in look_up(plan, store):
+                if verdict is None:
+                    continue
+                total += 1
+                if verdict.cost_usd is not None:
+                    of = verdict.dataset, verdict.judge
+                    costs[of] = costs.get(of, 0.0) + verdict.cost_usd
+                yield _drawn(seed, verdict), total, request.item, verdict
+
+    drawn = heapq.nsmallest(rows, counted(), key=lambda one: one[0])
+    return Sample(pd.DataFrame([_row(item, v) for *_, item, v in drawn]), total, costs)
+
+
+def _drawn(seed: int, verdict: Verdict) -> bytes:
+    """Return the random number that a seed gives to a verdict."""
+    about = (
+        seed, verdict.dataset, verdict.item_id, verdict.candidate, verdict.opponent,
+        str(verdict.order), verdict.judge, verdict.prompt,
+    )  # fmt: skip
+    return hashlib.sha256(repr(about).encode("utf-8", "replace")).digest()
+
+
+def _row(item: Item, verdict: Verdict) -> dict[str, object]:
+    reply = verdict.reply
+    return {
+        "dataset": verdict.dataset,
+        "item_id": verdict.item_id,
+        "candidate": verdict.candidate,
+        "opponent": verdict.opponent,
+        "order": str(verdict.order),
+        "judge": verdict.judge,
+        "prompt": verdict.prompt,
+        "human": _float(item.human),
+        "outcome": str(verdict.outcome),
+        "label": _float(verdict.label),
+        "score": _float(verdict.score),
+        "question": item.question,
+        "references": "\n".join(item.references),
+        "answer": item.answer,
+        "opponent_answer": item.opponent_answer,
+        "reply": reply.text,
+        "thinking": reply.thinking,
+        "error": reply.error,
+        "cost_usd": _float(verdict.cost_usd),
+        "latency_s": _float(reply.latency_s),
+        "input_tokens": _float(reply.input_tokens),
+        "output_tokens": _float(reply.output_tokens),
+        "asked_at": verdict.asked_at,
+    }
+
+
+def _float(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,1 @@
+"""The verdict store: append-only segments, Parquet snapshots, and what a run still needs."""

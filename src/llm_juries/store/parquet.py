@@ -1,0 +1,220 @@
+"""Verdicts as the columns of an Arrow table, with all that a verdict and its reply hold.
+
+A column has its field's name and a reply's are those of the struct `reply`. `choice_logprobs` is a
+list of pairs rather than a map, which Hugging Face's datasets can't hold.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ..errors import JuriesError
+from ..types import Order, Outcome, Reply, Verdict
+
+FORMAT = 1  # of Parquet files and manifests: a change that this version can't read adds one
+GROUP = 4096  # rows a group: what one look-up must decode at least
+REPEATED = [
+    "judge", "prompt", "dataset", "item_id", "candidate", "opponent", "order", "outcome", "reader",
+    "reply.text", "reply.stop", "reply.error",
+]  # fmt: skip
+_BLOCK, _GROUPS, _BLOCKS = 256, 16, 32
+_ORDERS = {str(order): order for order in Order}
+_OUTCOMES = {str(outcome): outcome for outcome in Outcome}
+
+
+@cache
+def schema() -> Any:
+    """Return the Arrow schema of verdicts."""
+    import pyarrow as pa
+
+    text, number, count = pa.string(), pa.float64(), pa.int64()
+    reply = [
+        ("text", text), ("stop", text), ("error", text), ("thinking", text), ("earlier", text),
+        ("choice_logprobs", pa.list_(pa.struct([("word", text), ("logprob", number)]))),
+        ("input_tokens", count), ("cached_tokens", count), ("cache_write_tokens", count),
+        ("output_tokens", count), ("latency_s", number), ("batched", pa.bool_()),
+    ]  # fmt: skip
+    return pa.schema(
+        [
+            ("key", text), ("judge", text), ("prompt", text), ("dataset", text), ("item_id", text),
+            ("candidate", text), ("opponent", text), ("order", text), ("outcome", text),
+            ("label", number), ("score", number), ("reader", text), ("reply", pa.struct(reply)),
+            ("cost_usd", number), ("attempts", count), ("asked_at", number),
+        ],
+        metadata={"llm_juries.format": str(FORMAT)},
+    )  # fmt: skip
+
+
+def table_of(verdicts: Sequence[Verdict]) -> Any:
+    """Return verdicts as an Arrow table."""
+    import pyarrow as pa
+
+    replies = [verdict.reply for verdict in verdicts]
+    columns = []
+    for field in schema():
+        if field.name == "reply":
+            parts = [
+                _logprobs(replies, part.type)
+                if part.name == "choice_logprobs"
+                else pa.array([getattr(reply, part.name) for reply in replies], part.type)
+                for part in field.type.fields
+            ]
+            columns.append(pa.StructArray.from_arrays(parts, fields=field.type.fields))
+        else:
+            columns.append(pa.array([getattr(v, field.name) for v in verdicts], field.type))
+    return pa.Table.from_arrays(columns, schema=schema())
+
+
+def _logprobs(replies: Sequence[Reply], kind: Any) -> Any:
+    import pyarrow as pa
+
+    words: list[str] = []
+    values: list[float] = []
+    offsets = [0]
+    for reply in replies:
+        words += reply.choice_logprobs.keys()
+        values += reply.choice_logprobs.values()
+        offsets.append(len(words))
+    pairs = pa.StructArray.from_arrays(
+        [pa.array(words, pa.string()), pa.array(values, pa.float64())],
+        fields=kind.value_type.fields,
+    )
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pairs, type=kind)
+
+
+def verdicts_of(table: Any) -> Iterator[Verdict]:
+    """Yield the rows of an Arrow table with the columns of `schema`."""
+    import pyarrow as pa
+
+    # The schema's columns, and those of a reply, are in the order of the dataclasses' fields.
+    columns = [_whole(table.column(name)) for name in schema().names]
+    if not table.num_rows:
+        return
+    values = [None if pa.types.is_struct(c.type) else c.to_pylist() for c in columns]
+    reply, order, outcome = (schema().names.index(n) for n in ("reply", "order", "outcome"))
+    parts = [part.to_pylist() for part in columns[reply].flatten()]
+    logprobs = columns[reply].type.get_field_index("choice_logprobs")
+    parts[logprobs] = [
+        {pair["word"]: pair["logprob"] for pair in pairs} if pairs else {}
+        for pairs in parts[logprobs]
+    ]
+    values[reply] = [Reply(*row) for row in zip(*parts, strict=True)]
+    values[order] = [_ORDERS[value] for value in values[order]]
+    values[outcome] = [_OUTCOMES[value] for value in values[outcome]]
+    for row in zip(*values, strict=True):
+        yield Verdict(*row)
+
+
+def _whole(column: Any) -> Any:
+    """Return a column of one piece."""
+    import pyarrow as pa
+
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def opened(path: Path) -> Any:
+    """Open a Parquet file of verdicts.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is gone: a compaction has replaced it.
+    JuriesError
+        If it is damaged, lacks a column or was written by a newer version.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
+    found = file.schema_arrow
+    check_format(int((found.metadata or {}).get(b"llm_juries.format", b"1")), str(path))
+    for field in schema():
+        if field.name not in found.names:
+            file.close()
+            raise JuriesError(f"{path}: has no column {field.name!r}; it is no file of verdicts")
+    return file
+
+
+def check_format(number: int, where: str) -> None:
+    """Raise JuriesError if something was written in a format newer than this version reads."""
+    if number > FORMAT:
+        raise JuriesError(
+            f"{where}: is in format {number} of a newer version, this one reads up to {FORMAT}; "
+            "update llm-juries"
+        )
+
+
+def _damaged(path: Path, error: Exception) -> JuriesError:
+    said = " ".join(str(error).split())
+    return JuriesError(f"{path}: can't be read as Parquet ({said}); restore it from a copy")
+
+
+class Rows:
+    """Single rows of Parquet files, decoded in blocks: rows are mostly read near each other."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[Path, tuple[Any, list[int]]] = OrderedDict()
+        self._groups: OrderedDict[tuple[Path, int], Any] = OrderedDict()
+        self._blocks: OrderedDict[tuple[Path, int], list[Verdict]] = OrderedDict()
+
+    def verdict(self, path: Path, row: int) -> Verdict:
+        """Return a row of a file. Raises FileNotFoundError where it is gone."""
+        at = (path, row // _BLOCK)
+        block = self._blocks.get(at)
+        if block is None:
+            block = self._block(path, at[1] * _BLOCK)
+            _put(self._blocks, at, block, _BLOCKS)
+        return block[row % _BLOCK]
+
+    def _block(self, path: Path, start: int) -> list[Verdict]:
+        import pyarrow as pa
+
+        file = self._files.get(path)
+        if file is None:
+            parquet = opened(path)
+            starts = [0]
+            for group in range(parquet.num_row_groups):
+                starts.append(starts[-1] + parquet.metadata.row_group(group).num_rows)
+            file = parquet, starts
+            if gone := _put(self._files, path, file, _GROUPS):
+                gone[0].close()
+        parquet, starts = file
+        found: list[Verdict] = []
+        for group, (first, end) in enumerate(pairwise(starts)):
+            low, high = max(start, first), min(start + _BLOCK, end)
+            if low >= high:
+                continue
+            table = self._groups.get((path, group))
+            if table is None:
+                try:
+                    table = parquet.read_row_group(group)
+                except (pa.ArrowException, OSError) as error:
+                    raise _damaged(path, error) from None
+                _put(self._groups, (path, group), table, _GROUPS)
+            found += verdicts_of(table.slice(low - first, high - low))
+        return found
+
+    def close(self) -> None:
+        """Close all files."""
+        for file, _ in self._files.values():
+            file.close()
+        self._files.clear()
+        self._groups.clear()
+        self._blocks.clear()
+
+
+def _put(held: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> Any:
+    """Hold a value; return the one that was held longest where there are too many."""
+    held[key] = value
+    return held.popitem(last=False)[1] if len(held) > most else None

@@ -1,0 +1,177 @@
+"""Reading a store of many verdicts column by column, without their replies and prompts.
+
+`plans.look_up` renders the prompt of every item to find its key: sure, but slow where there are
+millions. Here verdicts are found by what they were stored as: judge, prompt, dataset and item.
+What is not in Parquet yet is read too, but is held in memory: compact a large store first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import JuriesError
+from ..types import Outcome, Verdict
+from . import segments, snapshots
+from .index import Index
+from .parquet import opened, schema, table_of
+
+MANY, SOME = 1 << 18, 1 << 13  # rows held at a time, without and with their replies
+APART = "\x1f"  # between the parts of an item's identity
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which verdicts to read: those of some datasets, judges and prompts, all by default."""
+
+    datasets: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+
+    def has(self, dataset: str, judge: str) -> bool:
+        """Return whether verdicts of a judge on a dataset may be wanted."""
+        return (not self.datasets or dataset in self.datasets) and (
+            not self.judges or judge in self.judges
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some verdicts of one judge on one dataset, as an Arrow record batch."""
+
+    dataset: str
+    judge: str
+    rows: Any
+
+
+def parts(
+    store: Path, columns: Sequence[str] | None = None, wanted: Wanted | None = None
+) -> Iterator[Part]:
+    """Yield the verdicts that count, each key once, sorted by dataset and judge.
+
+    Parameters
+    ----------
+    store : Path
+    columns : sequence of str, optional
+        See `columns.schema`; all by default.
+    wanted : Wanted, optional
+
+    Raises
+    ------
+    JuriesError
+        If a Parquet file is damaged, of a newer version, or was replaced by two compactions since
+        the reading began.
+    """
+    wanted = wanted or Wanted()
+    names = list(columns) if columns is not None else schema().names
+    files, stale, fresh = _state(store)
+    there = {(file.dataset, file.judge) for file in files} | set(fresh)
+    for dataset, judge in sorted(there):
+        if not wanted.has(dataset, judge):
+            continue
+        for file in files:
+            if (file.dataset, file.judge) == (dataset, judge):
+                try:
+                    for rows in _rows(snapshots.home(store) / file.path, names, stale.get(file)):
+                        yield Part(dataset, judge, under_prompts(rows, wanted))
+                except FileNotFoundError:
+                    raise JuriesError(
+                        f"store {store}: was compacted twice while it was read; run again"
+                    ) from None
+        if (dataset, judge) in fresh:
+            for rows in table_of(fresh[dataset, judge]).select(_with(names)).to_batches():
+                yield Part(dataset, judge, under_prompts(rows, wanted))
+
+
+def _state(
+    store: Path,
+) -> tuple[
+    Sequence[snapshots.File],
+    dict[snapshots.File, set[int]],
+    dict[tuple[str, str], list[Verdict]],
+]:
+    """Return the Parquet files, their rows that count no more, and what is in segments alone."""
+    fresh: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
+    try:
+        listed = segments.segments(store)
+        _, snapshot = snapshots.newest(store)
+        if not any(_has_more(each, snapshot.held.get(segments.stem(each))) for each in listed):
+            return snapshot.files, {}, fresh
+    except OSError:  # it is in a Parquet file by now, or the index says why it can't be read
+        pass
+    index = Index.of(store)
+    for verdict in index.fresh(damaged=True):
+        fresh[verdict.dataset, verdict.judge].append(verdict)
+    index.close()
+    files = index.snapshot.files
+    return files, {files[number]: rows for number, rows in index.stale.items()}, fresh
+
+
+def _has_more(segment: Path, held: segments.Mark | None) -> bool:
+    """Return whether a segment has a whole line that no Parquet file holds."""
+    line = next(segments.lines(segment, held), None)
+    return line is not None and not line.torn
+
+
+def _with(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*names, "prompt"]))
+
+
+def _rows(path: Path, names: Sequence[str], stale: set[int] | None) -> Iterator[Any]:
+    import pyarrow as pa
+
+    with opened(path) as file:
+        first = 0
+        size = SOME if "reply" in names else MANY
+        for rows in file.iter_batches(size, columns=_with(names)):
+            there = np.arange(first, first + len(rows))
+            first += len(rows)
+            if stale:
+                yield rows.filter(pa.array(~np.isin(there, list(stale))))
+            else:
+                yield rows
+
+
+def under_prompts(rows: Any, wanted: Wanted) -> Any:
+    """Return the rows under the wanted prompts."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not wanted.prompts:
+        return rows
+    return rows.filter(pc.is_in(rows["prompt"], pa.array(wanted.prompts, pa.string())))
+
+
+def outcome_counts(store: Path, wanted: Wanted | None = None) -> pd.DataFrame:
+    """Count the verdicts of each dataset, judge and prompt.
+
+    Returns
+    -------
+    DataFrame
+        Sorted by dataset, judge, prompt (str); verdicts and a column for each outcome (int).
+    """
+    import pyarrow as pa
+
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for part in parts(store, ("prompt", "outcome"), wanted):
+        table = pa.Table.from_batches([part.rows]).group_by(["prompt", "outcome"])
+        for row in table.aggregate([([], "count_all")]).to_pylist():
+            key = part.dataset, part.judge, row["prompt"], row["outcome"]
+            counts[key] += row["count_all"]
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for (dataset, judge, prompt, outcome), number in sorted(counts.items()):
+        row = rows.setdefault(
+            (dataset, judge, prompt),
+            {"dataset": dataset, "judge": judge, "prompt": prompt, "verdicts": 0}
+            | dict.fromkeys(map(str, Outcome), 0),
+        )
+        row["verdicts"] += number
+        row[outcome] += number
+    columns = ["dataset", "judge", "prompt", "verdicts", *map(str, Outcome)]
+    return pd.DataFrame(list(rows.values()), columns=columns)

@@ -1,0 +1,201 @@
+"""Segments: what the processes that write to a store append to, one each.
+
+A segment is JSON Lines, a verdict a line; a line is written with one call once the verdict is
+whole, so a killed process leaves at most one torn line at the end of its segment. A process that
+ends well renames its segment NAME.jsonl to NAME.closed.jsonl: nothing will be added to it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import msgspec
+
+from ..errors import JuriesError
+from ..types import Verdict
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+ENDING, CLOSED = ".jsonl", ".closed"
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Verdict).decode
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """How far a segment was read: so many bytes, in so many lines."""
+
+    size: int = 0
+    lines: int = 0
+
+
+class Line(NamedTuple):
+    """A line of a segment; `verdict` is None where it is torn or damaged, as `said` tells."""
+
+    number: int
+    offset: int
+    size: int
+    verdict: Verdict | None
+    said: str = ""
+    torn: bool = False
+
+
+def encode(verdict: Verdict) -> bytes:
+    """Return a verdict as a line of JSON, without its line break.
+
+    JSON has no infinity: a log-probability of -inf, which is a probability of 0, is written as
+    null. One that is no number, or of a probability above all, says nothing and is left out. Halves
+    of characters, which UTF-8 does not have, become question marks.
+    """
+    logprobs = verdict.reply.choice_logprobs
+    if not all(map(math.isfinite, logprobs.values())):
+        said = {word: value for word, value in logprobs.items() if value < math.inf}
+        verdict = replace(verdict, reply=replace(verdict.reply, choice_logprobs=said))
+    try:
+        return _encode(verdict)
+    except UnicodeEncodeError:
+        return _encode(_of_whole_characters(msgspec.to_builtins(verdict)))
+
+
+def _of_whole_characters(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode(errors="replace").decode()
+        case dict():
+            return {
+                _of_whole_characters(key): _of_whole_characters(part) for key, part in value.items()
+            }
+    return value
+
+
+def decode(line: bytes) -> Verdict:
+    """Return the verdict that a line of JSON holds. Raises msgspec.DecodeError."""
+    try:
+        return _decode(line)
+    except msgspec.ValidationError:
+        match msgspec.json.decode(line):
+            case {"reply": {"choice_logprobs": {**logprobs}}} as found if None in logprobs.values():
+                found["reply"]["choice_logprobs"] = {
+                    word: -math.inf if value is None else value for word, value in logprobs.items()
+                }
+                return msgspec.convert(found, Verdict)
+        raise
+
+
+def segments(store: Path) -> list[Path]:
+    """Return the segments of a store, in the order they were begun.
+
+    Raises
+    ------
+    JuriesError
+        If the folder can't be read. To a glob it were empty, and all in it would be asked again.
+    """
+    try:
+        found = store.iterdir() if store.is_dir() else ()
+        return sorted(path for path in found if path.name.endswith(ENDING))
+    except PermissionError as error:
+        raise JuriesError(f"store {store}: can't be read ({error.strerror})") from None
+
+
+def stem(segment: Path) -> str:
+    """Return a segment's name, which it keeps when it is closed."""
+    return segment.name.removesuffix(ENDING).removesuffix(CLOSED)
+
+
+def begin(store: Path) -> BinaryIO:
+    """Begin a segment of this process's own. Raises OSError."""
+    # The host and a random part keep two nodes that share a clock and a pid apart.
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    name = f"{stamp}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}{ENDING}"
+    store.mkdir(parents=True, exist_ok=True)
+    begun = (store / name).open("xb", buffering=0)
+    _lock(begun, exclusive=True)  # a sign of life to compactions, which nobody waits for
+    return begun
+
+
+def end(segment: BinaryIO) -> Path:
+    """Flush a segment to the disk and close it for good; return its path from now on."""
+    path = Path(segment.name)
+    os.fsync(segment.fileno())
+    segment.close()
+    closed = path.with_name(f"{stem(path)}{CLOSED}{ENDING}")
+    try:
+        path.rename(closed)
+    except OSError:  # then it looks like the segment of a killed process, no worse
+        return path
+    return closed
+
+
+def lines(segment: Path, after: Mark | None = None, to: int | None = None) -> Iterator[Line]:
+    """Yield the lines of a segment after a mark, up to a size in bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the segment is gone: a compaction has taken it.
+    """
+    offset, number = (after.size, after.lines) if after else (0, 0)
+    with segment.open("rb") as stream:
+        stream.seek(offset)
+        for raw in stream:
+            if to is not None and offset >= to:
+                return
+            number += 1
+            # Not ended by a line break: the writer was killed in mid-line, or still writes.
+            if not raw.endswith(b"\n"):
+                yield Line(number, offset, len(raw), None, "", torn=True)
+                return
+            try:
+                yield Line(number, offset, len(raw), decode(raw))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                yield Line(number, offset, len(raw), None, str(error))
+            offset += len(raw)
+
+
+def finished(segment: Path) -> bool:
+    """Return whether nothing will be added to a segment any more, as far as one can be sure.
+
+    It was closed, or its writer ran on this machine and is gone. A process that was killed on
+    another machine can't be told from one that waits.
+    """
+    if segment.name.endswith(f"{CLOSED}{ENDING}"):
+        return True
+    head, _, rest = segment.name.partition("-")
+    host, *ids = rest.rsplit("-", 2)
+    if not head or len(ids) != 2 or not ids[0].isdigit() or host != socket.gethostname():
+        return False
+    if fcntl is None or _alive(int(ids[0])):
+        return False
+    # A writer in a container may have this machine's name and a pid that is not seen from here.
+    with segment.open("rb") as stream:
+        return _lock(stream, exclusive=False)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _lock(stream: BinaryIO, *, exclusive: bool) -> bool:
+    """Lock a file until it is closed; return whether that could be done."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(stream, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except OSError:  # taken, or a file system without locks
+        return False
+    return True

@@ -1,0 +1,428 @@
+"""Numbers from the shipped recordings are those of independent computations and of the sources."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import krippendorff
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+from conftest import ROOT
+from llm_juries.analysis.agreement import (
+    agreement_table,
+    annotator_table,
+    delta_table,
+    outcome_table,
+)
+from llm_juries.analysis.comparison import against_best_table
+from llm_juries.analysis.panels import seat
+from llm_juries.collect.run import collect
+from llm_juries.data.dataset import Dataset
+from llm_juries.data.verdicts import RecordedColumn, load
+from llm_juries.errors import JuriesError
+from llm_juries.judges.recorded import recorded_judges
+from llm_juries.juries.panel import Panel
+from llm_juries.juries.rules import Jury
+from llm_juries.juries.votes import Voter, Votes
+from llm_juries.metrics.bootstrap import Bootstrap
+from llm_juries.prompts.prompt import Prompt
+from llm_juries.store.plan import Plan
+from llm_juries.store.store import Store
+from llm_juries.study import Study
+from llm_juries.types import Item
+
+NAN = math.nan
+PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
+NQ301 = ROOT / "results" / "recorded" / "nq301_qa.csv"
+LLMBAR = ROOT / "results" / "recorded" / "llmbar_pairwise.parquet"
+TRIO = Jury("trio", ("gpt_4", "text_davinci_003", "bem"))
+FEW = Bootstrap(resamples=50)
+
+
+def study_of(dataset: Dataset, *juries: Jury) -> Study:
+    return Study(dataset, tuple(Plan(j, dataset, PROMPT) for j in recorded_judges(dataset)), juries)
+
+
+def seated(study: Study, folder: Path) -> Panel:
+    with Store(folder) as store:
+        collect(study.plans, store)
+        return seat(study, store)
+
+
+def small(labels: Any, human: Any, kinds: Any = None, names: Any = None) -> Panel:
+    """Return a panel of given votes on one candidate's answers."""
+    labels = np.array(labels, dtype=float)
+    names = names or [f"v{at}" for at in range(labels.shape[1])]
+    kinds = kinds or ["judge"] * labels.shape[1]
+    items = tuple(
+        Item("small", f"q{at:03}", "m", human=None if math.isnan(label) else label)
+        for at, label in enumerate(human)
+    )
+    outcomes = np.where(np.isnan(labels), "unparsed", "ok").astype("U16")
+    voters = tuple(Voter(name, kind) for name, kind in zip(names, kinds, strict=True))
+    votes = Votes(voters, labels, np.full(labels.shape, NAN), outcomes)
+    return Panel(Dataset("small", items), votes)
+
+
+@pytest.fixture(scope="module")
+def nq301() -> Dataset:
+    lexical = RecordedColumn("lexical", "lexical")
+    return load(
+        str(NQ301),
+        columns={"item_id": "item", "candidate": "model"},
+        human_votes=["annotator_1", "annotator_2", "annotator_3"],
+        judges={
+            "gpt_4": RecordedColumn("openai"),
+            "text_davinci_003": RecordedColumn("openai"),
+            "bem": RecordedColumn("bert", threshold=0.5),
+            "exact_match": lexical,
+            "contains": lexical,
+            "token_f1": replace(lexical, threshold=0.5),
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def panel(nq301: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Panel:
+    return seated(study_of(nq301, TRIO), tmp_path_factory.mktemp("nq301"))
+
+
+@pytest.fixture(scope="module")
+def rows(panel: Panel) -> dict[str, Any]:
+    return agreement_table(panel, FEW).set_index("voter").to_dict("index")
+
+
+@pytest.fixture(scope="module")
+def sheet() -> pd.DataFrame:
+    return pd.read_csv(NQ301)
+
+
+@pytest.mark.parametrize(
+    ("voter", "kappa", "missing"),
+    [
+        ("gpt_4", 0.675, 19),
+        ("text_davinci_003", 0.669, 0),
+        ("bem", 0.633, 3),
+        ("contains", 0.544, 0),
+        ("exact_match", 0.461, 0),
+    ],
+)
+def test_kappas_of_the_recording_are_the_published_ones(
+    voter: str, kappa: float, missing: int, rows: dict[str, Any]
+):
+    assert (round(rows[voter]["kappa"], 3), rows[voter]["missing"]) == (kappa, missing)
+
+
+def test_counting_missing_votes_as_no_gives_the_other_kappa_of_the_provenance(
+    panel: Panel, rows: dict[str, Any]
+):
+    at = panel.votes.names.index("bem")
+    filled = panel.votes.labels[:, [at]].copy()
+    assert np.isnan(filled).sum() == 3
+    filled[np.isnan(filled)] = 0.0
+    table = agreement_table(small(filled, panel.human), FEW)
+    assert (round(table.loc[0, "kappa"], 3), round(rows["bem"]["kappa"], 3)) == (0.634, 0.633)
+
+
+def as_labels(column: pd.Series, threshold: float = 0.5) -> pd.Series:
+    return (column >= threshold).astype(float).where(column.notna())
+
+
+@pytest.mark.parametrize(
+    "voter", ["gpt_4", "text_davinci_003", "bem", "exact_match", "contains", "token_f1"]
+)
+def test_a_voters_measures_are_those_of_scikit_learn(
+    voter: str, rows: dict[str, Any], sheet: pd.DataFrame
+):
+    votes = as_labels(sheet[voter])
+    true, said = sheet["human"][votes.notna()], votes.dropna().astype(int)
+    expected = {
+        "n": len(said),
+        "kappa": sklearn_metrics.cohen_kappa_score(true, said),
+        "accuracy": sklearn_metrics.accuracy_score(true, said),
+        "tpr": sklearn_metrics.recall_score(true, said),
+        "tnr": sklearn_metrics.recall_score(true, said, pos_label=0),
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(true, said),
+    }
+    assert {name: rows[voter][name] for name in expected} == pytest.approx(expected)
+
+
+def test_a_jurys_kappa_is_that_of_its_majority_in_plain_python(
+    rows: dict[str, Any], sheet: pd.DataFrame
+):
+    votes = pd.DataFrame({name: as_labels(sheet[name]) for name in TRIO.members})
+    decided = [
+        1 if row.count(1.0) >= 2 else 0 if row.count(0.0) >= 2 else None
+        for row in votes.to_numpy().tolist()
+    ]
+    pairs = [(h, d) for h, d in zip(sheet["human"], decided, strict=True) if d is not None]
+    assert rows["trio"]["missing"] == decided.count(None)
+    assert rows["trio"]["kappa"] == pytest.approx(
+        sklearn_metrics.cohen_kappa_score(*zip(*pairs, strict=True))
+    )
+
+
+def test_every_voter_votes_on_or_misses_each_labelled_item(rows: dict[str, Any], nq301: Dataset):
+    labelled = sum(item.human is not None for item in nq301.items)
+    assert {row["n"] + row["missing"] for row in rows.values()} == {labelled}
+
+
+def test_an_interval_is_that_of_a_loop_over_resampled_questions(
+    panel: Panel, rows: dict[str, Any], sheet: pd.DataFrame
+):
+    questions = sorted({item.item_id for item in panel.dataset.items})
+    of = dict(iter(sheet.groupby(sheet["item"].astype(str))))
+    drawn = np.random.default_rng(0).integers(len(questions), size=(50, len(questions)))
+    kappas = [
+        sklearn_metrics.cohen_kappa_score(resample["human"], resample["contains"])
+        for resample in (pd.concat([of[questions[one]] for one in draw]) for draw in drawn)
+    ]
+    expected = np.quantile(kappas, [0.025, 0.975])
+    found = [rows["contains"]["ci_low"], rows["contains"]["ci_high"]]
+    assert found == pytest.approx(expected.tolist())
+
+
+def test_a_judge_of_its_own_familys_answers_sees_them_6_points_better_than_humans(panel: Panel):
+    table = delta_table(panel, FEW).set_index(["voter", "candidate"])
+    own = table.loc["text_davinci_003", "text-davinci-003_zeroshot"]
+    assert round(100 * own["delta"], 1) == 6.4
+    assert (round(own["judged"], 3), round(own["human"], 3)) == (0.776, 0.712)
+
+
+def test_deltas_are_those_of_grouped_means(panel: Panel, sheet: pd.DataFrame):
+    table = delta_table(panel, FEW).set_index(["voter", "candidate"])
+    votes = as_labels(sheet["gpt_4"])
+    both = sheet.assign(vote=votes)[votes.notna()]
+    means = both.groupby("model")[["vote", "human"]].mean()
+    found = table.loc["gpt_4"]["delta"]
+    pd.testing.assert_series_equal(
+        found, means["vote"] - means["human"], check_names=False, check_index_type=False
+    )
+
+
+def test_votes_and_missing_of_a_candidate_add_up_to_its_labelled_answers(
+    panel: Panel, sheet: pd.DataFrame
+):
+    table = delta_table(panel, FEW)
+    answers = sheet.groupby("model").size()
+    assert (table["n"] + table["missing"] == table["candidate"].map(answers)).all()
+
+
+def test_outcomes_of_every_voter_add_up_to_the_items(panel: Panel):
+    table = outcome_table(panel)
+    counted = table.drop(columns=["dataset", "voter", "kind", "items"]).sum(axis=1)
+    assert (counted == table["items"]).all()
+
+
+def test_an_empty_cell_is_counted_as_unparsed(panel: Panel):
+    table = outcome_table(panel).set_index("voter")
+    assert table.loc["gpt_4", "unparsed"] == 19
+
+
+TABLES = (agreement_table, delta_table, against_best_table)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
+def test_a_table_does_not_depend_on_the_order_of_judges(
+    table: Any, panel: Panel, nq301: Dataset, tmp_path: Path
+):
+    study = study_of(nq301, TRIO)
+    turned = seated(replace(study, plans=study.plans[::-1]), tmp_path)
+    pd.testing.assert_frame_equal(table(turned, FEW), table(panel, FEW))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
+def test_a_table_does_not_depend_on_the_order_of_answers(
+    table: Any, panel: Panel, nq301: Dataset, tmp_path: Path
+):
+    turned = seated(study_of(replace(nq301, items=nq301.items[::-1]), TRIO), tmp_path)
+    pd.testing.assert_frame_equal(table(turned, FEW), table(panel, FEW))
+
+
+def test_voters_are_sorted_by_kind_and_name():
+    votes = np.ones((3, 4))
+    kinds, names = ["jury", "lexical", "judge", "judge"], ["a", "b", "d", "c"]
+    table = agreement_table(small(votes, [1, 0, 1], kinds, names), FEW)
+    assert table["voter"].tolist() == ["c", "d", "b", "a"]
+
+
+def test_a_voter_without_votes_has_counts_and_no_measures():
+    table = agreement_table(small([[NAN], [NAN]], [1, 0]), FEW)
+    assert table.loc[0, ["n", "missing"]].tolist() == [0, 2]
+    assert table.loc[0, ["kappa", "ci_low", "ci_high", "accuracy"]].isna().all()
+
+
+def test_items_without_a_label_are_neither_voted_on_nor_missing():
+    table = agreement_table(small([[1], [0], [1]], [1, 0, NAN]), FEW)
+    assert table.loc[0, ["n", "missing"]].tolist() == [2, 0]
+
+
+def test_ties_have_no_side_to_agree_with_and_are_not_missing():
+    votes, human = [[1], [NAN], [0], [0]], [1, 0.5, 0.5, 0]
+    (row,) = agreement_table(small(votes, human), FEW).to_dict("records")
+    assert (row["n"], row["missing"], row["accuracy"]) == (2, 0, 1.0)
+
+
+def test_a_dataset_without_labels_is_measured_without_an_error():
+    table = agreement_table(small([[1], [0]], [NAN, NAN]), FEW)
+    assert table.loc[0, ["n", "missing"]].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"resamples": 0}, "resamples: 0 are too few"),
+        ({"seed": -1}, "seed: is -1"),
+        ({"level": 95}, "level: is 95"),
+    ],
+)
+def test_an_interval_that_can_not_be_made_is_told_in_one_line(wrong: Any, said: str):
+    with pytest.raises(JuriesError, match=said):
+        Bootstrap(**wrong)
+
+
+# The jury misses item 4, judge "a" misses item 5, so that they share items 0 to 3 and 6 to 11.
+HUMAN = [1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0]
+SIDE = {
+    "a": [1, 0, 1, 0, 1, NAN, 1, 0, 0, 0, 1, 1],
+    "b": [1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 0],
+    "jury": [1, 0, 1, 0, NAN, 0, 1, 0, 1, 1, 1, 1],
+    "c": [1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1],
+}
+
+
+@pytest.fixture
+def beside() -> pd.DataFrame:
+    made = small(np.array(list(SIDE.values())).T, HUMAN, names=list(SIDE))
+    voters = tuple(
+        Voter(v.name, "jury", members=("a", "b")) if v.name == "jury" else v
+        for v in made.votes.voters
+    )
+    made = replace(made, votes=replace(made.votes, voters=voters))
+    return against_best_table(made, FEW).set_index("beside")
+
+
+def test_a_jury_stands_beside_its_best_member_and_the_best_judge(beside: pd.DataFrame):
+    assert beside["judge"].to_dict() == {"best member": "a", "best judge": "c"}
+
+
+@pytest.mark.parametrize("against", ["best member", "best judge"])
+def test_a_jury_and_a_judge_are_compared_on_the_items_both_voted_on(
+    against: str, beside: pd.DataFrame
+):
+    row = beside.loc[against]
+    votes = pd.DataFrame({"human": HUMAN, "jury": SIDE["jury"], "judge": SIDE[row["judge"]]})
+    both = votes.dropna()
+    expected = [
+        sklearn_metrics.cohen_kappa_score(both["human"], both[v]) for v in ("jury", "judge")
+    ]
+    assert (row["n"], row["missing"]) == (len(both), len(votes) - len(both))
+    assert [row["jury_kappa"], row["judge_kappa"]] == pytest.approx(expected)
+    assert row["difference"] == pytest.approx(expected[0] - expected[1])
+
+
+def test_a_jury_that_decides_as_a_judge_does_differs_by_nothing():
+    made = small([[1, 1], [0, 0], [0, 0], [1, 1]] * 4, [1, 0, 1, 0] * 4)
+    voters = (made.votes.voters[0], Voter("jury", "jury", members=("v0",)))
+    table = against_best_table(replace(made, votes=replace(made.votes, voters=voters)), FEW)
+    assert table[["difference", "ci_low", "ci_high"]].to_numpy().tolist() == [[0.0] * 3] * 2
+
+
+@pytest.fixture(scope="module")
+def bar() -> Iterator[Dataset]:
+    return load(
+        str(LLMBAR),
+        columns={"item_id": ("subset", "item"), "label": "winner"},
+        pairs=True,
+        prompts=["Metrics_Reference"],
+        words={"1": 1.0, "2": 0.0},
+    )
+
+
+@pytest.fixture(scope="module")
+def bar_panel(bar: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Panel:
+    jury = Jury("trio", ("ChatGPT", "LLaMA2", "PaLM2"))
+    return seated(study_of(bar, jury), tmp_path_factory.mktemp("bar"))
+
+
+@pytest.fixture(scope="module")
+def bar_rows(bar_panel: Panel) -> dict[str, Any]:
+    return agreement_table(bar_panel, FEW).set_index("voter").to_dict("index")
+
+
+@pytest.fixture(scope="module")
+def bar_sheet() -> pd.DataFrame:
+    table = pd.read_parquet(LLMBAR)
+    table = table[table["prompt"] == "Metrics_Reference"]
+    return table.pivot_table(
+        index=["subset", "item", "human"], columns=["judge", "order"], values="winner"
+    )
+
+
+def test_a_pair_counts_once_though_it_was_shown_twice(bar_panel: Panel):
+    assert len(bar_panel.votes.labels) == len(bar_panel.dataset.items) == 885
+
+
+def test_a_pairs_vote_is_the_one_of_both_orders(bar_rows: dict[str, Any], bar_sheet: pd.DataFrame):
+    for judge in bar_sheet.columns.levels[0]:
+        both = bar_sheet[judge].dropna()
+        same = both[both["original"] == both["swapped"]]
+        human = same.index.get_level_values("human")
+        expected = sklearn_metrics.cohen_kappa_score(human, same["original"])
+        assert bar_rows[judge]["n"] == len(same), judge
+        assert bar_rows[judge]["kappa"] == pytest.approx(expected), judge
+
+
+def test_a_preference_that_turns_with_the_order_is_inconsistent(
+    bar_panel: Panel, bar_sheet: pd.DataFrame
+):
+    table = outcome_table(bar_panel).set_index("voter")
+    both = bar_sheet["ChatGPT"].dropna()
+    assert table.loc["ChatGPT", "inconsistent"] == (both["original"] != both["swapped"]).sum()
+
+
+def test_every_voter_votes_on_or_misses_each_labelled_pair(bar_rows: dict[str, Any]):
+    assert {row["n"] + row["missing"] for row in bar_rows.values()} == {885}
+
+
+def test_pairs_have_no_deltas_of_candidates(bar_panel: Panel):
+    assert delta_table(bar_panel, FEW).empty
+
+
+def test_the_recordings_annotators_agree_as_other_implementations_say(
+    panel: Panel, sheet: pd.DataFrame
+):
+    names = ["annotator_1", "annotator_2", "annotator_3"]
+    assert panel.dataset.annotators == tuple(names)
+    table = annotator_table(panel, FEW)
+    votes = sheet[names]
+    several = votes[votes.notna().sum(axis=1) >= 2]
+    alpha = krippendorff.alpha(several.T.to_numpy(float), level_of_measurement="nominal")
+    assert table.loc[0, "agreement"] == pytest.approx(alpha)
+    assert table.loc[0, "n"] == len(several)
+    for (one, other), row in zip(combinations(names, 2), table[1:].itertuples(), strict=True):
+        both = sheet[[one, other]].dropna().astype(int)
+        assert (row.annotators, row.n) == (f"{one}, {other}", len(both))
+        kappa = sklearn_metrics.cohen_kappa_score(both[one], both[other])
+        assert row.agreement == pytest.approx(kappa)
+    assert (table["ci_low"] < table["agreement"]).all()
+    assert (table["agreement"] < table["ci_high"]).all()
+
+
+@pytest.mark.parametrize("votes", [[(), ()], [(1.0,), (0.0,)], [(1.0, None), (None, 0.0)]], ids=str)
+def test_there_is_no_table_of_annotators_where_no_item_has_two_labels(votes: list[tuple[Any, ...]]):
+    panel = small([[1.0], [0.0]], [1.0, 0.0])
+    items = tuple(
+        replace(item, human_votes=given)
+        for item, given in zip(panel.dataset.items, votes, strict=True)
+    )
+    dataset = replace(panel.dataset, items=items, annotators=("ann", "ben"))
+    assert annotator_table(replace(panel, dataset=dataset), FEW).empty

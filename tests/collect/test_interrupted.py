@@ -1,0 +1,166 @@
+"""scripts/judge.py over three APIs, killed, stopped and searched for keys as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import ROOT, script
+from faulty_api import Remote, in_a_process
+from llm_juries.store.store import Store
+from llm_juries.types import Outcome
+
+IN_FLIGHT, ITEMS, KILLS = 8, 500, 20
+KEY = "sk-planted-0123456789abcdef"
+WIRES = {"a": ("openai", "/v1"), "b": ("anthropic", "/v1"), "c": ("cohere", "/v2")}
+
+
+@pytest.fixture
+def api() -> Iterator[Remote]:
+    with in_a_process(latency=0.04) as server:
+        yield server
+
+
+def user(folder: Path, api: Remote) -> list[str]:
+    """Write a user's own judges and answers; return what selects them."""
+    conf = folder / "conf" / "judge"
+    conf.mkdir(parents=True, exist_ok=True)
+    for name, (wire, root) in WIRES.items():
+        judge = {
+            "_target_": "llm_juries.judges.http.judge.HttpJudge",
+            "name": name,
+            "family": name,
+            "wire": wire,
+            "model": f"model-{name}",
+            "base_url": api.base_url + root,
+            "key_env": "PLANTED_KEY",
+            "limits": {"in_flight": IN_FLIGHT},
+        }
+        text = f"# @package judges.{name}\n{yaml.safe_dump(judge)}"
+        (conf / f"{name}.yaml").write_text(text)
+    rows = ({"question": f"Q{n}?", "answer": f"A{n}", "references": ["A"]} for n in range(ITEMS))
+    (folder / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return ["dataset=jsonl", f"dataset.path={folder / 'mine.jsonl'}", "judge=[a,b,c]"]
+
+
+def started(folder: Path, *overrides: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*script("judge", folder, f"--config-dir={folder / 'conf'}"), *overrides],
+        cwd=ROOT,
+        env={**os.environ, "PLANTED_KEY": KEY},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(folder: Path, *overrides: str) -> tuple[int, str, str]:
+    with started(folder, *overrides) as process:
+        out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def labels(folder: Path) -> dict[str, float | None]:
+    """Return every stored verdict by its key; all of them are good."""
+    found = {}
+    for verdict in Store(folder / "store"):
+        assert verdict.outcome is Outcome.OK
+        found[verdict.key] = verdict.label
+    return found
+
+
+def wait_for_first_request(api: Remote, before: int) -> None:
+    deadline = time.monotonic() + 60
+    while sum(api.stats()["arrivals"].values()) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_kills_lose_no_verdict_and_pay_for_none_twice(api: Remote, tmp_path: Path):
+    chance = random.Random(20)
+    overrides = user(tmp_path, api)
+    arrived, lost = 0, 0
+    for _ in range(KILLS):
+        with started(tmp_path, *overrides) as process:
+            wait_for_first_request(api, arrived)
+            time.sleep(chance.uniform(0, 0.15))
+            process.kill()
+        time.sleep(0.1)  # what was under way arrives, or never does
+        arrived = sum(api.stats()["arrivals"].values())
+        in_flight = arrived - len(labels(tmp_path)) - lost
+        assert 0 <= in_flight <= 3 * IN_FLIGHT
+        lost += in_flight
+    assert len(labels(tmp_path)) < 3 * ITEMS
+    code, _, err = finished(tmp_path, *overrides)
+    assert (code, err.count("Traceback")) == (0, 0)
+    assert sum(api.stats()["arrivals"].values()) == 3 * ITEMS + lost
+
+    calm = tmp_path / "calm"
+    with in_a_process() as quick:
+        finished(calm, *user(calm, quick))
+    assert labels(tmp_path) == labels(calm)
+    assert len(labels(calm)) == 3 * ITEMS
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_a_stopped_run_stores_all_it_asked_for(number: signal.Signals, api: Remote, tmp_path: Path):
+    overrides = user(tmp_path, api)
+    with started(tmp_path, *overrides) as process:
+        wait_for_first_request(api, 0)
+        time.sleep(0.3)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in err
+    asked = sum(api.stats()["arrivals"].values())
+    assert 0 < asked < 3 * ITEMS
+    assert len(labels(tmp_path)) == asked
+    finished(tmp_path, *overrides)
+    assert sum(api.stats()["arrivals"].values()) == len(labels(tmp_path)) == 3 * ITEMS
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(api: Remote, tmp_path: Path):
+    overrides = user(tmp_path, api)
+    with started(tmp_path, *overrides) as process:
+        wait_for_first_request(api, 0)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert len(labels(tmp_path)) == sum(api.stats()["arrivals"].values())
+
+
+def holding(folder: Path, text: str) -> list[Path]:
+    """Return the files under a folder that hold a text."""
+    return [p for p in folder.rglob("*") if p.is_file() and text.encode() in p.read_bytes()]
+
+
+FAULTS = [
+    {"kind": "echo", "every": 3},
+    {"kind": "prose", "every": 7},
+    {"kind": "401", "after": 60, "model": "model-b"},
+]
+
+
+def test_a_key_is_in_nothing_that_is_written_or_said(tmp_path: Path):
+    with in_a_process(faults=FAULTS) as api:
+        overrides = [*user(tmp_path, api), "wandb=offline", "hydra.verbose=true"]
+        code, out, err = finished(tmp_path, *overrides)
+    assert code == 2  # a judge was given up on
+    assert "GAVE UP: b on mine: judge b (model-b at http://127.0.0.1" in out
+    assert holding(tmp_path, KEY) == []
+    assert KEY not in out + err
+    # The search would have found it, and what the server echoed was stored.
+    assert holding(tmp_path, "[key]")
+    assert list(tmp_path.rglob("run-*.wandb"))

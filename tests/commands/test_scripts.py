@@ -1,0 +1,307 @@
+"""The scripts, run as a user runs them, with a real small language model."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from conftest import ROOT, Run, script
+from llm_juries.judges.model_files import cache
+from llm_juries.store.store import Store
+from llm_juries.types import Verdict
+
+SMALL = ("dataset.limit=3", "judge=smollm2")
+
+
+def stored(folder: Path) -> list[dict[str, object]]:
+    lines = [line for path in folder.glob("*.jsonl") for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in lines]
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("name", ["judge", "analyze", "answer", "label"])
+def test_help_comes_without_the_heavy_imports(name: str):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", f"scripts/{name}.py", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"pandas", "numpy", "matplotlib", "wandb", "datasets", "torch"}
+    assert "Configuration groups" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["judge=gpt_5"], "there is no judge=gpt_5"),
+        (["judge=smolm2"], "did you mean smollm2"),
+        (["dataset=jsonl", "judge=contains"], "dataset.path: is needed"),
+        (["dataset=jsonl", "judge=contains", "dataset.path=none.jsonl"], "no such file"),
+        (["judge=contains", "dataset.limit=some"], "dataset.limit"),
+        (["judge=contains", "dataset.limt=3"], "did you mean limit"),
+        (["judge=contains", "on_unavailable=perhaps"], "stop, skip"),
+        (["judge=contains", "store=README.md"], "is a file"),
+        (["judge=[contains"], "no viable alternative at input '[contains'"),
+        (["judge=contains", "wandb=ofline"], "did you mean offline"),
+        (["judge=smollm2", "judges.smollm2.file.path=README.md"], "its sha256 is"),
+    ],
+)
+def test_a_mistake_ends_in_one_line_and_an_exit_code(
+    run_script: Run, overrides: list[str], said: str
+):
+    done = run_script("judge", *overrides)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+def test_a_broken_file_names_its_line_and_field(run_script: Run, tmp_path: Path):
+    good = {"question": "Q", "answer": "A", "references": ["A"], "human": 1}
+    path = tmp_path / "broken.jsonl"
+    path.write_text(json.dumps(good) + "\n" + json.dumps(good | {"human": "maybe"}) + "\n")
+    done = run_script("judge", "dataset=jsonl", f"dataset.path={path}", "judge=contains")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: dataset: {path}, line 2, field human: is 'maybe'")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_failing_job_of_a_sweep_leaves_the_others_standing(run_script: Run, tmp_path: Path):
+    done = run_script(
+        "judge", "-m", "judge=contains,token_f1", "dataset.limit=2,0",
+        f"hydra.sweep.dir={tmp_path / 'sweep'}",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "limit is 0" in done.stderr
+    assert {row["judge"] for row in stored(tmp_path / "store")} == {"contains", "token_f1"}
+
+
+@pytest.mark.model
+def test_a_second_run_asks_the_model_nothing(run_script: Run, tmp_path: Path):
+    first = run_script("judge", *SMALL)
+    assert first.returncode == 0, first.stderr
+    assert "12 model calls made; 0 verdicts of models were in the store" in first.stdout
+    before = stored(tmp_path / "store")
+    second = run_script("judge", *SMALL)
+    assert "0 model calls made; 12 verdicts of models were in the store" in second.stdout
+    assert stored(tmp_path / "store") == before
+
+
+@pytest.mark.model
+def test_a_kill_loses_no_verdict_and_repeats_none(run_script: Run, tmp_path: Path):
+    overrides = ["dataset.limit=8", "judge=smollm2"]
+    run = subprocess.Popen(
+        [*script("judge", tmp_path / "killed"), *overrides],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while len(whole_lines(tmp_path / "killed" / "store")) < 5:
+        assert run.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    kept = whole_lines(tmp_path / "killed" / "store")
+    again = subprocess.run(
+        [*script("judge", tmp_path / "killed"), *overrides],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert f"{32 - len(kept)} model calls made; {len(kept)} verdicts" in again.stdout, again.stderr
+    assert run_script("judge", *overrides).returncode == 0
+    disturbed, calm = verdicts(tmp_path / "killed" / "store"), verdicts(tmp_path / "store")
+    assert disturbed.keys() == calm.keys()
+    for key, verdict in calm.items():
+        assert disturbed[key].outcome is verdict.outcome
+        # The cached prefix is computed in other pieces, so the last digits may differ.
+        assert disturbed[key].score == pytest.approx(verdict.score, abs=0.02)
+
+
+def whole_lines(store: Path) -> list[str]:
+    text = "".join(path.read_text() for path in store.glob("*.jsonl"))
+    return text.split("\n")[:-1]
+
+
+def verdicts(store: Path) -> dict[str, Verdict]:
+    keys = [json.loads(line)["key"] for line in whole_lines(store)]
+    assert len(keys) == len(set(keys)), "a verdict was asked for twice"
+    opened = Store(store)
+    return {key: verdict for key in keys if (verdict := opened.get(key)) is not None}
+
+
+@pytest.mark.model
+def test_the_larger_model_judges_better_than_chance(run_script: Run, tmp_path: Path):
+    judge = OmegaConf.load(ROOT / "conf" / "judge" / "qwen25_coder.yaml")
+    if not list(cache().glob(f"*{judge.file.name}")):
+        pytest.skip("its file (1.1 GB) is not in the cache; make quickstart fetches it")
+    done = run_script("judge", "dataset.limit=6", "judge=qwen25_coder")
+    assert done.returncode == 0, done.stderr
+    done = run_script("analyze", "dataset.limit=6", "judge=qwen25_coder")
+    (row,) = table(tmp_path / "out" / "tables" / "agreement.csv")
+    assert row["n"] == "24"
+    assert float(row["kappa"]) > 0.3
+
+
+def test_where_a_model_is_not_to_be_had_the_others_go_on(run_script: Run, tmp_path: Path):
+    missing = "judges.qwen25_coder.file.path=/nowhere/model.gguf"
+    overrides = ["jury=embedded", missing, "dataset.limit=4"]
+    done = run_script("judge", *overrides)
+    assert done.returncode == 2
+    assert "there is no such file" in done.stderr
+    done = run_script("judge", *overrides, "on_unavailable=skip")
+    assert done.returncode == 0
+    assert "SKIPPED: judge qwen25_coder: /nowhere/model.gguf" in done.stdout
+    done = run_script("analyze", *overrides)
+    assert done.returncode == 0, done.stderr
+    rows = {row["voter"]: row for row in table(tmp_path / "out" / "tables" / "agreement.csv")}
+    assert (rows["qwen25_coder"]["n"], rows["qwen25_coder"]["missing"]) == ("0", "16")
+    assert int(rows["embedded"]["n"]) + int(rows["embedded"]["missing"]) == 16
+    assert "**qwen25_coder** has no vote here" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_the_analysis_of_recorded_verdicts_writes_all_its_files(run_script: Run, tmp_path: Path):
+    done = run_script(
+        "analyze", "dataset=recorded_nq301", "jury=[nq301_trio,llmbar_trio]",
+        "+dataset@also.llmbar=recorded_llmbar", "bootstrap.resamples=200", "wandb=offline",
+        "search.rules=[majority]", "paper_table1=results/paper/table1_kappa.csv",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    rows = {(row["dataset"], row["voter"]): row for row in table(out / "tables" / "agreement.csv")}
+    shown = {
+        voter: (f"{float(row['kappa']):.3f}", row["missing"])
+        for (dataset, voter), row in rows.items()
+        if dataset == "recorded_nq301"
+    }
+    assert shown | {"nq301_trio": None} == {
+        "gpt_4": ("0.675", "19"),
+        "text_davinci_003": ("0.669", "0"),
+        "bem": ("0.633", "3"),
+        "contains": ("0.544", "0"),
+        "exact_match": ("0.461", "0"),
+        "token_f1": ("0.537", "0"),
+        "nq301_trio": None,
+    }
+    for name in ("agreement", "outcomes", "deltas", "against_best", "juries"):
+        for ending in ("csv", "md", "tex"):
+            assert (out / "tables" / f"{name}.{ending}").stat().st_size > 0
+    for name in ("kappa", "kappa_beside_paper", "deltas_recorded_nq301"):
+        assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (out / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert not (out / "figures" / "deltas_recorded_llmbar.png").exists()
+    facts = json.loads((out / "provenance.json").read_text())
+    assert facts["packages"]["llm-juries"]
+    assert OmegaConf.load(out / "config.yaml").bootstrap.resamples == 200
+    assert list((out / "wandb").glob("offline-run-*/run-*.wandb"))
+
+
+def test_a_users_own_table_of_verdicts_is_analysed_with_no_model(run_script: Run, tmp_path: Path):
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "item_id,candidate,human,haiku,gpt\n"
+        + "".join(f"q{i},m,{i % 2},{i % 2},{'' if i == 3 else 1}\n" for i in range(8))
+    )
+    done = run_script(
+        "analyze", "dataset=verdicts", f"dataset.path={path}",
+        "dataset.families={gpt: openai, haiku: anthropic}", "bootstrap.resamples=100",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = {row["voter"]: row for row in table(tmp_path / "out" / "tables" / "agreement.csv")}
+    assert (rows["haiku"]["kappa"], rows["haiku"]["missing"]) == ("1.0", "0")
+    assert (rows["gpt"]["kappa"], rows["gpt"]["missing"]) == ("0.0", "1")
+    assert "haiku (anthropic)" in (tmp_path / "out" / "report.md").read_text()
+
+
+def label(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "scripts/label.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp_path: Path):
+    sheet, out = tmp_path / "sheet.csv", tmp_path / "labels.csv"
+    done = label("export", "dataset.limit=10", f"sheet={sheet}", "seed=1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"40 rows to label in {sheet}: fill its last column with 1")
+    assert not (ROOT / "label.log").exists()
+    assert label("export", f"sheet={sheet}").stderr.count("exists already") == 1
+    for annotator, words in (("ann", ["1", "0"]), ("ben", ["yes", "no", ""])):
+        rows = table(sheet)
+        with sheet.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, rows[0])
+            writer.writeheader()
+            for at, row in enumerate(rows):
+                writer.writerow(row | {"label": words[at % len(words)]})
+        said = label("import", f"sheet={sheet}", "seed=1", f"annotator={annotator}", f"out={out}")
+        assert said.returncode == 0, said.stderr
+    assert said.stdout == (
+        f"27 labels of ben now in {out}; 13 rows of {sheet} have no label and were not imported\n"
+    )
+    done = run_script(
+        "analyze", "judge=[contains]", f"human={out}", "adjudicator=ann", "bootstrap.resamples=50"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "labels of ann, ben joined to 40 of 140 items of sample_qa" in done.stderr
+    (row,) = table(tmp_path / "out" / "tables" / "agreement.csv")
+    assert (row["n"], row["missing"]) == ("40", "0")
+    assert not (tmp_path / "out" / "tables" / "annotators.csv").exists()  # one is no agreement
+    done = run_script("analyze", "judge=[contains]", f"human={out}", "bootstrap.resamples=50")
+    alpha, kappa = table(tmp_path / "out" / "tables" / "annotators.csv")
+    assert (alpha["annotators"], alpha["n"]) == ("all", "27")
+    assert (kappa["measure"], kappa["annotators"]) == ("cohen_kappa", "ann, ben")
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "Labels: labels.csv (majority of 2 annotators)" in report
+    assert "krippendorff_alpha" in report
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["exprot", "sheet=s.csv"], "there are: export, import"),
+        (["export"], "sheet: is needed"),
+        (["export", "sheet=README.csv", "sede=1"], "did you mean seed"),
+        (["export", "dataset=recorded_nq301", "sheet=s.csv"], "has no text, only the numbers"),
+        (["import", "sheet=nowhere.csv", "annotator=ann"], "nowhere.csv: there is no such file"),
+    ],
+)
+def test_a_mistake_in_labelling_ends_in_one_line(arguments: list[str], said: str):
+    done = label(*arguments)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_progress_shows_on_a_terminal_only(tmp_path: Path):
+    command = [*script("judge", tmp_path), "judge=contains", "dataset.limit=5"]
+    quiet = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert quiet.stderr == ""
+    ours, theirs = os.openpty()
+    shown = subprocess.run(
+        [*command, f"store={tmp_path / 'other'}"], cwd=ROOT, stderr=theirs, check=True,
+        stdout=subprocess.DEVNULL, env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(theirs)
+    assert shown.returncode == 0
+    assert b"contains on sample_qa" in os.read(ours, 65536)
+    os.close(ours)

@@ -1,0 +1,273 @@
+"""Every yaml in conf/ composes and builds what it says."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from conftest import ROOT
+from llm_juries.answers.rounds import Answering
+from llm_juries.config.build import build, pick
+from llm_juries.config.study import ablations, studies
+from llm_juries.data.annotation_sheets import Task
+from llm_juries.data.dataset import Dataset
+from llm_juries.errors import JuriesError
+from llm_juries.prompts.prompt import Prompt
+from llm_juries.reporting.tracking import Tracking
+
+CONF = ROOT / "conf"
+STUDIES = ("judge", "analyze", "reproduce")  # the scripts about verdicts
+ANSWER_GROUPS = ("dataset", "answering", "retrieval", "candidate")
+LISTED = ("judge", "jury", "candidate")  # several of a group at once
+
+
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def composed(primary: str, *overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(primary, [*overrides, "output_dir=unused"])
+
+
+def overrides(answering: bool) -> list[str]:
+    """Return what selects each yaml that the scripts about answers, or about verdicts, take."""
+    return [
+        f"{group}=[{path.stem}]" if group in LISTED else f"{group}={path.stem}"
+        for path in sorted(CONF.glob("*/*.yaml"))
+        if (group := path.parent.name) not in ("backend", "cluster")
+        and (group in ANSWER_GROUPS if answering else group not in ANSWER_GROUPS[1:])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("primary", "override"),
+    [(primary, override) for primary in STUDIES for override in overrides(answering=False)]
+    + [("answer", override) for override in overrides(answering=True)],
+)
+def test_every_yaml_composes_under_every_script_that_takes_it(primary: str, override: str):
+    assert composed(primary, override)
+
+
+@pytest.mark.parametrize("name", names("dataset"))
+def test_every_dataset_yaml_composes_under_the_script_for_labels(name: str):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("label", ["action=export", "sheet=sheet.csv", f"dataset={name}"])
+    assert cfg.dataset._target_
+    assert pick(cfg, Task) == Task("export", "sheet.csv")
+
+
+@pytest.mark.parametrize("name", names("judge"))
+def test_a_judge_yaml_builds_a_judge_of_its_own_name(name: str):
+    node = composed("judge", f"judge={name}").judges[name]
+    if wanted := sorted(OmegaConf.missing_keys(node)):
+        with pytest.raises(
+            JuriesError, match=rf"^{wanted[0]}: is needed; set it with {wanted[0]}="
+        ):
+            build(node, f"judges.{name}")
+        return
+    judge = build(node, f"judges.{name}")
+    assert judge.name == name
+    assert judge.family
+
+
+@pytest.mark.parametrize("name", names("candidate"))
+def test_a_candidate_yaml_builds_a_model_that_answers_in_text(name: str):
+    node = composed("answer", f"candidate={name}").candidates[name]
+    judge = build(node, f"candidates.{name}")
+    assert judge.name == name
+    assert judge.decoding.verdict_by == "text"
+    assert judge.decoding.max_tokens >= 256
+    assert "jur" not in judge.note
+    assert f"candidate={name}" in (CONF / "candidate" / f"{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", names("answering"))
+def test_an_answering_yaml_builds_a_way_of_its_own_name_and_begins_with_its_command(name: str):
+    answering = build(composed("answer", f"answering={name}").answering, "answering")
+    assert isinstance(answering, Answering)
+    assert answering.name == name
+    assert f"answering={name}" in (CONF / "answering" / f"{name}.yaml").read_text()[:200]
+
+
+@pytest.mark.parametrize("name", names("retrieval"))
+def test_a_retrieval_yaml_builds_or_asks_for_its_path(name: str):
+    node = composed("answer", f"retrieval={name}").retrieval
+    if name == "bm25":
+        with pytest.raises(JuriesError, match=r"^retrieval: path: is needed"):
+            build(node, "retrieval")
+        node.path = "passages.jsonl"
+    assert build(node, "retrieval")
+    assert f"retrieval={name}" in (CONF / "retrieval" / f"{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", names("jury"))
+def test_a_jury_yaml_builds_a_jury_and_brings_its_judges(name: str):
+    cfg = composed("judge", f"jury={name}")
+    jury = build(cfg.juries[name], name)
+    assert callable(jury.decide)
+    assert jury.name == name
+    recorded = not cfg.judges  # its judges come with a dataset of recorded verdicts
+    assert recorded or set(jury.members) <= set(cfg.judges)
+
+
+@pytest.mark.parametrize("name", names("prompt"))
+def test_a_prompt_yaml_builds_a_prompt_of_its_own_name(name: str):
+    prompt = build(composed("judge", f"prompt={name}").prompt, "prompt")
+    assert isinstance(prompt, Prompt)
+    assert prompt.name == name
+
+
+@pytest.mark.parametrize("name", names("dataset"))
+def test_a_dataset_yaml_loads_or_asks_for_its_path(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    node = composed("judge", f"dataset={name}").dataset
+    if "repo" in node:  # tests/data/test_hub.py loads those of the hub
+        return
+    if OmegaConf.is_missing(node, "path"):
+        with pytest.raises(JuriesError, match=r"dataset\.path: is needed"):
+            build(node, "dataset")
+        return
+    if "home" in node:  # fetched on first use: tests/data/test_public_sets.py builds these
+        node.folder = str(tmp_path)
+        with pytest.raises(JuriesError, match=r"has neither "):
+            build(node, "dataset")
+        return
+    dataset = build(node, "dataset")
+    assert isinstance(dataset, Dataset)
+    assert dataset.name == name
+    assert dataset.labels
+
+
+@pytest.mark.parametrize("name", names("wandb"))
+def test_a_wandb_yaml_builds_its_mode(name: str):
+    tracking = build(composed("judge", f"wandb={name}").wandb, "wandb")
+    assert isinstance(tracking, Tracking)
+    assert tracking.mode == name
+
+
+@pytest.mark.parametrize("name", names("experiment"))
+def test_an_experiment_says_how_it_is_begun(name: str):
+    assert f"experiment={name}" in (CONF / "experiment" / f"{name}.yaml").read_text()[:700]
+
+
+@pytest.mark.parametrize("primary", STUDIES)
+def test_the_quickstart_describes_studies(primary: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    found = studies(composed(primary, "experiment=quickstart"))
+    assert all(study.plans for study in found)
+
+
+@pytest.mark.parametrize("name", [name for name in names("experiment") if "paper" in name])
+def test_an_experiment_of_the_paper_seats_its_judges_once_its_answers_are_there(
+    name: str, tmp_path: Path
+):
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"question": "q?", "answer": "a", "references": ["a"], "human": 1}\n')
+    cfg = composed("reproduce", f"experiment={name}", f"results={tmp_path}")
+    nodes = [cfg.dataset, *cfg.also.values()]
+    for node in nodes:
+        if "path" in node:
+            node.path = str(answers)
+        else:  # Arena-Hard's pairs: a stand-in with the same keys as any table of them
+            answers.write_text(
+                '{"question": "q?", "answer": "a", "candidate": "m", "opponent": "n", '
+                '"opponent_answer": "b"}\n'
+            )
+            cfg.dataset = {
+                "_target_": "llm_juries.data.tables.load", "path": str(answers), "limit": None
+            }  # fmt: skip
+    for study in (*studies(cfg), *(study for _, study in ablations(cfg))):
+        asked = {plan.judge.name for plan in study.plans if not plan.judge.free}
+        assert "gpt_4_turbo" in asked
+        assert all(set(jury.members) <= asked for jury in study.juries)
+
+
+def with_defaults(path: Path) -> dict[str, Any]:
+    """Return a yaml's keys with those of the yamls that it is built on."""
+    node = yaml.safe_load(path.read_text())
+    for default in node.get("defaults", []):
+        base = default if isinstance(default, str) else ""
+        if base.endswith("@_here_"):
+            name = base.removeprefix("/").removesuffix("@_here_")
+            node = with_defaults(CONF / f"{name}.yaml") | node
+        elif base not in ("", "_self_") and not base.startswith("/"):  # of the same group
+            node = with_defaults(path.parent / f"{base}.yaml") | node
+    return dict(node)
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_a_yaml_names_every_option_of_its_target(path: Path):
+    if path.parent.name == "experiment":
+        return
+    node = with_defaults(path)
+    optional = {"cells"}  # nothing of a yaml's
+    target = inspect.signature(get_object(node["_target_"])).parameters
+    assert set(node) - {"_target_", "defaults", "resources"} <= set(target) | optional
+
+
+def test_judges_select_by_list_and_join_those_of_a_jury():
+    cfg = composed("judge", "judge=[smollm2,contains]", "jury=embedded")
+    assert set(cfg.judges) == {"smollm2", "qwen25_coder", "contains", "token_f1"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["jury=embedded", "juries.embedded.members=[qwen]"], "did you mean qwen25_coder"),
+        (["jury=embedded", "juries.embedded.rule=mojority"], "majority, any, mean, median"),
+        (["jury=nq301_trio"], "there is no judge"),
+        (["judge=contains", "prompt.template='{{ anser }}'"], "did you mean answer"),
+        (["judge=contains", "~prompt.labels.False"], "two verdict words"),
+        (["judge=contains", "prompt.shots.0.question=1"], "prompt.shots[0].question"),
+        (["judge=smollm2", "judges.smollm2._target_=llm_juries.nothing"], "can't be imported"),
+        (["judge=smollm2", "dataset=recorded_nq301"], "has nothing to judge"),
+        (["+dataset@also.twice=sample_qa"], "two datasets"),
+        (["judge=gpt_4_turbo", "prompt=pairwise"], "holds single ones; take one that does not"),
+    ],
+)
+def test_a_wrong_config_is_told_in_one_line_before_anything_is_asked(
+    overrides: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(JuriesError) as caught:
+        studies(composed("judge", *overrides))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_pairs_are_not_judged_under_a_prompt_of_single_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "pairs.csv"
+    path.write_text("question,answer,opponent_answer,references\nq,a,b,a\n")
+    given = ["dataset=jsonl", f"dataset.path={path}"]
+    with pytest.raises(JuriesError, match=r"few_shot_standard: shows one answer.*prompt=pairwise"):
+        studies(composed("judge", *given, "judge=gpt_4_turbo"))
+    studies(composed("judge", *given, "judge=gpt_4_turbo", "prompt=pairwise"))
+    studies(composed("judge", *given, "judge=contains"))  # a rule sees no prompt
+
+
+def test_labels_of_your_own_go_to_the_dataset_and_not_to_further_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    own = ["dataset=recorded_nq301", "jury=[nq301_trio]"]
+    (before,) = studies(composed("analyze", *own))
+    item = next(iter(before.dataset.items))
+    path = tmp_path / "labels.csv"
+    path.write_text(f"item_id,candidate,human\n{item.item_id},{item.candidate},1\n")
+    also = "+dataset@also.sample=sample_qa"
+    mine, other = studies(composed("analyze", *own, also, "judge=contains", f"human={path}"))
+    assert [i.item_id for i in mine.dataset.items if i.human is not None] == [item.item_id]
+    assert all(i.human is not None for i in other.dataset.items)

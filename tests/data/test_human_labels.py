@@ -1,0 +1,182 @@
+"""Labels from a file of their own, joined to items by id."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from llm_juries.data.dataset import Dataset
+from llm_juries.data.human_labels import HumanLabels, majority
+from llm_juries.errors import JuriesError
+from llm_juries.types import Item
+
+Write = Callable[[str], str]
+
+TWO = Dataset(
+    "two",
+    tuple(Item("two", q, c, "Q?", "A", human=0.0) for q in ("q1", "q2", "q3") for c in ("m", "n")),
+    annotators=("1",),
+)
+ONE = Dataset("one", tuple(Item("one", q, "m", "Q?", "A") for q in ("q1", "q2", "7")))
+PAIRS = Dataset(
+    "pairs", tuple(Item("pairs", q, "m", "Q?", "A", (), "n", "B") for q in ("q1", "q2"))
+)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def written(text: str) -> str:
+        path = tmp_path / "labels.csv"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return written
+
+
+def human(dataset: Dataset) -> dict[str, float | None]:
+    return {f"{item.item_id} {item.candidate}": item.human for item in dataset.items}
+
+
+def test_labels_replace_those_of_the_dataset_and_the_rest_is_unlabelled(
+    write: Write, caplog: pytest.LogCaptureFixture
+):
+    path = write("item_id,candidate,label,annotator\nq2,n,correct,ann\nq1,m,No,ann\nq3,m,,ann\n")
+    with caplog.at_level(logging.INFO):
+        joined = HumanLabels(path).join(TWO)
+    expected = dict.fromkeys(human(TWO)) | {"q2 n": 1.0, "q1 m": 0.0}
+    assert human(joined) == expected
+    assert joined.labels == "labels.csv (ann)"
+    assert "joined to 2 of 6 items of two; 2 of them have a label" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "item_id,candidate,human\nq1,m,1\n7,m,0\n",  # the wide form
+        "item_id,label\nq1,true\n7,false\n",  # one candidate needs no name
+        "item_id,candidate,opponent,label,annotator\nq1,m,,yes,\n7,,,0.0,\n",
+    ],
+)
+def test_every_form_of_a_file_gives_the_same_labels(text: str, write: Write):
+    assert human(HumanLabels(write(text)).join(ONE)) == {"q1 m": 1.0, "q2 m": None, "7 m": 0.0}
+
+
+def test_jsonl_and_parquet_are_read_too_with_ids_that_are_numbers(tmp_path: Path):
+    row = {"item_id": 7, "label": True}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row) + "\n")
+    pd.DataFrame([row]).to_parquet(tmp_path / "labels.parquet")
+    for name in ("labels.jsonl", "labels.parquet"):
+        assert human(HumanLabels(str(tmp_path / name)).join(ONE))["7 m"] == 1.0
+
+
+SEVERAL = """item_id,label,annotator
+q1,1,ann
+q1,1,ben
+q1,0,cat
+q2,1,ann
+q2,0,ben
+7,1,ben
+"""
+
+
+def test_the_majority_of_annotators_decides_and_a_tie_is_no_label(write: Write):
+    joined = HumanLabels(write(SEVERAL)).join(ONE)
+    assert human(joined) == {"q1 m": 1.0, "q2 m": None, "7 m": 1.0}
+    assert joined.annotators == ("ann", "ben", "cat")
+    assert [item.human_votes for item in joined.items] == [
+        (1.0, 1.0, 0.0),
+        (1.0, 0.0, None),
+        (None, 1.0, None),
+    ]
+    assert joined.labels == "labels.csv (majority of 3 annotators)"
+
+
+@pytest.mark.parametrize(
+    ("adjudicator", "expected"),
+    [
+        ("cat", {"q1 m": 0.0, "q2 m": None, "7 m": 1.0}),
+        ("ann", {"q1 m": 1.0, "q2 m": 1.0, "7 m": 1.0}),
+    ],
+)
+def test_an_adjudicator_decides_where_he_labelled_and_is_no_annotator(
+    adjudicator: str, expected: dict[str, float | None], write: Write
+):
+    joined = HumanLabels(write(SEVERAL), adjudicator).join(ONE)
+    assert human(joined) == expected
+    assert adjudicator not in joined.annotators
+    assert {len(item.human_votes) for item in joined.items} == {2}
+    assert joined.labels == f"labels.csv (majority of 2 annotators, {adjudicator} adjudicating)"
+
+
+@pytest.mark.parametrize(
+    ("votes", "label"),
+    [
+        ([1.0], 1.0),
+        ([1.0, 0.0], None),
+        ([1.0, 1.0, 0.5], 1.0),
+        ([1.0, 0.5], None),  # a vote of no side is a vote
+        ([0.5, 0.5, 1.0], 0.5),
+        ([], None),
+    ],
+)
+def test_a_majority_is_more_than_half_of_all_votes(votes: list[float], label: float | None):
+    assert majority({str(at): vote for at, vote in enumerate(votes)}) == label
+
+
+def test_a_preference_for_neither_is_a_tie(write: Write):
+    path = write("item_id,candidate,opponent,label\nq1,m,n,0.5\nq2,m,n,1\n")
+    joined = HumanLabels(path).join(PAIRS)
+    assert human(joined) == {"q1 m": 0.5, "q2 m": 1.0}
+    assert [item.human_votes for item in joined.items] == [(0.5,), (1.0,)]
+
+
+HEAD = "item_id,candidate,label,annotator\nq1,m,1,ann\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD + "q9,m,1,ann\n", ", line 3, field item_id: two has no item 'q9' of 'm'; did you"),
+        (HEAD + "q2,k,1,ann\n", ", line 3, field candidate: two has no candidate 'k'; there are"),
+        (HEAD + "q2,,1,ann\n", ", line 3, field candidate: is empty, but two has several; there"),
+        (HEAD + ",m,1,ann\n", ", line 3, field item_id: is empty"),
+        (HEAD + "q2,m,maybe,ann\n", ", line 3, field label: is 'maybe'; a label is one of 1, "),
+        (HEAD + "q2,m,0.5,ann\n", ", line 3, field label: is '0.5'"),
+        (HEAD + "q1,m,1,ann\n", ", line 3, field annotator: 'ann' labelled item 'q1' of 'm' alre"),
+        ("item_id,candidate,labl\nq1,m,1\n", ": has no column 'label'; did you mean labl?"),
+        ("id,candidate,label\nq1,m,1\n", ": has no column 'item_id'"),
+        ("item_id,candidate,label\nq1,m,\n", ": holds no label"),
+        ("", ": holds no label"),
+    ],
+)
+def test_a_broken_file_is_told_in_one_line_with_its_place(text: str, said: str, write: Write):
+    path = write(text)
+    with pytest.raises(JuriesError) as caught:
+        HumanLabels(path).join(TWO)
+    assert str(caught.value).startswith(path + said)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_adjudicator_without_labels_or_without_a_file_is_told(write: Write):
+    path = write(SEVERAL)
+    with pytest.raises(JuriesError, match="has no label of 'bem'; did you mean ben"):
+        HumanLabels(path, "bem").join(ONE)
+    with pytest.raises(JuriesError, match="set human=FILE too"):
+        HumanLabels(None, "ben")
+
+
+def test_without_a_file_the_dataset_is_left_alone():
+    assert HumanLabels().join(TWO) is TWO
+
+
+def test_of_a_sample_only_the_labels_of_its_items_are_taken(write: Write):
+    path = write("item_id,candidate,label\nq1,m,1\nq3,n,1\n")
+    assert human(HumanLabels(path).join(TWO.sample(1, None), sampled=True)) == {
+        "q1 m": 1.0,
+        "q1 n": None,
+    }

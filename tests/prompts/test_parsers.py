@@ -1,0 +1,312 @@
+"""Replies are read strictly: a verdict is read only where one stands."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_juries.prompts.parsers import CellReader, LabelReader
+from llm_juries.types import Outcome, Reading, Reply
+
+TRUTH = LabelReader({"True": 1.0, "False": 0.0})
+CORRECT = LabelReader({"CORRECT": 1.0, "INCORRECT": 0.0})
+DIGITS = LabelReader({"1": 1.0, "0": 0.0})
+
+YES, NO = Reading(Outcome.OK, 1.0), Reading(Outcome.OK, 0.0)
+UNPARSED, TRUNCATED = Reading(Outcome.UNPARSED), Reading(Outcome.TRUNCATED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INCORRECT",
+        "Incorrect.",
+        "**INCORRECT**",
+        '"incorrect"',
+        "INCORRECT: the answer names another city.",
+        "incorrect\nThe answer is not the correct one.",
+        "Verdict: INCORRECT",
+        "The answer names Sydney.\n**Verdict:** *incorrect*",
+        '{"verdict": "INCORRECT"}',
+        '```json\n{"reason": "is CORRECT elsewhere", "verdict": "incorrect"}\n```',
+    ],
+)
+def test_incorrect_is_never_read_as_correct(text: str):
+    assert CORRECT.read(Reply(text)) == NO
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "True",
+        "true",
+        "TRUE",
+        " True\n",
+        "True.",
+        "True!",
+        "**True**",
+        "*True*",
+        "__True__",
+        "`True`",
+        '"True"',
+        "'True'",
+        "“True”",
+        "‘true’.",
+        "True, since both name the same metal.",
+        "True; the spelling differs.",
+        "True: both name gold.",
+        "True - both name gold.",
+        "True – both name gold.",
+        "True (a spelling variant)",
+        "**True** — both name gold.",
+        "True\nBoth name the same metal.",
+        "True\n\nIt would be False of silver.",
+        "Both name gold.\nVerdict: True",
+        "Both name gold.\n**Verdict:** True",
+        "Both name gold.\n**Verdict: True**",
+        "Both name gold, so that:\n\nCorrect: true",
+        "Final answer: True.",
+        "Judgment = True",
+        "Judgement: True",
+        "My decision is: True",
+    ],
+)
+def test_a_verdict_word_is_read_through_its_decoration(text: str):
+    assert TRUTH.read(Reply(text)) == YES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"verdict": "True"}',
+        '{"verdict": true}',
+        '{"verdict": " TRUE "}',
+        '{"verdict": "True", "reason": "both name gold"}',
+        '{"verdict": "True"} I hope this helps.',
+        '```json\n{"verdict": "True"}\n```',
+        '```\n{"verdict": "True"}\n```',
+        'Here it is:\n```json\n{"verdict": "True"}\n```\nGold is Au.',
+    ],
+)
+def test_a_verdict_is_read_from_json(text: str):
+    assert TRUTH.read(Reply(text)) == YES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"first": "True", "second": "False"}',
+        '{"reason": "both name gold"}',
+        '{"True": 0.2, "False": 0.8}',
+        '```\n{"True": 0.2, "False": 0.8}\n```',
+        '{"verdict": "not True"}',
+        "{}",
+    ],
+)
+def test_json_without_exactly_one_verdict_is_unparsed(text: str):
+    assert TRUTH.read(Reply(text)) == UNPARSED
+
+
+@pytest.mark.parametrize(
+    "text", ['{"correct": false}', '{"correct": "no"}', '```\n{"correct": false}\n```']
+)
+def test_the_name_of_a_json_field_is_no_verdict(text: str):
+    assert CORRECT.read(Reply(text)) == UNPARSED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   \n",
+        "It is not True",
+        "It is not True.",
+        "Not True.",
+        "Untrue.",
+        "Trueish.",
+        "True-ish",
+        "True or False?",
+        "True/False",
+        "Either True or False",
+        "I can't say whether this is True.",
+        "The claim that it is True, is False.",
+        "Gold.",
+        "Verdict: not True",
+        "Verdict: True or False",
+        "Verdict: True\nThough I am not certain.",
+        "Incorrect: True",
+        "Both are metals.\nReference Answer: True",
+    ],
+)
+def test_prose_without_a_plain_verdict_is_unparsed(text: str):
+    assert TRUTH.read(Reply(text)) == UNPARSED
+
+
+@pytest.mark.parametrize("text", ["0.9", "1.5", "1,000", "10", "01"])
+def test_a_verdict_digit_within_a_number_is_no_verdict(text: str):
+    assert DIGITS.read(Reply(text)) == UNPARSED
+
+
+@pytest.mark.parametrize(
+    ("text", "reading"),
+    [
+        ("<think>It may be False.</think>True", YES),
+        ("<think>It may be False.\nVerdict: False</think>\n\nTrue", YES),
+        ("<thinking>False?</thinking>\nVerdict: True", YES),
+        ("<think>False</think><think>False</think>True", YES),
+        ("False, at first sight, but no.</think>True", YES),
+        ("False, at first sight, but no.</thinking>True", YES),
+        ("<think>It is True", UNPARSED),
+        ("<think>\nVerdict: True", UNPARSED),
+        ("<think>True</think>", UNPARSED),
+    ],
+)
+def test_reasoning_in_think_tags_is_passed_over(text: str, reading: Reading):
+    assert TRUTH.read(Reply(text)) == reading
+
+
+@pytest.mark.parametrize("text", ["", "Let me compare the two", "<think>True", '{"verdict": "Tr'])
+def test_a_reply_cut_before_its_verdict_is_truncated(text: str):
+    assert TRUTH.read(Reply(text, stop="length")) == TRUNCATED
+
+
+def test_a_reply_cut_after_its_verdict_is_read():
+    assert TRUTH.read(Reply("True, since both name the", stop="length")) == YES
+
+
+@pytest.mark.parametrize(
+    ("stop", "outcome"), [("error", Outcome.FAILED), ("refusal", Outcome.REFUSED)]
+)
+@pytest.mark.parametrize("reader", [TRUTH, CellReader(words={"true": 1.0})], ids=["label", "cell"])
+def test_a_reply_that_never_was_holds_no_verdict(stop, outcome: Outcome, reader):
+    assert reader.read(Reply("True", stop=stop)) == Reading(outcome)
+
+
+@pytest.mark.parametrize(
+    "text", ["ıncorrect, sorry", "Verdict: ıncorrect", '{"a":' * 100_000, "{" * 100_000]
+)
+def test_odd_replies_are_unparsed_and_raise_nothing(text: str):
+    assert CORRECT.read(Reply(text)) == UNPARSED
+
+
+@given(
+    st.lists(
+        st.sampled_from(["True", "False", "not", "{", "}", '"', ":", "\n", " ", "```", "<think>"])
+        | st.text(max_size=5),
+        max_size=12,
+    ).map("".join)
+)
+@settings(max_examples=200, deadline=None)
+def test_a_text_reading_is_a_label_or_unparsed(text: str):
+    assert TRUTH.read(Reply(text)) in (YES, NO, UNPARSED)
+
+
+@given(st.text(max_size=30), st.sampled_from(["True", "False"]))
+@settings(max_examples=100, deadline=None)
+def test_fenced_json_is_read_whatever_its_reason(reason: str, word: str):
+    if reason.strip().casefold() in ("true", "false") or "```" in reason:
+        return
+    text = "```json\n" + json.dumps({"reason": reason, "verdict": word}) + "\n```"
+    assert TRUTH.read(Reply(text)).label == float(word == "True")
+
+
+def test_the_likeliest_verdict_word_is_the_label_and_the_share_of_true_the_score():
+    reply = Reply("T", choice_logprobs={"True": math.log(0.6), "False": math.log(0.2)})
+    outcome, label, score = TRUTH.read(reply)
+    assert (outcome, label, score) == (Outcome.OK, 1.0, pytest.approx(0.75))
+
+
+def test_probabilities_are_read_before_the_text():
+    reply = Reply("True", choice_logprobs={"True": math.log(0.1), "False": math.log(0.3)})
+    assert TRUTH.read(reply).label == 0.0
+
+
+@pytest.mark.parametrize(("word", "label"), [("True", 1.0), ("False", 0.0)])
+def test_a_verdict_word_outside_the_likely_tokens_counts_as_probability_0(word: str, label: float):
+    reading = TRUTH.read(Reply(choice_logprobs={word: -3.0}))
+    assert reading == Reading(Outcome.OK, label, label)
+
+
+@pytest.mark.parametrize(("text", "label"), [(" True", 1.0), ("False", 0.0)])
+def test_the_text_decides_an_exact_tie_of_probabilities(text: str, label: float):
+    reply = Reply(text, choice_logprobs={"True": -1.0, "False": -1.0})
+    assert TRUTH.read(reply) == Reading(Outcome.OK, label, 0.5)
+
+
+def test_an_exact_tie_that_the_text_leaves_open_is_unparsed():
+    assert TRUTH.read(Reply("The", choice_logprobs={"True": -1.0, "False": -1.0})) == UNPARSED
+
+
+def test_probabilities_of_other_words_are_unparsed():
+    assert TRUTH.read(Reply("Gold", choice_logprobs={"Gold": -0.1})) == UNPARSED
+
+
+@pytest.mark.parametrize("odd", [-math.inf, math.nan])
+def test_a_word_of_no_probability_weighs_nothing(odd: float):
+    assert TRUTH.read(Reply(choice_logprobs={"True": odd, "False": -0.5})) == (Outcome.OK, 0.0, 0.0)
+    assert TRUTH.read(Reply("True", choice_logprobs={"True": odd, "False": odd})) == (
+        Outcome.OK,
+        1.0,
+        None,
+    )
+
+
+def test_probabilities_of_words_with_one_meaning_add_up():
+    reader = LabelReader({"Yes": 1.0, "Right": 1.0, "No": 0.0})
+    shares = {"Yes": 0.5, "Right": 0.1, "No": 0.3}
+    reply = Reply(choice_logprobs={word: math.log(share) for word, share in shares.items()})
+    assert reader.read(reply).score == pytest.approx(0.6 / 0.9)
+
+
+@given(st.floats(min_value=-700, max_value=0), st.floats(min_value=-700, max_value=0))
+@settings(max_examples=200, deadline=None)
+def test_the_score_lies_on_the_labels_side_of_one_half(true: float, false: float):
+    outcome, label, score = TRUTH.read(Reply(choice_logprobs={"True": true, "False": false}))
+    if math.exp(-abs(true - false)) == 1:  # as probabilities, they are the same number
+        assert outcome is Outcome.UNPARSED
+    else:
+        assert label == float(true > false)
+        assert abs(score - label) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (TRUTH, CORRECT),
+        (TRUTH, LabelReader({"True": 0.0, "False": 1.0})),
+        (CellReader(0.5), CellReader(0.6)),
+        (CellReader(words={"yes": 1.0}), CellReader(words={"yes": 0.0})),
+        (TRUTH, CellReader()),
+    ],
+)
+def test_readers_that_may_read_differently_have_different_ids(one, other):
+    assert one.id != other.id
+
+
+@pytest.mark.parametrize(
+    ("cell", "reading"),
+    [
+        ("yes", YES),
+        ("YES", YES),
+        (" yes ", YES),
+        ("no", NO),
+        ("0.5", Reading(Outcome.OK, 1.0, 0.5)),
+        ("0.49", Reading(Outcome.OK, 0.0, 0.49)),
+        ("1", Reading(Outcome.OK, 1.0, 1.0)),
+        ("-2e-3", Reading(Outcome.OK, 0.0, -0.002)),
+        ("", UNPARSED),
+        ("maybe", UNPARSED),
+        ("nan", UNPARSED),
+        ("inf", UNPARSED),
+    ],
+)
+def test_a_cell_is_a_word_or_a_number_against_the_threshold(cell: str, reading: Reading):
+    assert CellReader(0.5, {"yes": 1.0, "no": 0.0}).read(Reply(cell)) == reading
+
+
+def test_the_case_of_a_cells_known_words_does_not_matter():
+    assert CellReader(words={"Yes": 1.0}).read(Reply("yes")) == YES

@@ -1,0 +1,223 @@
+"""A store is checked, handed on and put together without losing or doubling a verdict."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+import yaml
+from test_compaction import FAILED, fill, kept
+from test_store import verdict
+
+from conftest import ROOT
+from llm_juries.errors import JuriesError
+from llm_juries.store import segments
+from llm_juries.store.compaction import compact
+from llm_juries.store.maintenance import Task, export, gather, read, verify
+from llm_juries.store.store import Store
+from llm_juries.types import Reply
+
+LONG = Reply("lines\nof “text”", choice_logprobs={"é": -1.5, "True": -0.1}, thinking="hm")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "scripts/store.py", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Return a store with verdicts in Parquet and in a segment."""
+    folder = tmp_path / "store"
+    fill(folder, verdict("a"), verdict("b", reply=LONG), verdict("c", judge="x/y", **FAILED))
+    compact(folder)
+    fill(folder, verdict("d", dataset="e"), verdict("c", judge="x/y"))
+    return folder
+
+
+def test_a_sound_store_is_told_in_numbers(store: Path):
+    (path,) = segments.segments(store)
+    path.write_bytes(path.read_bytes() + b'{"key": "torn')
+    assert verify(store).splitlines() == [
+        "4 verdicts by their keys",
+        "3 in 2 Parquet files of snapshot 1, all as written",
+        "2 whole lines in 1 segments, 1 torn last lines",
+        "1 keys stored again, 0 of them with another label",
+    ]
+
+
+def test_keys_with_two_labels_are_named(store: Path):
+    fill(store, verdict("a", label=0.0))
+    assert "2 keys stored again, 1 of them with another label (a ...)" in verify(store)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("flip", "differs from its checksum"),
+        ("gone", "No such file"),
+        ("line", "1 damaged lines in its segments"),
+    ],
+)
+def test_what_is_damaged_is_told_in_one_line_and_an_exit_code(damage: str, said: str, store: Path):
+    path = next((store / "parquet").rglob("*.parquet"))
+    match damage:
+        case "flip":
+            raw = bytearray(path.read_bytes())
+            raw[len(raw) // 2] ^= 1
+            path.write_bytes(raw)
+        case "gone":
+            path.unlink()
+        case "line":
+            (segment,) = segments.segments(store)
+            segment.write_bytes(b"{}\n" + segment.read_bytes())
+    done = run("verify", f"store={store}")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("error: ")
+    assert said in line
+
+
+def test_an_export_loads_with_datasets_and_says_what_it_is(store: Path, tmp_path: Path):
+    import datasets
+
+    out = tmp_path / "export"
+    assert export(store, out, "cc-by-4.0") == 4
+    rows = datasets.load_dataset(str(out), split="train", cache_dir=str(tmp_path / "cache"))
+    assert sorted(rows["key"]) == ["a", "b", "c", "d"]
+    (b,) = (row for row in rows if row["key"] == "b")
+    assert b["reply"]["text"] == LONG.text
+    assert b["reply"]["choice_logprobs"][0] == {"word": "é", "logprob": -1.5}
+    _, head, text = (out / "README.md").read_text().split("---\n", 2)
+    facts = yaml.safe_load(head)
+    assert (facts["license"], facts["size_categories"]) == ("cc-by-4.0", ["n<1K"])
+    assert "Judges: `j`, `x/y`" in text
+    assert "4 verdicts" in text
+    with pytest.raises(JuriesError, match="is there already; choose another name"):
+        export(store, out)
+
+
+@pytest.mark.parametrize("kind", ["folder", "parquet", "jsonl"])
+def test_what_was_exported_comes_back_whole(kind: str, store: Path, tmp_path: Path):
+    source = tmp_path / "export"
+    export(store, source)
+    if kind == "parquet":
+        (source,) = (source / "data").glob("*.parquet")
+    elif kind == "jsonl":
+        fill(tmp_path / "other", *Store(store))
+        (segment,) = segments.segments(tmp_path / "other")
+        source = segment.rename(tmp_path / "verdicts.jsonl")
+    found = gather(tmp_path / "new", [source], stores=False)
+    assert (found.read, found.new) == (4, 4)
+    assert kept(tmp_path / "new") == kept(store)
+    assert gather(tmp_path / "new", [source], stores=False).known == 4
+
+
+def test_stores_are_merged_each_key_once_and_conflicts_told(store: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    fill(
+        other,
+        verdict("a", label=0.0, asked_at=50.0), verdict("c", **FAILED), verdict("b", reply=LONG),
+        verdict("new"),
+    )  # fmt: skip
+    found = gather(store, [other], stores=True)
+    assert (found.read, found.new, found.better, found.known) == (4, 1, 1, 2)
+    assert str(found).splitlines()[1] == "1 keys with two labels, the earlier counts: a"
+    assert sorted(kept(store)) == ["a", "b", "c", "d", "new"]
+    assert kept(store)["a"].label == 0.0
+    compact(store)
+    assert sorted(kept(store)) == ["a", "b", "c", "d", "new"]
+
+
+def test_an_export_or_an_empty_folder_is_not_merged_as_if_it_were_a_store(
+    store: Path, tmp_path: Path
+):
+    export(store, tmp_path / "export")
+    (tmp_path / "empty").mkdir()
+    for source in (tmp_path / "export", tmp_path / "empty"):
+        with pytest.raises(JuriesError, match=r"holds no verdicts as a store does.*action=import$"):
+            gather(tmp_path / "new", [store, source], stores=True)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("bad.jsonl", b'{"key": "a"}\n', r"bad.jsonl, line 1: is no verdict \(Object missing"),
+        ("torn.jsonl", b'{"key": "a"', r"torn.jsonl, line 1: is no verdict \(it is torn"),
+        ("bad.parquet", b"PAR1", "bad.parquet: can't be read as Parquet"),
+        ("bad.csv", b"", "unknown file ending '.csv'; there are: .jsonl, .parquet"),
+    ],
+)
+def test_a_source_that_is_no_good_is_told(name: str, content: bytes, said: str, tmp_path: Path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(JuriesError, match=said):
+        list(read(tmp_path / name))
+
+
+def test_a_parquet_file_of_something_else_names_the_column_it_lacks(tmp_path: Path):
+    path = tmp_path / "else.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"key": ["a"]}), path)
+    with pytest.raises(JuriesError, match="has no column 'judge'; it is no file of verdicts"):
+        list(read(path))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"action": "export"}, "out: is needed"),
+        ({"action": "merge"}, "sources: are needed to merge"),
+    ],
+)
+def test_a_task_that_lacks_something_is_told(fields: Any, said: str):
+    with pytest.raises(JuriesError, match=said):
+        Task(store="s", **fields)
+
+
+def test_the_script_does_each_of_them(store: Path, tmp_path: Path):
+    out, new = tmp_path / "out", tmp_path / "new"
+    said = {
+        ("compact", f"store={store}"): "2 verdicts moved into Parquet, which holds 4 in 3 files; 1",
+        ("count", f"store={store}"): "| d         | x/y     | p        |          1 |    1 |",
+        ("export", f"store={store}", f"out={out}"): f"4 verdicts in {out}: load it",
+        ("import", f"store={new}", f"sources=[{out}]"): "4 verdicts read: 4 new, 0 known",
+        ("merge", f"store={new}", f"sources=[{store}]"): "4 verdicts read: 0 new, 4 known",
+    }
+    for arguments, expected in said.items():
+        done = run(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert expected in done.stdout
+    assert not (ROOT / "store.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["verfy"], "there are: verify, compact, count, export, import, merge"),
+        (["verify", "store=nowhere"], "store: there is no folder nowhere"),
+        (["merge", "sources=[nowhere]"], "sources: there is no store nowhere"),
+        (["verify", "stor=s"], "did you mean store"),
+    ],
+)
+def test_a_mistake_ends_in_one_line(arguments: list[str], said: str):
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+def test_help_comes_without_the_heavy_imports():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "scripts/store.py", "--help"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"pandas", "numpy", "pyarrow", "datasets"}
+    assert "python scripts/store.py merge" in (ROOT / "conf" / "store.yaml").read_text()
