@@ -2,7 +2,7 @@
 // Browses the items. All texts are shown with textContent: none is ever read as markup.
 (() => {
   const $ = (id) => document.getElementById(id);
-  const ROW = 60; // px; as .row in page.css
+  const ROW = 3.75 * parseFloat(getComputedStyle(document.documentElement).fontSize); // px; 3.75rem, as .row in page.css
   const SPARE = 6; // rows that are kept ready above and below what is seen
   const FLAGS = { dissent: 1, flip: 2, failure: 4, against: 8 };
   const NOT_ASKED = "not_asked";
