@@ -31,11 +31,11 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ..errors import JuriesError, nearest
+from ..files import bundled
 from ..types import Item, Order
 from .dataset import UNNAMED, Dataset, Streamed, check_unique
 
@@ -130,6 +130,9 @@ def _paired(placed: Iterable[tuple[str, Item]]) -> bool:
 def located(path: str) -> Path:
     """Return the path of a data file.
 
+    "package:NAME" is a file that comes with this project (package:results/recorded/nq301_qa.csv),
+    found from any working directory; see `files.bundled`.
+
     Raises
     ------
     JuriesError
@@ -138,7 +141,7 @@ def located(path: str) -> Path:
     package, _, inside = path.rpartition("package:")
     file = Path(path).expanduser()
     if not package and inside != path:
-        file = Path(str(resources.files("llm_juries.data").joinpath(inside)))
+        file = bundled(inside)
     if not file.is_file():
         kin = sorted(p.name for p in file.parent.glob("*")) if file.parent.is_dir() else []
         raise JuriesError(f"{file}: there is no such file{nearest(file.name, kin) if kin else ''}")
