@@ -357,6 +357,7 @@ def test_a_table_without_rows_is_told(name: str, content: str, tmp_path: Path):
 
 def test_a_file_of_the_package_is_found_by_its_name():
     assert located("package:tables.py").name == "tables.py"
+    assert located("package:results/paper/table1_kappa.csv").read_text().startswith("judge,")
 
 
 def test_a_missing_file_of_the_package_is_told_with_the_nearest():

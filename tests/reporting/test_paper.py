@@ -18,6 +18,7 @@ from conftest import ROOT, script
 from llm_juries.analysis.rankings import Rankings
 from llm_juries.config.build import build
 from llm_juries.data.dataset import Dataset
+from llm_juries.data.tables import located
 from llm_juries.judges.pricing import Price
 from llm_juries.juries.panel import Panel
 from llm_juries.juries.votes import Voter, Votes
@@ -49,7 +50,7 @@ OURS = StandIns(
     prompts={"zero_shot": ("bare",), "unprinted": ("mine",)},
     differs={"big": "of another year", "my_nq": "other labels"},
 )
-PAPER = Paper(*(str(ROOT / path) for path in asdict(Paper()).values()))
+PAPER = Paper(*(str(located(path)) for path in asdict(Paper()).values()))
 PRINTED = pd.DataFrame(
     {
         "judge": ["GPT-4", "GPT-4", "Haiku"],
@@ -286,10 +287,10 @@ def test_the_config_names_what_the_paper_prints():
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("reproduce", ["output_dir=unused"])
     stand_ins, paper = build(cfg.stand_ins, "stand_ins"), build(cfg.paper, "paper")
-    printed = pd.read_csv(ROOT / paper.table1)
+    printed = pd.read_csv(located(paper.table1))
     assert set(stand_ins.judges) == set(printed["judge"])
     assert set(stand_ins.datasets) == set(printed["dataset"])
-    variants = set(pd.read_csv(ROOT / paper.table3)["prompt_variant"])
+    variants = set(pd.read_csv(located(paper.table3))["prompt_variant"])
     assert set(stand_ins.prompts) == variants
 
 

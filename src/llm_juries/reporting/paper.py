@@ -18,6 +18,7 @@ import pandas as pd
 from ..analysis.agreement import agreement_table, delta_table
 from ..analysis.bias import spread_table
 from ..analysis.rankings import FEWEST, Rankings, correlation_table, ranking_table
+from ..data.tables import located
 from ..files import write_text
 from ..judges.pricing import Price
 from ..juries.panel import Panel
@@ -47,10 +48,10 @@ class Paper:
         system, input_usd, output_usd.
     """
 
-    table1: str = "results/paper/table1_kappa.csv"
-    table2: str = "results/paper/table2_arena_correlation.csv"
-    table3: str = "results/paper/table3_gpt4_prompt_ablation.csv"
-    cost: str = "results/paper/cost_per_million_tokens.csv"
+    table1: str = "package:results/paper/table1_kappa.csv"
+    table2: str = "package:results/paper/table2_arena_correlation.csv"
+    table3: str = "package:results/paper/table3_gpt4_prompt_ablation.csv"
+    cost: str = "package:results/paper/cost_per_million_tokens.csv"
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,11 @@ def reproduce(
     by_prompt = [(name, agreement_table(panel, bootstrap)) for name, panel in ablated]
     return Reproduction(
         {
-            "table1_kappa": table1(pd.read_csv(paper.table1), single, stand_ins),
-            "table2_ranking": table2(pd.read_csv(paper.table2), correlation, stand_ins),
-            "table3_prompts": table3(pd.read_csv(paper.table3), by_prompt, stand_ins),
+            "table1_kappa": table1(pd.read_csv(located(paper.table1)), single, stand_ins),
+            "table2_ranking": table2(pd.read_csv(located(paper.table2)), correlation, stand_ins),
+            "table3_prompts": table3(pd.read_csv(located(paper.table3)), by_prompt, stand_ins),
             "figures3_4_spread": spread(spreads, deltas, stand_ins),
-            "figure5_cost": cost(pd.read_csv(paper.cost), prices, stand_ins),
+            "figure5_cost": cost(pd.read_csv(located(paper.cost)), prices, stand_ins),
         },
         single,
         ranking,
@@ -324,7 +325,7 @@ def draw(
     drawn: dict[str, Figure] = {}
     measured = found.agreement[found.agreement["n"] > 0]
     if not measured.empty:
-        printed = pd.read_csv(paper.table1)
+        printed = pd.read_csv(located(paper.table1))
         drawn["figure1_kappa"] = figures.printed_beside_ours(printed, measured, dict(notes), level)
     for dataset, rows in _datasets(found.ranking):
         best = drawing.headline(rows)
