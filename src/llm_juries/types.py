@@ -56,7 +56,8 @@ class Item:
     empty where only the numbers of a recorded judgement are known. A question that nobody has
     answered yet has neither candidate nor answer. `lengths` are the characters of answer and
     opponent's answer, where their texts are not known but these are. `passages` are known to hold
-    the right answer, where the dataset says so.
+    the right answer, where the dataset says so. `cluster` names what a bootstrap draws whole, where
+    that is not the question: items of several questions about one document, say.
     """
 
     dataset: str
@@ -71,6 +72,12 @@ class Item:
     human_votes: tuple[float | None, ...] = ()
     passages: tuple[Passage, ...] = ()
     lengths: tuple[int, int] | None = None
+    cluster: str = ""
+
+    @property
+    def drawn_with(self) -> str:
+        """What a bootstrap and a cross-validation keep together: the cluster, else the item_id."""
+        return self.cluster or self.item_id
 
 
 class Message(NamedTuple):

@@ -271,7 +271,7 @@ def _battles(panel: Panel) -> list[tuple[Voter, ranking.Battles]]:
                 [item.candidate for item in items],
                 [item.opponent for item in items],
                 column[fought],
-                [item.item_id for item in items],
+                [item.drawn_with for item in items],
             ),
         )
         for voter, column in columns

@@ -14,6 +14,7 @@ human              0, 1, true, false or empty  the human label; in a pair also a
 human_votes        list of such labels         the labels of annotators 1, 2, 3 ...
 opponent           text                        in a pair: the other model
 opponent_answer    text                        in a pair: the other answer
+cluster            text or whole number        what a bootstrap draws whole; item_id by default
 =================  ==========================  ====================================================
 
 In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"]. The label of a pair says which
@@ -29,7 +30,7 @@ import csv
 import itertools
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -83,33 +84,56 @@ def load(
         Naming the file, the row and the field at fault.
     """
     file = located(path)
-    called = name or file.stem
-    if (head := next(rows(file), None)) is not None:
-        _check_columns(head[1], file, ("question", "answer") if answered else ("question",))
-    placed = _Placed(file, called, answered)
-    check_unique(placed, str(file))  # and so that each row is sound
+    table = Table(str(file), lambda: rows(file))
+    return read(table, name or file.stem, labels, note, answered, orders).sample(limit, seed)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a file or of memory: what errors call it, and its rows, anew on each call.
+
+    A row is its place ("line 3") and its cells by column; an empty cell is None.
+    """
+
+    name: str
+    rows: Callable[[], Iterator[tuple[str, dict[str, Any]]]]
+
+
+def read(
+    table: Table,
+    name: str,
+    labels: str = "as given",
+    note: str = "",
+    answered: bool = True,
+    orders: tuple[Order, ...] = BOTH_WAYS,
+) -> Dataset:
+    """Return the answers of a table as a dataset; see `load`."""
+    if (head := next(table.rows(), None)) is not None:
+        _check_columns(head[1], table.name, ("question", "answer") if answered else ("question",))
+    placed = _Placed(table, name, answered)
+    check_unique(placed, table.name)  # and so that each row is sound
     paired = _paired(placed) if head is not None and "opponent_answer" in head[1] else False
     voted = head is not None and "human_votes" in head[1]
     most = max(len(item.human_votes) for _, item in placed) if voted else 0
     annotators = tuple(str(number) for number in range(1, most + 1))
     items = Streamed(lambda: (item for _, item in placed))
     shown = orders if paired else (Order.ORIGINAL,)
-    return Dataset(called, items, labels, note, shown, annotators=annotators).sample(limit, seed)
+    return Dataset(name, items, labels, note, shown, annotators=annotators)
 
 
 @dataclass(frozen=True)
 class _Placed:
     """The items of a table, each with its place in it, read anew on each pass."""
 
-    file: Path
+    table: Table
     dataset: str
     answered: bool
 
     def __iter__(self) -> Iterator[tuple[str, Item]]:
-        for number, (place, row) in enumerate(rows(self.file), 1):
+        for number, (place, row) in enumerate(self.table.rows(), 1):
             if not self.answered:
                 row = {**row, "candidate": "", "answer": ""}
-            yield place, _item(row, self.dataset, f"{self.file}, {place}", str(number))
+            yield place, _item(row, self.dataset, f"{self.table.name}, {place}", str(number))
 
 
 def _paired(placed: Iterable[tuple[str, Item]]) -> bool:
@@ -234,7 +258,7 @@ def field(row: Mapping[str, Any], name: str, place: str) -> Any:
     return row[name]
 
 
-def _check_columns(row: Mapping[str, Any], file: Path, needs: Sequence[str]) -> None:
+def _check_columns(row: Mapping[str, Any], file: str, needs: Sequence[str]) -> None:
     for needed in needs:
         if needed not in row:
             raise JuriesError(f"{file}: has no column {needed!r}{nearest(needed, row)}")
@@ -253,7 +277,7 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
         value = row.get(field)
         if value is None and default is not None:
             return default
-        if field in ("item_id", "candidate", "opponent") and type(value) is int:
+        if field in ("item_id", "candidate", "opponent", "cluster") and type(value) is int:
             return str(value)
         if not isinstance(value, str) or (default is None and not value.strip()):
             raise JuriesError(f"{place}, field {field}: is {value!r}; a text is needed")
@@ -280,6 +304,7 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
         opponent_answer=text("opponent_answer", ""),
         human=label_of(row.get("human"), f"{place}, field human", words),
         human_votes=_votes(row.get("human_votes"), f"{place}, field human_votes", words),
+        cluster=text("cluster", ""),
     )
 
 

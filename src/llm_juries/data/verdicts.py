@@ -25,7 +25,7 @@ from ..errors import JuriesError, nearest
 from ..prompts.parsers import CellReader
 from ..types import Item, Order, Outcome, Reply
 from .dataset import UNNAMED, Dataset, Recording, Seen, check_unique
-from .tables import BINARY, located, rows, texts
+from .tables import BINARY, Table, located, rows, texts
 from .tables import field as cell
 
 log = logging.getLogger(__name__)
@@ -98,8 +98,49 @@ def load(
         Naming the file, and the row and column where there is one.
     """
     file = located(path)
-    name = name or file.stem
-    table = list(rows(file))
+    layout = Layout(columns, human_votes, judges, families, prompts, words, pairs, lengths)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    table = Table(str(file), lambda: rows(file))
+    return read(table, digest, name or file.stem, layout, labels, note).sample(limit, seed)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a table of verdicts mean what; see `load`."""
+
+    columns: Mapping[str, str | tuple[str, ...]] | None = None
+    human_votes: Sequence[str] = ()
+    judges: Mapping[str, RecordedColumn] | None = None
+    families: Mapping[str, str] | None = None
+    prompts: Sequence[str] | None = None
+    words: Mapping[str, float] | None = None
+    pairs: bool = False
+    lengths: str | None = None
+
+
+def read(
+    source: Table,
+    digest: str,
+    name: str,
+    layout: Layout,
+    labels: str = "as given",
+    note: str = "",
+) -> Dataset:
+    """Return a table of recorded verdicts as a dataset; see `load`.
+
+    Parameters
+    ----------
+    source : Table
+    digest : str
+        SHA-256 of the table's content: it stands for the judges in every key.
+    name : str
+    layout : Layout
+    labels, note : str
+    """
+    file, table = source.name, list(source.rows())
+    columns, human_votes, judges = layout.columns, layout.human_votes, layout.judges
+    families, prompts, words = layout.families, layout.prompts, layout.words
+    pairs, lengths = layout.pairs, layout.lengths
     if not table:
         raise JuriesError(f"{file}: holds no rows")
     if lengths is not None and not pairs:
@@ -113,7 +154,7 @@ def load(
     for column in [part for name in [*needed, *[called["label"]] * long] for part in _parts(name)]:
         if column not in head:
             raise JuriesError(f"{file}: has no column {column!r}{nearest(column, head)}")
-    sheet = _Sheet(str(file), name, called, tuple(human_votes), meaning, pairs)
+    sheet = _Sheet(file, name, called, tuple(human_votes), meaning, pairs)
     for place, row in table:
         sheet.add_item(place, row)
         if long:
@@ -127,7 +168,6 @@ def load(
     for prompt in prompts or () if long else ():
         if prompt not in sheet.prompts:
             raise JuriesError(f"{file}: has no prompt {prompt!r}{nearest(prompt, sheet.prompts)}")
-    source = hashlib.sha256(file.read_bytes()).hexdigest()
     recordings = []
     for (judge, prompt), cells in sheet.cells.items():
         if known and judge not in known:
@@ -138,9 +178,9 @@ def load(
             digits = {word for word in BINARY if word[0].isdigit()} - set(words or {})
             said = {word: value for word, value in meaning.items() if word not in digits}
         recording = Recording(
-            judge, prompt, facts.family, facts.kind, source, cells, facts.threshold, said
+            judge, prompt, facts.family, facts.kind, digest, cells, facts.threshold, said
         )
-        _check_readable(recording, str(file))
+        _check_readable(recording, file)
         recordings.append(recording)
     items = tuple(sheet.items.values())
     if lengths is not None:
@@ -155,7 +195,7 @@ def load(
         (Order.ORIGINAL, Order.SWAPPED) if swapped else (Order.ORIGINAL,),
         tuple(recordings),
         tuple(human_votes),
-    ).sample(limit, seed)
+    )
 
 
 @dataclass
@@ -200,6 +240,7 @@ class _Sheet:
             opponent_answer=str(row.get("opponent_answer") or ""),
             human=human,
             human_votes=tuple(votes),
+            cluster=str(row.get("cluster") or ""),
         )
         known = self.items.setdefault(identity, item)
         if known.human != human:
@@ -248,7 +289,7 @@ class _Sheet:
 
     def judge_columns(self, head: Sequence[str]) -> list[str]:
         taken = {column for called in self.called.values() for column in _parts(called)}
-        taken |= {*self.human_votes, *TEXTS}
+        taken |= {*self.human_votes, *TEXTS, "cluster"}
         judges = [column for column in head if column not in taken]
         if not judges:
             raise JuriesError(f"{self.file}: has no column of a judge; it has {', '.join(head)}")

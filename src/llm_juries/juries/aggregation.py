@@ -64,7 +64,7 @@ def context_of(
     pairs = any(item.opponent for item in items)
     return Context(
         np.array(human, float),
-        tuple(item.item_id for item in items),
+        tuple(item.drawn_with for item in items),
         tuple(item.candidate for item in items),
         tuple(item.opponent for item in items) if pairs else (),
         candidate_families or {},

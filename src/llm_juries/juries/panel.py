@@ -69,8 +69,8 @@ class Panel:
 
     @property
     def questions(self) -> list[str]:
-        """The question of each item: the clusters of the bootstrap."""
-        return [item.item_id for item in self.dataset.items]
+        """The question (or cluster) of each item: what the bootstrap draws whole."""
+        return [item.drawn_with for item in self.dataset.items]
 
 
 def pool(
