@@ -12,7 +12,6 @@ from ..analysis.rankings import FEWEST, Rankings
 from ..data.tables import located
 from ..metrics.correlation import ranks
 from . import figures
-from . import figures_pairs as figures_arena
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,8 +65,8 @@ def draw(
             )
     per_dataset: dict[str, Callable[[pd.DataFrame, str], Figure]] = {
         "deltas": lambda rows, note: figures.delta_per_candidate(rows[rows["n"] > 0], note, level),
-        "position": lambda rows, note: figures_arena.position_bias(rows, note, level),
-        "length_bins": lambda rows, note: figures_arena.length_bias(rows, note, level),
+        "position": lambda rows, note: figures.position_bias(rows, note, level),
+        "length_bins": lambda rows, note: figures.length_bias(rows, note, level),
     }
     names = {"deltas": "deltas", "position": "position", "length_bins": "length"}
     for table, figure in per_dataset.items():
@@ -88,14 +87,14 @@ def draw(
         if best["model"].nunique() < FEWEST or scored(best).empty:
             continue
         by = f"{notes[dataset]}; by {str(best['measure'].iloc[0]).replace('_', ' ')}"
-        save(figures_arena.bump_chart(best, by), f"ranks_{dataset}")
+        save(figures.bump_chart(best, by), f"ranks_{dataset}")
         for name, reference in references(best, rankings).items():
             others = best[best["voter"] != name]
             if not comparable(others, reference):
                 continue
             note = f"{by}; true rank: {name}"
             save(
-                figures_arena.rank_against_reference(others, reference, note),
+                figures.rank_against_reference(others, reference, note),
                 f"rank_against_{Path(name).stem}_{dataset}",
             )
     for dataset, rows in _by_dataset(tables, "battles"):
@@ -105,7 +104,7 @@ def draw(
             rows = rows[rows["kind"].isin(("human", "jury"))]
         for voter, own in rows.groupby("voter", sort=False):
             save(
-                figures_arena.battle_heat_map(own, f"{dataset}, {voter}; {notes[dataset]}"),
+                figures.battle_heat_map(own, f"{dataset}, {voter}; {notes[dataset]}"),
                 f"battles_{dataset}_{str(voter).replace('/', '_')}",
             )
     return drawn

@@ -25,7 +25,6 @@ from ..juries.panel import Panel
 from ..markdown import markdown
 from ..metrics.bootstrap import Bootstrap
 from . import drawing, figures, tables
-from . import figures_pairs as figures_arena
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -332,12 +331,12 @@ def draw(
         if best["model"].nunique() < FEWEST or drawing.scored(best).empty:
             continue
         note = notes[dataset]
-        drawn[f"figure1_ranks_{dataset}"] = figures_arena.bump_chart(best, note)
+        drawn[f"figure1_ranks_{dataset}"] = figures.bump_chart(best, note)
         others = best[best["kind"].isin(("judge", "jury"))]
         for name, reference in drawing.references(best, rankings).items():
             if drawing.comparable(others, reference):
                 against = "ranks" if name == "humans" else "leaderboard"
-                drawn[f"figure2_{against}_{dataset}"] = figures_arena.rank_against_reference(
+                drawn[f"figure2_{against}_{dataset}"] = figures.rank_against_reference(
                     others, reference, f"{note}; true rank: {Path(name).stem}"
                 )
     for dataset, rows in _datasets(found.deltas):

@@ -9,14 +9,15 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Annotation
 
 from llm_juries.errors import JuriesError
-from llm_juries.reporting.figures import COLOURS, MARKERS, save
-from llm_juries.reporting.figures_pairs import (
+from llm_juries.reporting.figures import (
     battle_heat_map,
     bump_chart,
     length_bias,
     position_bias,
     rank_against_reference,
+    save,
 )
+from llm_juries.reporting.figures.style import COLOURS, MARKERS
 
 NAN = float("nan")
 LONG = "a-model-of-a-very-long-name-indeed-instruct-q4-k-m-calibrated-2026"
@@ -196,7 +197,7 @@ def test_the_order_of_models_in_the_frame_moves_no_name():
 
 
 def test_no_model_in_common_is_a_users_mistake():
-    with pytest.raises(JuriesError, match=r"none of a is ranked there .* for one b"):
+    with pytest.raises(JuriesError, match=r"none of a is ranked both there .* such as b"):
         rank_against_reference(ranking({"v": {"a": 1}}), reference(b=1), "")
 
 
@@ -322,9 +323,9 @@ def test_flips_and_first_places_are_drawn_with_intervals_the_first_voter_at_the_
         "w  (20 pairs)",
         "v  (1,000 pairs)",
     ]
-    assert drawn(flips) == [[(0.1, 0)], [(0.3, 1)]]
-    assert drawn(firsts) == [[(0.5, 0)], [(0.7, 1)]]
-    assert spans(firsts) == [[0.4, 0, 0.6, 0], [0.6, 1, 0.8, 1]]
+    assert sorted(drawn(flips)) == [[(0.1, 0)], [(0.3, 1)]]
+    assert sorted(drawn(firsts)) == [[(0.5, 0)], [(0.7, 1)]]
+    assert sorted(spans(firsts)) == [[0.4, 0, 0.6, 0], [0.6, 1, 0.8, 1]]
     assert [list(line.get_xdata()) for line in firsts.lines if line.get_marker() == "None"] == [
         [0.5, 0.5]
     ]

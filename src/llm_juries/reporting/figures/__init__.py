@@ -1,0 +1,22 @@
+"""Figures for reports, drawn from the tables of an analysis with matplotlib."""
+
+from .agreement import kappa_per_voter, printed_beside_ours
+from .battles import battle_heat_map
+from .bias import delta_per_candidate, length_bias, position_bias
+from .juries import error_correlations, kappa_against_cost
+from .ranks import bump_chart, rank_against_reference
+from .style import save
+
+__all__ = [
+    "battle_heat_map",
+    "bump_chart",
+    "delta_per_candidate",
+    "error_correlations",
+    "kappa_against_cost",
+    "kappa_per_voter",
+    "length_bias",
+    "position_bias",
+    "printed_beside_ours",
+    "rank_against_reference",
+    "save",
+]

@@ -1,0 +1,127 @@
+"""Figures for choosing a jury: kappa against cost, and correlated errors of the judges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .style import COLOURS, MARKERS, blank
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
+    """Draw the kappa of all juries against what an item costs, and the Pareto front.
+
+    Parameters
+    ----------
+    juries : DataFrame
+        Rows of `jury_search.Search.juries` of one dataset and rule. Those of unknown cost or
+        without a kappa are left out, and counted on the figure.
+    note : str
+        A line under the title.
+    level : float
+        Of the intervals, for the axis.
+    """
+    figure = blank(7.2, 4.6)
+    axis = figure.subplots()
+    known = juries[juries["usd_per_item"].notna() & juries["kappa"].notna()]
+    cents = 100 * known["usd_per_item"]
+    single = known["seats"] == 1
+    low = ~known["eligible"]
+    cloud = {
+        "decides too few items to be chosen": (low, "#BBBBBB", "x"),
+        "jury": (~single & ~low, COLOURS["jury"], MARKERS["jury"]),
+        "single judge": (single & ~low, COLOURS["judge"], MARKERS["judge"]),
+    }
+    size = 14 if len(known) > 200 else 24
+    for label, (rows, colour, marker) in cloud.items():
+        if rows.any():
+            axis.scatter(
+                cents[rows],
+                known["kappa"][rows],
+                s=size,
+                c=colour,
+                marker=marker,
+                alpha=0.5 if len(known) > 200 else 0.9,
+                linewidths=0.8,
+                label=f"{label} ({int(rows.sum()):,})",
+            )
+    front = known[known["pareto"]].sort_values(["usd_per_item", "jury"])
+    if not front.empty:
+        at = 100 * front["usd_per_item"]
+        axis.step(
+            at, front["kappa"], where="post", color="black", linewidth=1, label="Pareto front"
+        )
+        axis.vlines(at, front["ci_low"], front["ci_high"], color="black", linewidth=1)
+        for number, (x, y) in enumerate(zip(at, front["kappa"], strict=True), 1):
+            axis.annotate(
+                str(number), (x, y), (4, -9), textcoords="offset points", fontsize=7.5, zorder=5
+            )
+    named = [
+        f"{number}: {row['jury']}, {row['kappa']:.3f}"
+        for number, (_, row) in enumerate(front.iterrows(), 1)
+    ]
+    unknown = len(juries) - len(known)
+    if unknown:
+        named.append(f"not drawn, of unknown cost or without a kappa: {unknown:,}")
+    axis.set_xlabel("US cents for an item", fontsize=8)
+    axis.set_ylabel(
+        f"Cohen's kappa with the human labels\n(front: {level:.0%} interval)", fontsize=8
+    )
+    axis.tick_params(labelsize=7.5)
+    axis.grid(color="0.92")
+    axis.set_axisbelow(True)
+    title = f"{juries['dataset'].iloc[0]}: all juries, rule {juries['rule'].iloc[0]}"
+    axis.set_title(f"{title}\n", loc="left", fontsize=10, fontweight="bold")
+    axis.text(0, 1.02, note, transform=axis.transAxes, fontsize=7.5)
+    axis.legend(fontsize=7.5, loc="lower right")
+    figure.supxlabel("\n".join(named), fontsize=7, x=0.02, ha="left")
+    return figure
+
+
+def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
+    """Draw how far the errors of each two judges go together, as a map.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        As `jury_search.pair_table` returns, of one dataset.
+    note : str
+        A line under the title.
+    """
+    names = sorted(set(pairs["judge"]) | set(pairs["other"]))
+    values = np.full((len(names), len(names)), np.nan)
+    figure = blank(2.6 + 0.75 * len(names), 1.6 + 0.55 * len(names))
+    axis = figure.subplots()
+    for _, row in pairs.iterrows():
+        across, down = names.index(row["judge"]), names.index(row["other"])
+        values[down, across] = row["correlation"]
+        shown = "none" if np.isnan(row["correlation"]) else f"{row['correlation']:.2f}"
+        pale = np.isnan(row["correlation"]) or abs(row["correlation"]) < 0.6
+        axis.text(
+            across,
+            down,
+            f"{shown}\nn {row['n']:,}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="black" if pale else "white",
+        )
+    image = axis.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    axis.set_xticks(range(len(names) - 1), names[:-1], fontsize=7.5, rotation=30, ha="right")
+    axis.set_yticks(range(1, len(names)), names[1:], fontsize=7.5)
+    axis.set_xlim(-0.5, len(names) - 1.5)
+    axis.set_ylim(len(names) - 0.5, 0.5)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    bar = figure.colorbar(image)
+    bar.set_label("correlation of errors (phi)", fontsize=8)
+    bar.ax.tick_params(labelsize=7.5)
+    title = f"{pairs['dataset'].iloc[0]}: are the judges wrong on the same items?"
+    axis.set_title(f"{title}\n", loc="left", fontsize=9, fontweight="bold")
+    axis.text(0, 1.02, note, transform=axis.transAxes, fontsize=7)
+    return figure

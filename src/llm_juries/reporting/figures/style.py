@@ -1,0 +1,173 @@
+"""What all figures share: colours, markers, intervals, legends, footnotes, and saving to files.
+
+On every figure a point has its interval or is hollow, what has no value is left out and listed
+under the figure, and every source is named on the figure itself.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+# Okabe and Ito's palette: told apart by colour-blind readers and in print.
+COLOURS = {
+    "judge": "#0072B2",
+    "lexical": "#999999",
+    "jury": "#D55E00",
+    "human": "#000000",
+    "reference": "#009E73",
+    "printed": "#000000",
+}
+MARKERS = {
+    "judge": "o",
+    "lexical": "s",
+    "jury": "D",
+    "human": "^",
+    "reference": "P",
+    "printed": "x",
+}
+# The rest of that palette, for voters of one kind: black is the humans', its yellow is too pale.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MOST_NAMED = 6
+
+
+def blank(width: float, height: float) -> Figure:
+    """Return an empty figure of that size in inches, whose parts do not overlap."""
+    from matplotlib.figure import Figure  # not pyplot: no global state, no display
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure: Figure, folder: Path, name: str) -> Path:
+    """Write NAME.png (200 dpi) and NAME.pdf; return the PNG's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for ending, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):
+        beside = folder / f".{name}.{ending}"
+        figure.savefig(beside, format=ending, dpi=200, metadata=metadata)
+        beside.replace(folder / f"{name}.{ending}")
+    return folder / f"{name}.png"
+
+
+def legend(figure: Figure, kinds: pd.Series[str]) -> None:
+    """Add a legend of the kinds of voters present, above the figure."""
+    from matplotlib.lines import Line2D
+
+    present = [kind for kind in COLOURS if kind in set(kinds)]
+    handles = [
+        Line2D([], [], color=COLOURS[k], marker=MARKERS[k], markersize=5, label=k) for k in present
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(present), fontsize=8)
+
+
+def voter_colours(rows: pd.DataFrame) -> dict[str, str]:
+    """Return each voter's colour: its kind's if it is the only one of that kind, else its own."""
+    kinds = dict(zip(rows["voter"], rows["kind"], strict=True))
+    counts = Counter(kinds.values())
+    taken = {COLOURS[kind] for kind in counts if counts[kind] == 1}
+    free = cycle([colour for colour in PALETTE if colour not in taken])
+    return {
+        voter: COLOURS[kind] if counts[kind] == 1 or kind == "human" else next(free)
+        for voter, kind in kinds.items()
+    }
+
+
+def bars(
+    axis: Axes,
+    value: pd.Series[float],
+    low: pd.Series[float],
+    high: pd.Series[float],
+    at: np.ndarray[tuple[int, ...], np.dtype[np.int_]],
+    kind: str,
+) -> None:
+    """Draw values with their intervals, each at its height; hollow where there is no interval."""
+    axis.hlines(at, low, high, color=COLOURS[kind], linewidth=1.4)
+    axis.plot(value, at, MARKERS[kind], color=COLOURS[kind], markersize=4.5)
+    bare = (low.isna() | high.isna()).to_numpy()
+    if bare.any():
+        axis.plot(
+            value[bare], at[bare], MARKERS[kind], color=COLOURS[kind], mfc="white", markersize=4.5
+        )
+
+
+def bars_by_kind(axis: Axes, rows: pd.DataFrame, value: str, low: str, high: str) -> None:
+    """Draw a row a voter, upwards from 0, each in the colour of its kind."""
+    at = np.arange(len(rows))
+    for kind in COLOURS:
+        own = (rows["kind"] == kind).to_numpy()
+        if own.any():
+            part = rows[own]
+            bars(axis, part[value], part[low], part[high], at[own], kind)
+
+
+def upright(
+    axis: Axes,
+    x: pd.Series[float],
+    value: pd.Series[float],
+    low: pd.Series[float],
+    high: pd.Series[float],
+    *,
+    colour: str,
+    marker: str,
+    label: str,
+) -> None:
+    """Draw values with upright intervals; hollow where there is no interval."""
+    axis.vlines(x, low, high, color=colour, linewidth=0.9, alpha=0.75)
+    axis.plot(x, value, marker, color=colour, markersize=4.5, label=label)
+    bare = low.isna() | high.isna()
+    if bare.any():
+        axis.plot(x[bare], value[bare], marker, color=colour, mfc="white", markersize=4.5)
+
+
+def hide_unused(axes: npt.NDArray[Any], used: int) -> None:
+    """Hide unused panels; those above them get the tick labels instead."""
+    for axis in axes.flat[used:]:
+        axis.set_visible(False)
+    for axis in axes.flat[max(0, used - axes.shape[1]) : used]:
+        axis.tick_params(labelbottom=True)
+
+
+def footnote(figure: Figure, *lines: str) -> None:
+    """Write lines under the figure, wrapped to its width; empty ones are left out."""
+    wide = int(16 * figure.get_figwidth())
+    text = "\n".join(textwrap.fill(line, wide) for line in lines if line)
+    figure.supxlabel(text, fontsize=8)
+
+
+def hollow_note(rows: pd.DataFrame, low: str, high: str) -> str:
+    """Return a note on hollow points if any row has no interval, else ""."""
+    return "hollow: no interval" if rows[[low, high]].isna().any(axis=None) else ""
+
+
+def named(note: str, names: Sequence[str]) -> str:
+    """Return a note followed by names, "" if there are none."""
+    return f"{note}: {some_of(names)}" if names else ""
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def wrapped(name: str, wide: float) -> str:
+    """Break a name into lines of about that many characters."""
+    return textwrap.fill(name, max(10, int(wide)))
+
+
+def shortened(name: str, most: int = 40) -> str:
+    """Leave out the middle of a long name: similar names differ at their ends."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
