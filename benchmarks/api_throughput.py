@@ -189,7 +189,7 @@ def replay(number: int) -> None:
     items = dataset(number)
     (plan, *_) = plans(Remote("http://127.0.0.1:9"), items, 3)
     with tempfile.TemporaryDirectory() as folder:
-        from llm_juries.store.plan import verdict_of
+        from llm_juries.collect.tally import verdict_of
         from llm_juries.types import Reply
 
         with Store(folder) as store:

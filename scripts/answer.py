@@ -16,10 +16,10 @@ def main(cfg: DictConfig) -> None:
     from llm_juries.answers.retrieval import over
     from llm_juries.answers.rounds import Rounds, check, questions_of
     from llm_juries.collect.estimate import forecast, total
+    from llm_juries.collect.policy import Policy
     from llm_juries.collect.progress import Bars, notes
     from llm_juries.config.build import build, pick
     from llm_juries.markdown import markdown
-    from llm_juries.store.plan import Policy
     from llm_juries.store.store import Store
 
     policy = pick(cfg, Policy)

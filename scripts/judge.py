@@ -12,16 +12,15 @@ from llm_juries.commands import command_line as cli
 @cli.task
 def main(cfg: DictConfig) -> None:
     """Collect what the store lacks; print what was asked and what it gave."""
-    from llm_juries.collect.batch import collect_batched
     from llm_juries.collect.estimate import forecast, total
+    from llm_juries.collect.policy import Policy
     from llm_juries.collect.progress import Bars, check_complete, tally_table
-    from llm_juries.collect.sequential import collect_sparingly
+    from llm_juries.collect.run import collect
+    from llm_juries.commands.collection import summary
     from llm_juries.config.build import build, pick
     from llm_juries.config.study import studies
     from llm_juries.markdown import markdown
-    from llm_juries.reporting.collection import summary
     from llm_juries.reporting.tracking import tally_metrics
-    from llm_juries.store.plan import Policy
     from llm_juries.store.store import Store
 
     tracking = build(cfg.wandb, "wandb")
@@ -30,14 +29,11 @@ def main(cfg: DictConfig) -> None:
     plans = [plan for study in found for plan in study.plans]
     with Store(cfg.store) as store:
         if policy.dry_run:
-            table = forecast(plans, store, policy, batched=policy.mode == "batch")
+            table = forecast(plans, store, policy)
             print(f"{markdown(table)}\n\n{total(table)}")
             return
-        if policy.mode == "batch":
-            tallies = collect_batched(plans, store, policy)
-        else:
-            with Bars() as bars:
-                tallies = collect_sparingly(found, store, policy, bars)
+        with Bars() as bars:
+            tallies = collect(found, store, policy, bars)
         models = {plan.judge.name for plan in plans if not plan.judge.free}
         print(summary(tallies, models, cfg.store))
         collected = tally_table(tallies)

@@ -15,14 +15,14 @@ def main(cfg: DictConfig) -> None:
     from llm_juries.analysis.panels import seat
     from llm_juries.analysis.run import Options
     from llm_juries.collect.estimate import forecast, total
+    from llm_juries.collect.policy import Policy
     from llm_juries.collect.progress import Bars, check_complete
     from llm_juries.collect.run import collect
+    from llm_juries.commands.collection import summary
     from llm_juries.config.build import build, pick
     from llm_juries.config.study import ablations, source_of, studies
     from llm_juries.markdown import markdown
     from llm_juries.reporting import paper as reproduction
-    from llm_juries.reporting.collection import summary
-    from llm_juries.store.plan import Policy
     from llm_juries.store.store import Store
 
     tracking = build(cfg.wandb, "wandb")
@@ -44,6 +44,9 @@ def main(cfg: DictConfig) -> None:
                 tallies = collect(asked, store, policy, bars)
             print(summary(tallies, {plan.judge.name for plan in asked}, cfg.store))
             check_complete(tallies)
+            if waiting := sum(tally.pending + tally.submitted for tally in tallies):
+                print(f"{waiting} verdicts are in pending batches; run again once they have ended")
+                return
         collect([plan for plan in plans if plan.judge.free], store)
         how = options.inconsistent, options.candidate_families
         panels = [seat(study, store, *how) for study in found]

@@ -16,9 +16,9 @@ def main() -> None:
 
     from llm_juries.cluster.grid import grid
     from llm_juries.cluster.submit import send, table, tasks
+    from llm_juries.collect.policy import Policy
     from llm_juries.config.build import build, pick
     from llm_juries.markdown import markdown
-    from llm_juries.store.plan import Policy
     from llm_juries.store.store import Store
 
     cells = grid(CONF, "submit", given.overrides, given.config_dir, OWN)

@@ -14,8 +14,8 @@ from llm_juries.analysis.bias import family_table, rates_table, self_preference_
 from llm_juries.analysis.few_labels import corrected_table
 from llm_juries.analysis.panels import seat
 from llm_juries.analysis.savings import policy_table
+from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
-from llm_juries.collect.sequential import collect_sparingly
 from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import recorded_judges
@@ -24,7 +24,7 @@ from llm_juries.juries.rules import Jury
 from llm_juries.metrics import few_labels
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.prompts.prompt import Prompt
-from llm_juries.store.plan import Plan, Policy
+from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 
@@ -167,20 +167,23 @@ def test_a_live_sequential_collection_asks_what_the_replay_said(
 ):
     calls = policy_table(panel, study.plans, study.juries, {}).set_index("policy")["calls"]
     with Store(tmp_path / "sequential") as store:
-        collect_sparingly([study], store, Policy(asking="sequential"))
+        collect([study], store, Policy(asking="sequential"))
         assert len(store) == calls["sequential_majority"]
         found = seat(study, store).votes.columns(("trio",))
     np.testing.assert_equal(found.labels, panel.votes.columns(("trio",)).labels)
     with Store(tmp_path / "cyclic") as store:
-        collect_sparingly([study], store, Policy(asking="cyclic"))
+        collect([study], store, Policy(asking="cyclic"))
         assert len(store) == calls["cyclic_assignment"]
 
 
 def test_asking_less_needs_a_jury_by_majority_and_a_live_run(study: Study, tmp_path: Path):
     alone = Study(study.dataset, study.plans, ())
-    with Store(tmp_path) as store, pytest.raises(JuriesError, match="no jury here decides"):
-        collect_sparingly([alone], store, Policy(asking="cyclic"))
+    with (
+        Store(tmp_path) as store,
+        pytest.raises(JuriesError, match="needs a jury that decides by majority"),
+    ):
+        collect([alone], store, Policy(asking="cyclic"))
     with Store(tmp_path) as store:
         assert len(store) == 0  # said before anyone was asked
-    with pytest.raises(JuriesError, match="asking=cyclic: a batch is handed in whole"):
+    with pytest.raises(JuriesError, match=r"asking=cyclic: .* mode=batch"):
         Policy(asking="cyclic", mode="batch")

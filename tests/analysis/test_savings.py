@@ -14,6 +14,7 @@ from test_run import DATASET, Fake
 from test_run import PROMPT as ASKED
 
 from llm_juries.analysis.savings import cyclic_means, replay, savings_table
+from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
 from llm_juries.collect.sequential import collect_in_rounds
 from llm_juries.data.dataset import Dataset
@@ -27,7 +28,7 @@ from llm_juries.juries.policies import Cast, CyclicAssignment, SequentialMajorit
 from llm_juries.juries.rules import Jury
 from llm_juries.juries.votes import Voter, Votes
 from llm_juries.prompts.prompt import Prompt
-from llm_juries.store.plan import Plan, Policy
+from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Reply
 from recorded_votes import TRIO, llmbar, nq301, trio_votes
@@ -274,7 +275,7 @@ def test_mistakes_are_told(tmp_path: Path):
     _, plans = recorded_trio(tmp_path)
     other = Plan(plans[1].judge, Dataset("o", (Item("o", "1", "m"),)), PROMPT)
     with Store(tmp_path / "store") as store:
-        with pytest.raises(JuriesError, match="there is no judge 'z'"):
+        with pytest.raises(JuriesError, match="no plan asks judge 'z'"):
             collect_in_rounds(plans, SequentialMajority(("a", "z")), store)
         with pytest.raises(JuriesError, match="different datasets"):
             collect_in_rounds([plans[0], other], SequentialMajority(("a", "b")), store)

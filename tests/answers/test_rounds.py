@@ -28,6 +28,8 @@ from llm_juries.answers.rounds import (
     check,
     questions_of,
 )
+from llm_juries.collect.policy import Policy
+from llm_juries.collect.tally import Tally
 from llm_juries.config.build import build
 from llm_juries.config.study import studies
 from llm_juries.data.dataset import Dataset
@@ -37,7 +39,6 @@ from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.http.judge import HttpJudge
 from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.judges.pricing import Price
-from llm_juries.store.plan import Policy, Tally
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Outcome, Reading, Reply
 
@@ -226,7 +227,7 @@ def test_a_round_that_failed_is_asked_for_again_and_no_other(tmp_path: Path):
     broken = Fault("422", at=(2,))  # the second round of the first question
     with in_a_thread(FaultyApi(say=says(s=talk, m="Answer: b"), faults=[broken])) as api:
         asked = model(api), bm25(tmp_path)
-        with pytest.raises(JuriesError, match="rejects what it is sent"):
+        with pytest.raises(JuriesError, match="rejects its requests"):
             answered(tmp_path, HOPS, asked[0], retriever=asked[1])
         found, tallies = answered(tmp_path, HOPS, asked[0], retriever=asked[1])
     assert found["s", "a"].text == "1957"

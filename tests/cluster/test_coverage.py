@@ -13,10 +13,10 @@ import pytest
 from conftest import ROOT
 from llm_juries.cluster.coverage import Look, survey, table, total
 from llm_juries.cluster.grid import composed, subject
+from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
 from llm_juries.config.study import studies
 from llm_juries.data.dataset import Shard
-from llm_juries.store.plan import Policy
 from llm_juries.store.store import Store
 from llm_juries.types import Outcome
 

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from faulty_api import FaultyApi, in_a_thread
-from llm_juries.collect.batch import collect_batched
 from llm_juries.collect.estimate import forecast, total
+from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
+from llm_juries.collect.tally import Tally
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.errors import JudgeUnavailableError
@@ -21,7 +22,7 @@ from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.judges.pricing import Price
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.pending_batches import Ticket, folder, tickets
-from llm_juries.store.plan import Plan, Policy, Tally, look_up
+from llm_juries.store.plan import Plan, look_up
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Outcome, Verdict
 
@@ -61,7 +62,7 @@ def plan(asked: HttpJudge, dataset: Dataset = DATASET, prompt: Prompt = PROMPT) 
 
 def batched(path: Path, *plans: Plan, policy: Policy = BATCH) -> list[Tally]:
     with Store(path) as store:
-        return collect_batched(plans, store, policy)
+        return collect(plans, store, policy)
 
 
 def live(path: Path, *plans: Plan) -> list[Tally]:
@@ -169,7 +170,7 @@ def test_batched_replies_have_the_batch_price(api: FaultyApi, tmp_path: Path):
 
 def test_a_limit_on_the_cost_shortens_what_is_handed_in(api: FaultyApi, tmp_path: Path):
     one = plan(judge(api))
-    table = forecast([one], Store(tmp_path), BATCH, batched=True)
+    table = forecast([one], Store(tmp_path), BATCH)
     half = table["usd_at_most"].sum() / 2
     (tally,) = batched(tmp_path, one, policy=Policy(mode="batch", max_cost_usd=half))
     assert tally.submitted == 6
@@ -183,7 +184,7 @@ def test_a_crash_while_handing_in_is_not_paid_twice(api: FaultyApi, tmp_path: Pa
     folder(Store(tmp_path)).mkdir(parents=True)
     path = folder(Store(tmp_path)) / "j-crashed.json"
     path.write_bytes(msgspec.json.encode(open_ticket))
-    with pytest.raises(JuriesError, match=r"j-crashed\.json: a run ended while it handed"):
+    with pytest.raises(JuriesError, match=r"j-crashed\.json: a run ended while it submitted"):
         batched(tmp_path, plan(asked))
     assert api.batches == {}
     path.unlink()
@@ -209,14 +210,44 @@ def test_a_broken_ticket_is_named(api: FaultyApi, tmp_path: Path):
 
 def test_a_format_without_batches_is_said_so(api: FaultyApi, tmp_path: Path):
     asked = HttpJudge("j", "f", "cohere", "model-1", base_url=f"{api.base_url}/v2")
-    with pytest.raises(JuriesError, match="cohere has no batch API here; there are: openai, anth"):
+    with pytest.raises(JuriesError, match="cohere has no batch API here; those with one: openai"):
         batched(tmp_path, plan(asked))
 
 
-def test_a_judge_that_is_no_api_can_not_be_batched(tmp_path: Path):
-    rule: Any = LexicalJudge("em", "exact_match")
-    with pytest.raises(JuriesError, match="judge em is not behind an API"):
-        batched(tmp_path, plan(rule))
+def test_rules_answer_at_once_beside_batches(api: FaultyApi, tmp_path: Path):
+    rule = Plan(LexicalJudge("em", "exact_match"), DATASET, PROMPT)
+    tallies = batched(tmp_path, plan(judge(api)), rule)
+    assert [(t.judge, t.submitted, t.asked) for t in tallies] == [("j", 12, 0), ("em", 0, 12)]
+    assert api.arrivals.total() == 0
+
+
+def test_a_judge_without_an_api_can_not_be_batched(api: FaultyApi, tmp_path: Path):
+    class Local(LexicalJudge):
+        free = False
+
+    local = Plan(Local("em", "exact_match"), DATASET, PROMPT)
+    batchable, other = batched(tmp_path, plan(judge(api)), local)
+    assert (batchable.submitted, batchable.stopped) == (12, "")
+    assert other.stopped == "judge em is not behind an API; ask it with mode=live"
+    assert other.asked == 0
+    with pytest.raises(JuriesError, match="mode=batch: judge em is not behind an API; set mode"):
+        batched(tmp_path, local)
+
+
+def test_a_batch_without_a_price_can_not_keep_to_a_budget(api: FaultyApi, tmp_path: Path):
+    limited = Policy(mode="batch", max_cost_usd=1.0)
+    with pytest.raises(JuriesError, match="judge j: has no price"):
+        batched(tmp_path, plan(judge(api, price=None)), policy=limited)
+    assert api.batches == {}
+
+
+@pytest.mark.parametrize("mode", ["live", "batch"])
+def test_a_dry_run_asks_nothing_and_counts(mode: Any, api: FaultyApi, tmp_path: Path):
+    live(tmp_path, plan(judge(api), Dataset("d", DATASET.items[:5])))
+    (tally,) = batched(tmp_path, plan(judge(api)), policy=Policy(mode=mode, dry_run=True))
+    assert (tally.requests, tally.kept, tally.asked, tally.submitted) == (12, 5, 0, 0)
+    assert api.arrivals.total() == 5
+    assert api.batches == {}
 
 
 def test_the_forecast_counts_what_the_store_and_batches_have(api: FaultyApi, tmp_path: Path):
@@ -237,7 +268,7 @@ def test_the_forecast_of_a_judge_without_a_price_is_never_zero_dollars(
 ):
     table = forecast([plan(judge(api, price=None))], Store(tmp_path), Policy())
     assert table["usd_at_most"].isna().all()
-    assert total(table) == "12 calls; what j would cost is not known (no price)"
+    assert total(table) == "12 calls; cost of j unknown (no price)"
 
 
 def test_a_forecast_asks_nothing(api: FaultyApi, tmp_path: Path):

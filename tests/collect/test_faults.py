@@ -13,7 +13,9 @@ import pytest
 
 from faulty_api import Fault, FaultyApi, failure, in_a_thread
 from llm_juries.collect import rate_limit as pacing
+from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
+from llm_juries.collect.tally import Tally
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits
@@ -21,7 +23,7 @@ from llm_juries.judges.errors import JudgeUnavailableError
 from llm_juries.judges.http.judge import HttpJudge
 from llm_juries.judges.pricing import Price
 from llm_juries.prompts.prompt import Prompt
-from llm_juries.store.plan import Plan, Policy, Tally, look_up
+from llm_juries.store.plan import Plan, look_up
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Outcome, Verdict
 
@@ -197,7 +199,7 @@ def test_giving_up_says_what_the_judge_said_last(tmp_path: Path):
     limits = replace(LIMITS, patience_s=0.3, attempts=1000)
     with in_a_thread(FaultyApi(faults=[Fault("503", after=10)])) as api:
         tallies = run(tmp_path, judge(api, limits=limits))
-    assert tallies["a"].gave_up == "no good reply for 0.3 s (HTTP 503: mock 503)"
+    assert tallies["a"].gave_up == "no valid reply for 0.3 s (HTTP 503: mock 503)"
 
 
 def test_a_judge_that_hangs_from_the_start_is_given_up_on(calm: dict[str, Any], tmp_path: Path):
@@ -282,7 +284,7 @@ def test_where_wished_the_others_go_on_without_it(
 
 def test_a_judge_that_rejects_what_it_is_sent_ends_the_run(tmp_path: Path):
     with in_a_thread(FaultyApi(faults=[Fault("400", always=True)])) as api:
-        with pytest.raises(JudgeUnavailableError, match="rejects what it is sent: HTTP 400"):
+        with pytest.raises(JudgeUnavailableError, match="rejects its requests: HTTP 400"):
             run(tmp_path, judge(api))
         assert api.arrivals["model-a"] == 3
 
@@ -460,7 +462,7 @@ def test_a_limit_on_the_cost_holds_for_replies_that_cost_more_than_foreseen(
 
 
 def test_a_limit_on_the_cost_of_a_judge_without_a_price_is_refused(tmp_path: Path):
-    with pytest.raises(JuriesError, match=r"judge a: has no price.*give it a price"):
+    with pytest.raises(JuriesError, match=r"judge a: has no price.*set a price"):
         run(tmp_path, judge("http://unused"), policy=Policy(max_cost_usd=1.0))
 
 

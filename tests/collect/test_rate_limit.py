@@ -1,4 +1,4 @@
-"""The gate that paces requests and the purse that bounds what they cost."""
+"""The limiter that paces requests and the budget that bounds what they cost."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_juries.collect import rate_limit as pacing
-from llm_juries.collect.budget import Purse
-from llm_juries.collect.rate_limit import BACKOFF_S, CEILING_S, START, Gate, backoff
+from llm_juries.collect.budget import Budget
+from llm_juries.collect.rate_limit import BACKOFF_S, CEILING_S, START, RateLimiter, backoff
 from llm_juries.judges.base import Limits
 from llm_juries.judges.errors import TransientError
 
@@ -36,109 +36,109 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return turned
 
 
-def test_a_gate_begins_narrow_and_widens_by_one_a_reply():
-    gate = Gate(Limits(in_flight=64))
-    assert gate.width == START
+def test_a_limiter_begins_narrow_and_widens_by_one_a_reply():
+    limiter = RateLimiter(Limits(in_flight=64))
+    assert limiter.width == START
     for _ in range(10):
-        gate.good()
-    assert gate.width == START + 10
+        limiter.succeeded()
+    assert limiter.width == START + 10
 
 
-def test_a_gate_never_widens_beyond_the_limit():
-    gate = Gate(Limits(in_flight=20))
+def test_a_limiter_never_widens_beyond_the_limit():
+    limiter = RateLimiter(Limits(in_flight=20))
     for _ in range(100):
-        gate.good()
-    assert gate.width == 20
+        limiter.succeeded()
+    assert limiter.width == 20
 
 
-def test_an_overload_halves_the_gate_once_for_all_in_flight(clock: Clock):
-    gate = Gate(Limits(in_flight=64))
-    sent = [gate.sent() for _ in range(8)]
+def test_an_overload_halves_the_limiter_once_for_all_in_flight(clock: Clock):
+    limiter = RateLimiter(Limits(in_flight=64))
+    sent = [limiter.sent() for _ in range(8)]
     clock.now += 1
     for at in sent:
-        gate.trouble(BUSY, at)
-    assert gate.width == START / 2
-    later = gate.sent()
+        limiter.failed(BUSY, at)
+    assert limiter.width == START / 2
+    later = limiter.sent()
     clock.now += 1
-    gate.trouble(BUSY, later)
-    assert gate.width == START / 4
+    limiter.failed(BUSY, later)
+    assert limiter.width == START / 4
 
 
-def test_after_an_overload_the_gate_widens_by_one_a_round():
-    gate = Gate(Limits(in_flight=64))
-    gate.trouble(BUSY, gate.sent())
-    for _ in range(int(gate.width)):
-        gate.good()
-    assert START / 2 + 0.9 < gate.width <= START / 2 + 1
+def test_after_an_overload_the_limiter_widens_by_one_a_round():
+    limiter = RateLimiter(Limits(in_flight=64))
+    limiter.failed(BUSY, limiter.sent())
+    for _ in range(int(limiter.width)):
+        limiter.succeeded()
+    assert START / 2 + 0.9 < limiter.width <= START / 2 + 1
 
 
-def test_an_error_that_is_no_overload_leaves_the_gate_as_wide():
-    gate = Gate(Limits(in_flight=64))
-    gate.trouble(BROKEN, gate.sent())
-    assert gate.width == START
+def test_an_error_that_is_no_overload_leaves_the_limiter_as_wide():
+    limiter = RateLimiter(Limits(in_flight=64))
+    limiter.failed(BROKEN, limiter.sent())
+    assert limiter.width == START
 
 
 @given(st.lists(st.booleans(), max_size=200), st.integers(1, 100))
-def test_a_gate_stays_between_one_and_its_limit(replies: list[bool], in_flight: int):
-    gate = Gate(Limits(in_flight=in_flight))
+def test_a_limiter_stays_between_one_and_its_limit(replies: list[bool], in_flight: int):
+    limiter = RateLimiter(Limits(in_flight=in_flight))
     for good in replies:
         if good:
-            gate.good()
+            limiter.succeeded()
         else:
-            gate.trouble(BUSY, math.inf)
-        assert 1 <= gate.width <= in_flight
+            limiter.failed(BUSY, math.inf)
+        assert 1 <= limiter.width <= in_flight
 
 
 def test_a_judge_is_silent_from_the_first_unanswered_request(clock: Clock):
-    gate = Gate(Limits())
-    assert gate.silent_s == 0
-    gate.sent()
+    limiter = RateLimiter(Limits())
+    assert limiter.silent_s == 0
+    limiter.sent()
     clock.now += 3
-    gate.sent()
+    limiter.sent()
     clock.now += 4
-    gate.trouble(BROKEN, 0)
-    assert gate.silent_s == 7
-    gate.good()
-    assert gate.silent_s == 0
+    limiter.failed(BROKEN, 0)
+    assert limiter.silent_s == 7
+    limiter.succeeded()
+    assert limiter.silent_s == 0
 
 
 def test_a_pause_that_was_asked_for_is_not_silence(clock: Clock):
-    gate = Gate(Limits())
-    gate.sent()
-    gate.trouble(TransientError("429", retry_after=30), 0)
+    limiter = RateLimiter(Limits())
+    limiter.sent()
+    limiter.failed(TransientError("429", retry_after=30), 0)
     clock.now += 30
-    assert gate.silent_s == 0
+    assert limiter.silent_s == 0
     clock.now += 5
-    assert gate.silent_s == 5
+    assert limiter.silent_s == 5
 
 
 def test_a_pause_without_end_is_silence(clock: Clock):
-    gate = Gate(Limits())
-    gate.sent()
-    gate.trouble(TransientError("429", retry_after=3600), 0)
-    assert gate.silent_s == math.inf
+    limiter = RateLimiter(Limits())
+    limiter.sent()
+    limiter.failed(TransientError("429", retry_after=3600), 0)
+    assert limiter.silent_s == math.inf
 
 
 def test_pauses_that_follow_each_other_without_end_are_silence(clock: Clock):
-    gate = Gate(Limits())
+    limiter = RateLimiter(Limits())
     waited = 0
-    while gate.silent_s < math.inf:
-        gate.sent()
-        gate.trouble(TransientError("429", retry_after=60), 0)
+    while limiter.silent_s < math.inf:
+        limiter.sent()
+        limiter.failed(TransientError("429", retry_after=60), 0)
         clock.now += 60
         waited += 60
         assert waited < 1200
     assert waited >= 600
 
 
-def test_a_closed_gate_lets_nobody_through_and_wakes_who_waits():
+def test_a_closed_limiter_lets_nobody_through_and_wakes_who_waits():
     async def act() -> list[bool]:
-        gate = Gate(Limits(in_flight=1))
-        assert await gate.enter()
-        gate.pause(60)
-        waiting = [asyncio.create_task(gate.enter()), asyncio.create_task(gate.rest(60))]
+        limiter = RateLimiter(Limits(in_flight=1))
+        assert await limiter.acquire()
+        limiter.pause(60)
+        waiting = [asyncio.create_task(limiter.acquire()), asyncio.create_task(limiter.wait(60))]
         await asyncio.sleep(0.01)
-        gate.close()
+        limiter.close()
         return await asyncio.wait_for(asyncio.gather(*waiting), 5)
 
     assert asyncio.run(act()) == [False, False]
@@ -146,12 +146,12 @@ def test_a_closed_gate_lets_nobody_through_and_wakes_who_waits():
 
 def test_a_place_that_is_given_back_is_taken():
     async def act() -> None:
-        gate = Gate(Limits(in_flight=1))
-        await gate.enter()
-        waiting = asyncio.create_task(gate.enter())
+        limiter = RateLimiter(Limits(in_flight=1))
+        await limiter.acquire()
+        waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(0.01)
         assert not waiting.done()
-        gate.leave()
+        limiter.release()
         assert await asyncio.wait_for(waiting, 5)
 
     asyncio.run(act())
@@ -171,14 +171,14 @@ def test_two_waits_are_hardly_ever_the_same():
     st.lists(st.tuples(st.floats(0.001, 1), st.floats(0, 1)), max_size=50),
     st.floats(0.01, 5),
 )
-def test_a_purse_is_never_overdrawn(requests: list[tuple[float, float]], dollars: float):
-    purse = Purse(dollars)
+def test_a_budget_is_never_overdrawn(requests: list[tuple[float, float]], dollars: float):
+    budget = Budget(dollars)
 
     async def pay(most: float, part: float) -> None:
-        if await purse.take_in_turn(most):
+        if await budget.reserve_in_turn(most):
             await asyncio.sleep(0)
-            purse.settle(most, most * part)
-        assert purse.spent <= dollars * (1 + 1e-9)
+            budget.settle(most, most * part)
+        assert budget.spent <= dollars * (1 + 1e-9)
 
     async def act() -> None:
         await asyncio.gather(*(pay(most, part) for most, part in requests))
@@ -188,25 +188,25 @@ def test_a_purse_is_never_overdrawn(requests: list[tuple[float, float]], dollars
 
 def test_what_is_set_aside_is_waited_for_and_can_not_be_spent_twice():
     async def act() -> None:
-        purse = Purse(1.0)
-        assert await purse.take_in_turn(0.6)
-        waiting = asyncio.create_task(purse.take_in_turn(0.6))
+        budget = Budget(1.0)
+        assert await budget.reserve_in_turn(0.6)
+        waiting = asyncio.create_task(budget.reserve_in_turn(0.6))
         await asyncio.sleep(0.01)
         assert not waiting.done()
-        assert not purse.take(0.6)
-        purse.settle(0.6, 0.1)
+        assert not budget.reserve(0.6)
+        budget.settle(0.6, 0.1)
         assert await asyncio.wait_for(waiting, 5)
-        purse.settle(0.6, 0.6)
-        assert not await purse.take_in_turn(0.6)
+        budget.settle(0.6, 0.6)
+        assert not await budget.reserve_in_turn(0.6)
 
     asyncio.run(act())
 
 
-def test_a_purse_without_a_limit_pays_all():
+def test_a_budget_without_a_limit_pays_all():
     async def act() -> None:
-        purse = Purse(None)
-        assert await purse.take_in_turn(1e9)
-        purse.settle(1e9, 5.0)
-        assert purse.spent == 5.0
+        budget = Budget(None)
+        assert await budget.reserve_in_turn(1e9)
+        budget.settle(1e9, 5.0)
+        assert budget.spent == 5.0
 
     asyncio.run(act())

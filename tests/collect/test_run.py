@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
+from llm_juries.collect.tally import Tally
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits, PromptedJudge
@@ -21,7 +23,7 @@ from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.judges.pricing import Price
 from llm_juries.prompts.parsers import CellReader, Reader
 from llm_juries.prompts.prompt import Prompt, Shot
-from llm_juries.store.plan import Plan, Policy, Tally, look_up
+from llm_juries.store.plan import Plan, look_up
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Order, Outcome, Reply, Request, Verdict
 
@@ -451,8 +453,8 @@ class Noted:
         self.begun: list[tuple[str, int]] = []
         self.told: list[str] = []
 
-    def begin(self, tally: Tally, holes: int) -> None:
-        self.begun.append((tally.judge, holes))
+    def begin(self, tally: Tally, missing: int) -> None:
+        self.begun.append((tally.judge, missing))
 
     def advance(self, tally: Tally, verdict: Verdict) -> None:
         self.told.append(verdict.key)

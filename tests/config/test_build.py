@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from llm_juries.collect.policy import Policy
 from llm_juries.config.build import build, pick
 from llm_juries.errors import JuriesError
 from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.judges.model_files import ModelFile
 from llm_juries.juries.rules import Jury
 from llm_juries.prompts.prompt import Prompt, Shot
-from llm_juries.store.plan import Policy
 from llm_juries.types import Outcome
 
 JURY = {"_target_": "llm_juries.juries.rules.Jury", "name": "trio", "members": ["a", "b", "c"]}

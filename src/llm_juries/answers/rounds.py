@@ -18,15 +18,17 @@ from typing import NamedTuple
 
 import jinja2
 
-from ..collect.budget import Purse
+from ..collect.budget import Budget
+from ..collect.policy import Policy
 from ..collect.run import collect
+from ..collect.tally import Tally
 from ..collect.worker import Progress
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..judges.base import Judge, PromptedJudge
 from ..prompts.parsers import unanswered, without_thinking
 from ..prompts.prompt import environment, variables
-from ..store.plan import Plan, Policy, Tally, look_up
+from ..store.plan import Plan, look_up
 from ..store.store import Store
 from ..types import Item, Message, Order, Outcome, Passage, Reading, Reply
 from .retrieval import Gold, NoRetrieval, Retriever
@@ -316,11 +318,11 @@ class Rounds:
         tallies : list of Tally
             What was asked, one a candidate and round.
         """
-        purse = Purse(policy.max_cost_usd)
+        budget = Budget(policy.max_cost_usd)
         tallies: list[Tally] = []
         plans = self.first()
         for number in range(1, self.answering.rounds + 1):
-            asked = collect(plans, store, policy, progress, purse)
+            asked = collect(plans, store, policy, progress, budget)
             tallies += asked
             plans = [
                 further

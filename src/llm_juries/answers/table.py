@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from ..collect.tally import Tally
 from ..data.tables import rows
 from ..errors import MOST_NAMED, JuriesError
 from ..files import write_text
-from ..store.plan import Tally
 from ..types import Outcome
 from .rounds import Answer
 

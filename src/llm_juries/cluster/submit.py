@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..collect.policy import Policy
 from ..config.build import pick
 from ..data.dataset import Shard
 from ..errors import JuriesError
-from ..store.plan import Policy
 from ..store.store import Store
 from .coverage import survey
 from .grid import Cell, Resources, needs, subject

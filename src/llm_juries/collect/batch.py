@@ -1,13 +1,12 @@
-"""Collecting through batch APIs: submit, leave, collect later (`mode=batch`).
+"""Collection through batch APIs: submit now, collect later (`mode=batch`).
 
-A ticket in the store's folder `batches` says which keys a batch was handed in for, so that no run
-asks for them again while it is at work. The ticket is written before the batch is handed in and
-deleted after its replies are stored: a crash in between can lose no reply and pay for none twice.
+A ticket in the store's folder `batches` lists the keys of a submitted batch, so that no run asks
+for them again while the batch is pending. The ticket is written before the batch is submitted and
+deleted after its replies are stored: a crash in between loses no reply and pays for none twice.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import Sequence
@@ -17,50 +16,74 @@ import msgspec
 
 from ..errors import JuriesError
 from ..files import write_text
+from ..judges.base import Judge
 from ..judges.errors import JudgeUnavailableError, TransientError
+from ..judges.http.batch_api import batch_api_of
 from ..judges.http.judge import HttpJudge
 from ..store.pending_batches import Ticket, folder, tickets
-from ..store.plan import Plan, Policy, Tally, count, holes, verdict_of
+from ..store.plan import Plan
 from ..store.store import Store
 from ..types import Outcome, Request
-from .budget import Purse
+from . import event_loop
+from .budget import Budget
+from .policy import Policy, counted, missing
+from .tally import Tally, verdict_of
 
 LARGEST = 10_000  # requests a batch; providers take 50,000 and more
 
 
-def collect_batched(plans: Sequence[Plan], store: Store, policy: Policy) -> list[Tally]:
-    """Take what batches have ended, store their replies, hand in what is lacking.
+def collect_batches(
+    plans: Sequence[Plan], store: Store, policy: Policy, budget: Budget
+) -> list[Tally]:
+    """Store the replies of the batches that have ended, submit what is missing, and do not wait.
 
-    Call it again later to take the rest; a reply that failed in a batch is handed in again then.
+    Run again later to take the rest; a request that failed in a batch is submitted again then. A
+    judge without a batch API is not asked, which its tally says where verdicts are missing.
 
     Raises
     ------
     JuriesError
-        If a judge has no batch API, or a crash left open whether a batch was handed in.
+        If no judge has a batch API, or a crash left open whether a batch was submitted.
     """
-    for plan in plans:
-        plan.prompt.check_disjoint(plan.dataset.items)
-        if not isinstance(plan.judge, HttpJudge):
-            raise JuriesError(f"mode=batch: judge {plan.judge.name} is not behind an API")
-    return asyncio.run(_collect(plans, store, policy))
+    reasons = [_not_batchable(plan.judge) for plan in plans]
+    if plans and all(reasons):
+        raise JuriesError(f"mode=batch: {reasons[0]}; set mode=live")
+    return event_loop.run(_collect(plans, reasons, store, policy, budget))
 
 
-async def _collect(plans: Sequence[Plan], store: Store, policy: Policy) -> list[Tally]:
-    purse = Purse(policy.max_cost_usd)
+def _not_batchable(judge: Judge) -> str:
+    """Return why a judge can't be asked in batches, "" if it can."""
+    if not isinstance(judge, HttpJudge):
+        return f"judge {judge.name} is not behind an API"
+    try:
+        batch_api_of(judge.wire_name, judge.wire)
+    except JuriesError as error:
+        return f"judge {judge.name}: {error}"
+    return ""
+
+
+async def _collect(
+    plans: Sequence[Plan], reasons: Sequence[str], store: Store, policy: Policy, budget: Budget
+) -> list[Tally]:
     tallies = []
-    for plan in plans:
+    for plan, reason in zip(plans, reasons, strict=True):
         judge = plan.judge
-        assert isinstance(judge, HttpJudge)  # noqa: S101 - checked by collect_batched
+        if reason or not isinstance(judge, HttpJudge):
+            tally = counted(plan, store, policy)
+            if tally.requests > tally.kept + tally.pending:
+                tally.stopped = f"{reason}; ask it with mode=live"
+            tallies.append(tally)
+            continue
         await judge.ready()
         await judge.open()
         try:
-            tallies.append(await _one(plan, judge, store, policy, purse))
+            tallies.append(await _one(plan, judge, store, policy, budget))
         finally:
             await judge.close()
     return tallies
 
 
-async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, purse: Purse) -> Tally:
+async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budget: Budget) -> Tally:
     tally = Tally(judge.name, plan.dataset.name)
     began = time.monotonic()
     own = {
@@ -71,25 +94,25 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, purse
     for path, ticket in own.items():
         if not ticket.batch:
             raise JuriesError(
-                f"{path}: a run ended while it handed this batch in, so it may be at work; look "
-                f"it up at {judge.base_url} and put its id into the file, or delete the file to "
-                "hand it in again"
+                f"{path}: a run ended while it submitted this batch, which may be pending; find it "
+                f"at {judge.base_url} and write its id into the file, or delete the file to submit "
+                "it again"
             )
-    handed_in = {key for ticket in own.values() for key in ticket.keys}
-    requests = {r.key: r for r in plan.requests() if r.key in handed_in}
+    submitted = {key for ticket in own.values() for key in ticket.keys}
+    requests = {r.key: r for r in plan.requests() if r.key in submitted}
     for path, ticket in own.items():
-        if requests.keys() & set(ticket.keys):  # else it is of another dataset or prompt
+        if requests.keys() & set(ticket.keys):  # else it belongs to another dataset or prompt
             await _take(plan, judge, store, path, ticket, requests, tally)
     counted = Tally(judge.name, plan.dataset.name)
-    lacking: dict[str, Request] = {}
-    for request in holes(plan, store, policy, tally=counted):
+    unanswered: dict[str, Request] = {}
+    for request in missing(plan, store, policy, tally=counted):
         if request is not None:
-            lacking.setdefault(request.key, request)
+            unanswered.setdefault(request.key, request)
     tally.requests, tally.kept, tally.pending = counted.requests, counted.kept, counted.pending
     tally.kept -= sum(tally.outcomes.values())
-    waiting = list(lacking.values())
-    for start in range(0, len(waiting), LARGEST):
-        await _hand_in(judge, store, purse, waiting[start : start + LARGEST], tally)
+    requests_left = list(unanswered.values())
+    for start in range(0, len(requests_left), LARGEST):
+        await _submit(judge, store, budget, requests_left[start : start + LARGEST], tally)
     tally.seconds = time.monotonic() - began
     return tally
 
@@ -103,7 +126,7 @@ async def _take(
     requests: dict[str, Request],
     tally: Tally,
 ) -> None:
-    """Store the replies of a batch if it has ended; what failed in it becomes a hole again."""
+    """Store the replies of a batch if it has ended; requests that failed are missing again."""
     choices = dict.fromkeys(ticket.keys, plan.prompt.choices)
     results = await judge.batch_results(ticket.batch, choices)
     if results is None:
@@ -115,22 +138,22 @@ async def _take(
         if known is None or known.outcome is Outcome.FAILED:
             verdict = verdict_of(plan, requests[key], reply, attempts=1)
             store.append(verdict)
-            count(tally, verdict, judge)
+            tally.count(verdict, judge)
     ticket.keys = [key for key in ticket.keys if key not in requests]
-    if ticket.keys:  # of items that are not in this run
+    if ticket.keys:  # those of items that are not in this run
         write_text(path, msgspec.json.encode(ticket).decode())
     else:
         path.unlink()
 
 
-async def _hand_in(
-    judge: HttpJudge, store: Store, purse: Purse, requests: Sequence[Request], tally: Tally
+async def _submit(
+    judge: HttpJudge, store: Store, budget: Budget, requests: Sequence[Request], tally: Tally
 ) -> None:
     affordable = []
     for request in requests:
         most = judge.price.at_most(*judge.estimate(request), batched=True) if judge.price else 0.0
-        if not purse.take(most):
-            tally.stopped = f"max_cost_usd={purse.dollars:g} might be passed"
+        if not budget.reserve(most):
+            tally.stopped = budget.exceeded
             break
         affordable.append(request)
     if not affordable:
@@ -142,12 +165,12 @@ async def _hand_in(
     try:
         ticket.batch = await judge.batch_submit(affordable)
     except JudgeUnavailableError:
-        path.unlink()  # the provider said no
+        path.unlink()  # the provider rejected it
         raise
     except TransientError as error:
         raise JuriesError(
-            f"judge {judge.name}: the connection broke while a batch was handed in ({error}); "
-            f"{path} says what to do"
+            f"judge {judge.name}: the connection failed while a batch was submitted ({error}); "
+            f"run again: the message about {path} says what to do"
         ) from None
     write_text(path, msgspec.json.encode(ticket).decode())
     tally.submitted += len(affordable)

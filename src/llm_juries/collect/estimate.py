@@ -1,4 +1,4 @@
-"""What a collection would ask and cost, before anything is asked (`dry_run=true`)."""
+"""Estimate a collection's calls, tokens and dollars before anything is asked (`dry_run`)."""
 
 from __future__ import annotations
 
@@ -6,33 +6,34 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ..store.plan import Plan, Policy, Tally, holes
+from ..store.plan import Plan
 from ..store.store import Store
+from .policy import Policy, missing
+from .tally import Tally
 
 
-def forecast(
-    plans: Sequence[Plan], store: Store, policy: Policy, *, batched: bool = False
-) -> pd.DataFrame:
-    """Count the calls that the store does not make needless, their tokens and dollars.
+def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFrame:
+    """Estimate the calls for the verdicts that are missing, their tokens and dollars.
 
     Returns
     -------
     DataFrame
-        A row a judge that is no rule or recording, and dataset: dataset, judge (str); verdicts,
+        A row a dataset and a judge that is not a rule or recording: dataset, judge (str); verdicts,
         stored, calls (int); input_tokens and how they were counted (int, str);
         output_tokens_at_most (int); usd_at_most, None where there is no price, and prices_of, the
-        date of the price. A prompt cache makes it cheaper; a retry or a second question dearer.
+        date of the price. A prompt cache lowers the cost; retries and second requests raise it.
     """
     rows = []
+    batched = policy.mode == "batch"
     for plan in plans:
         if plan.judge.free:
             continue
         tally = Tally(plan.judge.name, plan.dataset.name)
-        lacking: set[str] = set()
+        asked: set[str] = set()
         sent, received = 0, 0
-        for request in holes(plan, store, policy, tally=tally):
-            if request is not None and request.key not in lacking:
-                lacking.add(request.key)
+        for request in missing(plan, store, policy, tally=tally):
+            if request is not None and request.key not in asked:
+                asked.add(request.key)
                 tokens, most = plan.judge.estimate(request)
                 sent += tokens
                 received += most
@@ -43,7 +44,7 @@ def forecast(
                 "judge": tally.judge,
                 "verdicts": tally.requests,
                 "stored": tally.kept,
-                "calls": len(lacking),
+                "calls": len(asked),
                 "input_tokens": sent,
                 "counted": plan.judge.counted_by,
                 "output_tokens_at_most": received,
@@ -55,14 +56,14 @@ def forecast(
 
 
 def total(table: pd.DataFrame) -> str:
-    """Return a forecast's sum in words; judges without a price are named, never counted as $0."""
+    """Return a forecast's total in words; judges without a price are named, never counted as $0."""
     if table.empty:
         return "No model would be asked."
     asked = table[table["calls"] > 0]
     priced = asked["usd_at_most"].notna()
-    said = f"{table['calls'].sum()} calls"
+    text = f"{table['calls'].sum()} calls"
     if priced.any():
-        said += f", at most ${asked.loc[priced, 'usd_at_most'].sum():.4f}"
+        text += f", at most ${asked.loc[priced, 'usd_at_most'].sum():.4f}"
     if unpriced := sorted(set(asked.loc[~priced, "judge"])):
-        said += f"; what {', '.join(unpriced)} would cost is not known (no price)"
-    return said
+        text += f"; cost of {', '.join(unpriced)} unknown (no price)"
+    return text

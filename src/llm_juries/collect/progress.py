@@ -1,4 +1,4 @@
-"""Progress on a terminal while judges are asked: done, rate, time left, cost, odd outcomes."""
+"""Progress bars of a collection on a terminal, and its summary as a table and notes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from rich.progress import (
 )
 
 from ..errors import JuriesError
-from ..store.plan import Tally
 from ..types import Outcome, Verdict
+from .tally import Tally
 
 
 class Bars:
-    """A bar a judge on standard error; nothing where that is no terminal."""
+    """A progress bar a judge on standard error; nothing where that is not a terminal."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
@@ -53,13 +53,13 @@ class Bars:
     ) -> None:
         self._bars.stop()
 
-    def begin(self, tally: Tally, holes: int) -> None:
+    def begin(self, tally: Tally, missing: int) -> None:
         """Add a bar."""
         name = f"{tally.judge} on {tally.dataset}"
-        self._tasks[id(tally)] = self._bars.add_task(name, total=holes, rate="", note="")
+        self._tasks[id(tally)] = self._bars.add_task(name, total=missing, rate="", note="")
 
     def advance(self, tally: Tally, verdict: Verdict) -> None:  # noqa: ARG002
-        """Move a bar on by one verdict."""
+        """Advance a bar by one verdict."""
         task = self._tasks[id(tally)]
         speed = self._bars.tasks[task].speed
         odd = [f"{n} {o}" for o, n in sorted(tally.outcomes.items()) if o is not Outcome.OK]
@@ -70,12 +70,12 @@ class Bars:
 
 
 def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
-    """Return a row a judge and dataset: what was wanted, stored before, asked, and what it gave.
+    """Return a row a judge and dataset: verdicts requested, stored before, asked for, by outcome.
 
     `usd` is the cost of the replies whose cost is known; `unpriced` counts the replies that took
     tokens but whose cost is not known.
     """
-    met = sorted({outcome for tally in tallies for outcome in tally.outcomes})
+    outcomes = sorted({outcome for tally in tallies for outcome in tally.outcomes})
     return pd.DataFrame(
         [
             {
@@ -85,7 +85,7 @@ def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
                 "stored": tally.kept,
                 "in_batches": tally.pending + tally.submitted,
                 "asked": tally.asked,
-                **{str(outcome): tally.outcomes[outcome] for outcome in met},
+                **{str(outcome): tally.outcomes[outcome] for outcome in outcomes},
                 "seconds": round(tally.seconds, 1),
                 "input_tokens": tally.input_tokens,
                 "cached_tokens": tally.cached_tokens,
@@ -110,8 +110,8 @@ def notes(tallies: Sequence[Tally]) -> list[str]:
 
 
 def check_complete(tallies: Sequence[Tally]) -> None:
-    """Raise JuriesError if a judge was given up on or stopped: the run did not do all it should."""
+    """Raise JuriesError if the run gave up on a judge or stopped asking it."""
     short = [tally for tally in tallies if tally.gave_up or tally.stopped]
     if short:
         names = ", ".join(sorted({tally.judge for tally in short}))
-        raise JuriesError(f"not all was asked of {names}; run again to ask for what is missing")
+        raise JuriesError(f"incomplete: {names}; run again to ask for the missing verdicts")

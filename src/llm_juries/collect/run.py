@@ -1,153 +1,87 @@
-"""The one loop that asks judges: it skips what the store has, asks all judges for the rest at once.
-
-A verdict goes into the store as soon as it is there, so a run that is stopped or killed has lost
-nothing but what was in flight, and the next run asks only for the holes.
-"""
+"""Run a collection: the one way in which commands and the Python API ask judges for verdicts."""
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
-import contextlib
-import math
-import signal
-import sys
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Sequence
 
 from ..errors import JuriesError
-from ..store.plan import Plan, Policy, Tally, holes, remote
+from ..store.plan import Plan
 from ..store.store import Store
-from .budget import Purse
-from .worker import Asking, Progress, Shared, Silence
-
-DRAIN_S = 15.0  # how long a stopped run waits for replies that are under way
-SAME_STOP_S = 1.0  # some clusters signal a job and its children, and the job passes it on to them
+from ..study import Study
+from .batch import collect_batches
+from .budget import Budget
+from .live import collect_live
+from .policy import Policy, counted
+from .sequential import collect_by_jury
+from .tally import Tally, is_remote
+from .worker import NoProgress, Progress
 
 
 def collect(
-    plans: Sequence[Plan],
+    wanted: Sequence[Plan | Study],
     store: Store,
     policy: Policy | None = None,
     progress: Progress | None = None,
-    purse: Purse | None = None,
+    budget: Budget | None = None,
 ) -> list[Tally]:
-    """Ask for every verdict that the store lacks; return what became of each plan.
+    """Ask for the verdicts that are missing from the store, as the policy says.
 
-    Judges behind APIs are asked all at once, judges that need the machine to themselves in turn.
-    On SIGINT or SIGTERM nothing more is sent, replies under way are awaited for a while and stored,
-    and the signal takes its course; a second signal, a second later or more, does not wait.
-    Collections that are one run to the user share a purse, so that they keep to max_cost_usd
-    together.
+    Parameters
+    ----------
+    wanted : sequence of Plan or Study
+        A study stands for its plans. Its juries matter where `policy.asking` is not "all".
+    store : Store
+    policy : Policy, optional
+        `dry_run` asks nothing and counts what is stored. `mode="batch"` submits batches to judges
+        behind an API, stores the replies of batches that have ended, and waits for none; rules and
+        recordings answer at once.
+    progress : Progress, optional
+    budget : Budget, optional
+        Shared by calls that together must not exceed `max_cost_usd`; a new one by default.
+
+    Returns
+    -------
+    list of Tally
+        One a plan, in their order; with `asking` other than "all" one a judge and round.
 
     Raises
     ------
     JuriesError
-        If a shot of the prompt asks the question of an item, a judge is not available, or a limit
-        is set on the cost of a judge without a price.
+        Before anything is asked: if a few-shot example has the question of an item, a remote judge
+        has no price while `max_cost_usd` is set, no judge can be asked in batches where `mode`
+        wants them, or no jury decides by majority where `asking` needs one. Also if a judge is
+        unavailable.
     """
     policy = policy or Policy()
-    for prompt, dataset in {
-        (id(p.prompt), id(p.dataset)): (p.prompt, p.dataset) for p in plans
-    }.values():
+    progress = progress or NoProgress()
+    budget = budget or Budget(policy.max_cost_usd)
+    studies = [one if isinstance(one, Study) else Study(one.dataset, (one,), ()) for one in wanted]
+    plans = [plan for study in studies for plan in study.plans]
+    _check(plans, policy)
+    if policy.dry_run:
+        return [counted(plan, store, policy) for plan in plans]
+    if policy.mode == "batch":
+        free = [plan for plan in plans if plan.judge.free]
+        batched = [plan for plan in plans if not plan.judge.free]
+        tallies = [
+            *zip(free, collect_live(free, store, policy, progress, budget), strict=True),
+            *zip(batched, collect_batches(batched, store, policy, budget), strict=True),
+        ]
+        by_plan = {id(plan): tally for plan, tally in tallies}
+        return [by_plan[id(plan)] for plan in plans]
+    if policy.asking == "all":
+        return collect_live(plans, store, policy, progress, budget)
+    return collect_by_jury(studies, store, policy, progress, budget)
+
+
+def _check(plans: Sequence[Plan], policy: Policy) -> None:
+    pairs = {(id(p.prompt), id(p.dataset)): (p.prompt, p.dataset) for p in plans}
+    for prompt, dataset in pairs.values():
         prompt.check_disjoint(dataset.items)
     for plan in plans:
-        if policy.max_cost_usd is not None and remote(plan.judge) and plan.judge.price is None:
+        judge = plan.judge
+        if policy.max_cost_usd is not None and is_remote(judge) and judge.price is None:
             raise JuriesError(
-                f"judge {plan.judge.name}: has no price, so max_cost_usd can't be kept; give it "
-                "a price in its yaml"
+                f"judge {judge.name}: has no price, so max_cost_usd can't be enforced; set a price "
+                "in its yaml, or max_cost_usd=null"
             )
-    purse = purse or Purse(policy.max_cost_usd)
-    collection = _Collection(plans, store, policy, progress or Silence(), purse)
-    try:
-        with concurrent.futures.ThreadPoolExecutor(1) as thread:
-            if _in_a_loop():  # as in a notebook
-                return thread.submit(asyncio.run, collection.run()).result()
-            return asyncio.run(collection.run())
-    except BaseExceptionGroup as group:
-        raise _first(group) from None
-
-
-def _in_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first user's mistake among grouped errors, else the first error."""
-    mistakes = group.subgroup(JuriesError)
-    error: BaseException = mistakes or group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-class _Collection:
-    """All judges' askings of one run, over one store and one purse."""
-
-    def __init__(
-        self,
-        plans: Sequence[Plan],
-        store: Store,
-        policy: Policy,
-        progress: Progress,
-        purse: Purse,
-    ) -> None:
-        self.shared = Shared(store, policy, progress, purse)
-        self.tallies = [Tally(plan.judge.name, plan.dataset.name) for plan in plans]
-        askings: dict[int, Asking] = {}
-        for plan, tally in zip(plans, self.tallies, strict=True):
-            asking = askings.setdefault(id(plan.judge), Asking(self.shared, plan.judge))
-            found = holes(plan, store, policy, tally=tally)
-            asking.add(plan, tally, (request.key for request in found if request is not None))
-        self.askings = [asking for asking in askings.values() if asking.work]
-
-    async def run(self) -> list[Tally]:
-        self._heed_signals()
-        try:
-            await _all(asking.prepare() for asking in self.askings)
-            alone = [asking for asking in self.askings if asking.judge.limits.alone]
-            together = [asking for asking in self.askings if not asking.judge.limits.alone]
-            await _all([*(asking.run() for asking in together), _in_turn(alone)])
-        finally:
-            for asking in self.askings:
-                await asking.judge.close()
-        if self.shared.signal == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self.shared.signal:
-            sys.exit(128 + self.shared.signal)
-        return self.tallies
-
-    def _heed_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-
-        stopped_at = -math.inf
-
-        def heed(number: int) -> None:
-            nonlocal stopped_at
-            if loop.time() < stopped_at + SAME_STOP_S:
-                return
-            stopped_at = loop.time()
-            patience = 0.0 if self.shared.signal else DRAIN_S
-            self.shared.signal = number
-            for asking in self.askings:
-                asking.gate.close()
-                loop.call_later(patience, asking.cancel)
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # Not on Windows, nor in a thread.
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, heed, number)
-
-
-async def _all(coroutines: Iterable[Coroutine[None, None, None]]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for coroutine in coroutines:
-            group.create_task(coroutine)
-
-
-async def _in_turn(askings: Sequence[Asking]) -> None:
-    for asking in askings:
-        await asking.run()

@@ -1,4 +1,4 @@
-"""One judge's part of a collection: a smoke test, then all that is lacking, as fast as it bears.
+"""One judge's worker: a smoke test, then every missing request, rate-limited and retried.
 
 This is the only place where a request is sent again: clients below it never retry by themselves.
 """
@@ -16,47 +16,49 @@ import numpy as np
 
 from ..judges.base import Judge
 from ..judges.errors import JudgeUnavailableError, TransientError
-from ..store.plan import Plan, Policy, Tally, count, holes, remote, verdict_of
+from ..store.plan import Plan
 from ..store.store import Store
 from ..types import Message, Outcome, Reply, Request, Verdict
-from .budget import Purse
-from .rate_limit import Gate, backoff
+from .budget import Budget
+from .policy import Policy, missing
+from .rate_limit import RateLimiter, backoff
+from .tally import Tally, is_remote, verdict_of
 
-LONGEST_LOOK = 256  # requests to look up before others have a turn
-SMOKE_ITEMS, SMOKE_ATTEMPTS = 3, 3  # what a judge may reject or miss before the run begins
+LONGEST_LOOK_UP = 256  # requests to look up before other tasks run
+SMOKE_ITEMS, SMOKE_ATTEMPTS = 3, 3  # what a judge may reject or fail before the run begins
 
 
 class Progress(Protocol):
-    """What is told of a collection as it goes."""
+    """Receives the progress of a collection."""
 
-    def begin(self, tally: Tally, holes: int) -> None:
-        """Tell that a judge is about to be asked for `holes` verdicts."""
-
-    def advance(self, tally: Tally, verdict: Verdict) -> None:
-        """Tell of one more verdict."""
-
-
-class Silence:
-    """No progress."""
-
-    def begin(self, tally: Tally, holes: int) -> None:
-        """Tell nothing."""
+    def begin(self, tally: Tally, missing: int) -> None:
+        """Note that a judge is about to be asked for `missing` verdicts."""
 
     def advance(self, tally: Tally, verdict: Verdict) -> None:
-        """Tell nothing."""
+        """Note one more verdict."""
+
+
+class NoProgress:
+    """Ignores progress."""
+
+    def begin(self, tally: Tally, missing: int) -> None:
+        """Do nothing."""
+
+    def advance(self, tally: Tally, verdict: Verdict) -> None:
+        """Do nothing."""
 
 
 @dataclass
-class Shared:
+class RunState:
     """What all judges of a run share. `signal` is the one that asked for a stop, else 0.
 
-    `mark` tells what the run has stored from what was in the store before.
+    `mark` separates what this run has stored from what was in the store before.
     """
 
     store: Store
     policy: Policy
     progress: Progress
-    purse: Purse
+    budget: Budget
     signal: int = 0
     mark: int = field(init=False)
 
@@ -66,53 +68,53 @@ class Shared:
 
 @dataclass
 class Work:
-    """What one plan lacks: `holes` of them at first. Keys are `under_way` until they are stored."""
+    """One plan's missing requests, `missing` at first; keys are `in_flight` until stored."""
 
     plan: Plan
     tally: Tally
-    holes: int
-    under_way: set[str] = field(default_factory=set)
+    missing: int
+    in_flight: set[str] = field(default_factory=set)
     begun: bool = False
 
-    def parts(self, shared: Shared, size: int) -> Iterator[list[Request]]:
-        """Yield what is lacking as one looks, in parts of some size, and an empty part at times.
+    def batches(self, state: RunState, size: int) -> Iterator[list[Request]]:
+        """Yield missing requests in batches; yield [] periodically so that other tasks can run.
 
-        Requests are made as they are needed, so no more of them are held than are under way.
+        Requests are rendered as they are needed, so only those in flight are held in memory.
         """
-        part: list[Request] = []
+        batch: list[Request] = []
         since_last = 0
-        for request in holes(self.plan, shared.store, shared.policy, mark=shared.mark):
+        for request in missing(self.plan, state.store, state.policy, mark=state.mark):
             since_last += 1
-            if request is not None and request.key not in self.under_way:
-                self.under_way.add(request.key)
-                part.append(request)
-            if len(part) == size:
-                yield part
-                part, since_last = [], 0
-            elif since_last >= LONGEST_LOOK:
+            if request is not None and request.key not in self.in_flight:
+                self.in_flight.add(request.key)
+                batch.append(request)
+            if len(batch) == size:
+                yield batch
+                batch, since_last = [], 0
+            elif since_last >= LONGEST_LOOK_UP:
                 yield []
                 since_last = 0
-        if part:
-            yield part
+        if batch:
+            yield batch
 
 
-class Asking:
-    """One judge's part of a collection."""
+class JudgeWorker:
+    """Asks one judge for everything a run wants of it."""
 
-    def __init__(self, shared: Shared, judge: Judge) -> None:
-        self.shared = shared
+    def __init__(self, state: RunState, judge: Judge) -> None:
+        self.state = state
         self.judge = judge
         self.work: list[Work] = []
-        self.gate = Gate(judge.limits)
+        self.limiter = RateLimiter(judge.limits)
         self.gave_up = ""
-        self.dearer = 1.0  # than the most a request should cost: providers add to what is sent
+        self.cost_ratio = 1.0  # of actual to estimated cost: providers add to what is sent
         self.tasks: set[asyncio.Task[None]] = set()
         self._counted = np.empty(0, np.int64)  # hashes of the keys of all work
 
     def add(self, plan: Plan, tally: Tally, keys: Iterable[str]) -> None:
-        """Give the judge a plan to work on, if it lacks any of these keys.
+        """Queue a plan whose missing keys are given, if another plan does not ask for them all.
 
-        What a judge is asked for one dataset is not asked again for another.
+        A judge is not asked again for one dataset what it is asked for another.
         """
         found = np.unique(np.fromiter(map(hash, keys), np.int64))
         found = np.setdiff1d(found, self._counted, assume_unique=True)
@@ -121,7 +123,7 @@ class Asking:
             self.work.append(Work(plan, tally, len(found)))
 
     async def prepare(self) -> None:
-        """Find out whether the judge can be asked, before any judge is asked much."""
+        """Check that the judge is available, before any judge is asked much."""
         try:
             await self.judge.ready()
             if not self.judge.limits.alone:
@@ -132,7 +134,7 @@ class Asking:
             self._unavailable(error)
 
     async def run(self) -> None:
-        """Ask for all that is lacking."""
+        """Ask for everything that is missing."""
         if not self.work:
             return
         try:
@@ -159,26 +161,26 @@ class Asking:
     def _begin(self, work: Work) -> None:
         if not work.begun:
             work.begun = True
-            self.shared.progress.begin(work.tally, work.holes)
+            self.state.progress.begin(work.tally, work.missing)
 
     def cancel(self) -> None:
-        """Let no request go on."""
+        """Cancel the requests in flight."""
         for task in self.tasks:
             task.cancel()
 
     async def _smoke(self) -> None:
-        """Ask for the first verdicts one at a time, until one comes or too many are rejected.
+        """Ask for the first verdicts one at a time, until one arrives or too many are rejected.
 
-        So a wrong key, URL, model or parameter ends before money is spent. A judge that is merely
-        slow or busy passes.
+        So a wrong key, URL, model or parameter ends the run before money is spent. A judge that is
+        merely slow or busy passes.
         """
         work = self.work[0]
         self._begin(work)
         rejection = ""
-        parts = filter(None, work.parts(self.shared, 1))
-        for requests in itertools.islice(parts, SMOKE_ITEMS):
+        batches = filter(None, work.batches(self.state, 1))
+        for requests in itertools.islice(batches, SMOKE_ITEMS):
             _, most = self._estimate(requests)
-            if not await self.shared.purse.take_in_turn(most):
+            if not await self.state.budget.reserve_in_turn(most):
                 return
             paid = 0.0
             try:
@@ -199,25 +201,23 @@ class Asking:
                 return
             finally:
                 self._settle(most, paid)
-                work.under_way.clear()
-        raise JudgeUnavailableError(
-            f"judge {self.judge.name}: rejects what it is sent: {rejection}"
-        )
+                work.in_flight.clear()
+        raise JudgeUnavailableError(f"judge {self.judge.name}: rejects its requests: {rejection}")
 
     async def _dispatch(self, work: Work, group: asyncio.TaskGroup) -> None:
-        """Send all of a plan's requests, as fast as the gate lets them through."""
-        purse = self.shared.purse
-        for requests in work.parts(self.shared, self.judge.limits.batch):
+        """Send all of a plan's requests, as fast as the rate limiter allows."""
+        budget = self.state.budget
+        for requests in work.batches(self.state, self.judge.limits.batch):
             if not requests:
-                await asyncio.sleep(0)  # the store has much of it: let others have a turn
+                await asyncio.sleep(0)  # many are stored: let other tasks run
                 continue
             tokens, most = self._estimate(requests)
-            if not await purse.take_in_turn(most):
-                work.tally.stopped = f"max_cost_usd={purse.dollars:g} might be passed"
+            if not await budget.reserve_in_turn(most):
+                work.tally.stopped = budget.exceeded
                 return
-            if not await self.gate.enter(tokens):
-                purse.settle(most, 0.0)
-                if self.shared.signal:
+            if not await self.limiter.acquire(tokens):
+                budget.settle(most, 0.0)
+                if self.state.signal:
                     work.tally.stopped = "stopped by a signal"
                 return
             task = group.create_task(self._ask(work, requests, most))
@@ -226,14 +226,14 @@ class Asking:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
-        self.gate.leave()
+        self.limiter.release()
 
     def _estimate(self, requests: Sequence[Request]) -> tuple[int, float]:
-        """Return the tokens of requests and the most they can cost, where a limit asks for it.
+        """Return the tokens of requests and the most they can cost; zeros if no limit needs them.
 
-        No token is shorter than a byte, so the length of a text bounds what it can cost.
+        No token is shorter than a byte, so a text's bytes bound its tokens.
         """
-        if self.shared.purse.dollars is None and not self.judge.limits.tokens_per_minute:
+        if self.state.budget.limit_usd is None and not self.judge.limits.tokens_per_minute:
             return 0, 0.0
         price = self.judge.price
         tokens, most = 0, 0.0
@@ -242,19 +242,19 @@ class Asking:
             tokens += sent + received
             length = sum(len(message.content.encode()) for message in request.messages)
             most += price.at_most(max(sent, length), received) if price else 0.0
-        return tokens, most * self.dearer
+        return tokens, most * self.cost_ratio
 
     def _cost(self, reply: Reply, most: float) -> float:
-        """Return what a reply cost, the most it can have cost where that is not known."""
+        """Return what a reply cost; where that is not known, the most it can have cost."""
         if reply.stop == "error":
             return 0.0
         cost = self.judge.price.of(reply) if self.judge.price else None
         return most if cost is None else cost
 
     def _settle(self, most: float, paid: float) -> None:
-        self.shared.purse.settle(most, paid)
+        self.state.budget.settle(most, paid)
         if most and paid > most:
-            self.dearer *= paid / most
+            self.cost_ratio *= paid / most
 
     async def _ask(self, work: Work, requests: Sequence[Request], most: float) -> None:
         """Get replies to one batch and store them."""
@@ -280,14 +280,14 @@ class Asking:
         attempts: int,
         most: float,
     ) -> float:
-        """Store replies, after asking once more where that is wished; return what they cost."""
+        """Store replies, after a second request if the policy says so; return what they cost."""
         paid = 0.0
         for request, reply in zip(requests, replies, strict=True):
             paid += self._cost(reply, most / len(requests))
-            if self._asks_once_more(work, request, reply):
-                # Whatever becomes of the second question, the first reply is kept.
-                self.shared.store.append(verdict_of(work.plan, request, reply, attempts))
-                both, more = await self._once_more(request, reply)
+            if self._needs_second_request(work, request, reply):
+                # The first reply is kept even if the second request fails.
+                self.state.store.append(verdict_of(work.plan, request, reply, attempts))
+                both, more = await self._ask_once_more(request, reply)
                 self._record(work, request, both, attempts + more)
             else:
                 self._record(work, request, reply, attempts)
@@ -296,44 +296,45 @@ class Asking:
     async def _answered(
         self, requests: Sequence[Request], attempts: int
     ) -> tuple[list[Reply], int] | None:
-        """Ask until replies come; return them and how often that took.
+        """Ask until replies arrive; return them and the number of attempts.
 
-        None where the gate closed meanwhile. Raises the last TransientError once all attempts are
-        spent, JudgeUnavailableError at once.
+        None where the run was stopped meanwhile. Raises the last TransientError after all attempts,
+        JudgeUnavailableError at once.
         """
         for attempt in itertools.count(1):
-            sent_at = self.gate.sent()
+            sent_at = self.limiter.sent()
             try:
                 replies = await self.judge.ask(requests)
             except TransientError as error:
-                self.gate.trouble(error, sent_at)
+                self.limiter.failed(error, sent_at)
                 if attempt == attempts:
                     raise
-                if not await self.gate.rest(backoff(attempt)):
+                if not await self.limiter.wait(backoff(attempt)):
                     break
             else:
-                self.gate.good()
-                self.gate.pause(self.judge.pause_s)
+                self.limiter.succeeded()
+                self.limiter.pause(self.judge.pause_s)
                 return replies, attempt
         return None
 
-    def _asks_once_more(self, work: Work, request: Request, reply: Reply) -> bool:
-        if not (self.shared.policy.ask_once_more and request.messages):
+    def _needs_second_request(self, work: Work, request: Request, reply: Reply) -> bool:
+        if not (self.state.policy.ask_once_more and request.messages):
             return False
         reader = self.judge.reader(work.plan.prompt, request.order)
         return reader.read(reply).outcome is Outcome.UNPARSED
 
-    async def _once_more(self, request: Request, first: Reply) -> tuple[Reply, int]:
-        """Ask for the bare verdict word after a reply that could not be read.
+    async def _ask_once_more(self, request: Request, first: Reply) -> tuple[Reply, int]:
+        """Ask for the bare verdict word after a reply that could not be parsed.
 
-        Returns both replies as one, and how often was asked; the first where no second came or
-        the money does not suffice.
+        Returns both replies as one and the number of attempts; the first reply alone where no
+        second arrived or the budget does not allow one.
         """
-        plea = f"Reply with exactly one of these, and nothing else: {', '.join(request.choices)}."
-        talk = (Message("assistant", first.text or "(empty)"), Message("user", plea))
-        again = replace(request, messages=request.messages + talk, shared=0)
+        words = ", ".join(request.choices)
+        instruction = f"Reply with exactly one of these, and nothing else: {words}."
+        follow_up = (Message("assistant", first.text or "(empty)"), Message("user", instruction))
+        again = replace(request, messages=request.messages + follow_up, shared=0)
         _, most = self._estimate([again])
-        if not self.shared.purse.take(most):
+        if not self.state.budget.reserve(most):
             return first, 0
         paid = 0.0
         try:
@@ -362,44 +363,44 @@ class Asking:
         return both, attempts
 
     async def _watch(self) -> None:
-        """Give a judge up that does not reply any more, even by an error."""
+        """Give up on a judge that no longer responds, not even with an error."""
         patience = self.judge.limits.patience_s
-        while remote(self.judge) and not self.gave_up:
-            if self.gate.silent_s > patience:
-                self._give_up(f"no good reply for {patience:g} s ({self.gate.said})")
+        while is_remote(self.judge) and not self.gave_up:
+            if self.limiter.silent_s > patience:
+                self._give_up(f"no valid reply for {patience:g} s ({self.limiter.last_error})")
             await asyncio.sleep(min(1.0, patience / 10))
 
     def _give_up(self, reason: str) -> None:
         self.gave_up = self.gave_up or reason
-        self.gate.close()
+        self.limiter.close()
         current = asyncio.current_task()
         for task in self.tasks - {current}:
             task.cancel()
 
     def _unavailable(self, error: JudgeUnavailableError) -> None:
-        if self.shared.policy.on_unavailable == "stop":
+        if self.state.policy.on_unavailable == "stop":
             raise error
         for work in self.work:
             work.tally.unavailable = str(error)
         self.work = []
 
     def _record_failed(self) -> None:
-        """Store the votes of a judge that was given up on: they failed, and are asked for again."""
-        reply = Reply(stop="error", error=f"the judge was given up on: {self.gave_up}")
+        """Store the remaining verdicts as failed, so that the next run asks for them again."""
+        reply = Reply(stop="error", error=f"gave up on the judge: {self.gave_up}")
         for work in self.work:
             work.tally.gave_up = self.gave_up
-            work.under_way.clear()  # of those that were under way, none will come
-            for requests in work.parts(self.shared, 1):
+            work.in_flight.clear()  # their replies will not arrive
+            for requests in work.batches(self.state, 1):
                 for request in requests:
                     self._record(work, request, reply, attempts=0)
 
     def _record(self, work: Work, request: Request, reply: Reply, attempts: int) -> None:
         """Store a reply's verdict and count it."""
         verdict = verdict_of(work.plan, request, reply, attempts)
-        self.shared.store.append(verdict)
-        work.under_way.discard(request.key)
-        count(work.tally, verdict, self.judge)
-        self.shared.progress.advance(work.tally, verdict)
+        self.state.store.append(verdict)
+        work.in_flight.discard(request.key)
+        work.tally.count(verdict, self.judge)
+        self.state.progress.advance(work.tally, verdict)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -180,9 +180,7 @@ BATCH_APIS: dict[str, Callable[[Wire], BatchApi]] = {
 def batch_api_of(name: str, wire: Wire) -> BatchApi:
     """Return the batch API of a wire format."""
     if name not in BATCH_APIS:
-        raise JuriesError(
-            f"mode=batch: {name} has no batch API here; there are: {', '.join(BATCH_APIS)}"
-        )
+        raise JuriesError(f"{name} has no batch API here; those with one: {', '.join(BATCH_APIS)}")
     return BATCH_APIS[name](wire)
 
 

@@ -1,16 +1,16 @@
-"""What a collection asked for and got, as text for the terminal."""
+"""Print a collection: what was asked, what it cost and what went wrong, as text."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
 from ..collect.progress import notes, tally_table
+from ..collect.tally import Tally
 from ..markdown import markdown
-from ..store.plan import Tally
 
 
 def summary(tallies: Sequence[Tally], models: Collection[str], store: str) -> str:
-    """Return what a collection did, in words; `models` names the judges that are models."""
+    """Return a collection's table, notes and totals; `models` names the judges that are models."""
     asked = [tally for tally in tallies if tally.judge in models]
     lines = []
     if asked:

@@ -1,0 +1,97 @@
+"""How a run collects verdicts, and which of the requested ones are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import JuriesError
+from ..store.pending_batches import at_work
+from ..store.plan import Plan, look_up
+from ..store.store import Store
+from ..types import Outcome, Request
+from .tally import Tally
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How to collect.
+
+    Parameters
+    ----------
+    again : sequence of Outcome
+        Stored outcomes to ask for again: by default only requests that got no reply.
+    on_unavailable : {"stop", "skip"}
+        What to do about a judge that is unavailable: "stop" raises before any other is asked,
+        "skip" notes it in the tally and leaves its verdicts missing.
+    ask_once_more : bool
+        Whether to answer a reply that can't be parsed with one request for the bare verdict word.
+        Both replies are kept.
+    max_cost_usd : float, optional
+        Stop before this run may spend more.
+    dry_run : bool
+        Ask nothing; see `estimate.forecast` for the calls and their cost.
+    mode : {"live", "batch"}
+        "batch": submit batches and store the replies of those that have ended; see `batch`.
+    asking : {"all", "sequential", "cyclic"}
+        Whether to ask all judges about everything, or only what a jury needs; see `sequential`.
+    """
+
+    again: tuple[Outcome, ...] = (Outcome.FAILED,)
+    on_unavailable: Literal["stop", "skip"] = "stop"
+    ask_once_more: bool = False
+    max_cost_usd: float | None = None
+    dry_run: bool = False
+    mode: Literal["live", "batch"] = "live"
+    asking: Literal["all", "sequential", "cyclic"] = "all"
+
+    def __post_init__(self) -> None:
+        if self.mode == "batch" and self.asking != "all":
+            raise JuriesError(
+                f"asking={self.asking}: can't be combined with mode=batch, which submits every "
+                "request at once; set mode=live or asking=all"
+            )
+
+
+def missing(
+    plan: Plan,
+    store: Store,
+    policy: Policy,
+    *,
+    tally: Tally | None = None,
+    mark: int | None = None,
+) -> Iterator[Request | None]:
+    """Yield each request of a plan that is missing from the store, None for each that is not.
+
+    Items with the same text have the same key: all of them are missing until a verdict is stored.
+    Requests in a pending batch are not missing.
+
+    Parameters
+    ----------
+    tally : Tally, optional
+        Counts all requests, and those that are stored or pending.
+    mark : int, optional
+        Whatever was stored since this mark of the store is not missing, whatever its outcome: a
+        request that fails is not sent again in the same run.
+    """
+    pending: frozenset[str] = frozenset() if plan.judge.free else at_work(store)
+    for request, stored in look_up(plan, store):
+        kept = stored is not None and (
+            stored.outcome not in policy.again
+            or (mark is not None and store.appended_since(request.key, mark))
+        )
+        in_batch = not kept and request.key in pending
+        if tally is not None:
+            tally.requests += 1
+            tally.kept += kept
+            tally.pending += in_batch
+        yield None if kept or in_batch else request
+
+
+def counted(plan: Plan, store: Store, policy: Policy) -> Tally:
+    """Return the tally of a plan before anything is asked: its requests, stored and pending."""
+    tally = Tally(plan.judge.name, plan.dataset.name)
+    for _ in missing(plan, store, policy, tally=tally):
+        pass
+    return tally

@@ -1,0 +1,83 @@
+"""From replies to verdicts, and the count of what a run did."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ..judges.base import Judge
+from ..store.plan import Plan
+from ..types import Outcome, Reply, Request, Verdict
+
+
+@dataclass
+class Tally:
+    """What one run did about one plan.
+
+    `kept` counts the verdicts that were stored before, `pending` the requests that were in a batch
+    before, `submitted` those this run submitted in one. `cost_usd` sums the replies whose cost is
+    known, `unpriced` counts the others. `unavailable` says why a judge was not asked at all,
+    `gave_up` why the run gave up on it (its remaining verdicts are stored as failed), `stopped` why
+    it was not asked further (they stay missing).
+    """
+
+    judge: str
+    dataset: str
+    requests: int = 0
+    kept: int = 0
+    pending: int = 0
+    submitted: int = 0
+    asked: int = 0
+    seconds: float = 0.0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    unavailable: str = ""
+    gave_up: str = ""
+    stopped: str = ""
+
+    def count(self, verdict: Verdict, judge: Judge) -> None:
+        """Count a judge's new verdict."""
+        reply = verdict.reply
+        replied = verdict.outcome is not Outcome.FAILED
+        self.asked += verdict.attempts > 0
+        self.outcomes[verdict.outcome] += 1
+        self.cost_usd += verdict.cost_usd or 0.0
+        self.unpriced += verdict.cost_usd is None and replied and is_remote(judge)
+        self.input_tokens += reply.input_tokens or 0
+        self.cached_tokens += reply.cached_tokens or 0
+        self.output_tokens += reply.output_tokens or 0
+
+
+def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Verdict:
+    """Return a reply as a verdict: parsed, priced and dated."""
+    reader = plan.judge.reader(plan.prompt, request.order)
+    outcome, label, score = reader.read(reply)
+    item = request.item
+    return Verdict(
+        key=request.key,
+        judge=plan.judge.name,
+        prompt=request.prompt,
+        dataset=plan.dataset.name,
+        item_id=item.item_id,
+        candidate=item.candidate,
+        opponent=item.opponent,
+        order=request.order,
+        outcome=outcome,
+        label=label,
+        score=score,
+        reader=reader.id,
+        reply=reply,
+        cost_usd=plan.judge.price.of(reply) if plan.judge.price else None,
+        attempts=attempts,
+        asked_at=time.time(),
+    )
+
+
+def is_remote(judge: Judge) -> bool:
+    """Return whether a judge answers over a network: it may cost money, and may stop responding."""
+    return not judge.free and not judge.limits.alone
