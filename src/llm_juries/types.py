@@ -162,3 +162,40 @@ class Verdict:
     cost_usd: float | None
     attempts: int
     asked_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What values a verdict or a human label can take.
+
+    Made by its class methods: `Scale.binary()`, `Scale.preference()`, `Scale.nominal("a", "b")`,
+    `Scale.ordinal(1, 5)`, `Scale.interval(0, 100)`.
+    """
+
+    kind: Literal["binary", "nominal", "ordinal", "interval", "preference"]
+    values: tuple[str | float, ...] = ()
+
+    @classmethod
+    def binary(cls) -> Scale:
+        """Right or wrong: 1 and 0, or words such as true and false."""
+        return cls("binary", (0, 1))
+
+    @classmethod
+    def preference(cls) -> Scale:
+        """Which of two answers is better: a, b or tie, or the levels A>>B, A>B, A=B, B>A, B>>A."""
+        return cls("preference", ("b", "tie", "a"))
+
+    @classmethod
+    def nominal(cls, *names: str) -> Scale:
+        """Named categories without an order."""
+        return cls("nominal", names)
+
+    @classmethod
+    def ordinal(cls, low: int, high: int) -> Scale:
+        """Ordered levels: the whole numbers from low to high."""
+        return cls("ordinal", tuple(range(low, high + 1)))
+
+    @classmethod
+    def interval(cls, low: float, high: float) -> Scale:
+        """Numbers from low to high."""
+        return cls("interval", (low, high))

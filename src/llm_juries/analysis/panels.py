@@ -57,7 +57,14 @@ def seat(
             part = np.s_[:, :, at : at + 1]
             alone = pool(labels[part], scores[part], outcomes[part], inconsistent, pairs=pairs)
             single[order] = decided(Votes(voters, *alone))
-    return Panel(dataset, decided(Votes(voters, *pooled)), single, _scale(plans))
+    return Panel(
+        dataset,
+        decided(Votes(voters, *pooled)),
+        single,
+        _scale(plans),
+        study.juries,
+        candidate_families or {},
+    )
 
 
 def usd_a_call(plans: Sequence[Plan], store: Store) -> dict[str, float | None]:

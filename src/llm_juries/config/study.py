@@ -41,7 +41,7 @@ def studies(cfg: DictConfig) -> list[Study]:
     sampled = cfg.dataset.get("limit") is not None
     datasets["dataset"] = pick(cfg, HumanLabels).join(datasets["dataset"], sampled=sampled)
     part = pick(cfg, Shard)
-    found = [_study(dataset.shard(part), prompt, judges, juries) for dataset in datasets.values()]
+    found = [study_of(dataset.shard(part), prompt, judges, juries) for dataset in datasets.values()]
     names = [study.dataset.name for study in found]
     for name in {name for name in names if names.count(name) > 1}:
         raise JuriesError(f"two datasets have the name {name!r}; set a name for one of them")
@@ -68,10 +68,10 @@ def ablations(cfg: DictConfig) -> list[tuple[str, Study]]:
         dataset = pick(cfg, HumanLabels).join(dataset, sampled=sampled)
         for name, node in cfg.prompts.items():
             prompt = build(node, f"prompts.{name}")
-            found.append((prompt.name, _study(dataset, prompt, judges, [])))
+            found.append((prompt.name, study_of(dataset, prompt, judges, [])))
     for name, node in (cfg.ablated or {}).items():
         recorded = build(node, f"ablated.{name}")
-        found.append(("", _study(recorded, build(cfg.prompt, "prompt"), {}, [])))
+        found.append(("", study_of(recorded, build(cfg.prompt, "prompt"), {}, [])))
     return found
 
 
@@ -85,9 +85,17 @@ def source_of(study: Study) -> str:
     return f"{verdicts or 'string rules'}; labels: {study.dataset.labels}"
 
 
-def _study(
+def study_of(
     dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Jury | Pooling]
 ) -> Study:
+    """Return a dataset's study: its recorded judges, those with something to judge, its juries.
+
+    Raises
+    ------
+    JuriesError
+        If the dataset has questions without answers, a name stands for two voters, or the prompt
+        does not suit the items.
+    """
     first = next(iter(dataset.items), None)
     if first is not None and not (first.candidate or first.answer):
         raise JuriesError(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ..data.dataset import Dataset
+from ..errors import JuriesError, nearest
 from ..types import Order, Outcome
-from .rules import side
+from .aggregation import Pooling, context_of, decide
+from .rules import Jury, side
 from .votes import DECIDED, TIE, Array, Votes
 
 Inconsistent = Literal["missing", "tie", "mean"]
@@ -23,7 +25,7 @@ strengths lies. Where the sides are the same, all three are: the strength is the
 NOT_ASKED, INCONSISTENT = "not_asked", "inconsistent"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Panel:
     """One dataset's votes, judges first, then juries; a row an item.
 
@@ -37,12 +39,67 @@ class Panel:
         position. Empty where there is one order only.
     scale : (float, float)
         The lowest and highest label of the prompt, to print scores as the judges gave them.
+    juries : tuple of juries
+        Those that have decided: the voters after the judges.
+    candidate_families : mapping of str to str
+        The model family of each candidate, for juries whose members recuse themselves.
     """
 
     dataset: Dataset
     votes: Votes
     orders: Mapping[Order, Votes] = field(default_factory=dict)
     scale: tuple[float, float] = (0.0, 1.0)
+    juries: tuple[Jury | Pooling, ...] = ()
+    candidate_families: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Say what it holds; the votes themselves are in `votes`."""
+        items = tuple(self.dataset.items)
+        labelled = int((~np.isnan(self.preferences)).sum())
+        unit = "pairs of answers" if self.dataset.pairwise else "answers"
+        voters = ", ".join(self.votes.names)
+        return (
+            f"<Panel {self.dataset.name}: {len(items):,} {unit}, {labelled:,} with a human label; "
+            f"voters: {voters}>"
+        )
+
+    def add(
+        self, jury: Jury | Pooling, candidate_families: Mapping[str, str] | None = None
+    ) -> Self:
+        """Return a new panel with one more voter: the decisions of a jury of its judges.
+
+        Parameters
+        ----------
+        jury : Jury or another rule of `juries.aggregation`
+        candidate_families : mapping of str to str, optional
+            The model family of each candidate, for a jury whose members recuse themselves from
+            answers of their own family.
+
+        Raises
+        ------
+        JuriesError
+            If its name is taken, a member is not a judge of the panel, or the rule cannot decide.
+        """
+        if jury.name in self.votes.names:
+            raise JuriesError(f"jury {jury.name}: the panel has a voter of that name; rename it")
+        judges = [voter.name for voter in self.votes.voters if voter.kind != "jury"]
+        for member in jury.members:
+            if member not in judges:
+                raise JuriesError(
+                    f"jury {jury.name}: the panel has no judge {member!r}{nearest(member, judges)}"
+                )
+        families = {**self.candidate_families, **(candidate_families or {})}
+        context = context_of(self.dataset.items, families)
+        return replace(
+            self,
+            votes=self.votes.joined(decide(jury, self.votes, context)),
+            orders={
+                order: votes.joined(decide(jury, votes, context))
+                for order, votes in self.orders.items()
+            },
+            juries=(*self.juries, jury),
+            candidate_families=families,
+        )
 
     @property
     def human(self) -> Array:

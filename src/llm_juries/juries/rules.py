@@ -8,11 +8,11 @@ its outcome is "tie" or "no_quorum", counted like any other missing vote.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from ..errors import JuriesError
+from ..errors import JuriesError, nearest
 from .votes import DECIDED, NO_QUORUM, TIE, Array, Names, Voter, Votes
 
 Rule = Literal["majority", "any", "mean", "median", "majority_or_mean"]
@@ -49,6 +49,15 @@ class Jury:
     quorum: int | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.members, str):
+            raise JuriesError(f"jury {self.name}: members is a text; give a list of judges' names")
+        object.__setattr__(self, "members", tuple(self.members))  # a list is fine in a notebook
+        for key, value, known in (
+            ("rule", self.rule, get_args(Rule)),
+            ("ties", self.ties, ("missing", *COUNTED_AS)),
+        ):
+            if value not in known:
+                raise JuriesError(f"jury {self.name}: no {key} {value!r}{nearest(value, known)}")
         if not self.members:
             raise JuriesError(f"jury {self.name}: has no members")
         if len(set(self.members)) < len(self.members):
