@@ -1,4 +1,4 @@
-"""Every number in the README and in results is what the data give."""
+"""The numbers in the README, docs and results/ are those that the data give."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from llm_juries.store.store import Store
 SHOWN = pd.read_csv(ROOT / "results" / "quickstart" / "agreement.csv")
 
 
-def readme_rows(table: pd.DataFrame) -> list[str]:
-    """Return the README's rows of an agreement table."""
+def shown_rows(table: pd.DataFrame) -> list[str]:
+    """Return the rows of an agreement table as docs/results.md shows them."""
     return [
         f"| {row.dataset} | {row.voter} | {row.kind} | {row.n:,} | {row.missing} "
         f"| {row.kappa:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}] | {row.accuracy:.3f} |"
@@ -32,10 +32,10 @@ def readme_rows(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def test_the_readme_shows_the_table_of_the_quickstart():
-    text = (ROOT / "README.md").read_text()
+def test_the_page_of_results_shows_the_table_of_the_quickstart():
+    text = (ROOT / "docs" / "results.md").read_text()
     shown = re.findall(r"^\| (?:sample_qa|recorded_\w+) \|.*\|$", text, flags=re.MULTILINE)
-    assert shown == readme_rows(SHOWN)
+    assert shown == shown_rows(SHOWN)
 
 
 @pytest.mark.parametrize("dataset", ["recorded_nq301", "recorded_llmbar"])
@@ -116,4 +116,4 @@ def test_the_page_on_rankings_shows_what_the_recorded_pairs_give(
 
 
 if __name__ == "__main__":
-    print("\n".join(readme_rows(SHOWN)))
+    print("\n".join(shown_rows(SHOWN)))
