@@ -1,10 +1,10 @@
-"""How near to the network's limit API judges are asked, and how fast verdicts are read back.
+"""Measure collection from API judges against the ideal time, and how fast verdicts are read.
 
     python benchmarks/api_throughput.py --items 1000 --latency 0.05 --in-flight 64
 
-Three judges and a mock server in a process of its own share this machine's cores. In the same run,
-on the same server: a bare aiohttp loop that keeps nothing, and the official openai client where it
-is installed. "x ideal" is the time over calls * latency / in flight.
+Three judges and a mock server in its own process share this machine's cores. The same run also
+times a bare aiohttp loop that stores nothing and, where it is installed, the official openai
+client, against the same server. "x ideal" is the time divided by calls * latency / in flight.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PROMPT = Prompt(
 
 
 def dataset(items: int) -> Dataset:
-    """Return made-up items of a usual length."""
+    """Return simulated items of a typical length."""
     return Dataset(
         "benchmark",
         tuple(
@@ -61,7 +61,7 @@ def dataset(items: int) -> Dataset:
 
 
 def plans(server: Remote, items: Dataset, in_flight: int) -> list[Plan]:
-    """Return a plan a judge; the requests in flight are shared out among the judges."""
+    """Return one plan per judge; the judges share the limit of requests in flight."""
     shares = [in_flight // JUDGES + (n < in_flight % JUDGES) for n in range(JUDGES)]
     judges = [
         HttpJudge(
@@ -81,14 +81,14 @@ def plans(server: Remote, items: Dataset, in_flight: int) -> list[Plan]:
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Return wall and CPU seconds of some work in this process."""
+    """Return the wall-clock and CPU seconds of some work in this process."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
 async def bare(server: Remote, items: Dataset, in_flight: int) -> None:
-    """Ask the same with a bare aiohttp loop that keeps nothing."""
+    """Send the same requests with a bare aiohttp loop that stores nothing."""
     import aiohttp
 
     bodies = iter(
@@ -110,7 +110,7 @@ async def bare(server: Remote, items: Dataset, in_flight: int) -> None:
 
 
 async def official(server: Remote, items: Dataset, in_flight: int) -> None:
-    """Ask the same with the official client."""
+    """Send the same requests with the official client."""
     import openai
 
     bodies = iter(
@@ -130,12 +130,12 @@ async def official(server: Remote, items: Dataset, in_flight: int) -> None:
 
 
 def peak_mb() -> float:
-    """Return the most memory this process has held, in MB."""
+    """Return this process's peak memory in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 def main() -> None:
-    """Print a table of the asking and a line on the replay."""
+    """Print a table of the collections and a line on reading verdicts back."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--latency", type=float, default=0.05)
@@ -144,7 +144,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
 
-    import aiohttp  # noqa: F401 - imports are no part of what is timed
+    import aiohttp  # noqa: F401 - imports are not timed
 
     try:
         import openai  # noqa: F401
@@ -165,11 +165,11 @@ def main() -> None:
 
         def row(name: str, wall: float, cpu: float) -> dict[str, object]:
             return {
-                "asked by": name,
+                "client": name,
                 "seconds": wall,
                 "x ideal": wall / ideal,
                 "verdicts/s": round(calls / wall),
-                "CPU ms a call": 1000 * cpu / calls,
+                "CPU ms per call": 1000 * cpu / calls,
                 "peak MB so far": round(peak_mb()),
             }
 

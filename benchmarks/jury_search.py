@@ -1,12 +1,12 @@
-"""How long a search of all juries takes, beside a plain loop over scikit-learn's kappa.
+"""Time a search over all juries, compared with a plain loop over scikit-learn's kappa.
 
     python benchmarks/jury_search.py
 
-Simulated judges with errors in common vote on several answers to each question; a few votes are
-missing. The loop lets a jury decide with the package's own rule, then takes for each resample the
-drawn questions' items and calls `cohen_kappa_score`. It would take days for all juries, so it is
-timed for a few juries and resamples, and scaled up to the whole. On a machine that is busy, compare
-the seconds of CPU. That both find the same kappas is a test of tests/analysis/test_jury_search.py.
+Simulated judges with correlated errors vote on several answers to each question; a few votes are
+missing. The loop lets a jury decide with the package's own rule, then takes the items of each
+resample's questions and calls `cohen_kappa_score`. It would take days for all juries, so it is
+timed for a few juries and resamples and scaled up. On a busy machine, compare CPU seconds. A
+test in tests/analysis/test_jury_search.py checks that both give the same kappas.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from llm_juries.types import Item
 
 
 def simulated(judges: int, questions: int, answers: int, seed: int) -> Panel:
-    """Return votes of made-up judges: right seven to nine times in ten, more so on easy answers."""
+    """Return votes of simulated judges: 70% to 90% right, more on easy answers."""
     rng = np.random.default_rng(seed)
     n = questions * answers
     human = (rng.random(n) < 0.6).astype(float)
@@ -51,7 +51,7 @@ def simulated(judges: int, questions: int, answers: int, seed: int) -> Panel:
 def loop(
     panel: Panel, rule: Rule, names: list[str], resamples: int, seed: int
 ) -> tuple[float, float]:
-    """Return seconds, and seconds of CPU, for a jury and resample, decisions not counted."""
+    """Return seconds, and seconds of CPU, per jury and resample, without the decisions."""
     questions = np.array(panel.questions)
     rows = [np.flatnonzero(questions == question) for question in np.unique(questions)]
     decided = [

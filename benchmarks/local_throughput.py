@@ -1,11 +1,11 @@
-"""How fast local judges give verdicts: llama.cpp, vLLM and a plain transformers loop.
+"""Measure the throughput of local judges: llama.cpp, vLLM and a plain transformers loop.
 
     LLM_JURIES_VLLM_PYTHON=.venv-vllm/bin/python python benchmarks/local_throughput.py
 
-The same few-shot prompts and the same SmolLM2-135M for all, in one run; ratios are to the plain
-loop. With `--shape llama_8b` vLLM runs random weights of that shape instead, for a GPU on which no
-weights are at hand: the verdicts mean nothing, the speed does. Its tokens a second then stand
-beside what memory and arithmetic of the machine allow, both measured in the same run.
+All use the same few-shot prompts and the same SmolLM2-135M in one run; ratios are relative to the
+plain loop. With `--shape llama_8b` vLLM runs random weights of that shape instead, for a GPU
+without model weights at hand: the verdicts mean nothing, the speed does. Tokens per second are then
+shown beside the limits of the machine's memory and arithmetic, measured in the same run.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ONE_TOKEN = Decoding(verdict_by="logprobs", max_tokens=1)
 WORDS = 8  # tokens of a verdict in free text
 DECODED = 128  # tokens a prompt, to time decoding
 
-# The shapes of Llama 3 8B, and of a toy to try this script with.
+# The shapes of Llama 3 8B, and of a toy model to try this script with.
 LAYERS, HEADS = "num_hidden_layers", "num_attention_heads"
 SHAPES: dict[str, dict[str, int]] = {
     "llama_8b": {
@@ -56,7 +56,7 @@ SHAPES: dict[str, dict[str, int]] = {
 
 
 def configured(name: str, **changed: Any) -> tuple[Any, Prompt]:
-    """Return a judge of conf/judge, some options changed, and the usual prompt."""
+    """Return a judge of conf/judge, with some options changed, and the default prompt."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("judge", [f"judge={name}", "output_dir=unused"])
     node = cfg.judges[name]
@@ -67,7 +67,7 @@ def configured(name: str, **changed: Any) -> tuple[Any, Prompt]:
 
 
 def requests_of(judge: Any, prompt: Prompt, number: int) -> list[Request]:
-    """Return the judge's requests about made-up items of a usual length."""
+    """Return the judge's requests about simulated items of a typical length."""
     made = []
     for n in range(number):
         question, answer = f"Which number comes after {n}?", f"It is {n + 1 + n % 2}."
@@ -77,7 +77,7 @@ def requests_of(judge: Any, prompt: Prompt, number: int) -> list[Request]:
 
 
 def timed(judge: Any, requests: Sequence[Request]) -> tuple[float, list[Reply]]:
-    """Return the seconds that a judge takes, loading and a first request apart, and its replies."""
+    """Return the seconds a judge takes, without loading and a first request, and its replies."""
 
     async def act() -> tuple[float, list[Reply]]:
         await judge.ready()
@@ -112,7 +112,7 @@ def weights(gguf: Path, python: str) -> Path:
 
 
 def compared(python: str, folder: Path, number: int) -> pd.DataFrame:
-    """Time all on the same prompts."""
+    """Time all backends on the same prompts."""
     rows: list[dict[str, Any]] = []
 
     def add(name: str, seconds: float, cached: str = "") -> None:
@@ -163,7 +163,7 @@ def shaped(shape: str, tokenizer: Path, folder: Path) -> int:
 def beside_the_roofline(
     python: str, tokenizer: Path, shape: str, device: str, number: int
 ) -> pd.DataFrame:
-    """Time reading and writing of random weights beside what the machine allows.
+    """Time reading and writing of random weights beside the limits of the machine.
 
     Reading takes two operations a token and parameter; each step of writing reads all parameters
     from memory once for all prompts at work.
@@ -205,7 +205,7 @@ def beside_the_roofline(
 
 
 def main() -> None:
-    """Run what is asked for and print it."""
+    """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -1,12 +1,12 @@
-"""How fast the report page opens, and filters, in Chromium.
+"""Measure how fast the report page opens, and filters, in Chromium.
 
     python benchmarks/page.py --items 12500 --judges 4      50,000 verdicts
 
-A made-up study is written as a page, with replies of some 300 characters of which no two are the
-same, and opened from the disk several times, each time in a new process. "ready" is from the
-beginning of the navigation to the first items being there; a filter's time is from the input to the
-list being redrawn, its layout and painting included. The last column sets each time beside that of
-a page with the same text and no script, since machines differ.
+A simulated study is written as a page, with replies of about 300 characters that are all different,
+and opened from disk several times, each time in a new process. "ready" is the time from the start
+of the navigation until the first items are shown; a filter's time is from the input until the list
+is redrawn, including layout and painting. The last column divides each time by that of a page with
+the same text and no script, since machines differ.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ TIMED = """() => new Promise((done) => {
 
 
 class Prosy(PromptedJudge):
-    """A judge that answers at once, at length, with a verdict at the end (or, at times, none)."""
+    """A judge that answers immediately and at length, usually with a verdict at the end."""
 
     family, kind, free, note, price = "none", "judge", False, "", None
     limits = Limits(in_flight=1, batch=1024)
@@ -82,7 +82,7 @@ class Prosy(PromptedJudge):
         """Do nothing."""
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
-        """Answer at once."""
+        """Answer immediately."""
         verdicts = self._random.choice(["True", "False", ""], len(requests), p=(0.5, 0.48, 0.02))
         return [Reply(f"{text(self._random, 50)}.\n{verdict}") for verdict in verdicts]
 
@@ -91,12 +91,12 @@ class Prosy(PromptedJudge):
 
 
 def text(random: np.random.Generator, length: int) -> str:
-    """Return so many words."""
+    """Return that many words."""
     return " ".join(WORDS[at] for at in random.integers(len(WORDS), size=length))
 
 
 def study(items: int, judges: int, seed: int) -> Study:
-    """Return a study of made-up answers."""
+    """Return a study of simulated answers."""
     random = np.random.default_rng(seed)
     answers = tuple(
         Item(
@@ -118,7 +118,7 @@ async def opened(browser: Browser, path: Path) -> dict[str, float]:
     await tab.wait_for_selector(".row")
     found = {"ready": await tab.evaluate("performance.getEntriesByName('ready')[0].startTime")}
     for name, act in CONTROLS.items():
-        # As code of its own: the page's policy forbids eval.
+        # As separate code: the page's policy forbids eval.
         found[name] = await tab.evaluate(TIMED.replace("ACT", act))
     return found
 
@@ -132,7 +132,7 @@ async def bare(browser: Browser, path: Path) -> float:
 
 
 async def measured(path: Path, without: Path, runs: int) -> pd.DataFrame:
-    """Open the page so often; return the medians, slowest, and times the bare page."""
+    """Open the page repeatedly; return medians, maxima, and ratios to the bare page."""
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     times: list[dict[str, float]] = []
     loads: list[float] = []

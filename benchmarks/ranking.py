@@ -1,12 +1,12 @@
-"""How fast Bradley-Terry intervals are, against refitting scikit-learn for each resample.
+"""Time Bradley-Terry intervals, compared with refitting scikit-learn for each resample.
 
     python benchmarks/ranking.py
 
 Battles are simulated. Both fit the same 1,000 resamples of questions in the same run: ours all of
 them, scikit-learn's unpenalised LogisticRegression the first `--refits`, scaled up to all. The
-baseline gets what it can use: a fit a resample on pairs' totals would be our own reduction, so it
-is timed on the battles themselves, one weighted row each (plus one a tie), at its own tolerance
-and at a tight one. Interval ends are compared over the refitted resamples at the tight tolerance.
+baseline does not get our own reduction to totals per pair: it is timed on the battles themselves,
+one weighted row each (and one more per tie), at its default tolerance and at a tight one. Interval
+ends are compared over the refitted resamples at the tight tolerance.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--battles", type=int, default=50_000)
     parser.add_argument("--models", type=int, default=20)
-    parser.add_argument("--a-question", type=int, default=5, help="battles a question")
+    parser.add_argument("--a-question", type=int, default=5, help="battles per question")
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--refits", type=int, default=20)
     options = parser.parse_args()

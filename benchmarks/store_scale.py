@@ -1,15 +1,15 @@
-"""What a store costs as it grows: compacting, opening and analysing it.
+"""Measure how a store scales: compacting, opening and analysing it.
 
     python benchmarks/store_scale.py --verdicts 100000 1000000
     python benchmarks/store_scale.py --verdicts 10000000 --compacted
 
-The verdicts are made up (10 judges, 10 datasets, one prompt; keys as random as real ones, replies
-of 50 to 100 characters), so their agreement means nothing. Each step runs in a process of its own;
-the peak is of that process (resident set), the CPU seconds of all its threads. "analyse" is all
-that reads the store for outcome counts of each judge and dataset and for each judge's agreement
-with the human labels, with intervals from 200 resamples of whole questions. "get" looks keys up one
-by one, in the order they were stored and in a random one. Ten million verdicts take 6 GB of disk
-before they are compacted; with --compacted the store is written as Parquet at once.
+The verdicts are simulated (10 judges, 10 datasets, one prompt; keys as random as real ones, replies
+of 50 to 100 characters), so their agreement means nothing. Each step runs in its own process; the
+peak is that process's resident set, the CPU seconds those of all its threads. "analyse" reads the
+store for outcome counts of each judge and dataset and for each judge's agreement with the human
+labels, with intervals from 200 resamples of whole questions. "get" looks keys up one by one, in
+storage order and in random order. Ten million verdicts take 6 GB of disk before compaction; with
+--compacted the store is written directly as Parquet.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def identities(answers: int) -> Iterator[tuple[str, str, float]]:
 
 
 def write(store: Path, verdicts: int) -> dict[str, float]:
-    """Write closed segments, one a judge, as a collection would have."""
+    """Write closed segments, one per judge, as a collection would."""
     chance = random.Random(0)
     texts = [" ".join(chance.choices(WORDS, k=9 + n % 7)) for n in range(5000)]
     answers = verdicts // (JUDGES * DATASETS)
@@ -73,7 +73,7 @@ def write(store: Path, verdicts: int) -> dict[str, float]:
 
 
 def write_compacted(store: Path, verdicts: int) -> dict[str, float]:
-    """Write what `write` does as a snapshot, as if it had been compacted: much quicker."""
+    """Write what `write` does as a snapshot, as if it had been compacted, which is much faster."""
     import numpy as np
     import pyarrow as pa
 
@@ -149,14 +149,14 @@ def compacted(store: Path) -> dict[str, float]:
 
 
 def opened(store: Path) -> dict[str, float]:
-    """Open for look-ups."""
+    """Open the store for look-ups."""
     from llm_juries.store.store import Store
 
     return {"keys": len(Store(store))}
 
 
 def gets(store: Path) -> dict[str, float]:
-    """Look keys up; return microseconds a look-up."""
+    """Look keys up; return microseconds per look-up."""
     import pyarrow.parquet as pq
 
     from llm_juries.store.store import Store
@@ -227,10 +227,10 @@ def step(name: str, store: Path, verdicts: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print a row a size."""
+    """Print one row per size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--verdicts", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--compacted", action="store_true", help="begin with Parquet, not segments")
+    parser.add_argument("--compacted", action="store_true", help="start with Parquet, not segments")
     parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.step:

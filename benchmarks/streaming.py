@@ -1,11 +1,11 @@
-"""How the memory of a collection grows with the number of items.
+"""Measure how the memory of a collection grows with the number of items.
 
     python benchmarks/streaming.py --items 10000 100000 1000000
 
-Each size is collected in a process of its own, from a made-up file of JSON Lines through the
-loader, the prompt, the loop and the store, by a judge that answers at once; then once more, when
-the store has everything. The peak is of the whole process (resident set); the first row shows what
-it takes with next to no items.
+Each size is collected in its own process, from a generated JSON Lines file through loader, prompt,
+collection and store, by a judge that answers immediately; then a second time, with all verdicts
+cached. The peak is the resident set of the whole process; the first row shows what it takes with
+almost no items.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PROMPT = Prompt(
 
 
 class AtOnce(PromptedJudge):
-    """A judge that answers at once, and nothing worth knowing."""
+    """A judge that answers immediately, with a meaningless reply."""
 
     name, family, kind, free, note, price = "at_once", "none", "judge", False, "", None
     limits = Limits(in_flight=8, batch=64)
@@ -57,7 +57,7 @@ class AtOnce(PromptedJudge):
         """Do nothing."""
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
-        """Answer at once."""
+        """Answer immediately."""
         return [Reply("True", input_tokens=80, output_tokens=1) for _ in requests]
 
     async def close(self) -> None:
@@ -65,7 +65,7 @@ class AtOnce(PromptedJudge):
 
 
 def write(path: Path, items: int) -> None:
-    """Write a file of made-up answers of a usual length."""
+    """Write a file of simulated answers of a typical length."""
     with path.open("w") as file:
         for n in range(items):
             row = {
@@ -95,7 +95,7 @@ def measure(items: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print a row a size."""
+    """Print one row per size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)

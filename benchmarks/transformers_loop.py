@@ -1,7 +1,7 @@
-"""The plain loop that vLLM is compared with, and what this machine's memory and arithmetic give.
+"""Time the plain transformers loop that vLLM is compared with, and this machine's limits.
 
 Run by local_throughput.py with the interpreter that has torch and transformers: reads a job from
-standard input as JSON, writes its figures to standard output as JSON.
+standard input as JSON and writes its figures to standard output as JSON.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def loop(folder: str, prompts: list[str], words: list[str], dtype: str) -> dict[
 
 
 def machine(dtype: str) -> dict[str, float]:
-    """Measure the bytes a second of a large copy and the operations a second of a large product."""
+    """Measure bytes per second of a large copy and operations per second of a large product."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     kind = getattr(torch, dtype)
     size = 1 << (30 if device == "cuda" else 27)
