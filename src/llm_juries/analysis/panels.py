@@ -18,7 +18,7 @@ import numpy as np
 from ..juries.aggregation import context_of, decide
 from ..juries.panel import Inconsistent, Panel, pool
 from ..juries.votes import Voter, Votes
-from ..store.plan import Plan, look_up
+from ..store.plan import Plan
 from ..store.store import Store
 from ..study import Study, read
 from ..types import Order
@@ -43,7 +43,8 @@ def seat(
     dataset = study.dataset.loaded()
     context = context_of(dataset.items, candidate_families)
     plans = [replace(plan, dataset=dataset) for plan in study.plans]
-    labels, scores, outcomes = read(plans, dataset, store)
+    stored = read(plans, dataset, store)
+    labels, scores, outcomes = stored.labels, stored.scores, stored.outcomes
     voters = tuple(Voter(p.judge.name, p.judge.kind, p.judge.family) for p in plans)
 
     def decided(votes: Votes) -> Votes:
@@ -64,20 +65,8 @@ def seat(
         _scale(plans),
         study.juries,
         candidate_families or {},
+        stored,
     )
-
-
-def usd_a_call(plans: Sequence[Plan], store: Store) -> dict[str, float | None]:
-    """Return what a stored call of each judge cost on average, None where that is not known."""
-    found: dict[str, float | None] = {}
-    for plan in plans:
-        found[plan.judge.name] = None
-        if plan.judge.price is not None:
-            costs = [v.cost_usd for _, v in look_up(plan, store) if v is not None]
-            known = [cost for cost in costs if cost is not None]
-            if known and len(known) == len(costs):
-                found[plan.judge.name] = sum(known) / len(known)
-    return found
 
 
 def _scale(plans: Sequence[Plan]) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from .dependence import pair_table, panel_table
 from .few_labels import corrected_table
 from .jury_search import Criteria, search
 from .pairs import length_bins_table, length_table, position_table, preference_table
-from .panels import seat, usd_a_call
+from .panels import seat
 from .rankings import Rankings, battle_table, correlation_table, ranking_table
 from .savings import policy_table
 
@@ -104,7 +104,7 @@ def measure(
             )
         panel = seat(study, store, options.inconsistent, kin)
         panels.append(panel)
-        usd = usd_a_call(study.plans, store)
+        usd = panel.stored.usd_a_call() if panel.stored else {}
         usd |= {name: cost for name, cost in given.items() if name in usd}  # else of other datasets
         orders = len(panel.dataset.orders)
         prices = {name: orders * cost for name, cost in usd.items() if cost is not None}

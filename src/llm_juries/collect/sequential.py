@@ -148,11 +148,15 @@ class _Rounds:
     def update(self, plan: Plan, items: list[Item], store: Store, *, asked: bool) -> None:
         """Record a judge's stored votes; if it was just asked, its missing votes too."""
         part = replace(self.dataset, items=tuple(items))
-        labels, scores, outcomes = read([replace(plan, dataset=part)], part, store)
+        stored = read([replace(plan, dataset=part)], part, store)
         open_outcomes = [NOT_ASKED] if asked else [NOT_ASKED, *self.policy.again]
-        unknown = np.asarray(np.isin(outcomes, open_outcomes)).any(axis=(1, 2))
+        unknown = np.asarray(np.isin(stored.outcomes, open_outcomes)).any(axis=(1, 2))
         pooled, strength, _ = pool(
-            labels, scores, outcomes, self.inconsistent, pairs=self.dataset.pairwise
+            stored.labels,
+            stored.scores,
+            stored.outcomes,
+            self.inconsistent,
+            pairs=self.dataset.pairwise,
         )
         for at in np.flatnonzero(~unknown | asked):
             vote = Cast(float(pooled[at, 0]), float(strength[at, 0]))

@@ -14,6 +14,7 @@ from ..errors import JuriesError, nearest
 from ..types import Order, Outcome
 from .aggregation import Pooling, context_of, decide
 from .rules import Jury, side
+from .stored import StoredVotes
 from .votes import DECIDED, TIE, Array, Votes
 
 Inconsistent = Literal["missing", "tie", "mean"]
@@ -39,6 +40,8 @@ class Panel:
         position. Empty where there is one order only.
     scale : (float, float)
         The lowest and highest label of the prompt, to print scores as the judges gave them.
+    stored : StoredVotes, optional
+        The verdicts that the judges' votes were pooled from, if they are in a store.
     juries : tuple of juries
         Those that have decided: the voters after the judges.
     candidate_families : mapping of str to str
@@ -51,6 +54,7 @@ class Panel:
     scale: tuple[float, float] = (0.0, 1.0)
     juries: tuple[Jury | Pooling, ...] = ()
     candidate_families: Mapping[str, str] = field(default_factory=dict)
+    stored: StoredVotes | None = None
 
     def __repr__(self) -> str:
         """Say what it holds; the votes themselves are in `votes`."""

@@ -17,12 +17,12 @@ import numpy as np
 
 from ...analysis.run import Results
 from ...errors import JuriesError
-from ...juries.panel import NOT_ASKED, Panel
+from ...juries.panel import Panel
+from ...juries.stored import StoredVotes
 from ...juries.votes import Votes
-from ...store.plan import Plan, look_up
 from ...store.store import Store
 from ...study import Study
-from ...types import Item, Order, Verdict
+from ...types import Item, Reply
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,14 @@ class Strings:
 
 @dataclass(frozen=True)
 class _Kept:
-    """The items of one dataset that stay, with their rows in the panel and all verdicts on them."""
+    """The items of one dataset that stay, with their rows in the panel and all replies on them."""
 
     study: Study
     panel: Panel
+    stored: StoredVotes
     rows: Sequence[int]
     items: Sequence[Item]
-    verdicts: Sequence[Sequence[Sequence[Verdict | None]]]  # by plan, order, item
+    replies: Sequence[Sequence[Sequence[Reply | None]]]  # by plan, order, item
 
     def part(self, keep: Sequence[bool]) -> _Kept:
         def kept(column: Sequence[Any]) -> list[Any]:
@@ -88,7 +89,7 @@ class _Kept:
             self,
             rows=kept(self.rows),
             items=kept(self.items),
-            verdicts=[[kept(column) for column in orders] for orders in self.verdicts],
+            replies=[[kept(column) for column in orders] for orders in self.replies],
         )
 
 
@@ -160,30 +161,25 @@ def _as_fit(
 
 def _read(study: Study, panel: Panel, questions: set[str], store: Store) -> _Kept:
     numbered = [(n, i) for n, i in enumerate(panel.dataset.items) if i.item_id in questions]
-    items = tuple(item for _, item in numbered)
-    verdicts = [_by_order(plan, items, store) for plan in study.plans]
-    return _Kept(study, panel, [row for row, _ in numbered], items, verdicts)
+    rows = [row for row, _ in numbered]
+    stored = panel.stored
+    assert stored is not None  # noqa: S101 - an analysis is of stored verdicts
 
+    def reply(key: str | None) -> Reply | None:
+        verdict = store.get(key) if key is not None else None
+        return verdict.reply if verdict is not None else None
 
-def _by_order(plan: Plan, items: tuple[Item, ...], store: Store) -> list[list[Verdict | None]]:
-    orders = plan.dataset.orders
-    found: dict[Order, list[Verdict | None]] = {order: [None] * len(items) for order in orders}
-    if items:
-        row = {id(item): at for at, item in enumerate(items)}
-        for request, verdict in look_up(
-            replace(plan, dataset=replace(plan.dataset, items=items)), store
-        ):
-            found[request.order][row[id(request.item)]] = verdict
-    return list(found.values())
+    keys = stored.keys[rows].transpose(1, 2, 0).tolist()
+    replies = [[[reply(key) for key in order] for order in judge] for judge in keys]
+    return _Kept(study, panel, stored, rows, [item for _, item in numbered], replies)
 
 
 def _size(part: _Kept, row: int, strings: Strings) -> int:
     item = part.items[row]
     texts = [item.question, item.answer, item.opponent_answer, *item.references]
-    for orders in part.verdicts:
+    for orders in part.replies:
         for column in orders:
-            if (verdict := column[row]) is not None:
-                reply = verdict.reply
+            if (reply := column[row]) is not None:
                 texts += [reply.text, reply.thinking, reply.earlier, reply.error]
     return sum(len(strings.fit(text).encode()) for text in texts if text)
 
@@ -196,11 +192,8 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
 
     notes = {plan.judge.name: plan.judge.note for plan in part.study.plans}
     asked = {
-        plan.judge.name: [
-            _verdicts(order, column_of, _scale(plan), strings)
-            for order, column_of in zip(dataset.orders, verdicts, strict=True)
-        ]
-        for plan, verdicts in zip(part.study.plans, part.verdicts, strict=True)
+        judge: [_verdicts(part, plan, order, strings) for order in range(len(dataset.orders))]
+        for plan, judge in enumerate(part.stored.judges)
     }
     return {
         "name": dataset.name,
@@ -236,34 +229,22 @@ def _pooled(votes: Votes, voter: int, rows: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _scale(plan: Plan) -> tuple[float, float]:
-    return plan.judge.reader(plan.prompt, Order.ORIGINAL).scale
-
-
-def _verdicts(
-    order: Order,
-    column: Sequence[Verdict | None],
-    scale: tuple[float, float],
-    strings: Strings,
-) -> dict[str, Any]:
-    """Return one order's verdicts; labels on the way from the lowest to the highest, 0 to 1."""
-    low, high = scale
+def _verdicts(part: _Kept, judge: int, order: int, strings: Strings) -> dict[str, Any]:
+    """Return a judge's verdicts in one order; labels are scaled to 0 and 1."""
+    stored, replies = part.stored, part.replies[judge][order]
+    at = np.s_[np.asarray(part.rows, dtype=int), judge, order]
     more: dict[int, dict[str, int]] = {}
-    for row, verdict in enumerate(column):
-        if verdict is not None:
-            reply = verdict.reply
+    for row, reply in enumerate(replies):
+        if reply is not None:
             parts = {"thinking": reply.thinking, "earlier": reply.earlier, "error": reply.error}
             if any(parts.values()):
                 more[row] = {name: strings.number(text) for name, text in parts.items() if text}
     return {
-        "order": order,
-        "label": [
-            None if v is None or v.label is None else _number((v.label - low) / (high - low))
-            for v in column
-        ],
-        "score": [None if v is None else _number(v.score) for v in column],
-        "outcome": [NOT_ASKED if v is None else v.outcome for v in column],
-        "reply": [0 if v is None else strings.number(v.reply.text) for v in column],
+        "order": part.panel.dataset.orders[order],
+        "label": [_number(label) for label in stored.labels[at].tolist()],
+        "score": [_number(score) for score in stored.given_scores[at].tolist()],
+        "outcome": stored.outcomes[at].tolist(),
+        "reply": [0 if reply is None else strings.number(reply.text) for reply in replies],
         "more": more,
     }
 

@@ -1,0 +1,69 @@
+"""One dataset's stored verdicts as arrays: what each judge said in each order, before pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from .votes import Array
+
+
+@dataclass(frozen=True)
+class StoredVotes:
+    """The stored verdicts of k judges about n items in each order, read once an analysis.
+
+    Attributes
+    ----------
+    judges : sequence of str
+    scales : array of shape (k, 2)
+        The lowest and highest label of each judge's prompt or recording.
+    keys : array of str or None of shape (n, k, orders)
+        Under which the store has each verdict with its reply; None where it has none.
+    given_labels, given_scores : arrays of shape (n, k, orders)
+        As the judges gave them, NaN where missing.
+    outcomes : array of str of shape (n, k, orders)
+    usd : array of shape (n, k, orders)
+        The cost of each verdict, NaN where it is not known.
+    """
+
+    judges: Sequence[str]
+    scales: Array
+    keys: npt.NDArray[np.object_]
+    given_labels: Array
+    given_scores: Array
+    outcomes: npt.NDArray[np.str_]
+    usd: Array
+
+    @cached_property
+    def labels(self) -> Array:
+        """The labels, scaled from each judge's lowest and highest to 0 and 1."""
+        return self._scaled(self.given_labels)
+
+    @cached_property
+    def scores(self) -> Array:
+        """The scores, scaled like the labels; none of a judge with a score off its scale.
+
+        Where such a judge's scores have their middle (a recorded 7 of 10) is not known.
+        """
+        scores = self._scaled(self.given_scores)
+        off_scale = ((scores < 0) | (scores > 1)).any(axis=(0, 2))
+        scores[:, off_scale] = np.nan
+        return scores
+
+    def usd_a_call(self) -> dict[str, float | None]:
+        """Return the mean cost of each judge's stored calls, None where one is not known."""
+        found: dict[str, float | None] = {}
+        for column, judge in enumerate(self.judges):
+            costs = self.usd[:, column][self.keys[:, column] != None]  # noqa: E711 - of an array
+            known = len(costs) > 0 and not np.isnan(costs).any()
+            found[judge] = sum(costs.tolist()) / len(costs) if known else None
+        return found
+
+    def _scaled(self, given: Array) -> Array:
+        low, high = self.scales[:, 0, None], self.scales[:, 1, None]
+        scaled: Array = (given - low) / (high - low)
+        return scaled
