@@ -1,8 +1,74 @@
-"""Juries of LLM judges: ask judges once, pool them freely, measure them against humans.
+"""Evaluate model answers with panels of LLM judges, and panels of judges against humans.
 
-Data flows one way: `data` loads items, `prompts` renders them, `judges` answer, `collect` asks and
-`store` keeps; then `juries` pools what was kept, `metrics` measures, `figures`, `tables` and
-`report` draw.
+    import llm_juries as lj
+
+    panel = lj.judge("answers.jsonl", judges=["qwen25_coder", "contains"])
+    lj.agreement(panel)
+
+The names below are the public ones, imported when they are first used; `llm_juries.api` describes
+them.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import (
+        agreement,
+        compare,
+        dependence,
+        judge,
+        list_judges,
+        load_judge,
+        read_verdicts,
+        report,
+        search_juries,
+    )
+    from .collect.policy import Policy
+    from .errors import JuriesError
+    from .juries.panel import Panel
+    from .juries.rules import Jury
+    from .metrics.bootstrap import Bootstrap
+    from .types import Scale
+
 __version__ = "0.1.0"
+__all__ = [
+    "Bootstrap",
+    "JuriesError",
+    "Jury",
+    "Panel",
+    "Policy",
+    "Scale",
+    "agreement",
+    "compare",
+    "dependence",
+    "judge",
+    "list_judges",
+    "load_judge",
+    "read_verdicts",
+    "report",
+    "search_juries",
+]
+
+_HOMES = {
+    "Bootstrap": "metrics.bootstrap",
+    "JuriesError": "errors",
+    "Jury": "juries.rules",
+    "Panel": "juries.panel",
+    "Policy": "collect.policy",
+    "Scale": "types",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f".{_HOMES.get(name, 'api')}", __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

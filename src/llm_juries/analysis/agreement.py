@@ -145,3 +145,39 @@ def annotator_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
             "ci_high": high,
         }
     )
+
+
+def between_judges(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+    """Measure how far each two judges agree with each other; no human label is needed.
+
+    Returns
+    -------
+    DataFrame
+        A row for each two voters that are no juries, by name: dataset, judge, other (str); n, the
+        items both voted on, and missing, the others (int); kappa with ci_low and ci_high, and
+        accuracy, the share of n with the same label (float). Ties of pairs are left out.
+    """
+    names = sorted(voter.name for voter in panel.votes.voters if voter.kind != "jury")
+    labels = panel.votes.columns(tuple(names)).labels
+    pairs = list(combinations(range(len(names)), 2))
+    cells = np.concatenate(
+        [agreement.outcomes(labels[:, [one]], labels[:, other]) for one, other in pairs], axis=1
+    )
+    sums = cluster_sums(cells, panel.questions)
+    counts = sums.sum(axis=0)
+    draws = bootstrap(agreement.cohen_kappa, sums, options.resamples, options.seed)
+    low, high = percentile_interval(draws, options.level)
+    n = counts.sum(-1).astype(int)
+    return pd.DataFrame(
+        {
+            "dataset": panel.dataset.name,
+            "judge": [names[one] for one, _ in pairs],
+            "other": [names[other] for _, other in pairs],
+            "n": n,
+            "missing": len(labels) - n,
+            "kappa": agreement.cohen_kappa(counts),
+            "ci_low": low,
+            "ci_high": high,
+            "accuracy": agreement.accuracy(counts),
+        }
+    )

@@ -183,6 +183,7 @@ def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             with file.open(encoding="utf-8-sig", newline="") as stream:
                 table = csv.DictReader(stream, strict=True)
                 try:
+                    _check_header(table.fieldnames or (), file)
                     for row in table:
                         place = f"line {table.line_num}"
                         if None in row or None in row.values():
@@ -208,6 +209,13 @@ def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             raise JuriesError(
                 f"{file}: unknown file ending {ending!r}; there are: .jsonl, .json, .csv, .parquet"
             )
+
+
+def _check_header(columns: Sequence[str], file: Path) -> None:
+    """Raise JuriesError for a column that comes twice: only its last cells would be read."""
+    for column in columns:
+        if columns.count(column) > 1:
+            raise JuriesError(f"{file}, line 1: has column {column!r} twice; rename one")
 
 
 def _parsed(raw: bytes) -> Any:

@@ -1,0 +1,419 @@
+"""The Python front door: judge answers, read verdicts, measure panels, from any folder.
+
+    import llm_juries as lj
+
+    panel = lj.judge("answers.jsonl", judges=["qwen25_coder", "contains"])
+    panel = panel.add(lj.Jury("both", ["qwen25_coder", "contains"], rule="any"))
+    lj.agreement(panel)
+
+Every function works in a notebook, without Hydra, and raises `JuriesError` with one line where
+something is wrong with what it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import yaml
+
+from .analysis import agreement as agreement_tables
+from .analysis import comparison, jury_search
+from .analysis import dependence as dependence_tables
+from .analysis.panels import seat
+from .analysis.run import Options, measure
+from .collect.policy import Policy
+from .collect.progress import check_complete
+from .collect.run import collect
+from .config import named
+from .config.study import study_of
+from .data.dataset import Dataset
+from .data.frames import Tabular, called, table_of
+from .data.recognition import recognise
+from .data.tables import read
+from .errors import JuriesError
+from .judges.base import Judge
+from .juries.panel import Panel
+from .metrics.bootstrap import Bootstrap
+from .prompts.prompt import Prompt
+from .store.plan import Plan
+from .store.store import Store
+from .study import Study
+from .types import Scale
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .juries.rules import Rule
+
+Answers: TypeAlias = "Tabular | Dataset"
+"""Answers to judge: a table, a dataset, or the name of one in conf/dataset."""
+
+
+@dataclass(frozen=True, repr=False)
+class CollectedPanel(Panel):
+    """A panel that knows where its verdicts came from, for reports.
+
+    Attributes
+    ----------
+    plans : tuple of Plan
+    store : Path, optional
+        None for recorded verdicts, which need no store.
+    """
+
+    plans: tuple[Plan, ...] = ()
+    store: Path | None = None
+
+
+def list_judges() -> list[str]:
+    """Return the names of the judges in conf/judge, for `judge` and `load_judge`."""
+    return named.names("judge")
+
+
+def load_judge(name: str | Path) -> Judge:
+    """Return a judge by its name in conf/judge or by the path of a yaml; nothing is loaded yet."""
+    return named.load_judge(name)
+
+
+def judge(
+    data: Answers,
+    judges: Sequence[str | Path | Judge],
+    prompt: str | Path | Prompt = "few_shot_standard",
+    store: str | Path | None = None,
+    *,
+    name: str | None = None,
+    max_cost_usd: float | None = None,
+    policy: Policy | None = None,
+) -> Panel:
+    """Ask judges about answers, and return their votes. Stored verdicts are never asked for again.
+
+    An interrupt stops sending; what was received is stored, and the next call goes on from there.
+
+    Parameters
+    ----------
+    data : path, DataFrame, list of dicts, or dataset
+        A row an answer, with the columns question and answer, and optionally references, item_id,
+        candidate, human, opponent, opponent_answer, human_votes and cluster: see `data.tables`.
+        A text without a file's ending is the name of a dataset in conf/dataset.
+    judges : sequence of names, yaml paths or judges
+        Names are those of `list_judges()`.
+    prompt : name, yaml path or Prompt
+    store : path, optional
+        The folder in which verdicts are kept; by default one in the user's data folder, whose
+        place is printed.
+    name : str, optional
+        The dataset's name in tables; the file's name by default, "answers" in memory.
+    max_cost_usd : float, optional
+        Stop before more than this may be spent.
+    policy : Policy, optional
+        What to ask again, what to do about unavailable judges: see `collect.policy`.
+
+    Raises
+    ------
+    JuriesError
+        In one line: an unknown name, a wrong table, a judge that is unavailable or has nothing to
+        judge, or a run that ended before everything was asked.
+    """
+    policy = _policy(policy, max_cost_usd)
+    dataset = _dataset(data, name)
+    asked = _judges(judges)
+    shown = prompt if isinstance(prompt, Prompt) else named.load_prompt(prompt)
+    study = study_of(dataset, shown, asked, [])
+    names = {plan.judge.name for plan in study.plans}
+    for one in asked:
+        if one not in names:
+            raise JuriesError(
+                f"judge {one}: has nothing to judge in {dataset.name} (no texts or no references)"
+            )
+    if all(plan.judge.free for plan in study.plans) and store is None:
+        return _recorded(study)  # rules and recordings answer on the spot
+    folder = Path(store).expanduser() if store is not None else _default_store()
+    if store is None:
+        print(f"verdicts are kept in {folder}; choose another place with store=")  # noqa: T201
+    with Store(folder) as opened:
+        check_complete(collect([study], opened, policy))
+        return _collected(study, opened, folder)
+
+
+def read_verdicts(
+    data: Answers,
+    judges: Sequence[str] | Mapping[str, str | Mapping[str, Any]] | None = None,
+    scale: Scale | None = None,
+    *,
+    name: str | None = None,
+) -> Panel:
+    """Return the votes of verdicts that were recorded elsewhere. Asks nothing, stores nothing.
+
+    A table is wide (a row an answer, a column a judge) or long (a row a verdict, with the columns
+    judge and label, and optionally prompt). Columns known by name: item_id, which is needed and
+    together with candidate and opponent identifies an answer or a pair; cluster, what a bootstrap
+    draws whole (item_id by default); order ("original" or "swapped"); question, answer,
+    opponent_answer, references; human, and human_1 to human_k of single annotators. What was taken
+    for a judge and what was not used is printed in one line.
+
+    Parameters
+    ----------
+    data : path, DataFrame, list of dicts, or dataset
+        A text without a file's ending is the name of a dataset with recordings in conf/dataset.
+    judges : sequence or mapping, optional
+        The judges' columns, or by each judge's name its column, family, kind or threshold:
+        `{"bem": {"column": "bem_score", "threshold": 0.5, "family": "bert"}}`. By default all
+        columns whose every cell is on the scale.
+    scale : Scale, optional
+        Binary by default (0, 1, true, false, yes, no, correct, incorrect), and a preference (also
+        a, b, tie, A>>B ...) where there is a column opponent. Other scales are not supported yet.
+    name : str, optional
+        The dataset's name in tables; the file's name by default, "verdicts" in memory.
+
+    Raises
+    ------
+    JuriesError
+        In one line, naming the table, row and column at fault.
+    """
+    if isinstance(data, Dataset) or _is_name(data):
+        dataset = _dataset(data, name)
+        if not dataset.recordings:
+            raise JuriesError(f"dataset {dataset.name}: holds no recorded verdicts; use judge()")
+    else:
+        found = recognise(data, judges, scale, name)
+        dataset = found.dataset
+        unused = f"; not used: {', '.join(found.unused)}" if found.unused else ""
+        print(f"{dataset.name}: judges {', '.join(found.judges)}{unused}")  # noqa: T201
+    return _recorded(study_of(dataset, named.load_prompt("zero_shot"), {}, []))
+
+
+def agreement(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
+    """Measure each voter against the human labels.
+
+    Returns
+    -------
+    DataFrame
+        A row a voter: dataset, voter, kind; n, the labelled items it voted on, and missing, the
+        others; kappa with ci_low and ci_high, accuracy, tpr, tnr, balanced_accuracy.
+
+    Raises
+    ------
+    JuriesError
+        If there are no human labels.
+    """
+    _check_labels(panel, "agreement")
+    return agreement_tables.agreement_table(panel, bootstrap or Bootstrap())
+
+
+def compare(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
+    """Compare each jury of a panel with the best single judge, over the items both voted on.
+
+    Returns
+    -------
+    DataFrame
+        Two rows a jury (beside its best member, and the best judge): both kappas and their
+        difference with its interval. The best judge is picked on the same items, which is
+        optimistically biased.
+
+    Raises
+    ------
+    JuriesError
+        If there are no human labels, or no jury.
+    """
+    _check_labels(panel, "compare")
+    if not any(voter.kind == "jury" for voter in panel.votes.voters):
+        raise JuriesError(
+            'compare: the panel has no jury; add one: panel.add(lj.Jury("trio", ["a", "b", "c"]))'
+        )
+    return comparison.against_best_table(panel, bootstrap or Bootstrap())
+
+
+def search_juries(
+    panel: Panel,
+    rules: Sequence[Rule] = ("majority",),
+    dollars: Mapping[str, float] | None = None,
+    bootstrap: Bootstrap | None = None,
+) -> jury_search.Search:
+    """Measure all juries of a panel's judges, and what choosing the best one is worth.
+
+    Parameters
+    ----------
+    panel : Panel
+        Of at most 12 judges.
+    rules : sequence of rules
+        "majority", "any", "mean", "median", "majority_or_mean"; each is searched by itself.
+    dollars : mapping of str to float, optional
+        What one item costs with each judge.
+    bootstrap : Bootstrap, optional
+
+    Returns
+    -------
+    JurySearch
+        Its tables `juries`, `judges` and `chosen`: start with `chosen`, whose kappa is that of
+        questions that had no say in the choice.
+    """
+    _check_labels(panel, "search_juries")
+    criteria = jury_search.Criteria(tuple(rules), dollars)
+    return jury_search.search(panel, bootstrap or Bootstrap(), criteria)
+
+
+def dependence(
+    panel: Panel, bootstrap: Bootstrap | None = None, *, pairs: bool = False
+) -> pd.DataFrame:
+    """Measure how many independent votes the judges are worth, or which two err together.
+
+    Returns
+    -------
+    DataFrame
+        A row for all judges and for each jury, with effective_votes; with `pairs` a row for each
+        two judges, with the correlation of their errors, or without human labels their kappa with
+        each other.
+
+    Raises
+    ------
+    JuriesError
+        If there are no human labels and `pairs` is false, or fewer than two judges.
+    """
+    judges = [voter.name for voter in panel.votes.voters if voter.kind != "jury"]
+    if len(judges) < 2:
+        raise JuriesError(f"dependence: takes two judges or more, the panel has {len(judges)}")
+    bootstrap = bootstrap or Bootstrap()
+    if not pairs:
+        _check_labels(panel, "dependence")
+        return dependence_tables.panel_table(panel, bootstrap)
+    if _labelled(panel):
+        return dependence_tables.pair_table(panel, bootstrap)
+    return agreement_tables.between_judges(panel, bootstrap)
+
+
+def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None) -> Path:
+    """Write an analysis as tables, figures, report.md and a page with every item.
+
+    Parameters
+    ----------
+    panel : Panel
+        From `judge` or `read_verdicts`, with juries added or not.
+    folder : path
+        Made if need be; files of an earlier report in it are replaced.
+    bootstrap : Bootstrap, optional
+
+    Returns
+    -------
+    Path
+        The page, report.html.
+    """
+    from .reporting import summary
+    from .reporting.page import page
+
+    if not isinstance(panel, CollectedPanel):
+        raise JuriesError("report: takes a panel of judge() or read_verdicts()")
+    study = Study(panel.dataset, panel.plans, panel.juries)
+    prompt = panel.plans[0].prompt.name
+    into = Path(folder).expanduser()
+    options = Options(candidate_families=panel.candidate_families)
+    with _opened(study, panel.store) as store:
+        results = measure([study], store, bootstrap or Bootstrap(), options)
+        drawn = summary.write(results, into, _config(panel, prompt), prompt, options)
+        page.write(results, store, into / "report.html", drawn)
+    return into / "report.html"
+
+
+def _policy(policy: Policy | None, max_cost_usd: float | None) -> Policy:
+    from dataclasses import replace
+
+    policy = policy or Policy()
+    if policy.dry_run or policy.mode == "batch":
+        raise JuriesError(
+            "policy: judge() asks live; use the command line for dry_run and mode=batch"
+        )
+    return policy if max_cost_usd is None else replace(policy, max_cost_usd=max_cost_usd)
+
+
+def _is_name(data: object) -> bool:
+    return isinstance(data, str) and not Path(data).suffix
+
+
+def _dataset(data: Answers, name: str | None) -> Dataset:
+    from dataclasses import replace
+
+    if isinstance(data, str | Path) and (_is_name(data) or Path(data).suffix in (".yaml", ".yml")):
+        data = named.load_dataset(data)
+    if isinstance(data, Dataset):
+        return data if name is None else replace(data, name=name)
+    table = table_of(data)
+    rows = [row for _, row in table.rows()] if not isinstance(data, str | Path) else []
+    if any(row.get("item_id") is not None for row in rows):
+        for number, row in enumerate(rows, 1):
+            if row.get("item_id") is None:
+                raise JuriesError(f"{table.name}, row {number}, column item_id: is empty")
+    return read(table, name or called(data, "answers"))
+
+
+def _judges(judges: Sequence[str | Path | Judge]) -> dict[str, Judge]:
+    if isinstance(judges, str | Path) or not isinstance(judges, Sequence):
+        raise JuriesError(f"judges: give a list: judges=[{judges!r}]")
+    found: dict[str, Judge] = {}
+    for one in judges:
+        built = named.load_judge(one) if isinstance(one, str | Path) else one
+        if not hasattr(built, "ask"):
+            raise JuriesError(f"judges: {one!r} is not a judge; give names, yaml paths or judges")
+        if built.name in found:
+            raise JuriesError(f"judges: two have the name {built.name!r}; rename one")
+        found[built.name] = built
+    return found
+
+
+def _default_store() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("llm-juries") / "store"
+
+
+@contextmanager
+def _opened(study: Study, folder: Path | None) -> Iterator[Store]:
+    """Open the store of a panel; that of recorded verdicts and rules is filled anew each time."""
+    if folder is not None:
+        with Store(folder) as store:
+            yield store
+        return
+    with TemporaryDirectory() as temporary, Store(temporary) as store:
+        collect(study.plans, store)
+        yield store
+
+
+def _recorded(study: Study) -> CollectedPanel:
+    with _opened(study, None) as store:
+        return _collected(study, store, None)
+
+
+def _collected(study: Study, store: Store, folder: Path | None) -> CollectedPanel:
+    if not study.plans:
+        raise JuriesError(f"dataset {study.dataset.name}: has no judges; name some")
+    panel = seat(study, store)
+    return CollectedPanel(
+        panel.dataset, panel.votes, panel.orders, panel.scale, plans=study.plans, store=folder
+    )
+
+
+def _labelled(panel: Panel) -> bool:
+    return any(item.human is not None for item in panel.dataset.items)
+
+
+def _check_labels(panel: Panel, function: str) -> None:
+    if not _labelled(panel):
+        raise JuriesError(
+            f"{function}: {panel.dataset.name} has no human labels; add a column human, or see "
+            "dependence(panel, pairs=True) for the judges among themselves"
+        )
+
+
+def _config(panel: CollectedPanel, prompt: str) -> str:
+    """Return what made the panel, as yaml."""
+    facts = {
+        "made_by": "llm_juries.report",
+        "dataset": panel.dataset.name,
+        "judges": [plan.judge.name for plan in panel.plans],
+        "juries": [jury.name for jury in panel.juries],
+        "prompt": prompt,
+        "store": str(panel.store) if panel.store else None,
+    }
+    return str(yaml.safe_dump(facts, sort_keys=False))
