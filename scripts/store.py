@@ -12,10 +12,10 @@ from llm_juries.commands import command_line as cli
 @cli.task
 def main(cfg: DictConfig) -> None:
     """Verify, compact, count, export, import or merge; print what was found or done."""
+    from llm_juries.commands.store_action import StoreAction, run
     from llm_juries.config.build import pick
-    from llm_juries.store.maintenance import Task
 
-    print(pick(cfg, Task).run())
+    print(run(pick(cfg, StoreAction)))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ from conftest import ROOT
 from llm_juries.errors import JuriesError
 from llm_juries.store import compaction, segments, snapshots
 from llm_juries.store.compaction import compact
-from llm_juries.store.maintenance import verify
 from llm_juries.store.parquet import FORMAT, table_of, verdicts_of
 from llm_juries.store.store import Store
+from llm_juries.store.verify import verify
 from llm_juries.types import Order, Outcome, Reply, Verdict
 
 FAILED = {"outcome": Outcome.FAILED, "label": None, "score": None}
@@ -279,7 +279,7 @@ def test_whose_segments_are_deleted(tmp_path: Path):
     assert compact(tmp_path).retired == 2
     assert {name: not (tmp_path / name).exists() for name in names} == names
     assert len(kept(tmp_path)) == 5
-    assert compact(tmp_path, quiet=True).retired == 3
+    assert compact(tmp_path, no_writers=True).retired == 3
     assert len(kept(tmp_path)) == 5
 
 
@@ -308,7 +308,7 @@ def test_a_segment_with_a_damaged_line_is_never_deleted(
     (path,) = segments.segments(tmp_path)
     one, two, _, four, _ = path.read_bytes().split(b"\n")
     path.write_bytes(b"\n".join([one, two, b"{}", four, b""]))
-    done = compact(tmp_path, quiet=True)
+    done = compact(tmp_path, no_writers=True)
     assert (done.moved, done.retired) == (2, 0)
     caplog.clear()
     assert sorted(kept(tmp_path)) == ["a", "b", "d"]
@@ -337,7 +337,8 @@ FIRST = {
 def test_a_compacted_store_of_the_first_format_reads():
     folder = ROOT / "tests" / "fixtures" / "store_parquet_1"
     assert kept(folder) == FIRST
-    assert "3 in 1 Parquet files of snapshot 1, all as written" in verify(folder)
+    found = verify(folder)
+    assert (found.rows, found.files, found.snapshot) == (3, 1, 1)
 
 
 def test_a_store_of_the_first_version_reads_and_compacts(
@@ -351,7 +352,7 @@ def test_a_store_of_the_first_version_reads_and_compacts(
     before = kept(store)
     assert before == FIRST
     assert "dropped a torn last line of 27 bytes" in caplog.text
-    compact(store, quiet=True)
+    compact(store, no_writers=True)
     assert kept(store) == before
     assert not segments.segments(store)
 

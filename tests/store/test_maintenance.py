@@ -14,17 +14,19 @@ from test_compaction import FAILED, fill, kept
 from test_store import verdict
 
 from conftest import ROOT
+from llm_juries.commands.store_action import StoreAction, run
 from llm_juries.errors import JuriesError
 from llm_juries.store import segments
 from llm_juries.store.compaction import compact
-from llm_juries.store.maintenance import Task, export, gather, read, verify
+from llm_juries.store.exports import export
+from llm_juries.store.imports import import_files, merge, read
 from llm_juries.store.store import Store
 from llm_juries.types import Reply
 
 LONG = Reply("lines\nof “text”", choice_logprobs={"é": -1.5, "True": -0.1}, thinking="hm")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def script(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "scripts/store.py", *arguments], cwd=ROOT, capture_output=True, text=True
     )
@@ -43,17 +45,18 @@ def store(tmp_path: Path) -> Path:
 def test_a_sound_store_is_told_in_numbers(store: Path):
     (path,) = segments.segments(store)
     path.write_bytes(path.read_bytes() + b'{"key": "torn')
-    assert verify(store).splitlines() == [
+    assert run(StoreAction("verify", str(store))).splitlines() == [
         "4 verdicts by their keys",
-        "3 in 2 Parquet files of snapshot 1, all as written",
-        "2 whole lines in 1 segments, 1 torn last lines",
+        "3 in 2 Parquet files of snapshot 1, all intact",
+        "2 complete lines in 1 segments, 1 incomplete last lines",
         "1 keys stored again, 0 of them with another label",
     ]
 
 
 def test_keys_with_two_labels_are_named(store: Path):
     fill(store, verdict("a", label=0.0))
-    assert "2 keys stored again, 1 of them with another label (a ...)" in verify(store)
+    said = "2 keys stored again, 1 of them with another label (a ...)"
+    assert said in run(StoreAction("verify", str(store)))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_what_is_damaged_is_told_in_one_line_and_an_exit_code(damage: str, said:
         case "line":
             (segment,) = segments.segments(store)
             segment.write_bytes(b"{}\n" + segment.read_bytes())
-    done = run("verify", f"store={store}")
+    done = script("verify", f"store={store}")
     assert done.returncode == 2
     assert done.stdout == ""
     line = done.stderr.splitlines()[-1]
@@ -99,7 +102,7 @@ def test_an_export_loads_with_datasets_and_says_what_it_is(store: Path, tmp_path
     assert (facts["license"], facts["size_categories"]) == ("cc-by-4.0", ["n<1K"])
     assert "Judges: `j`, `x/y`" in text
     assert "4 verdicts" in text
-    with pytest.raises(JuriesError, match="is there already; choose another name"):
+    with pytest.raises(JuriesError, match="exists already; choose another name"):
         export(store, out)
 
 
@@ -113,10 +116,10 @@ def test_what_was_exported_comes_back_whole(kind: str, store: Path, tmp_path: Pa
         fill(tmp_path / "other", *Store(store))
         (segment,) = segments.segments(tmp_path / "other")
         source = segment.rename(tmp_path / "verdicts.jsonl")
-    found = gather(tmp_path / "new", [source], stores=False)
+    found = import_files(tmp_path / "new", [source])
     assert (found.read, found.new) == (4, 4)
     assert kept(tmp_path / "new") == kept(store)
-    assert gather(tmp_path / "new", [source], stores=False).known == 4
+    assert import_files(tmp_path / "new", [source]).known == 4
 
 
 def test_stores_are_merged_each_key_once_and_conflicts_told(store: Path, tmp_path: Path):
@@ -126,9 +129,9 @@ def test_stores_are_merged_each_key_once_and_conflicts_told(store: Path, tmp_pat
         verdict("a", label=0.0, asked_at=50.0), verdict("c", **FAILED), verdict("b", reply=LONG),
         verdict("new"),
     )  # fmt: skip
-    found = gather(store, [other], stores=True)
+    found = merge(store, [other])
     assert (found.read, found.new, found.better, found.known) == (4, 1, 1, 2)
-    assert str(found).splitlines()[1] == "1 keys with two labels, the earlier counts: a"
+    assert found.conflicts == ["a"]
     assert sorted(kept(store)) == ["a", "b", "c", "d", "new"]
     assert kept(store)["a"].label == 0.0
     compact(store)
@@ -141,18 +144,18 @@ def test_an_export_or_an_empty_folder_is_not_merged_as_if_it_were_a_store(
     export(store, tmp_path / "export")
     (tmp_path / "empty").mkdir()
     for source in (tmp_path / "export", tmp_path / "empty"):
-        with pytest.raises(JuriesError, match=r"holds no verdicts as a store does.*action=import$"):
-            gather(tmp_path / "new", [store, source], stores=True)
+        with pytest.raises(JuriesError, match=r"is not a store; .*action=import$"):
+            merge(tmp_path / "new", [store, source])
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("bad.jsonl", b'{"key": "a"}\n', r"bad.jsonl, line 1: is no verdict \(Object missing"),
-        ("torn.jsonl", b'{"key": "a"', r"torn.jsonl, line 1: is no verdict \(it is torn"),
+        ("bad.jsonl", b'{"key": "a"}\n', r"bad.jsonl, line 1: not a verdict \(Object missing"),
+        ("torn.jsonl", b'{"key": "a"', r"torn.jsonl, line 1: not a verdict \(incomplete"),
         ("bad.parquet", b"PAR1", "bad.parquet: can't be read as Parquet"),
-        ("bad.csv", b"", "unknown file ending '.csv'; there are: .jsonl, .parquet"),
+        ("bad.csv", b"", "unknown file extension '.csv'; supported: .jsonl, .parquet"),
     ],
 )
 def test_a_source_that_is_no_good_is_told(name: str, content: bytes, said: str, tmp_path: Path):
@@ -171,13 +174,13 @@ def test_a_parquet_file_of_something_else_names_the_column_it_lacks(tmp_path: Pa
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"action": "export"}, "out: is needed"),
-        ({"action": "merge"}, "sources: are needed to merge"),
+        ({"action": "export"}, "out: needed"),
+        ({"action": "merge"}, "sources: needed to merge"),
     ],
 )
 def test_a_task_that_lacks_something_is_told(fields: Any, said: str):
     with pytest.raises(JuriesError, match=said):
-        Task(store="s", **fields)
+        StoreAction(store="s", **fields)
 
 
 def test_the_script_does_each_of_them(store: Path, tmp_path: Path):
@@ -190,7 +193,7 @@ def test_the_script_does_each_of_them(store: Path, tmp_path: Path):
         ("merge", f"store={new}", f"sources=[{store}]"): "4 verdicts read: 0 new, 4 known",
     }
     for arguments, expected in said.items():
-        done = run(*arguments)
+        done = script(*arguments)
         assert (done.returncode, done.stderr) == (0, "")
         assert expected in done.stdout
     assert not (ROOT / "store.log").exists()
@@ -206,7 +209,7 @@ def test_the_script_does_each_of_them(store: Path, tmp_path: Path):
     ],
 )
 def test_a_mistake_ends_in_one_line(arguments: list[str], said: str):
-    done = run(*arguments)
+    done = script(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")

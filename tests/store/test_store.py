@@ -249,7 +249,7 @@ import os, sys
 import tabulate
 from pathlib import Path
 from llm_juries.errors import JuriesError
-from llm_juries.store import maintenance, scan
+from llm_juries.store import imports, scan, verify
 from llm_juries.store.store import Store
 
 if os.geteuid() == 0:
@@ -259,8 +259,8 @@ if os.geteuid() == 0:
 store = Path(sys.argv[1])
 for what in (
     lambda: len(Store(store)),
-    lambda: maintenance.Task("verify", str(store)).run(),
-    lambda: maintenance.Task("merge", str(store) + "x", sources=(str(store),)).run(),
+    lambda: verify.verify(store),
+    lambda: imports.merge(Path(str(store) + "x"), [store]),
     lambda: scan.outcome_counts(store),
 ):
     try:

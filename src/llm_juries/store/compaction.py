@@ -48,16 +48,16 @@ class Compacted:
     lost_race: bool = False
 
 
-def compact(store: Path, *, quiet: bool = False) -> Compacted:
+def compact(store: Path, *, no_writers: bool = False) -> Compacted:
     """Move what the segments of a store hold into Parquet.
 
     Parameters
     ----------
     store : Path
-    quiet : bool
-        Whether nobody writes to the store now, on any machine: the segments of processes that were
-        killed on other machines can then be deleted too. What is appended to a segment that is
-        deleted is lost.
+    no_writers : bool
+        Whether no process writes to the store now, on any machine: then the segments of processes
+        that were killed on other machines are deleted too. Whatever is appended to a deleted
+        segment is lost.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def compact(store: Path, *, quiet: bool = False) -> Compacted:
     finally:
         shutil.rmtree(work, ignore_errors=True)
         index.close()
-    retired, left = _retire(store, snapshot, quiet=quiet)
+    retired, left = _retire(store, snapshot, no_writers=no_writers)
     rows = sum(file.rows for file in snapshot.files)
     return Compacted(moved, rows, len(snapshot.files), retired, left)
 
@@ -128,14 +128,14 @@ def _held(index: Index) -> dict[str, segments.Mark]:
     return {stem: mark for stem, mark in sorted(marks.items()) if mark.size}
 
 
-def _retire(store: Path, snapshot: Snapshot, *, quiet: bool) -> tuple[int, int]:
+def _retire(store: Path, snapshot: Snapshot, *, no_writers: bool) -> tuple[int, int]:
     """Delete the segments that are held whole; return how many, and how many are left."""
     retired, left = 0, 0
     for segment in segments.segments(store):
         mark = snapshot.held.get(segments.stem(segment))
         try:
             # First whether it is finished: only then its size says all.
-            if mark and (quiet or segments.finished(segment)) and _whole(segment, mark.size):
+            if mark and (no_writers or segments.finished(segment)) and _whole(segment, mark.size):
                 segment.unlink()
                 retired += 1
                 continue
