@@ -9,12 +9,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: quickstart reproduce test test-vllm vllm-cpu test-slurm ray test-ray lint types lock lock-ray clean
 
 quickstart: $(VENV)/.run
-	$(BIN)/python scripts/judge.py experiment=quickstart
-	$(BIN)/python scripts/analyze.py experiment=quickstart
+	$(BIN)/llm-juries judge experiment=quickstart
+	$(BIN)/llm-juries analyze experiment=quickstart
 
 # The paper's tables and figures beside ours, into results/reproduction: no key, no GPU, no model.
 reproduce: $(VENV)/.run
-	$(BIN)/python scripts/reproduce.py
+	$(BIN)/llm-juries reproduce
 
 # A worker a core; the tests of a file stay together, as they share what is slow to make.
 test: $(VENV)/.dev lint types

@@ -12,7 +12,8 @@ PACKAGE = Path(llm_juries.__file__).parent
 
 # From the door to the foundations: a room may import from itself and from the floors below it.
 FLOORS = (
-    {"__init__", "__main__"},
+    {"__main__"},
+    {"__init__"},
     {"commands"},
     {"api"},
     {"reporting", "cluster", "answers"},

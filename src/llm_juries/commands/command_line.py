@@ -1,4 +1,4 @@
-"""How the scripts meet the user: one clear line for a mistake, a traceback only for a bug."""
+"""Command-line error handling: one line for a user's mistake, a traceback only for a bug."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from ..config.locations import conf_dir
 from ..errors import JuriesError, nearest
 
 # Asked before `run` sets the variable for Hydra.
@@ -43,6 +44,21 @@ def task(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     return told
 
 
+def hydra_main(name: str, main: Callable[[DictConfig], None]) -> Callable[[], None]:
+    """Return a function that lets Hydra compose conf/NAME.yaml and calls main with the config."""
+    import hydra
+
+    decorate = hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")
+    composed: Callable[[], None] = decorate(task(main))
+    return composed
+
+
+def name_action() -> None:
+    """Let a first word stand for `action=WORD`, as in `llm-juries store verify`."""
+    if sys.argv[1:] and sys.argv[1].isalpha():
+        sys.argv[1] = f"action={sys.argv[1]}"
+
+
 def run(main: Callable[[], None], *, hydra: bool = True) -> None:
     """Run a script's main; a user's mistake ends in one line on standard error and exit code 2.
 
@@ -58,7 +74,7 @@ def run(main: Callable[[], None], *, hydra: bool = True) -> None:
     except USERS as error:
         stop(error)
     except KeyboardInterrupt:
-        print("stopped; what was received is stored", file=sys.stderr)  # noqa: T201
+        print("stopped; what was received is stored", file=sys.stderr)
         sys.exit(130)
 
 
@@ -80,13 +96,13 @@ def sweep_arguments(does: str, conf: Path) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config-dir", "-cd", type=Path, help="a folder of your own yamls")
-    parser.add_argument("overrides", nargs="*", help="as for scripts/judge.py, swept over commas")
+    parser.add_argument("overrides", nargs="*", help="as for llm-juries judge, swept over commas")
     return parser.parse_args()
 
 
 def stop(error: Exception) -> NoReturn:
     """Print an error in one line and exit with code 2."""
-    print(f"error: {one_line(error)}", file=sys.stderr)  # noqa: T201
+    print(f"error: {one_line(error)}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -1,0 +1,61 @@
+"""llm-juries analyze: measure stored verdicts, pool them into juries, write a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from . import command_line
+
+
+def analyze(cfg: DictConfig) -> None:
+    """Write tables, figures and a report to the output folder. Asks no model."""
+    from ..analysis.run import Options, measure
+    from ..collect.run import collect
+    from ..config.build import build, pick
+    from ..config.study import studies
+    from ..markdown import markdown
+    from ..reporting import summary
+    from ..reporting.page import page
+    from ..reporting.tracking import agreement_metrics
+    from ..store.store import Store
+
+    tracking = build(cfg.wandb, "wandb")
+    bootstrap = build(cfg.bootstrap, "bootstrap")
+    rankings = build(cfg.ranking, "ranking")
+    criteria = build(cfg.search, "search")
+    options = pick(cfg, Options)
+    browsing = build(cfg.page, "page")
+    found = studies(cfg)
+    folder = Path(cfg.output_dir)
+    config = OmegaConf.to_yaml(cfg, resolve=True)
+    plans = [plan for study in found for plan in study.plans]
+    with Store(cfg.store) as store:
+        # Rules and recordings answer on the spot; models were asked by scripts/judge.py.
+        collect([plan for plan in plans if plan.judge.free], store)
+        results = measure(found, store, bootstrap, options, rankings, criteria)
+        drawn = summary.write(results, folder, config, cfg.prompt.name, options)
+        page.write(results, store, folder / "report.html", drawn, browsing)
+        names = ("report.md", "report.html", "provenance.json", "tables", "figures")
+        run = tracking.log(
+            folder,
+            "analyze",
+            OmegaConf.to_container(cfg, resolve=True),
+            results.tables,
+            drawn,
+            agreement_metrics(results.tables["agreement"]),
+            group=command_line.experiment() or found[0].dataset.name,
+            plans=plans,
+            store=store,
+            files=[folder / name for name in names],
+        )
+    print(markdown(results.tables["agreement"]))
+    print(f"\npage:    {folder / 'report.html'}\nreport:  {folder / 'report.md'}")
+    print(f"tables:  {folder / 'tables'}")
+    print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))
+
+
+def main() -> None:
+    """Run the command with the arguments of the command line."""
+    command_line.run(command_line.hydra_main("analyze", analyze))

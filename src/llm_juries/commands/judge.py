@@ -1,0 +1,54 @@
+"""llm-juries judge: ask judges about a dataset and keep their verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from . import command_line
+
+
+def judge(cfg: DictConfig) -> None:
+    """Collect what the store lacks; print what was asked and what it gave."""
+    from ..collect.estimate import forecast, total
+    from ..collect.policy import Policy
+    from ..collect.progress import Bars, check_complete, tally_table
+    from ..collect.run import collect
+    from ..config.build import build, pick
+    from ..config.study import studies
+    from ..markdown import markdown
+    from ..reporting.tracking import tally_metrics
+    from ..store.store import Store
+    from .collection import summary
+
+    tracking = build(cfg.wandb, "wandb")
+    policy = pick(cfg, Policy)
+    found = studies(cfg)
+    plans = [plan for study in found for plan in study.plans]
+    with Store(cfg.store) as store:
+        if policy.dry_run:
+            table = forecast(plans, store, policy)
+            print(f"{markdown(table)}\n\n{total(table)}")
+            return
+        with Bars() as bars:
+            tallies = collect(found, store, policy, bars)
+        models = {plan.judge.name for plan in plans if not plan.judge.free}
+        print(summary(tallies, models, cfg.store))
+        collected = tally_table(tallies)
+        tracking.log(
+            Path(cfg.output_dir),
+            "judge",
+            OmegaConf.to_container(cfg, resolve=True),
+            {"collected": collected},
+            metrics=tally_metrics(collected),
+            group=command_line.experiment() or found[0].dataset.name,
+            plans=plans,
+            store=store,
+        )
+    check_complete(tallies)
+
+
+def main() -> None:
+    """Run the command with the arguments of the command line."""
+    command_line.run(command_line.hydra_main("judge", judge))

@@ -1,0 +1,75 @@
+"""llm-juries reproduce: put the paper's tables and figures beside ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from . import command_line
+
+
+def reproduce(cfg: DictConfig) -> None:
+    """Collect what is missing if asked to; write tables, figures and their page."""
+    from ..analysis.panels import seat
+    from ..analysis.run import Options
+    from ..collect.estimate import forecast, total
+    from ..collect.policy import Policy
+    from ..collect.progress import Bars, check_complete
+    from ..collect.run import collect
+    from ..config.build import build, pick
+    from ..config.study import ablations, source_of, studies
+    from ..markdown import markdown
+    from ..reporting import paper as reproduction
+    from ..store.store import Store
+    from .collection import summary
+
+    tracking = build(cfg.wandb, "wandb")
+    bootstrap, rankings = build(cfg.bootstrap, "bootstrap"), build(cfg.ranking, "ranking")
+    paper, stand_ins = build(cfg.paper, "paper"), build(cfg.stand_ins, "stand_ins")
+    priced = {name: build(node, f"priced.{name}").price for name, node in cfg.priced.items()}
+    policy, options = pick(cfg, Policy), pick(cfg, Options)
+    found, ablated = studies(cfg), ablations(cfg)
+    plans = [plan for study in (*found, *(s for _, s in ablated)) for plan in study.plans]
+    asked = [plan for plan in plans if not plan.judge.free]
+    with Store(cfg.store) as store:
+        lacking = forecast(asked, store, policy)
+        print(f"missing verdicts: {total(lacking)}")
+        if policy.dry_run:
+            print(markdown(lacking))
+            return
+        if cfg.collect and asked:
+            with Bars() as bars:
+                tallies = collect(asked, store, policy, bars)
+            print(summary(tallies, {plan.judge.name for plan in asked}, cfg.store))
+            check_complete(tallies)
+            if waiting := sum(tally.pending + tally.submitted for tally in tallies):
+                print(f"{waiting} verdicts are in pending batches; run again once they have ended")
+                return
+        collect([plan for plan in plans if plan.judge.free], store)
+        how = options.inconsistent, options.candidate_families
+        panels = [seat(study, store, *how) for study in found]
+        under = [(prompt, seat(study, store, *how)) for prompt, study in ablated]
+    prices = {name: price for name, price in priced.items() if price is not None}
+    result = reproduction.reproduce(panels, under, prices, paper, stand_ins, bootstrap, rankings)
+    folder = Path(cfg.results)
+    notes = {study.dataset.name: source_of(study) for study in found}
+    drawn = reproduction.draw(result, paper, notes, folder / "figures", bootstrap.level, rankings)
+    reproduction.write(
+        result, drawn, [f"- {name}: {note}." for name, note in notes.items()], folder
+    )
+    run = tracking.log(
+        Path(cfg.output_dir),
+        "reproduce",
+        OmegaConf.to_container(cfg, resolve=True),
+        result.tables,
+        drawn,
+    )
+    print(markdown(result.tables["table1_kappa"].drop(columns="differs")))
+    print(f"\npage:    {folder / 'README.md'}\ntables:  {folder / 'tables'}")
+    print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))
+
+
+def main() -> None:
+    """Run the command with the arguments of the command line."""
+    command_line.run(command_line.hydra_main("reproduce", reproduce))
