@@ -26,7 +26,7 @@ from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
 from llm_juries.judges.base import Limits
 from llm_juries.judges.decoding import Decoding
-from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.judge import HttpJudge, Server
 from llm_juries.judges.pricing import Price
 from llm_juries.markdown import markdown
 from llm_juries.prompts.prompt import Prompt, Shot
@@ -69,8 +69,7 @@ def plans(server: Remote, items: Dataset, in_flight: int) -> list[Plan]:
             family="mock",
             wire="openai",
             model=f"model-{n}",
-            base_url=f"{server.base_url}/v1",
-            key_env="",
+            server=Server(f"{server.base_url}/v1", key_env=""),
             decoding=Decoding(),
             limits=Limits(in_flight=share),
             price=Price(0.5, 1.5, "mock"),

@@ -163,6 +163,9 @@ class FaultyApi:
                 if fault.retry_after_ms is not None:
                     response.headers["retry-after-ms"] = f"{fault.retry_after_ms:g}"
                 return response
+            case "quota":
+                error = {"message": "no money left", "code": "insufficient_quota"}
+                return web.json_response({"error": error}, status=429)
             case "html":
                 return web.Response(status=502, text="<html>Bad gateway</html>")
             case "not_json":

@@ -36,7 +36,7 @@ from llm_juries.data.dataset import Dataset
 from llm_juries.data.tables import load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.decoding import Decoding
-from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.judge import HttpJudge, Server
 from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.judges.pricing import Price
 from llm_juries.store.store import Store
@@ -67,8 +67,8 @@ def bm25(folder: Path) -> Any:
 
 
 def model(api: FaultyApi, name: str = "a", **given: Any) -> HttpJudge:
-    root = f"{api.base_url}/v1"
-    return HttpJudge(name, "f", "openai", f"model-{name}", base_url=root, key_env="", **given)
+    server = Server(f"{api.base_url}/v1", key_env="")
+    return HttpJudge(name, "f", "openai", f"model-{name}", server=server, **given)
 
 
 def answered(
@@ -356,8 +356,7 @@ def user(tmp_path: Path) -> Callable[[FaultyApi], list[str]]:
             "family": "mock",
             "wire": "openai",
             "model": "mock",
-            "base_url": f"{api.base_url}/v1",
-            "key_env": "",
+            "server": {"base_url": f"{api.base_url}/v1", "key_env": ""},
             "limits": {"in_flight": 2},
         }
         text = f"# @package candidates.mock\n{yaml.safe_dump(judge)}"

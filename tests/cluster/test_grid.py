@@ -55,7 +55,7 @@ def test_a_job_of_several_judges_needs_the_most_of_each():
 
 
 def test_gpus_follow_how_a_model_is_split():
-    cfg = config("judge=command_r_35b", "judges.command_r_35b.tensor_parallel=1")
+    cfg = config("judge=command_r_35b", "judges.command_r_35b.engine.tensor_parallel=1")
     assert needs(cfg).gpus == 1
 
 
@@ -66,7 +66,8 @@ def test_a_model_that_runs_on_the_machine_says_what_its_job_needs(path: Path):
     assert local == ("resources" in yaml.safe_load(text))
     cfg = config(f"judge={path.stem}")
     need, node = needs(cfg), cfg.judges[path.stem]
-    copies = node.get("tensor_parallel", 0) * node.get("data_parallel", 0)
+    engine = node.get("engine", {})
+    copies = engine.get("tensor_parallel", 0) * engine.get("data_parallel", 0)
     assert need.gpus == (copies if node.get("device") == "gpu" else 0)
     if need.gpus:
         assert need.minutes > 10  # else submitit takes every preemption for a time-out

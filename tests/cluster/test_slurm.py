@@ -80,8 +80,10 @@ def user(folder: Path, api: Remote) -> list[str]:
             "family": name,
             "wire": "openai",
             "model": f"model-{name}",
-            "base_url": f"{api.base_url}/v1",
-            "key_env": VARIABLE if name == "keyless" else "HOME",
+            "server": {
+                "base_url": f"{api.base_url}/v1",
+                "key_env": VARIABLE if name == "keyless" else "HOME",
+            },
             "limits": {"in_flight": 8 * IN_FLIGHT if name == "good" else IN_FLIGHT},
             "resources": {"cpus": 1, "memory_gb": 0.5, "minutes": 30},
         }

@@ -17,7 +17,7 @@ from llm_juries.collect.tally import Tally
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.errors import JudgeUnavailableError
-from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.judge import HttpJudge, Server
 from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.judges.pricing import Price
 from llm_juries.prompts.prompt import Prompt
@@ -53,7 +53,8 @@ def api() -> Iterator[FaultyApi]:
 
 
 def judge(api: FaultyApi, wire: Any = "openai", price: Price | None = PRICE) -> HttpJudge:
-    return HttpJudge("j", "f", wire, "model-1", base_url=f"{api.base_url}/v1", price=price)
+    server = Server(f"{api.base_url}/v1")
+    return HttpJudge("j", "f", wire, "model-1", server=server, price=price)
 
 
 def plan(asked: HttpJudge, dataset: Dataset = DATASET, prompt: Prompt = PROMPT) -> Plan:
@@ -209,7 +210,7 @@ def test_a_broken_ticket_is_named(api: FaultyApi, tmp_path: Path):
 
 
 def test_a_format_without_batches_is_said_so(api: FaultyApi, tmp_path: Path):
-    asked = HttpJudge("j", "f", "cohere", "model-1", base_url=f"{api.base_url}/v2")
+    asked = HttpJudge("j", "f", "cohere", "model-1", server=Server(f"{api.base_url}/v2"))
     with pytest.raises(JuriesError, match="cohere has no batch API here; those with one: openai"):
         batched(tmp_path, plan(asked))
 

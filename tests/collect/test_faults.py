@@ -20,7 +20,7 @@ from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits
 from llm_juries.judges.errors import JudgeUnavailableError
-from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.judge import HttpJudge, Server
 from llm_juries.judges.pricing import Price
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan, look_up
@@ -50,11 +50,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "planted")
 
 
-def judge(api: FaultyApi | str, name: str = "a", **options: Any) -> HttpJudge:
+def judge(
+    api: FaultyApi | str, name: str = "a", timeout_s: float = 1.5, **options: Any
+) -> HttpJudge:
     wire, root = WIRES[name]
     url = api if isinstance(api, str) else api.base_url
-    given: dict[str, Any] = {"limits": LIMITS, "timeout_s": 1.5} | options
-    return HttpJudge(name, f"f{name}", wire, f"model-{name}", base_url=url + root, **given)
+    server = Server(url + root, timeout_s=timeout_s)
+    given: dict[str, Any] = {"server": server, "limits": LIMITS} | options
+    return HttpJudge(name, f"f{name}", wire, f"model-{name}", **given)
 
 
 def run(folder: Path, *judges: HttpJudge, policy: Policy | None = None) -> dict[str, Tally]:
@@ -228,11 +231,11 @@ def wrong_key(api: FaultyApi, patch: pytest.MonkeyPatch) -> HttpJudge:
 
 
 def wrong_model(api: FaultyApi, patch: pytest.MonkeyPatch) -> HttpJudge:
-    return HttpJudge("c", "f", "cohere", "modell-c", base_url=f"{api.base_url}/v2")
+    return HttpJudge("c", "f", "cohere", "modell-c", server=Server(f"{api.base_url}/v2"))
 
 
 def wrong_path(api: FaultyApi, patch: pytest.MonkeyPatch) -> HttpJudge:
-    return HttpJudge("c", "f", "cohere", "model-c", base_url=f"{api.base_url}/v9")
+    return HttpJudge("c", "f", "cohere", "model-c", server=Server(f"{api.base_url}/v9"))
 
 
 def nobody_there(api: FaultyApi, patch: pytest.MonkeyPatch) -> HttpJudge:

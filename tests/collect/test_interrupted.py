@@ -41,8 +41,7 @@ def user(folder: Path, api: Remote) -> list[str]:
             "family": name,
             "wire": wire,
             "model": f"model-{name}",
-            "base_url": api.base_url + root,
-            "key_env": "PLANTED_KEY",
+            "server": {"base_url": api.base_url + root, "key_env": "PLANTED_KEY"},
             "limits": {"in_flight": IN_FLIGHT},
         }
         text = f"# @package judges.{name}\n{yaml.safe_dump(judge)}"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from faulty_api import Fault, FaultyApi, in_a_thread
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.errors import JudgeUnavailableError, TransientError
-from llm_juries.judges.http.judge import HttpJudge, pause_asked, retry_after
+from llm_juries.judges.http.judge import HttpJudge, Server, pause_asked, retry_after
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import Item, Message, Order, Reply, Request
 
@@ -28,8 +28,11 @@ def key(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
-def judge_at(url: str, **options: Any) -> HttpJudge:
-    return HttpJudge("j", "f", "openai", "model-1", base_url=f"{url}/v1", **options)
+def judge_at(
+    url: str, key_env: str | None = None, timeout_s: float = 60.0, **options: Any
+) -> HttpJudge:
+    server = Server(f"{url}/v1", key_env, timeout_s)
+    return HttpJudge("j", "f", "openai", "model-1", server=server, **options)
 
 
 def request_of(judge: HttpJudge, question: str = "Q") -> Request:
@@ -112,11 +115,8 @@ def test_a_request_that_is_rejected_for_itself_is_an_error_of_its_own(status: st
 
 
 def test_a_spent_account_is_not_a_rate_limit():
-    judge = judge_at("http://unused")
     with pytest.raises(JudgeUnavailableError, match="HTTP 429: no money left"):
-        judge._failure(
-            429, {}, b'{"error": {"message": "no money left", "code": "insufficient_quota"}}'
-        )
+        asked_with(Fault("quota", always=True))
 
 
 def test_nobody_at_the_url_is_told_as_unreachable():
@@ -126,7 +126,7 @@ def test_nobody_at_the_url_is_told_as_unreachable():
 
 
 def test_a_url_that_is_none_is_told():
-    with pytest.raises(JudgeUnavailableError, match="is no URL"):
+    with pytest.raises(JudgeUnavailableError, match="is not a URL; fix server"):
         asyncio.run(ask(judge_at("nowhere")))
 
 

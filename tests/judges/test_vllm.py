@@ -21,7 +21,8 @@ from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.errors import JudgeUnavailableError
 from llm_juries.judges.vllm import judge as vllm
 from llm_juries.judges.vllm.judge import VllmJudge
-from llm_juries.judges.vllm.online import options
+from llm_juries.judges.vllm.online import serve_options
+from llm_juries.judges.vllm.options import EngineOptions, HubModel, Runtime
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import Item, Order, Reply, Request
 
@@ -52,6 +53,8 @@ for line in sys.stdin:
         os._exit(1)
     replies = []
     for text in texts:
+        if "arguments" in text:
+            text = json.dumps(arguments)
         if "long" in text:
             replies.append({"error": "too long"})
             continue
@@ -75,9 +78,10 @@ def python(tmp_path: Path) -> str:
     return str(path)
 
 
-def judge(python: str | None = None, **changed: Any) -> VllmJudge:
-    given = {"name": "j", "family": "f", "model": "m", "python": python, "device": "cpu"}
-    return VllmJudge(**(given | changed))
+def judge(python: str | None = None, model: HubModel | str = "m", **changed: Any) -> VllmJudge:
+    weights = HubModel(model) if isinstance(model, str) else model
+    given = {"model": weights, "runtime": Runtime(python), "device": "cpu"}
+    return VllmJudge("j", "f", **(given | changed))
 
 
 def requests(one: VllmJudge, *answers: str) -> list[Request]:
@@ -144,7 +148,9 @@ def test_copies_of_the_model_share_the_work_on_gpus_of_their_own(
     python: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    replies = asked(judge(python, data_parallel=2, tensor_parallel=2), *"abcde")
+    replies = asked(
+        judge(python, engine=EngineOptions(data_parallel=2, tensor_parallel=2)), *"abcde"
+    )
     assert [reply.text for reply in replies] == [f"Q {letter}" for letter in "abcde"]
     told = {tuple(reply.thinking.split()) for reply in replies}
     assert len(told) == 2
@@ -153,7 +159,7 @@ def test_copies_of_the_model_share_the_work_on_gpus_of_their_own(
 
 def test_copies_are_given_of_the_gpus_that_are_named(python: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    replies = asked(judge(python, data_parallel=2), "a", "b")
+    replies = asked(judge(python, engine=EngineOptions(data_parallel=2)), "a", "b")
     assert {reply.thinking.split()[2] for reply in replies} == {"4", "7"}
 
 
@@ -167,7 +173,7 @@ def test_closing_ends_the_process_and_all_that_it_started(python: str):
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("broken", "judge j: vLLM ended: ValueError: no such model"),
+        ("broken", "judge j: vLLM exited: ValueError: no such model"),
         ("refused", "judge j: OutOfMemoryError: too large"),
     ],
 )
@@ -180,7 +186,7 @@ def test_a_model_that_can_not_be_loaded_is_told_in_vllms_own_words(
 
 
 def test_a_process_that_dies_is_told_in_its_last_words(python: str):
-    with pytest.raises(JudgeUnavailableError, match="vLLM ended: RuntimeError: CUDA error"):
+    with pytest.raises(JudgeUnavailableError, match="vLLM exited: RuntimeError: CUDA error"):
         asked(judge(python), "die")
 
 
@@ -197,35 +203,35 @@ def test_without_a_gpu_the_cpu_must_be_asked_for(python: str, monkeypatch: pytes
     monkeypatch.setattr(vllm, "DEVICES", ("/nowhere",))
     monkeypatch.setattr(vllm, "has_vllm", lambda _: True)
     with pytest.raises(
-        JudgeUnavailableError, match=r"no GPU is seen here; set judges\.j\.device=cpu"
+        JudgeUnavailableError, match=r"found no GPU on this machine; set judges\.j\.device=cpu"
     ):
         asyncio.run(judge(python, device="gpu").ready())
     asyncio.run(judge(python, device="cpu").ready())
 
 
 def test_a_folder_without_a_model_is_told(python: str, tmp_path: Path):
-    with pytest.raises(JudgeUnavailableError, match=r"judges\.j\.path=.* is no folder of a model"):
-        asyncio.run(judge(python, path=str(tmp_path)).ready())
+    with pytest.raises(JudgeUnavailableError, match=r"judges\.j\.model\.path: .*no config\.json"):
+        asyncio.run(judge(python, model=HubModel("m", path=str(tmp_path))).ready())
 
 
 def test_a_url_belongs_to_a_server():
-    with pytest.raises(JuriesError, match="base_url is of backend=server"):
-        judge(base_url="http://127.0.0.1:8000/v1")
+    with pytest.raises(JuriesError, match="used with backend=server only"):
+        judge(runtime=Runtime(base_url="http://127.0.0.1:8000/v1"))
 
 
 @pytest.mark.parametrize(
     "changed",
     [
         {"model": "n"},
-        {"revision": "abc"},
-        {"dtype": "float16"},
-        {"quantization": "fp8"},
+        {"model": HubModel("m", revision="abc")},
+        {"engine": EngineOptions(dtype="float16")},
+        {"engine": EngineOptions(quantization="fp8")},
+        {"engine": EngineOptions(reasoning_parser="qwen3")},
         {"prompt_as": "text"},
         {"template": {"enable_thinking": False}},
-        {"reasoning_parser": "qwen3"},
         {"decoding": Decoding(verdict_by="choice")},
         {"decoding": Decoding(verdict_by="logprobs", max_tokens=1, temperature=0.5)},
-        {"engine": {"hf_overrides": {"head_dtype": "model"}}},
+        {"engine": EngineOptions(further={"hf_overrides": {"head_dtype": "model"}})},
     ],
     ids=str,
 )
@@ -238,13 +244,12 @@ def test_what_changes_the_reply_changes_the_key(changed: dict[str, Any]):
     "changed",
     [
         {"backend": "server"},
-        {"path": "/models/m"},
+        {"model": HubModel("m", path="/models/m")},
         {"device": "gpu"},
-        {"tensor_parallel": 4, "data_parallel": 2},
-        {"gpu_memory_utilization": 0.5},
-        {"prefix_caching": False},
-        {"engine": {"block_size": 32}},
-        {"batch": 7},
+        {"engine": EngineOptions(tensor_parallel=4, data_parallel=2)},
+        {"engine": EngineOptions(gpu_memory_utilization=0.5, prefix_caching=False)},
+        {"engine": EngineOptions(further={"block_size": 32})},
+        {"runtime": Runtime(batch=7)},
     ],
     ids=str,
 )
@@ -254,15 +259,14 @@ def test_how_it_runs_leaves_the_key(changed: dict[str, Any]):
 
 
 def test_code_of_the_model_is_never_trusted_unasked(python: str):
-    engine = judge(python)._engine
-    assert isinstance(engine, vllm.Offline)
-    assert engine.arguments["trust_remote_code"] is False
+    (reply,) = asked(judge(python), "arguments")
+    assert json.loads(reply.text)["trust_remote_code"] is False
 
 
 def test_a_server_is_given_what_the_engine_is():
-    engine = {"model": "m", "dtype": "auto", "revision": None, "enable_prefix_caching": False}
-    engine |= {"enforce_eager": True, "hf_overrides": {"head_dtype": "float32"}}
-    assert options(engine)[2:] == [
+    arguments = {"model": "m", "dtype": "auto", "enable_prefix_caching": False}
+    arguments |= {"enforce_eager": True, "hf_overrides": {"head_dtype": "float32"}}
+    assert serve_options(arguments)[2:] == [
         "--dtype=auto",
         "--no-enable-prefix-caching",
         "--enforce-eager",
@@ -271,7 +275,7 @@ def test_a_server_is_given_what_the_engine_is():
 
 
 def test_a_server_that_is_not_there_is_told():
-    one = judge(backend="server", base_url="http://127.0.0.1:9/v1")
+    one = judge(backend="server", runtime=Runtime(base_url="http://127.0.0.1:9/v1"))
     with pytest.raises(
         JudgeUnavailableError, match=r"judge j: can.t reach http://127.0.0.1:9/v1/mo"
     ):

@@ -18,7 +18,7 @@ from faulty_api import Fault, FaultyApi, in_a_thread
 from llm_juries.errors import JuriesError
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.errors import TransientError
-from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.judge import HttpJudge, Server
 from llm_juries.judges.http.wires import WIRES
 from llm_juries.prompts.prompt import Prompt, Shot
 from llm_juries.types import Item, Order, Reply
@@ -56,7 +56,7 @@ def judge_of(api: FaultyApi, wire: Any, **decoding: Any) -> HttpJudge:
         "f",
         wire,
         "model-1",
-        base_url=api.base_url + roots[wire],
+        server=Server(api.base_url + roots[wire]),
         decoding=Decoding(**decoding),
     )
 
@@ -309,9 +309,16 @@ def test_why_a_reply_ended_is_kept(wire: str, fault: str):
 def test_a_response_without_content_is_no_reply(wire: str):
     with (
         in_a_thread(FaultyApi(faults=[Fault("empty", always=True)])) as api,
-        pytest.raises(TransientError, match="holds no"),
+        pytest.raises(TransientError, match="has no"),
     ):
         asked(judge_of(api, wire))
+
+
+@pytest.mark.parametrize("count", [None, "many", True, float("nan"), [3], {"total": 3}])
+def test_a_count_that_is_no_number_is_unknown(count: Any):
+    body = {"choices": [{"message": {"content": "True"}}], "usage": {"prompt_tokens": count}}
+    assert WIRES["openai"].reply(body, ("True", "False")).input_tokens is None
+    assert WIRES["openai"].reply({**body, "usage": count}, ()).output_tokens is None
 
 
 @pytest.mark.parametrize("wire", VENDORS)
@@ -404,7 +411,9 @@ def test_the_sdk_takes_the_marked_body(api: FaultyApi):
 
 @pytest.mark.parametrize(("wire", "by"), [("anthropic", "logprobs"), ("cohere", "choice")])
 def test_a_format_without_the_wished_verdict_is_said_so(wire: Any, by: Any):
-    with pytest.raises(JuriesError, match=f"{wire} has no '{by}'; there are: text, schema"):
+    with pytest.raises(
+        JuriesError, match=f"{wire} does not support '{by}'; set it to one of: text"
+    ):
         HttpJudge("j", "f", wire, "m", decoding=Decoding(verdict_by=by))
 
 

@@ -15,13 +15,15 @@ from typing import Any
 import psutil
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from conftest import ROOT, script
 from llm_juries.config.build import build
 from llm_juries.data.dataset import Dataset
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.model_files import cache
-from llm_juries.judges.vllm.judge import Offline, VllmJudge
+from llm_juries.judges.vllm.judge import VllmJudge
+from llm_juries.judges.vllm.online import Online
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.store import Store
 from llm_juries.types import Order, Outcome, Reply, Request, Verdict
@@ -66,9 +68,9 @@ def configured(weights: Path, **changed: Any) -> VllmJudge:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("judge", ["judge=smollm2_vllm", "output_dir=unused"])
     node = cfg.judges.smollm2_vllm
-    node.path = str(weights)
+    node.model.path = str(weights)
     for name, value in changed.items():
-        node[name] = value
+        OmegaConf.update(node, name.replace("__", "."), value)
     judge = build(node, "judges.smollm2_vllm")
     assert isinstance(judge, VllmJudge)
     return judge
@@ -84,8 +86,10 @@ class Running:
         made = (judge.request(item, Order.ORIGINAL, self.prompt) for item in dataset.items)
         self.requests = [request for request in made if request is not None]
 
-    def ask(self, requests: list[Request]) -> list[Reply]:
-        return self.runner.run(self.judge.ask(requests))
+    def ask(self, requests: list[Request], **otherwise: Any) -> list[Reply]:
+        """Ask as the judge does, or otherwise: by another decoding, in another form."""
+        asking = replace(self.judge.asking, **otherwise)
+        return self.runner.run(self.judge.engine.ask(requests, asking))
 
     def read(self, replies: list[Reply]) -> list[float | None]:
         return [self.prompt.reader.read(reply).label for reply in replies]
@@ -155,14 +159,8 @@ def test_a_prompt_that_is_too_long_fails_alone(offline: Running):
 def test_constrained_decoding_gives_nothing_but_verdicts(
     decoding: Decoding, prompt_as: str, offline: Running
 ):
-    engine = offline.judge._engine
-    assert isinstance(engine, Offline)
-    usual, by = engine.how, engine.decoding
-    engine.how, engine.decoding = {**usual, "prompt_as": prompt_as}, decoding
-    try:
-        labels = offline.read(offline.ask(offline.requests[:6]))
-    finally:
-        engine.how, engine.decoding = usual, by
+    replies = offline.ask(offline.requests[:6], prompt_as=prompt_as, decoding=decoding)
+    labels = offline.read(replies)
     assert set(labels) <= {0.0, 1.0}
 
 
@@ -174,14 +172,8 @@ def test_words_that_begin_alike_are_chosen_as_wholes(offline: Running):
 
 
 def test_free_text_is_kept_as_it_came(offline: Running):
-    engine = offline.judge._engine
-    assert isinstance(engine, Offline)
-    usual = engine.decoding
-    engine.decoding = Decoding(verdict_by="text", max_tokens=5)
-    try:
-        (reply,) = offline.ask(offline.requests[:1])
-    finally:
-        engine.decoding = usual
+    decoding = Decoding(verdict_by="text", max_tokens=5)
+    (reply,) = offline.ask(offline.requests[:1], decoding=decoding)
     assert reply.text
     assert reply.choice_logprobs == {}
     assert reply.output_tokens == 5
@@ -193,17 +185,14 @@ def test_what_is_reasoning_is_the_parsers_to_say_and_the_templates(
 ):
     """The model writes no reasoning tags: all is reasoning, unless the template rules that out."""
     judge = configured(
-        weights, reasoning_parser="qwen3", prompt_as="chat",
+        weights, engine__reasoning_parser="qwen3", prompt_as="chat",
         decoding={"verdict_by": "text", "max_tokens": 6},
     )  # fmt: skip
     runner.run(judge.open())
     try:
         running = Running(judge, runner)
         (reasoned,) = running.ask(running.requests[:1])
-        engine = judge._engine
-        assert isinstance(engine, Offline)
-        engine.how = {**engine.how, "template": {"enable_thinking": False}}
-        (plain,) = running.ask(running.requests[:1])
+        (plain,) = running.ask(running.requests[:1], template={"enable_thinking": False})
     finally:
         runner.run(judge.close())
     assert (reasoned.text, plain.thinking) == ("", "")
@@ -220,10 +209,10 @@ def test_a_server_gives_the_same_verdicts_and_is_gone_afterwards(
         replies = [served.ask([request])[0] for request in served.requests]
         assert [request.key for request in served.requests] == [r.key for r in offline.requests]
         assert served.read(replies) == offline.read(first)
-        engine = judge._engine
+        assert isinstance(judge.engine, Online)
         # Another judge asks the same server, by its chat template.
         guest = configured(
-            weights, backend="server", base_url=engine.base_url, prompt_as="chat",
+            weights, backend="server", runtime__base_url=judge.engine.base_url, prompt_as="chat",
             decoding={"verdict_by": "choice", "max_tokens": 4},
         )  # fmt: skip
         runner.run(guest.ready())
@@ -257,7 +246,7 @@ def judged(folder: Path) -> dict[str, dict[Key, Verdict]]:
 def test_a_kill_resumes_and_llama_cpp_agrees_on_the_same_weights(weights: Path, tmp_path: Path):
     command = [
         *script("judge", tmp_path), "judge=[smollm2,smollm2_vllm]", "dataset=sample_qa",
-        f"judges.smollm2_vllm.path={weights}", "judges.smollm2_vllm.batch=32",
+        f"judges.smollm2_vllm.model.path={weights}", "judges.smollm2_vllm.runtime.batch=32",
     ]  # fmt: skip
     before = set(vllm_processes())
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:

@@ -1,11 +1,11 @@
-"""What every judge is, and how a request gets its key."""
+"""The judge interface, what judges share, and the key of a request."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -13,36 +13,32 @@ from ..errors import JuriesError
 from ..prompts.parsers import Reader
 from ..prompts.prompt import Askable
 from ..types import Item, Kind, Message, Order, Reply, Request
+from .decoding import Decoding
 from .pricing import Price
 
-if TYPE_CHECKING:
-    from .decoding import Decoding
-
-
-CHARACTERS_A_TOKEN = 4  # of English text; used where no tokeniser is at hand
+CHARACTERS_A_TOKEN = 4  # of English text; used where no tokenizer is available
 ESTIMATE = f"estimate ({CHARACTERS_A_TOKEN} characters a token)"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be asked of a judge at once.
+    """Concurrency, rate and retry limits of a judge.
 
     Parameters
     ----------
     in_flight : int
-        How many calls of `ask` run at the same time at most. Fewer run while a provider is
-        overloaded.
+        The maximum number of concurrent calls of `ask`. Fewer run while a provider is overloaded.
     batch : int
-        How many requests one call of `ask` is given.
+        Requests per call of `ask`.
     alone : bool
         Whether the judge needs the machine to itself (it holds a model in memory): such judges
-        run one after the other, the others all at once.
+        run one after the other, all others concurrently.
     requests_per_minute, tokens_per_minute : int, optional
-        The provider's own limits, if they are known; input and output tokens together.
+        The provider's own limits, if known; input and output tokens together.
     attempts : int
-        How often one request is sent at most, before its vote counts as failed.
+        How often one request is sent at most before its vote counts as failed.
     patience_s : float
-        How long a judge may give no reply at all before it is given up on.
+        Seconds without any good reply after which the run stops asking the judge.
     """
 
     in_flight: int = 1
@@ -60,22 +56,22 @@ class Judge(Protocol):
     Attributes
     ----------
     name, family : str
-        The family is the maker's line of models: a judge may favour its own.
+        The family is the vendor's line of models: a judge may favour its own.
     kind : {"judge", "lexical"}
         What the judge is, for tables.
     free : bool
         Whether its replies cost nothing and need no model (rules, recordings), so that an analysis
-        may ask it on the spot.
+        may ask it directly.
     limits : Limits
         How `collect` may call `ask`.
     note : str
         What a reader of its numbers must know, for reports.
     price : Price or None
-        None where it is not known or does not apply: a cost is then unknown, never 0.
+        None where it is unknown or does not apply: a cost is then unknown, never 0.
     pause_s : float
-        How long the provider's last response asked to be left alone.
+        Seconds to wait before the next request, by the provider's last response.
     counted_by : str
-        How `estimate` counts tokens: the tokeniser's name, or that it is an estimate.
+        How `estimate` counts tokens: the tokenizer's name, or that it is an estimate.
     """
 
     name: str
@@ -89,13 +85,13 @@ class Judge(Protocol):
     counted_by: str
 
     def request(self, item: Item, order: Order, prompt: Askable) -> Request | None:
-        """Return what this judge would be asked about an item, None where it can't be asked."""
+        """Return this judge's request about an item, None where it can't be asked."""
 
     def reader(self, prompt: Askable, order: Order) -> Reader:
-        """Return what reads this judge's replies, in terms of the item's own candidate."""
+        """Return the reader of this judge's replies, in terms of the item's own candidate."""
 
     async def ready(self) -> None:
-        """Find what asking needs (a file, a key, a package). Raises JudgeUnavailableError."""
+        """Check for the file, key or package it needs. Raises JudgeUnavailableError."""
 
     async def open(self) -> None:
         """Load the model or open the session. Raises JudgeUnavailableError."""
@@ -103,19 +99,19 @@ class Judge(Protocol):
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Answer requests, in their order.
 
-        A reply that can't come, however often one asks, has stop="error". Raises TransientError
-        where asking again may help, JudgeUnavailableError where no request can succeed.
+        A request that fails for good has a reply with stop="error". Raises TransientError where a
+        retry may help, JudgeUnavailableError where no request can succeed.
         """
 
     def estimate(self, request: Request) -> tuple[int, int]:
-        """Return the input tokens of a request and the most output tokens it may take."""
+        """Return the input tokens of a request and the maximum of its output tokens."""
 
     async def close(self) -> None:
-        """Free what `open` took."""
+        """Release what `open` acquired."""
 
 
 def key_of(judge: object, subject: object) -> str:
-    """Return the key of a request: 32 hex digits of the SHA-256 of all that determines its reply.
+    """Return a request's key: 32 hex digits of the SHA-256 of everything its reply depends on.
 
     Parameters
     ----------
@@ -130,12 +126,12 @@ def key_of(judge: object, subject: object) -> str:
 
 
 class PromptedJudge:
-    """The part that all judges which read a prompt share: rendering, keys and reading."""
+    """What all judges that read a prompt share: rendering, keys and reading."""
 
     name: str
     fingerprint: dict[str, Any]
     decoding: Decoding
-    # By what to decode verdict words that one token can't tell apart; "" where there is no way.
+    # How to decode verdict words that one token can't tell apart; "" where the backend can't.
     instead: Literal["words", "choice", ""] = ""
     pause_s = 0.0
     counted_by = ESTIMATE
@@ -166,13 +162,48 @@ class PromptedJudge:
         return prompt.reader if order is Order.ORIGINAL else prompt.turned_reader
 
     def estimate(self, request: Request) -> tuple[int, int]:
-        """Return an estimate of the input tokens, and the most that may come."""
+        """Estimate the input tokens by characters; the output may use all that is allowed."""
         characters = sum(len(message.content) for message in request.messages)
         return characters // CHARACTERS_A_TOKEN + 1, self.decoding.max_tokens
 
 
+class ModelJudge(PromptedJudge):
+    """What all language models as judges share, whatever backend runs them.
+
+    Parameters
+    ----------
+    name, family : str
+    decoding : Decoding
+    limits : Limits
+    model : mapping
+        What else determines the model's replies: backend, weights, chat template.
+    note : str
+        For reports.
+    """
+
+    kind: Kind = "judge"
+    free = False
+    price: Price | None = None
+
+    def __init__(
+        self,
+        name: str,
+        family: str,
+        decoding: Decoding,
+        limits: Limits,
+        model: Mapping[str, Any],
+        note: str = "",
+    ) -> None:
+        self.name = name
+        self.family = family
+        self.decoding = decoding
+        self.limits = limits
+        self.note = note
+        self.fingerprint = {**model, "decoding": decoding.facts}
+
+
 class FreeJudge:
-    """The part that all judges which need no model share."""
+    """What all judges that need no model share."""
 
     free = True
     price: Price | None = None
@@ -180,7 +211,7 @@ class FreeJudge:
     counted_by = "not asked"
 
     async def ready(self) -> None:
-        """Do nothing: always ready."""
+        """Do nothing: it needs nothing."""
 
     async def open(self) -> None:
         """Do nothing."""
@@ -194,7 +225,7 @@ class FreeJudge:
 
 
 def as_text(messages: Sequence[Message]) -> str:
-    """Return a chat as one text to continue, its messages parted by empty lines."""
+    """Return a chat as one text to continue, its messages separated by empty lines."""
     return "\n\n".join(message.content for message in messages)
 
 
@@ -203,14 +234,14 @@ def by_price(
 ) -> tuple[str, ...]:
     """Return the judges' names, the cheapest first, those of unknown price last.
 
-    Rules and recordings cost nothing. A model on one's own machine has no price, which is not the
-    same as none: put it where you want it. Equal prices go by name.
+    Rules and recordings are free. The cost of a local model is unknown, not 0, so it comes last.
+    Equal prices are ordered by name.
 
     Parameters
     ----------
     judges : sequence of Judge
     input_tokens, output_tokens : int
-        Of a call that prices are compared for.
+        Tokens of the call for which prices are compared.
     """
 
     def rank(judge: Judge) -> tuple[float, str]:

@@ -1,4 +1,4 @@
-"""How a model decodes, all of it part of every verdict key."""
+"""Decoding parameters of a language model; all of them are part of every verdict key."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ class Decoding:
     ----------
     verdict_by : {"text", "schema", "choice", "logprobs", "words"}
         "text": the reply is read as text. "schema": structured output, a JSON object whose field
-        `verdict` is one of the verdict words. "choice": the server lets only the verdict words
-        through (vLLM). "logprobs": by the probabilities of the verdict words at the first token
-        (OpenAI's format only). "words": by those of whole verdict words, however many tokens they
-        have (llama.cpp). Where words begin alike, "logprobs" gives way to another (see `suited`).
+        `verdict` is one of the verdict words. "choice": the server allows only the verdict words
+        (vLLM). "logprobs": by the probabilities of the verdict words at the first token (OpenAI's
+        format only). "words": by the probabilities of whole verdict words, however many tokens
+        they have (llama.cpp). For words that begin alike, "logprobs" is replaced (see `suited`).
     max_tokens : int
         Of the reply, reasoning included.
     max_tokens_as : {"max_tokens", "max_completion_tokens"}
-        What OpenAI's format calls it: its reasoning models take only the latter.
+        The field's name in OpenAI's format: its reasoning models accept only the latter.
     temperature : float, optional
-        None sends none, for models that take none.
+        None sends none, for models that accept none.
     top : int
-        How many tokens' probabilities to ask for.
+        How many tokens' probabilities to request.
     seed : int, optional
-        Where the format has one.
+        Sent where the format has one.
     effort : str, optional
         Of reasoning models: low, medium, high.
     thinking_tokens : int, optional
-        Budget of reasoning models (Anthropic, Cohere).
+        Reasoning budget (Anthropic, Cohere, vLLM).
     extra : mapping
-        Further fields of the body, sent as they are.
+        Further fields of the request body, sent as they are.
     """
 
     verdict_by: Literal["text", "schema", "choice", "logprobs", "words"] = "text"
@@ -52,32 +52,41 @@ class Decoding:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is decoded differently from the defaults: new options leave old keys as they are."""
+        """The parameters that differ from the defaults: new options leave old keys unchanged."""
         return {k: v for k, v in asdict(self).items() if v != asdict(Decoding())[k]}
+
+    def check_offered(self, backend: str, offered: Sequence[str]) -> None:
+        """Raise JuriesError if a backend does not offer this way to get a verdict."""
+        if self.verdict_by not in offered:
+            raise JuriesError(
+                f"decoding.verdict_by: {backend} does not support {self.verdict_by!r}; set it to "
+                f"one of: {', '.join(offered)}"
+            )
 
     def suited(
         self, choices: Sequence[str], instead: Literal["words", "choice", ""] = ""
     ) -> Decoding:
-        """Return this decoding, but not by one token where that can't tell the choices apart.
+        """Return the decoding for some verdict words: not by one token if they begin alike.
 
         Parameters
         ----------
         choices : sequence of str
             The verdict words.
         instead : {"words", "choice", ""}
-            What the judge has for words of several tokens; "" for nothing.
+            What the backend offers for words of several tokens; "" for nothing.
 
         Raises
         ------
         JuriesError
-            If it has nothing.
+            If it offers nothing.
         """
         if self.verdict_by != "logprobs" or not begin_alike(choices):
             return self
         if not instead:
             raise JuriesError(
-                f"decoding.verdict_by: is 'logprobs', but no single token tells the verdict words "
-                f"{', '.join(choices)} apart; set it to text, with max_tokens for a whole word"
+                f"decoding.verdict_by: 'logprobs' scores a single token, which can't tell the "
+                f"verdict words {', '.join(choices)} apart; set it to text, with max_tokens for a "
+                "whole word"
             )
         room = max(len(word.encode()) for word in choices) + 1  # no token is shorter than a byte
         tokens = max(self.max_tokens, room) if instead == "choice" else self.max_tokens

@@ -1,4 +1,4 @@
-"""Why a judge gives no reply: unavailable altogether, or a request worth retrying."""
+"""Errors of judges: unavailable for good, or transient and worth a retry."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from ..errors import JuriesError
 
 
 class JudgeUnavailableError(JuriesError):
-    """A judge can't be asked at all: its model file, package, key or server is not to be had."""
+    """A judge can't be asked at all: its model file, package, key or server is missing."""
 
 
 class TransientError(Exception):
-    """A reply that did not come, but may if asked for again.
+    """A request failed in a way that a retry may fix.
 
     Parameters
     ----------
     message : str
     overloaded : bool
-        Whether the provider asks for less.
+        Whether the provider asks for fewer requests.
     retry_after : float, optional
-        Seconds the provider wants to be left alone.
+        Seconds to wait, as the provider asks.
     unreachable : bool
         Whether no connection could be made at all: a wrong URL, or a server that is down.
     """

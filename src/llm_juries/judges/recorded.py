@@ -1,4 +1,4 @@
-"""Judges that have spoken before: their verdicts are looked up in the table they came in."""
+"""Recorded judges: verdicts looked up in the table that they came in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .base import FreeJudge, Limits, key_of
 
 
 class RecordedJudge(FreeJudge):
-    """A recording as a judge. Where nothing was recorded, it can't be asked."""
+    """A recording as a judge. It can't be asked about an item without a recorded verdict."""
 
     note = "recorded elsewhere, not asked here"
     limits = Limits(batch=4096)
@@ -32,7 +32,7 @@ class RecordedJudge(FreeJudge):
         return Request(key_of(self._fingerprint, seen), item, order, self._recording.prompt)
 
     def reader(self, prompt: Askable, order: Order) -> Reader:  # noqa: ARG002
-        """Read cells by the recording's own words and threshold."""
+        """Return the reader of the recording's own words and threshold."""
         return CellReader(self._recording.threshold, self._recording.words)
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:

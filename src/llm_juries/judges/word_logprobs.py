@@ -1,10 +1,9 @@
-"""The probability of each verdict word as a whole, where words are longer than one token.
+"""Probabilities of whole verdict words, where a word is longer than one token.
 
-"A>>B", "A>B" and "A=B" begin alike, so the first token of a reply tells nothing of which of them
-comes. What tells is the chain rule: the probability that a model writes a word is the product of
-its tokens' probabilities, each given those before it. A `Walk` asks for the likeliest next tokens
-after each beginning of a word that a model may well write, and adds up over all ways that the
-tokens part a word.
+"A>>B", "A>B" and "A=B" begin alike, so the first token of a reply does not tell them apart. The
+chain rule does: the probability that a model writes a word is the product of its tokens'
+probabilities, each given those before it. A `Walk` requests the likeliest next tokens after each
+likely beginning of a word, and sums over all ways to split a word into tokens.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ def verdict_logprobs(
 ) -> dict[str, float]:
     """Return the log-probability of each verdict word among a reply's likeliest first tokens.
 
-    A token stands for a word if it is the word, white space around it apart; where several do
-    (" True", "True"), the likeliest counts. Where a likely token begins a word that is no token
-    itself ("In" of "Incorrect"), nothing is returned: the other word would be the only one heard,
-    so the text has to tell.
+    A token stands for a word if it equals the word, except for surrounding white space; of several
+    (" True", "True"), the likeliest counts. Where a likely token begins a word that is not a token
+    itself ("In" of "Incorrect"), nothing is returned and the text is read instead: otherwise the
+    other word would be the only one with a probability.
     """
     tokens = list(tokens)
     if spelled_out(choices, tokens):
@@ -34,23 +33,22 @@ def verdict_logprobs(
     return found
 
 
-UNLIKELY = 1e-3  # beginnings less likely than this, against the likeliest word's, are not followed
+UNLIKELY = 1e-3  # beginnings less likely than this, relative to the likeliest, are not followed
 
 
 def begin_alike(words: Sequence[str]) -> bool:
     """Return whether two of some words have the same first letter or sign.
 
-    Then no model's first token is sure to tell them apart. It is asked of the words alone, so that
-    keys depend on no model's tokens.
+    Then a first token may not tell them apart. It depends on the words alone, so that keys do not
+    depend on a model's tokens.
     """
     return len({word[:1] for word in words}) < len(words)
 
 
 def spelled_out(words: Sequence[str], tokens: Iterable[tuple[str, float]]) -> bool:
-    """Return whether a first token may well begin a word that no likely first token is.
+    """Return whether a likely first token begins a verdict word that is not a token itself.
 
-    "Incorrect" can be two tokens: then "Correct" would be the only word that one token says, and
-    its probability all there is.
+    "Incorrect" can be two tokens: then "Correct" would be the only word with a probability.
 
     Parameters
     ----------
@@ -60,25 +58,25 @@ def spelled_out(words: Sequence[str], tokens: Iterable[tuple[str, float]]) -> bo
     """
     tokens = list(tokens)
     whole = {token.strip() for token, _ in tokens}
-    lacking = [word for word in words if word.strip() not in whole]
+    missing = [word for word in words if word.strip() not in whole]
     walk = Walk(words)
     walk.add("", tokens)
     return any(
-        word.strip().startswith(begun.lstrip()) for begun in walk.pending() for word in lacking
+        word.strip().startswith(begun.lstrip()) for begun in walk.pending() for word in missing
     )
 
 
 class Walk:
-    """From a reply's nothing, token by token, to whole verdict words.
+    """A search for the probabilities of whole verdict words, token by token.
 
-    Ask for the next tokens after each of the texts `pending` returns, `add` them, and go on until
-    none is pending; `logprobs` then holds the words' probabilities. White space before a word is
-    passed over; a word counts with whatever may follow it, unless that makes it another word.
+    Request the next tokens after each of the texts that `pending` returns, `add` them, and repeat
+    until none is pending; `logprobs` then returns the words' probabilities. White space before a
+    word is ignored; a word counts whatever follows it, unless that makes it another word.
 
     Parameters
     ----------
     words : sequence of str
-        Words that follow none but white space: no two are alike but for white space around them.
+        No two of them differ only in surrounding white space.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -86,7 +84,7 @@ class Walk:
         self._after: dict[str, dict[str, float]] = {}  # of each text, its next tokens' logprobs
 
     def pending(self) -> list[str]:
-        """Return the texts whose next tokens are wanted, the likeliest first; at first, no text."""
+        """Return the texts whose next tokens are needed, the likeliest first; "" at the start."""
         if not self._after:
             return [""]
         reach = self._reach()
@@ -126,10 +124,10 @@ class Walk:
         return any(word.startswith(start) and word != start for word in self.words)
 
     def _reach(self) -> dict[str, float]:
-        """Return the log-probability that the reply begins with each text that was met."""
+        """Return the log-probability that the reply begins with each text reached so far."""
         parts: dict[str, list[float]] = {"": [0.0]}
         met: dict[str, float] = {}
-        while parts:  # tokens only lengthen a text, so the shortest has all its parts
+        while parts:  # tokens only lengthen a text, so nothing is added to the shortest any more
             text = min(parts, key=lambda text: (len(text), text))
             met[text] = _log_sum(parts.pop(text))
             for token, lp in self._after.get(text, {}).items():

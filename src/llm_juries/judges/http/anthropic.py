@@ -1,4 +1,4 @@
-"""Anthropic's format: messages."""
+"""Anthropic's wire format: messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ...types import Reply, Request
 from ..decoding import Decoding
 from ..errors import TransientError
-from .wire import Json, bearer, field, messages_as_json, verdict_schema
+from .wire import Json, bearer, blocks_of, field, messages_as_json, usage, verdict_schema
 
 
 class Anthropic:
@@ -21,10 +21,10 @@ class Anthropic:
     cache = {"type": "ephemeral"}  # noqa: RUF012 - never changed
 
     def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:
-        """Return a bearer token and the version of the API: the last that takes what is sent.
+        """Return a bearer token and the latest API version that accepts the request.
 
-        Version 2026-10-21 rejects sampling parameters even at their defaults, and 2023-06-01 goes
-        on for those who need them (platform.claude.com/docs/en/api/versioning).
+        Version 2026-10-21 rejects sampling parameters even at their defaults; 2023-06-01 remains
+        available to requests that need them (platform.claude.com/docs/en/api/versioning).
         """
         sampling = {"top_p", "top_k", "temperature"} & decoding.extra.keys()
         old = decoding.temperature is not None or sampling
@@ -37,7 +37,7 @@ class Anthropic:
         *shots, last = chat
         messages: list[Json] = messages_as_json(shots)
         if request.shared:
-            messages.append({"role": "user", "content": self._parted(last.content, request.shared)})
+            messages.append({"role": "user", "content": self._split(last.content, request.shared)})
         else:
             if messages:
                 messages[-1]["content"] = [self._text(messages[-1]["content"], cached=True)]
@@ -60,7 +60,7 @@ class Anthropic:
             body["output_config"] = output
         return body | dict(decoding.extra)
 
-    def _parted(self, content: str, shared: int) -> list[Json]:
+    def _split(self, content: str, shared: int) -> list[Json]:
         parts = [self._text(content[:shared], cached=True)]
         return [*parts, self._text(content[shared:])] if content[shared:] else parts
 
@@ -69,25 +69,22 @@ class Anthropic:
         return {**block, "cache_control": self.cache} if cached else block
 
     def reply(self, body: Any, choices: Sequence[str]) -> Reply:  # noqa: ARG002
-        """Read a message."""
+        """Parse a message."""
         blocks = field(body, "content")
-        text = "".join(block.get("text", "") for block in blocks if block.get("type") == "text")
-        thought = [b.get("thinking", "") for b in blocks if b.get("type") == "thinking"]
         reason = body.get("stop_reason")
         if not blocks and reason != "refusal":
-            raise TransientError("the response holds no content")
-        usage = body.get("usage") or {}
-        read = usage.get("cache_read_input_tokens") or 0
-        written = usage.get("cache_creation_input_tokens") or 0
-        fresh = usage.get("input_tokens")
+            raise TransientError("the response has no content")
+        read = usage(body, "cache_read_input_tokens") or 0
+        written = usage(body, "cache_creation_input_tokens") or 0
+        fresh = usage(body, "input_tokens")
         cut = ("max_tokens", "model_context_window_exceeded")
         return Reply(
-            text=text,
+            text=blocks_of(blocks, "text", "text"),
             stop="refusal" if reason == "refusal" else "length" if reason in cut else "stop",
-            thinking="".join(thought),
-            # Anthropic counts what its cache read and wrote apart from the other input.
+            thinking=blocks_of(blocks, "thinking", "thinking"),
+            # Anthropic counts tokens read from and written to its cache apart from other input.
             input_tokens=None if fresh is None else fresh + read + written,
             cached_tokens=read,
             cache_write_tokens=written,
-            output_tokens=usage.get("output_tokens"),
+            output_tokens=usage(body, "output_tokens"),
         )

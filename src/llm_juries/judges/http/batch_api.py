@@ -1,7 +1,7 @@
-"""Batch APIs at their lower price: hand in many requests, come back later for the replies.
+"""Batch APIs of OpenAI and Anthropic: submit many requests at a lower price, fetch replies later.
 
 OpenAI: a file of requests, a batch over it, files of results and of errors. Anthropic: one call
-with all requests, one stream of results. Both hand back each request's own id, which is its key.
+with all requests, one stream of results. Both return each request's own id, which is its key.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class BatchApi(Protocol):
     async def submit(
         self, post: Caller, model: str, requests: Sequence[Request], decoding: Decoding
     ) -> str:
-        """Hand in requests; return the batch's id."""
+        """Submit requests; return the batch's id."""
 
     async def results(
         self, post: Caller, batch: str, choices: Mapping[str, Sequence[str]]
     ) -> Results | None:
-        """Return the replies by key, a failed one with stop="error"; None while it is at work."""
+        """Return the replies by key, a failed one with stop="error"; None while it is running."""
 
 
 class Caller:
-    """Sends requests of a batch API and reads their responses."""
+    """Sends requests to a batch API and reads the responses."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, judge: str) -> None:
         self.session = session
@@ -55,9 +55,9 @@ class Caller:
         Raises
         ------
         JudgeUnavailableError
-            With what the provider said, for any status but success.
+            With the provider's message, for any status but success.
         TransientError
-            If the connection broke: nobody knows what the provider got.
+            If the connection broke: what the provider received is unknown.
         """
         import aiohttp
 
@@ -119,7 +119,7 @@ class OpenAIBatches:
     async def results(
         self, post: Caller, batch: str, choices: Mapping[str, Sequence[str]]
     ) -> Results | None:
-        """Return the replies of a batch that has ended, however it ended."""
+        """Return the replies of a batch that has ended, successfully or not."""
         state = await post.json("GET", f"/batches/{batch}")
         if state["status"] not in ("completed", "failed", "expired", "cancelled"):
             return None
@@ -146,7 +146,7 @@ class AnthropicBatches:
     async def submit(
         self, post: Caller, model: str, requests: Sequence[Request], decoding: Decoding
     ) -> str:
-        """Hand in all requests with one call."""
+        """Submit all requests with one call."""
         made = [
             {"custom_id": request.key, "params": self.wire.body(model, request, decoding)}
             for request in requests
@@ -192,7 +192,7 @@ def _reply(wire: Wire, body: Any, choices: Sequence[str]) -> Reply:
     try:
         return wire.reply(body, choices)
     except (TransientError, AttributeError, KeyError, TypeError, IndexError) as error:
-        return Reply(stop="error", error=f"the result has another form ({error})")
+        return Reply(stop="error", error=f"the result has an unexpected form ({error})")
 
 
 def _error(said: Any) -> Reply:

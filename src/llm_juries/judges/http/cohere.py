@@ -1,4 +1,4 @@
-"""Cohere's format: chat, version 2."""
+"""Cohere's wire format: chat, version 2."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ...types import Reply, Request
 from ..decoding import Decoding
 from ..errors import TransientError
-from .wire import Json, as_int, bearer, field, messages_as_json, verdict_schema
+from .wire import Json, bearer, blocks_of, field, messages_as_json, usage, verdict_schema
 
 
 class Cohere:
@@ -43,20 +43,18 @@ class Cohere:
         return body | dict(decoding.extra)
 
     def reply(self, body: Any, choices: Sequence[str]) -> Reply:  # noqa: ARG002
-        """Read a chat response."""
+        """Parse a chat response."""
         message = field(body, "message")
         reason = body.get("finish_reason")
         blocks = message.get("content") or []
         if not blocks or reason in ("ERROR", "TIMEOUT"):
-            raise TransientError(f"the response holds no content (finish_reason {reason})")
-        thought = [b.get("thinking", "") for b in blocks if b.get("type") == "thinking"]
-        usage = body.get("usage") or {}
-        tokens = usage.get("billed_units") or usage.get("tokens") or {}
+            raise TransientError(f"the response has no content (finish_reason {reason})")
+        counted = "billed_units" if (body.get("usage") or {}).get("billed_units") else "tokens"
         return Reply(
-            text="".join(block.get("text", "") for block in blocks if block.get("type") == "text"),
+            text=blocks_of(blocks, "text", "text"),
             stop="length" if reason == "MAX_TOKENS" else "stop",
-            thinking="".join(thought),
-            input_tokens=as_int(tokens.get("input_tokens")),
-            cached_tokens=as_int(usage.get("cached_tokens")),
-            output_tokens=as_int(tokens.get("output_tokens")),
+            thinking=blocks_of(blocks, "thinking", "thinking"),
+            input_tokens=usage(body, counted, "input_tokens"),
+            cached_tokens=usage(body, "cached_tokens"),
+            output_tokens=usage(body, counted, "output_tokens"),
         )

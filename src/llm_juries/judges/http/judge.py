@@ -1,6 +1,7 @@
-"""Judges behind an HTTP API: OpenAI's, Anthropic's or Cohere's format over one aiohttp session.
+"""Judges behind HTTP APIs: OpenAI's, Anthropic's or Cohere's format over one aiohttp session.
 
-A judge sends one request and says what became of it; when and how often to send is `collect`'s.
+A judge sends each request once and reports what happened; `collect` decides when to send and when
+to retry.
 """
 
 from __future__ import annotations
@@ -8,23 +9,25 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import math
 import os
 import re
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
 
 from ...errors import JuriesError
-from ...types import Kind, Reply, Request
-from ..base import CHARACTERS_A_TOKEN, ESTIMATE, Limits, PromptedJudge
+from ...types import Reply, Request
+from ..base import CHARACTERS_A_TOKEN, ESTIMATE, Limits, ModelJudge
 from ..decoding import Decoding
 from ..errors import JudgeUnavailableError, TransientError
 from ..pricing import Price
 from .batch_api import BatchApi, Caller, batch_api_of
+from .wire import Json
 from .wires import wire_of
 
 if TYPE_CHECKING:
@@ -33,31 +36,46 @@ if TYPE_CHECKING:
 
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524, 529})
 OVERLOADED = frozenset({429, 503, 529})
-NOT_HERE = frozenset({401, 402, 403, 404})
+UNAVAILABLE = frozenset({401, 402, 403, 404})
 
 
-class HttpJudge(PromptedJudge):
+@dataclass(frozen=True)
+class Server:
+    """Where an API is and how to get in.
+
+    Parameters
+    ----------
+    base_url : str, optional
+        The wire's own provider by default.
+    key_env : str, optional
+        The environment variable that holds the key; the wire's usual one by default, "" for none.
+    timeout_s : float
+        For one reply.
+    """
+
+    base_url: str | None = None
+    key_env: str | None = None
+    timeout_s: float = 60.0
+
+
+class HttpJudge(ModelJudge):
     """A model behind a chat API.
 
     Parameters
     ----------
     name, family : str
     wire : {"openai", "openai_text", "anthropic", "cohere"}
-        The format the server speaks; "openai_text" is that of /completions, for base models.
+        The server's format; "openai_text" is that of /completions, for base models.
     model : str
         The server's name for the model.
     revision : str
-        Which weights that name stands for, where the name alone does not say; part of every key.
-    base_url : str, optional
+        Which weights that name stands for, if the name alone does not say; part of every key.
+    server : Server, optional
         The wire's own provider by default.
-    key_env : str, optional
-        The environment variable that holds the key; the wire's usual one by default, "" for none.
-    decoding : Decoding
-    limits : Limits
-    timeout_s : float
-        For one reply.
+    decoding : Decoding, optional
+    limits : Limits, optional
     tokenizer : {"cl100k", "o200k"}, optional
-        To count tokens before asking (extra `api`); an estimate by characters elsewhere.
+        To count tokens before asking (extra `api`); an estimate by characters otherwise.
     price : Price, optional
     note : str
         For reports.
@@ -65,11 +83,8 @@ class HttpJudge(PromptedJudge):
     Raises
     ------
     JuriesError
-        If the wire can't give the verdict as asked for.
+        If the wire can't give the verdict as requested.
     """
-
-    kind: Kind = "judge"
-    free = False
 
     def __init__(
         self,
@@ -78,33 +93,25 @@ class HttpJudge(PromptedJudge):
         wire: Literal["openai", "openai_text", "anthropic", "cohere"],
         model: str,
         revision: str = "",
-        base_url: str | None = None,
-        key_env: str | None = None,
+        server: Server | None = None,
         decoding: Decoding | None = None,
         limits: Limits | None = None,
-        timeout_s: float = 60.0,
         tokenizer: Literal["cl100k", "o200k"] | None = None,
         price: Price | None = None,
         note: str = "",
     ) -> None:
-        self.name = name
-        self.family = family
+        facts = {"wire": wire, "model": model, "revision": revision}
+        super().__init__(
+            name, family, decoding or Decoding(), limits or Limits(in_flight=32), facts, note
+        )
+        server = server or Server()
         self.model = model
-        self.decoding = decoding or Decoding()
+        self.price = price
         self.wire_name = wire
         self.wire = wire_of(wire, self.decoding)
-        self.base_url = (base_url or self.wire.base_url).rstrip("/")
-        self.key_env = self.wire.key_env if key_env is None else key_env
-        self.limits = limits or Limits(in_flight=32)
-        self.timeout_s = timeout_s
-        self.price = price
-        self.note = note
-        self.fingerprint = {
-            "wire": wire,
-            "model": model,
-            "revision": revision,
-            "decoding": self.decoding.facts,
-        }
+        self.base_url = (server.base_url or self.wire.base_url).rstrip("/")
+        self.key_env = self.wire.key_env if server.key_env is None else server.key_env
+        self.timeout_s = server.timeout_s
         known = tokenizer is not None and importlib.util.find_spec("bpe_openai") is not None
         self.counted_by = str(tokenizer) if known else ESTIMATE
         self._key: str | None = None
@@ -123,7 +130,7 @@ class HttpJudge(PromptedJudge):
         if self.key_env and not self._key:
             raise JudgeUnavailableError(
                 f"judge {self.name}: the environment variable {self.key_env} holds no key; set it, "
-                'or key_env="" in its yaml for a server that wants none'
+                f'or set judges.{self.name}.server.key_env="" for a server that needs none'
             )
 
     async def open(self) -> None:
@@ -134,7 +141,7 @@ class HttpJudge(PromptedJudge):
             headers=self.wire.headers(self._key, self.decoding),
             timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=10),
             connector=aiohttp.TCPConnector(limit=self.limits.in_flight),
-            # Costs a look into .netrc a call, so only where there is a proxy to find.
+            # It makes aiohttp read .netrc at each request, so only where a proxy is configured.
             trust_env=bool(urllib.request.getproxies()),
         )
 
@@ -145,13 +152,13 @@ class HttpJudge(PromptedJudge):
             self._session = None
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
-        """Send the requests at once; see `Judge.ask` for what is raised."""
+        """Send the requests concurrently; see `Judge.ask` for what is raised."""
         if len(requests) == 1:
             return [await self._ask(requests[0])]
         return list(await asyncio.gather(*map(self._ask, requests)))
 
     async def batch_submit(self, requests: Sequence[Request]) -> str:
-        """Hand requests in as a batch; return its id. Raises as `batch_api.Caller.raw` does."""
+        """Submit requests as a batch; return its id. Raises as `batch_api.Caller.raw` does."""
         return await self._batches.submit(self._caller, self.model, requests, self.decoding)
 
     async def batch_results(
@@ -169,39 +176,52 @@ class HttpJudge(PromptedJudge):
             for key, reply in found.items()
         }
 
-    @property
-    def _batches(self) -> BatchApi:
-        return batch_api_of(self.wire_name, self.wire)
-
-    @property
-    def _caller(self) -> Caller:
-        if self._session is None:
-            raise JuriesError(f"judge {self.name} was asked before it was opened")
-        return Caller(self._session, self.base_url, self.name)
-
     def estimate(self, request: Request) -> tuple[int, int]:
-        """Count the input tokens (or estimate them); the output may take all that is allowed."""
+        """Count the input tokens (or estimate them); the output may use all that is allowed."""
         texts = [message.content for message in request.messages]
         if self._count is None:
             self._count = _counter(self.counted_by)
         # Each message costs a few tokens of its own.
         return sum(map(self._count, texts)) + 4 * len(texts), self.decoding.max_tokens
 
+    @property
+    def _batches(self) -> BatchApi:
+        return batch_api_of(self.wire_name, self.wire)
+
+    @property
+    def _caller(self) -> Caller:
+        return Caller(self._opened, self.base_url, self.name)
+
+    @property
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise JuriesError(f"judge {self.name}: asked before it was opened; call open() first")
+        return self._session
+
     async def _ask(self, request: Request) -> Reply:
+        began = time.monotonic()
+        status, headers, raw = await self._post(self.wire.body(self.model, request, self.decoding))
+        self.pause_s = pause_asked(headers)
+        if status != 200:
+            return self._failure(status, headers, raw)
+        reply = self._parsed(raw, request.choices)
+        return scrubbed_reply(reply, self._key, time.monotonic() - began)
+
+    async def _post(self, body: Json) -> tuple[int, Mapping[str, str], bytes]:
+        """Send a request; return the response's status, headers and body."""
         import aiohttp
 
-        if self._session is None:
-            raise JuriesError(f"judge {self.name} was asked before it was opened")
-        data = json.dumps(self.wire.body(self.model, request, self.decoding)).encode()
         url = self.base_url + self.wire.path
-        began = time.monotonic()
+        content = {"Content-Type": "application/json"}
         try:
-            async with self._session.post(
-                url, data=data, headers={"Content-Type": "application/json"}
+            async with self._opened.post(
+                url, data=json.dumps(body).encode(), headers=content
             ) as response:
-                raw = await response.read()
+                return response.status, response.headers, await response.read()
         except aiohttp.InvalidURL:
-            raise JudgeUnavailableError(f"judge {self.name}: {url!r} is no URL") from None
+            raise JudgeUnavailableError(
+                f"judge {self.name}: {url!r} is not a URL; fix server.base_url"
+            ) from None
         except aiohttp.ClientConnectorError as error:
             said = self._scrubbed(f"can't reach {url}: {error.strerror or error}")
             raise TransientError(said, overloaded=True, unreachable=True) from None
@@ -209,23 +229,23 @@ class HttpJudge(PromptedJudge):
             raise TransientError(f"no reply within {self.timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             raise TransientError(self._scrubbed(f"{type(error).__name__}: {error}")) from None
-        self.pause_s = pause_asked(response.headers)
-        if response.status != 200:
-            return self._failure(response.status, response.headers, raw)
+
+    def _parsed(self, raw: bytes, choices: Sequence[str]) -> Reply:
+        """Return the reply that a successful response holds."""
         try:
             body = json.loads(raw)
         except ValueError:
             raise TransientError(f"the response is not JSON: {self._excerpt(raw)}") from None
         try:
-            reply = self.wire.reply(body, request.choices)
+            return self.wire.reply(body, choices)
         except (AttributeError, KeyError, TypeError, IndexError) as error:
-            raise TransientError(f"the response has another form ({error!r})") from None
-        return scrubbed_reply(reply, self._key, time.monotonic() - began)
+            raise TransientError(f"the response has an unexpected form ({error!r})") from None
 
     def _failure(self, status: int, headers: Mapping[str, str], raw: bytes) -> Reply:
+        """Return the reply to a rejected request; raise an error where others would fail too."""
         said = f"HTTP {status}: {self._excerpt(raw)}"
-        broke = status == 429 and b"insufficient_quota" in raw
-        if status in NOT_HERE or broke:
+        out_of_money = status == 429 and b"insufficient_quota" in raw
+        if status in UNAVAILABLE or out_of_money:
             hints = {401: f"; check {self.key_env}", 404: "; check model and base_url"}
             raise JudgeUnavailableError(
                 f"judge {self.name} ({self.model} at {self.base_url}): {said}"
@@ -253,7 +273,7 @@ class HttpJudge(PromptedJudge):
 
 
 def scrubbed(text: str, key: str | None) -> str:
-    """Return a text without the key, should a server have echoed it."""
+    """Return a text without the key, in case a server has echoed it."""
     return text.replace(key, "[key]") if key else text
 
 
@@ -268,27 +288,19 @@ def scrubbed_reply(reply: Reply, key: str | None, seconds: float | None) -> Repl
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds a response asks to wait: retry-after-ms, or Retry-After in both forms."""
-    if milliseconds := headers.get("retry-after-ms"):
-        try:
-            return max(0.0, float(milliseconds) / 1000)
-        except ValueError:
-            return None
-    value = headers.get("Retry-After")
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+    """Return the seconds that a response asks to wait, None where it does not say.
+
+    From retry-after-ms, else from Retry-After as a number of seconds or as a date.
+    """
+    milliseconds, value = headers.get("retry-after-ms"), headers.get("Retry-After", "")
+    seconds = _number(value) if not milliseconds else _number(milliseconds, 1000)
+    if seconds is None and not milliseconds:
+        seconds = _until(value, parsedate_to_datetime)
+    return None if seconds is None else max(0.0, seconds)
 
 
 def pause_asked(headers: Mapping[str, str]) -> float:
-    """Return the seconds until a spent rate limit is renewed, by the provider's own headers.
+    """Return the seconds until a used-up rate limit is reset, by the provider's own headers.
 
     OpenAI's x-ratelimit-remaining-* with a duration ("6m0s", "20ms") and Anthropic's
     anthropic-ratelimit-*-remaining with a time (RFC 3339).
@@ -298,8 +310,17 @@ def pause_asked(headers: Mapping[str, str]) -> float:
         if headers.get(f"x-ratelimit-remaining-{what}") == "0":
             pause = max(pause, _duration(headers.get(f"x-ratelimit-reset-{what}", "")))
         if headers.get(f"anthropic-ratelimit-{what}-remaining") == "0":
-            pause = max(pause, _until(headers.get(f"anthropic-ratelimit-{what}-reset", "")))
+            reset = headers.get(f"anthropic-ratelimit-{what}-reset", "")
+            pause = max(pause, _until(reset, datetime.fromisoformat) or 0.0)
     return pause
+
+
+def _number(text: str, unit: float = 1.0) -> float | None:
+    try:
+        number = float(text) / unit
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _duration(text: str) -> float:
@@ -308,11 +329,12 @@ def _duration(text: str) -> float:
     return sum(float(number) * units[unit] for number, unit in parts)
 
 
-def _until(text: str) -> float:
+def _until(text: str, parse: Callable[[str], datetime]) -> float | None:
+    """Return the seconds until a time, None for a text that is no time (with its zone)."""
     try:
-        return max(0.0, (datetime.fromisoformat(text) - datetime.now(UTC)).total_seconds())
+        return (parse(text) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError):
-        return 0.0
+        return None
 
 
 def _counter(counted_by: str) -> Callable[[str], int]:

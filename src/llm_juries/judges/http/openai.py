@@ -1,19 +1,28 @@
-"""OpenAI's formats: chat completions and raw completions."""
+"""OpenAI's wire formats: chat completions and raw completions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from ...types import Reply, Request
 from ..base import as_text
 from ..decoding import Decoding
 from ..word_logprobs import verdict_logprobs
-from .wire import Json, bearer, field, first_choice, likely_tokens, messages_as_json, verdict_schema
+from .wire import (
+    Json,
+    bearer,
+    field,
+    first_choice,
+    likely_tokens,
+    messages_as_json,
+    usage,
+    verdict_schema,
+)
 
 
 class OpenAI:
-    """OpenAI chat completions, spoken by vLLM, llama.cpp, Ollama, Gemini, Mistral and more."""
+    """OpenAI chat completions, also the format of vLLM, Ollama, Gemini, Mistral and more."""
 
     path: str = "/chat/completions"
     base_url: str = "https://api.openai.com/v1"
@@ -21,7 +30,7 @@ class OpenAI:
     verdicts: tuple[str, ...] = ("text", "schema", "choice", "logprobs")
 
     def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
-        """Return a bearer token where there is a key."""
+        """Return a bearer token if there is a key."""
         return bearer(key)
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
@@ -51,25 +60,17 @@ class OpenAI:
         return body | dict(decoding.extra)
 
     def reply(self, body: Any, choices: Sequence[str]) -> Reply:
-        """Read a chat completion."""
+        """Parse a chat completion."""
         choice = first_choice(field(body, "choices"))
         message = choice.get("message") or {}
-        refusal = message.get("refusal")
-        stop: Literal["stop", "length", "refusal", "error"] = "stop"
-        if refusal or choice.get("finish_reason") == "content_filter":
-            stop = "refusal"
-        elif choice.get("finish_reason") == "length":
-            stop = "length"
-        likely = likely_tokens(body)
-        usage = body.get("usage") or {}
+        refusal, reason = message.get("refusal"), choice.get("finish_reason")
+        refused = refusal or reason == "content_filter"
         return Reply(
             text=refusal or message.get("content") or "",
-            stop=stop,
+            stop="refusal" if refused else "length" if reason == "length" else "stop",
             thinking=message.get("reasoning_content") or message.get("reasoning") or "",
-            choice_logprobs=verdict_logprobs(likely, choices),
-            input_tokens=usage.get("prompt_tokens"),
-            cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
-            output_tokens=usage.get("completion_tokens"),
+            choice_logprobs=verdict_logprobs(likely_tokens(body), choices),
+            **_usage(body),
         )
 
 
@@ -89,17 +90,23 @@ class OpenAIText(OpenAI):
         return body
 
     def reply(self, body: Any, choices: Sequence[str]) -> Reply:
-        """Read a completion."""
+        """Parse a completion."""
         choice = first_choice(field(body, "choices"))
         logprobs = choice.get("logprobs") or {}
-        # llama.cpp gives them as chat completions do.
+        # llama.cpp returns them as chat completions do.
         likely = likely_tokens(body) or ((logprobs.get("top_logprobs") or [{}])[0]).items()
-        usage = body.get("usage") or {}
         return Reply(
             text=choice.get("text") or "",
             stop="length" if choice.get("finish_reason") == "length" else "stop",
             choice_logprobs=verdict_logprobs(likely, choices),
-            input_tokens=usage.get("prompt_tokens"),
-            cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
-            output_tokens=usage.get("completion_tokens"),
+            **_usage(body),
         )
+
+
+def _usage(body: Json) -> dict[str, Any]:
+    """Return the token counts of a response, as fields of a Reply."""
+    return {
+        "input_tokens": usage(body, "prompt_tokens"),
+        "cached_tokens": usage(body, "prompt_tokens_details", "cached_tokens"),
+        "output_tokens": usage(body, "completion_tokens"),
+    }

@@ -1,8 +1,9 @@
-"""What every wire format has to provide, and helpers they share."""
+"""The interface of a wire format, and the helpers that the formats share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ...types import Message, Reply, Request
@@ -13,7 +14,17 @@ Json = dict[str, Any]
 
 
 class Wire(Protocol):
-    """One provider's format."""
+    """One provider's request and response format.
+
+    Attributes
+    ----------
+    path, base_url : str
+        Where requests are sent by default.
+    key_env : str or None
+        The environment variable that usually holds the key.
+    verdicts : tuple of str
+        The values of `Decoding.verdict_by` that the format supports.
+    """
 
     path: str
     base_url: str
@@ -27,11 +38,11 @@ class Wire(Protocol):
         """Return the body of a request."""
 
     def reply(self, body: Any, choices: Sequence[str]) -> Reply:
-        """Return what a good response says. Raises TransientError where it says nothing."""
+        """Parse a successful response. Raises TransientError if it holds no reply."""
 
 
 def bearer(key: str | None) -> dict[str, str]:
-    """Return the header that carries a key, none where there is no key."""
+    """Return the authorization header, none without a key."""
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
@@ -58,10 +69,32 @@ def field(body: Any, name: str) -> Any:
     return value
 
 
-def likely_tokens(body: Any) -> list[tuple[str, float]]:
-    """Return the likeliest first tokens of a reply and their log-probabilities, none without any.
+def blocks_of(blocks: Sequence[Json], kind: str, name: str) -> str:
+    """Return the joined texts of a message's content blocks of one type."""
+    return "".join(block.get(name, "") for block in blocks if block.get("type") == kind)
 
-    As chat completions give them; llama.cpp's completions do so too.
+
+def usage(body: Json, *path: str) -> int | None:
+    """Return a token count of a response's usage, None where the provider sent none.
+
+    Parameters
+    ----------
+    body : dict
+        The response.
+    path : str
+        The names of nested fields, from `usage` on. Some vendors write counts as floats.
+    """
+    found: Any = body.get("usage")
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    return int(found) if number and math.isfinite(found) else None
+
+
+def likely_tokens(body: Any) -> list[tuple[str, float]]:
+    """Return a reply's likeliest first tokens and their log-probabilities, where there are any.
+
+    As chat completions return them, and llama.cpp's completions too.
     """
     logprobs = first_choice(field(body, "choices")).get("logprobs") or {}
     content = (logprobs.get("content") or [{}])[0]
@@ -71,10 +104,5 @@ def likely_tokens(body: Any) -> list[tuple[str, float]]:
 def first_choice(choices: Any) -> Json:
     """Return the first choice of a response; raise TransientError if there is none."""
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise TransientError("the response holds no choices")
+        raise TransientError("the response has no choices")
     return choices[0]
-
-
-def as_int(number: float | None) -> int | None:
-    """Return a count that a vendor may write as a float."""
-    return None if number is None else int(number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...errors import JuriesError
 from ..decoding import Decoding
 from .anthropic import Anthropic
 from .cohere import Cohere
@@ -18,11 +17,7 @@ WIRES: dict[str, Wire] = {
 
 
 def wire_of(name: str, decoding: Decoding) -> Wire:
-    """Return a wire format, after checking that it can give the verdict as asked for."""
+    """Return a wire format. Raises JuriesError if it can't give the verdict as requested."""
     wire = WIRES[name]
-    if decoding.verdict_by not in wire.verdicts:
-        raise JuriesError(
-            f"decoding.verdict_by: {name} has no {decoding.verdict_by!r}; "
-            f"there are: {', '.join(wire.verdicts)}"
-        )
+    decoding.check_offered(f"wire {name}", wire.verdicts)
     return wire

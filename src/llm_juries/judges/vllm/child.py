@@ -1,4 +1,4 @@
-"""Child processes that run vLLM: heard when they fail, ended with all that they started."""
+"""Child processes that run vLLM: their errors are kept, and they end with all they started."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LONGEST_LINE = 1 << 30  # bytes of one batch's replies
 
 
 class Child:
-    """A process in a session of its own, its standard error kept for its last words.
+    """A process in a session of its own, its standard error kept for error messages.
 
     Attributes
     ----------
     process : asyncio.subprocess.Process
-        With a pipe for its standard input, and one for its output if it talks.
+        With a pipe for its standard input, and one for its output if it replies there.
     """
 
     def __init__(self, process: Process, log: IO[bytes]) -> None:
@@ -33,16 +33,16 @@ class Child:
 
     @classmethod
     async def start(
-        cls, command: Sequence[str], environment: Mapping[str, str], *, talks: bool
+        cls, command: Sequence[str], environment: Mapping[str, str], *, replies: bool
     ) -> Child:
-        """Start a command with some variables besides this process's own."""
+        """Start a command with further environment variables."""
         written = tempfile.NamedTemporaryFile(prefix="vllm-", suffix=".log")  # noqa: SIM115
-        # Long loads and downloads tell of themselves there.
-        log.info("vLLM starts; its own log is %s while it runs", written.name)
+        # It shows the progress of long loads and downloads.
+        log.info("starting vLLM; its own log while it runs: %s", written.name)
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=PIPE,
-            stdout=PIPE if talks else written,
+            stdout=PIPE if replies else written,
             stderr=written,
             env={**os.environ, **environment},
             limit=LONGEST_LINE,
@@ -52,11 +52,11 @@ class Child:
 
     @property
     def ended(self) -> bool:
-        """Whether it runs no more."""
+        """Whether it has exited."""
         return self.process.returncode is not None
 
     async def stop(self) -> None:
-        """End it and all that it started, and wait until it is gone, and its memory with it."""
+        """End it and all that it started, and wait until it and its memory are gone."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait()
@@ -66,9 +66,9 @@ class Child:
                 await self.process.stdin.wait_closed()
         self._log.close()
 
-    def last_words(self) -> str:
-        """Return the last error that it logged, else its last line; it must have ended."""
+    def last_error(self) -> str:
+        """Return the last error that it logged, else its last line, once it has exited."""
         self._log.seek(0)
         lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line]
         errors = [line for line in lines if "Error" in line]
-        return (errors or lines or ["it said nothing"])[-1].strip()[-300:]
+        return (errors or lines or ["no error message"])[-1].strip()[-300:]

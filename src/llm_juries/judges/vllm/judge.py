@@ -1,4 +1,4 @@
-"""Judges through vLLM: open models on GPUs, in process or behind `vllm serve`."""
+"""vLLM judges: open models on GPUs, in process or behind `vllm serve`."""
 
 from __future__ import annotations
 
@@ -12,224 +12,145 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from ...errors import JuriesError
-from ...types import Kind, Reply, Request
-from ..base import Limits, PromptedJudge
+from ...types import Reply, Request
+from ..base import ModelJudge
 from ..decoding import Decoding
 from ..errors import JudgeUnavailableError
-from ..pricing import Price
 from .offline import Offline
 from .online import Online
+from .options import Asking, EngineOptions, HubModel, Launch, Runtime
 
 log = logging.getLogger(__name__)
-# What the drivers of NVIDIA, AMD, WSL and TPU leave where there is a device.
+# What the drivers of NVIDIA, AMD, WSL and TPU create where there is a device.
 DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "/dev/accel0", "/dev/vfio/0")
+VERDICTS = ("text", "schema", "choice", "logprobs")
+"""The ways to get a verdict from vLLM."""
 
 
-class VllmJudge(PromptedJudge):
+class VllmJudge(ModelJudge):
     """An open model as a judge, through vLLM.
 
     The model runs in a process of its own that ends when the judge is closed, so its memory is
-    free for the next. Both backends ask the same and share their verdicts.
+    free for the next judge. Both backends send the same requests and share their verdicts.
 
     Parameters
     ----------
     name, family : str
-    model : str
-        Hugging Face id.
-    revision : str, optional
-        Commit; the branch's newest where none is given, which is no way to repeat a result.
-    path : str, optional
-        A folder with these weights, read instead of the hub.
+    model : HubModel
     prompt_as : {"chat", "text"}
         "chat": through the model's own chat template; "text": the messages' bare texts as one text
         to continue.
-    decoding : Decoding
-        `verdict_by`: "logprobs" scores the verdict words as the one next token, or, where words
-        begin alike (A>>B, A>B), gives way to "choice", which lets only verdict words through and
-        gives no probabilities; "schema" and "text" read what the model writes.
-    template : mapping
+    template : mapping, optional
         Variables of the chat template, such as enable_thinking.
-    reasoning_parser : str, optional
-        vLLM's name for how this model marks its reasoning; `decoding.thinking_tokens` bounds it.
+    decoding : Decoding, optional
+        `verdict_by`: "logprobs" scores the verdict words as the one next token, or, where words
+        begin alike (A>>B, A>B), is replaced by "choice", which allows only verdict words and gives
+        no probabilities; "schema" and "text" read what the model writes.
     backend : {"offline", "server"}
         "offline": vLLM's LLM class in large batches; "server": `vllm serve` and HTTP.
-    base_url : str, optional
-        With backend=server: one that runs already, instead of starting one.
     device : {"gpu", "cpu"}
-        "cpu" must be asked for: it is slow.
-    dtype, quantization : str, optional
-    max_model_len : int
-        Tokens that prompt and reply may take together.
-    tensor_parallel, data_parallel : int
-        GPUs a copy of the model is split over, and how many copies share the work.
-    gpu_memory_utilization : float
-    prefix_caching : bool
-        Keep what prompts share, the few-shot examples above all.
-    engine : mapping
-        Further arguments of vllm.LLM.
-    environment : mapping
-        Further environment variables of vLLM.
-    batch : int
-        Verdicts a batch (offline); they are stored as each batch ends.
-    in_flight : int
-        Requests at once (server).
-    python : str, optional
-        An interpreter that has vLLM, where this one has not: vLLM wants versions of its own.
-    timeout_s : float
-        For one reply (server).
+        The CPU is never chosen automatically: it is slow.
+    engine : EngineOptions, optional
+    runtime : Runtime, optional
     note : str
         For reports.
+
+    Attributes
+    ----------
+    engine : Offline or Online
+        What runs vLLM.
+    asking : Asking
+        How it is asked.
     """
 
-    kind: Kind = "judge"
-    free = False
-    price: Price | None = None
     instead: Literal["words", "choice", ""] = "choice"
 
     def __init__(
         self,
         name: str,
         family: str,
-        model: str,
-        revision: str | None = None,
-        path: str | None = None,
+        model: HubModel,
         prompt_as: Literal["chat", "text"] = "chat",
-        decoding: Decoding | None = None,
         template: Mapping[str, Any] | None = None,
-        reasoning_parser: str | None = None,
+        decoding: Decoding | None = None,
         backend: Literal["offline", "server"] = "offline",
-        base_url: str | None = None,
         device: Literal["gpu", "cpu"] = "gpu",
-        dtype: str = "auto",
-        quantization: str | None = None,
-        max_model_len: int = 4096,
-        tensor_parallel: int = 1,
-        data_parallel: int = 1,
-        gpu_memory_utilization: float = 0.9,
-        prefix_caching: bool = True,
-        engine: Mapping[str, Any] | None = None,
-        environment: Mapping[str, str] | None = None,
-        batch: int = 512,
-        in_flight: int = 64,
-        python: str | None = None,
-        timeout_s: float = 600.0,
+        engine: EngineOptions | None = None,
+        runtime: Runtime | None = None,
         note: str = "",
     ) -> None:
-        self.name = name
-        self.family = family
-        self.note = note
-        self.path = path
-        self.device = device
-        self.base_url = base_url
-        self.python = python or sys.executable
-        if base_url is not None and backend != "server":
-            raise JuriesError(f"judge {name}: base_url is of backend=server, not of {backend}")
-        self.decoding = decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1)
-        if decoding.verdict_by == "words":
-            raise JuriesError(
-                "decoding.verdict_by: vLLM has no 'words'; there are: text, schema, choice, "
-                "logprobs"
-            )
-        template = dict(template or {})
-        self.limits = (
-            Limits(batch=batch, alone=True)
-            if backend == "offline"
-            else Limits(in_flight=in_flight, alone=True)
-        )
-        further = dict(engine or {})
-        overrides = dict(further.pop("hf_overrides", {}))
-        if decoding.verdict_by == "logprobs":
-            # Logits of 16 bits tie where the model does not: one verdict in twenty, for one.
-            overrides = {"head_dtype": "float32", **overrides}
-        self.fingerprint = {
+        decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1)
+        decoding.check_offered("vLLM", VERDICTS)
+        engine, runtime = engine or EngineOptions(), runtime or Runtime()
+        facts = {
             "backend": "vllm",
-            "model": model,
-            "revision": revision,
-            "dtype": dtype,
-            "quantization": quantization,
+            "model": model.id,
+            "revision": model.revision,
+            "dtype": engine.dtype,
+            "quantization": engine.quantization,
             "prompt_as": prompt_as,
-            "template": template,
-            "reasoning_parser": reasoning_parser,
-            "decoding": decoding.facts,
-            "overrides": overrides,
+            "template": dict(template or {}),
+            "reasoning_parser": engine.reasoning_parser,
+            "overrides": engine.overrides(decoding),
         }
-        arguments: dict[str, Any] = {
-            "model": path or model,
-            "revision": None if path else revision,
-            "tokenizer_revision": None if path else revision,
-            "dtype": dtype,
-            "quantization": quantization,
-            "max_model_len": max_model_len,
-            "tensor_parallel_size": tensor_parallel,
-            "enable_prefix_caching": prefix_caching,
-            "trust_remote_code": False,
-            "reasoning_parser": reasoning_parser,
-            "hf_overrides": overrides or None,
-            # Small models fill a JSON object with white space until their tokens are spent.
-            "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
-            **further,
-        }
-        if device == "gpu":
-            arguments["gpu_memory_utilization"] = gpu_memory_utilization
-        variables = {"VLLM_LOGGING_LEVEL": "WARNING", **(environment or {})}
-        self._engine: Offline | Online
-        if backend == "offline":
-            given = {name: value for name, value in arguments.items() if value is not None}
-            how = {"prompt_as": prompt_as, "template": template}
-            self._engine = Offline(
-                name, self.python, given, how, decoding, variables, data_parallel, tensor_parallel
-            )
-        else:
-            arguments["data_parallel_size"] = data_parallel
-            self._engine = Online(
-                name, self.python, arguments, variables, decoding, prompt_as, template,
-                base_url, timeout_s, in_flight,
-            )  # fmt: skip
+        super().__init__(name, family, decoding, runtime.limits(backend), facts, note)
+        self.path = model.path
+        self.device = device
+        self.asking = Asking(prompt_as, dict(template or {}), decoding)
+        self.launch = Launch(
+            judge=name,
+            arguments=engine.arguments(model, decoding, device),
+            runtime=runtime,
+            copies=engine.data_parallel,
+            gpus=engine.tensor_parallel,
+        )
+        self.engine = (Offline if backend == "offline" else Online)(self.launch)
 
     async def ready(self) -> None:
-        """Find vLLM, a device and the folder of weights.
+        """Check for vLLM, a device and the folder of weights.
 
         Raises
         ------
         JudgeUnavailableError
             If one of them is missing; says what to install or set.
         """
-        if self.base_url is not None:
+        if self.launch.runtime.base_url is not None:
             return
         at = f"judges.{self.name}"
         if self.path is not None and not (Path(self.path) / "config.json").is_file():
             raise JudgeUnavailableError(
-                f"judge {self.name}: {at}.path={self.path} is no folder of a model (no config.json)"
+                f"{at}.model.path: {self.path} holds no config.json; set it to the folder of a "
+                "Hugging Face model"
             )
-        if not has_vllm(self.python):
+        if not has_vllm(self.launch.python):
             raise JudgeUnavailableError(
-                f"judge {self.name}: {self.python} has no vLLM; install the extra 'vllm' (pip "
-                f"install 'llm-juries[vllm]') or name an interpreter that has it with {at}.python"
+                f"judge {self.name}: {self.launch.python} has no vLLM; install the extra 'vllm' "
+                f"(pip install 'llm-juries[vllm]') or set {at}.runtime.python to an interpreter "
+                "that has it"
             )
         if self.device == "gpu" and not any(Path(path).exists() for path in DEVICES):
             raise JudgeUnavailableError(
-                f"judge {self.name}: no GPU is seen here; set {at}.device=cpu to run it, slowly, "
-                "on the CPU"
+                f"judge {self.name}: found no GPU on this machine; set {at}.device=cpu to run it "
+                "on the CPU, slowly"
             )
 
     async def open(self) -> None:
         """Load the model. Raises JudgeUnavailableError where vLLM can't."""
         began = time.monotonic()
         try:
-            await self._engine.start()
+            await self.engine.start()
         except JudgeUnavailableError:
-            await self._engine.stop()
+            await self.engine.stop()
             raise
         log.info("%s: loaded in %.1f s", self.name, time.monotonic() - began)
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Answer requests of one prompt."""
-        return await self._engine.ask(requests)
+        return await self.engine.ask(requests, self.asking)
 
     async def close(self) -> None:
         """End vLLM's processes."""
-        await self._engine.stop()
+        await self.engine.stop()
 
 
 def has_vllm(python: str) -> bool:

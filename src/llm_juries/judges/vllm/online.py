@@ -1,83 +1,45 @@
-"""vLLM as a server: `vllm serve` started and stopped, or one that runs already, asked over HTTP."""
+"""vLLM as a server, asked over HTTP: `vllm serve` is started and stopped, or already running."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from ...types import Reply, Request
 from ..base import Limits
-from ..decoding import Decoding
 from ..errors import JudgeUnavailableError, TransientError
-from ..http.judge import HttpJudge
+from ..http.judge import HttpJudge, Server
 from .child import WORKER, Child
-
-log = logging.getLogger(__name__)
+from .options import Asking, Launch
 
 
 class Online:
-    """A server of one model.
+    """A server of one model, started here unless `launch.runtime.base_url` names a running one.
 
-    Parameters
+    Attributes
     ----------
-    judge : str
-        Name, for errors; also the model's name at a server that is started here.
-    python : str
-        The interpreter that has vLLM.
-    engine : mapping
-        Arguments of vllm.LLM, handed to `vllm serve` as options.
-    environment : mapping
-        Variables for the server.
-    decoding : Decoding
-    prompt_as : {"chat", "text"}
-    template : mapping
-        Variables of the chat template.
-    base_url : str, optional
-        A server that runs already; then none is started or stopped.
-    timeout_s : float
-        For one reply.
-    in_flight : int
+    base_url : str or None
+        Of the server; None before one is started.
     """
 
-    def __init__(
-        self,
-        judge: str,
-        python: str,
-        engine: Mapping[str, Any],
-        environment: Mapping[str, str],
-        decoding: Decoding,
-        prompt_as: Literal["chat", "text"],
-        template: Mapping[str, Any],
-        base_url: str | None,
-        timeout_s: float,
-        in_flight: int,
-    ) -> None:
-        self.judge = judge
-        self.python = python
-        self.engine = engine
-        self.environment = environment
-        self.decoding = decoding
-        self.prompt_as = prompt_as
-        self.template = template
-        self.base_url = base_url
-        self.timeout_s = timeout_s
-        self.in_flight = in_flight
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.base_url = launch.runtime.base_url
         self._child: Child | None = None
-        self._clients: dict[tuple[str, ...], HttpJudge] = {}
+        self._clients: dict[tuple[Asking, tuple[str, ...]], HttpJudge] = {}
         self._opening = asyncio.Lock()
 
     async def start(self) -> None:
-        """Start the server, where none is named, and wait until it is well.
+        """Start the server, unless a running one is named, and wait until it is healthy.
 
         Raises
         ------
         JudgeUnavailableError
-            With vLLM's own words if it ends before that, or if a named server is not there.
+            With vLLM's own message if it exits before, or if a named server can't be reached.
         """
         if self.base_url is not None:
             await self._model()
@@ -85,28 +47,24 @@ class Online:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        command = [self.python, str(WORKER), "serve", self.engine["model"]]
+        launch = self.launch
+        command = [launch.python, str(WORKER), "serve", launch.arguments["model"]]
         command += ["--host=127.0.0.1", f"--port={port}"]
-        command += [f"--served-model-name={self.judge}", *options(self.engine)]
-        self._child = await Child.start(command, self.environment, talks=False)
+        command += [f"--served-model-name={launch.judge}", f"--data-parallel-size={launch.copies}"]
+        command += serve_options(launch.arguments)
+        self._child = await Child.start(command, launch.environment, replies=False)
         self.base_url = f"http://127.0.0.1:{port}/v1"
-        while not await self._well():
-            if self._child.ended:
-                raise JudgeUnavailableError(
-                    f"judge {self.judge}: vllm serve ended: {self._child.last_words()}"
-                )
+        while not await self._healthy():
+            self._check_running()
             await asyncio.sleep(0.5)
 
-    async def ask(self, requests: Sequence[Request]) -> list[Reply]:
+    async def ask(self, requests: Sequence[Request], asking: Asking) -> list[Reply]:
         """Answer requests of one prompt; see `HttpJudge.ask` for what is raised."""
-        client = await self._client(requests[0])
+        client = await self._client(requests[0].choices, asking)
         try:
             return await client.ask(requests)
         except TransientError:
-            if self._child is not None and self._child.ended:
-                raise JudgeUnavailableError(
-                    f"judge {self.judge}: vllm serve ended: {self._child.last_words()}"
-                ) from None
+            self._check_running()
             raise
 
     async def stop(self) -> None:
@@ -118,17 +76,24 @@ class Online:
             await self._child.stop()
             self._child = self.base_url = None
 
-    async def _client(self, request: Request) -> HttpJudge:
-        async with self._opening:
-            if request.choices not in self._clients:
-                self._clients[request.choices] = await self._opened(request.choices)
-        return self._clients[request.choices]
+    def _check_running(self) -> None:
+        """Raise JudgeUnavailableError if a server that was started here has ended."""
+        if self._child is not None and self._child.ended:
+            raise JudgeUnavailableError(
+                f"judge {self.launch.judge}: vllm serve exited: {self._child.last_error()}"
+            )
 
-    async def _opened(self, choices: Sequence[str]) -> HttpJudge:
-        decoding = self.decoding.suited(choices, "choice")
+    async def _client(self, choices: tuple[str, ...], asking: Asking) -> HttpJudge:
+        async with self._opening:
+            if (asking, choices) not in self._clients:
+                self._clients[asking, choices] = await self._opened(choices, asking)
+        return self._clients[asking, choices]
+
+    async def _opened(self, choices: Sequence[str], asking: Asking) -> HttpJudge:
+        decoding = asking.decoding.suited(choices, "choice")
         extra: dict[str, Any] = dict(decoding.extra)
-        if self.template and self.prompt_as == "chat":
-            extra["chat_template_kwargs"] = dict(self.template)
+        if asking.template and asking.prompt_as == "chat":
+            extra["chat_template_kwargs"] = dict(asking.template)
         if decoding.thinking_tokens is not None:
             extra["thinking_token_budget"] = decoding.thinking_tokens
         decoding = replace(decoding, extra=extra)
@@ -137,15 +102,13 @@ class Online:
             extra["allowed_token_ids"] = ids
             decoding = replace(decoding, extra=extra, max_tokens=1, top=len(ids))
         client = HttpJudge(
-            self.judge,
+            self.launch.judge,
             "",
-            "openai" if self.prompt_as == "chat" else "openai_text",
+            "openai" if asking.prompt_as == "chat" else "openai_text",
             await self._model(),
-            base_url=self.base_url,
-            key_env="",
+            server=Server(self.base_url, "", self.launch.runtime.timeout_s),
             decoding=decoding,
-            limits=Limits(in_flight=self.in_flight),
-            timeout_s=self.timeout_s,
+            limits=Limits(in_flight=self.launch.runtime.in_flight),
         )
         await client.ready()
         await client.open()
@@ -162,8 +125,8 @@ class Online:
                 whole += tokens if len(tokens) == 1 else []
             if not whole:
                 raise JudgeUnavailableError(
-                    f"judge {self.judge}: the verdict word {word!r} is more than one token of this "
-                    "model; set decoding.verdict_by=choice"
+                    f"judge {self.launch.judge}: the verdict word {word!r} has more than one token "
+                    "in this model; set decoding.verdict_by=choice"
                 )
             ids.update(whole)
         return sorted(ids)
@@ -172,7 +135,7 @@ class Online:
         """Return the name under which the server serves its model."""
         return str((await self._json("GET", "/v1/models"))["data"][0]["id"])
 
-    async def _well(self) -> bool:
+    async def _healthy(self) -> bool:
         try:
             await self._json("GET", "/health")
         except JudgeUnavailableError:
@@ -190,19 +153,21 @@ class Online:
             ):
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise JudgeUnavailableError(f"judge {self.judge}: can't reach {url}: {error}") from None
+            raise JudgeUnavailableError(
+                f"judge {self.launch.judge}: can't reach {url}: {error}"
+            ) from None
         if response.status != 200:
-            raise JudgeUnavailableError(f"judge {self.judge}: {url}: HTTP {response.status}")
+            raise JudgeUnavailableError(f"judge {self.launch.judge}: {url}: HTTP {response.status}")
         return json.loads(body) if body else None
 
 
-def options(engine: Mapping[str, Any]) -> list[str]:
+def serve_options(arguments: Mapping[str, Any]) -> list[str]:
     """Return arguments of vllm.LLM as options of `vllm serve`."""
-    # The served verdict tokens' probabilities are those among the tokens allowed.
+    # The verdict tokens' probabilities are then those among the allowed tokens.
     found = ["--logprobs-mode=processed_logprobs", "--enable-prompt-tokens-details"]
-    for name, value in engine.items():
+    for name, value in arguments.items():
         option = "--" + name.replace("_", "-")
-        if name == "model" or value is None:
+        if name == "model":
             continue
         if isinstance(value, bool):
             found.append(option if value else "--no-" + option[2:])

