@@ -312,7 +312,7 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
     options = Options(candidate_families=panel.candidate_families)
     with _opened(study, panel.store) as store:
         results = measure([study], store, bootstrap or Bootstrap(), options)
-        drawn = summary.write(results, into, _config(panel, prompt), prompt, options)
+        drawn = summary.write(results, into, _config(panel, prompt))
         page.write(results, store, into / "report.html", drawn)
     return into / "report.html"
 

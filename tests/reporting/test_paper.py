@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import subprocess
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +23,8 @@ from llm_juries.judges.pricing import Price
 from llm_juries.juries.panel import Panel
 from llm_juries.juries.votes import Voter, Votes
 from llm_juries.metrics.bootstrap import Bootstrap
-from llm_juries.reporting.paper import (
-    NOT_MEASURED,
-    Paper,
-    StandIns,
-    cost,
-    draw,
-    reproduce,
-    spread,
-    table1,
-    table2,
-    table3,
-)
+from llm_juries.reporting.paper import Paper, Settings, StandIns, draw, measure
+from llm_juries.reporting.paper.tables import NOT_MEASURED, cost, spread, table1, table2, table3
 from llm_juries.types import Item
 from recorded_votes import nq301
 
@@ -50,7 +40,6 @@ OURS = StandIns(
     prompts={"zero_shot": ("bare",), "unprinted": ("mine",)},
     differs={"big": "of another year", "my_nq": "other labels"},
 )
-PAPER = Paper(*(str(located(path)) for path in asdict(Paper()).values()))
 PRINTED = pd.DataFrame(
     {
         "judge": ["GPT-4", "GPT-4", "Haiku"],
@@ -251,7 +240,7 @@ PRICES = {
     "third": Price(0.5, 1.5, "2024-04"),
     "big": Price(10, 30, "2024-04"),
 }
-COST = pd.read_csv(PAPER.cost)
+COST = Paper().read("cost")
 
 
 def test_cost_is_that_of_the_seats_and_how_many_times_cheaper_they_are():
@@ -328,8 +317,10 @@ def test_an_unfinished_collection_is_drawn_as_far_as_it_goes(
     votes: dict[str, list[float]], drawn: set[str], tmp_path: Path
 ):
     few = Bootstrap(resamples=20)
-    found = reproduce([panel(votes)], [], {}, PAPER, OURS, few, Rankings())
-    paths = draw(found, PAPER, {"made": "made up"}, tmp_path, few.level, Rankings())
+    found = measure(
+        [panel(votes)], [], {"made": "made up"}, Settings(stand_ins=OURS, bootstrap=few)
+    )
+    paths = draw(found, tmp_path)
     assert {path.stem for path in paths} == drawn
     assert all(path.stat().st_size for path in paths)
 
@@ -346,8 +337,9 @@ def test_pairs_are_ranked_against_the_leaderboard_once_somebody_is_asked(tmp_pat
         )
         asked = replace(asked, dataset=replace(asked.dataset, items=pairs))
         few, how = Bootstrap(resamples=20), Rankings(reference=reference, names=names)
-        found = reproduce([asked], [], {}, PAPER, OURS, few, how)
-        paths = draw(found, PAPER, {"made": "made up"}, tmp_path, few.level, how)
+        settings = Settings(stand_ins=OURS, bootstrap=few, rankings=how)
+        found = measure([asked], [], {"made": "made up"}, settings)
+        paths = draw(found, tmp_path)
         assert {path.stem for path in paths} == drawn
     beside = found.tables["table2_ranking"].dropna(subset=["paper", "our_judge"])
     assert set(beside["judge"]) == {"GPT-4"}

@@ -41,7 +41,7 @@ def measured(
     with Store(folder / "store") as store:
         collect([plan for study in studies for plan in study.plans], store)
         results = measure(studies, store, Bootstrap(resamples=20), criteria=criteria)
-        drawn = summary.write(results, folder, "", "p")
+        drawn = summary.write(results, folder)
         page.write(results, store, folder / "report.html", drawn)
     return results, (folder / "report.md").read_text()
 

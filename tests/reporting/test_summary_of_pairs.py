@@ -37,7 +37,7 @@ def reported(folder: Path, rows: list[str], **options: str) -> tuple[str, set[st
         collect(study.plans, store)
         asked = Options(**options)  # type: ignore[arg-type]
         found = measure([study], store, Bootstrap(resamples=20), asked)
-    drawn = write(found, folder / "out", "", "p", asked)
+    drawn = write(found, folder / "out")
     return (folder / "out" / "report.md").read_text(), {path.stem for path in drawn}
 
 

@@ -17,6 +17,7 @@ def analyze(cfg: DictConfig) -> None:
     from ..config.study import studies
     from ..markdown import markdown
     from ..reporting import summary
+    from ..reporting.drawing import FigureOptions
     from ..reporting.page import page
     from ..reporting.tracking import agreement_metrics
     from ..store.store import Store
@@ -35,7 +36,7 @@ def analyze(cfg: DictConfig) -> None:
         # Rules and recordings answer on the spot; models were asked by scripts/judge.py.
         collect([plan for plan in plans if plan.judge.free], store)
         results = measure(found, store, bootstrap, options, rankings, criteria)
-        drawn = summary.write(results, folder, config, cfg.prompt.name, options)
+        drawn = summary.write(results, folder, config, FigureOptions(cfg.paper_table1))
         page.write(results, store, folder / "report.html", drawn, browsing)
         names = ("report.md", "report.html", "provenance.json", "tables", "figures")
         run = tracking.log(

@@ -11,24 +11,20 @@ from . import command_line
 
 def reproduce(cfg: DictConfig) -> None:
     """Collect what is missing if asked to; write tables, figures and their page."""
-    from ..analysis.panels import seat
-    from ..analysis.run import Options
     from ..collect.estimate import forecast, total
     from ..collect.policy import Policy
     from ..collect.progress import Bars, check_complete
     from ..collect.run import collect
     from ..config.build import build, pick
-    from ..config.study import ablations, source_of, studies
+    from ..config.study import ablations, studies
     from ..markdown import markdown
-    from ..reporting import paper as reproduction
+    from ..reporting import paper
     from ..store.store import Store
     from .collection import summary
 
     tracking = build(cfg.wandb, "wandb")
-    bootstrap, rankings = build(cfg.bootstrap, "bootstrap"), build(cfg.ranking, "ranking")
-    paper, stand_ins = build(cfg.paper, "paper"), build(cfg.stand_ins, "stand_ins")
-    priced = {name: build(node, f"priced.{name}").price for name, node in cfg.priced.items()}
-    policy, options = pick(cfg, Policy), pick(cfg, Options)
+    settings = paper.read_settings(cfg)
+    policy = pick(cfg, Policy)
     found, ablated = studies(cfg), ablations(cfg)
     plans = [plan for study in (*found, *(s for _, s in ablated)) for plan in study.plans]
     asked = [plan for plan in plans if not plan.judge.free]
@@ -46,18 +42,9 @@ def reproduce(cfg: DictConfig) -> None:
             if waiting := sum(tally.pending + tally.submitted for tally in tallies):
                 print(f"{waiting} verdicts are in pending batches; run again once they have ended")
                 return
-        collect([plan for plan in plans if plan.judge.free], store)
-        how = options.inconsistent, options.candidate_families
-        panels = [seat(study, store, *how) for study in found]
-        under = [(prompt, seat(study, store, *how)) for prompt, study in ablated]
-    prices = {name: price for name, price in priced.items() if price is not None}
-    result = reproduction.reproduce(panels, under, prices, paper, stand_ins, bootstrap, rankings)
+        result = paper.reproduce(found, ablated, store, settings)
     folder = Path(cfg.results)
-    notes = {study.dataset.name: source_of(study) for study in found}
-    drawn = reproduction.draw(result, paper, notes, folder / "figures", bootstrap.level, rankings)
-    reproduction.write(
-        result, drawn, [f"- {name}: {note}." for name, note in notes.items()], folder
-    )
+    drawn = paper.write(result, folder)
     run = tracking.log(
         Path(cfg.output_dir),
         "reproduce",

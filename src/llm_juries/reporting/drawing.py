@@ -1,14 +1,17 @@
-"""Which figures an analysis has, and what is drawn on each."""
+"""Which figures an analysis has: one list, and how the rows of each figure are chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ..analysis.rankings import FEWEST, Rankings
+from ..analysis.run import Results
+from ..config.study import source_of
 from ..data.tables import located
 from ..metrics.correlation import ranks
 from . import figures
@@ -16,109 +19,189 @@ from . import figures
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    Drawn = Iterator[tuple[str, Figure]]
+
 
 MOST_HEAT_MAPS = 6  # a figure each: with more voters, only the humans' and the juries'
 
 
-def draw(
-    tables: Mapping[str, pd.DataFrame],
-    notes: Mapping[str, str],
-    singles: set[str],
-    folder: Path,
-    level: float,
-    rankings: Rankings,
-    paper_table1: str | None = None,
-) -> list[Path]:
-    """Write the figures that the tables have rows for; return the PNGs' paths.
+@dataclass(frozen=True)
+class FigureOptions:
+    """What is drawn beside the tables' own numbers.
 
     Parameters
     ----------
-    tables : mapping of str to DataFrame
-        As `analysis.run.measure` makes them.
-    notes : mapping of str to str
-        Where each dataset's verdicts and labels come from.
+    paper_table1 : str, optional
+        CSV of the paper's printed kappas, drawn beside ours.
+    """
+
+    paper_table1: str | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a figure needs besides its rows.
+
+    Attributes
+    ----------
+    sources : mapping of str to str
+        Where each dataset's verdicts and labels come from, in one line.
     singles : set of str
         The datasets of single answers.
-    folder : Path
     level : float
         Of the intervals.
     rankings : Rankings
         For the reference leaderboard.
-    paper_table1 : str, optional
-        The paper's printed kappas, to be drawn beside ours.
+    options : FigureOptions
     """
+
+    sources: Mapping[str, str]
+    singles: set[str]
+    level: float
+    rankings: Rankings = field(default_factory=Rankings)
+    options: FigureOptions = field(default_factory=FigureOptions)
+
+
+def draw(results: Results, folder: Path, options: FigureOptions | None = None) -> list[Path]:
+    """Write the figures of `FIGURES` that the tables have rows for; return the PNGs' paths."""
+    context = Context(
+        {study.dataset.name: source_of(study) for study in results.studies},
+        {panel.dataset.name for panel in results.panels if not panel.dataset.pairwise},
+        results.bootstrap.level,
+        results.rankings,
+        options or FigureOptions(),
+    )
     drawn = []
+    for table, draw_rows in FIGURES:
+        rows = results.tables.get(table, pd.DataFrame())
+        if not rows.empty:
+            for name, figure in draw_rows(rows, context):
+                drawn.append(figures.save(figure, folder, name))
+    return drawn
 
-    def save(figure: Figure, name: str) -> None:
-        drawn.append(figures.save(figure, folder, name))
 
-    agreement = tables["agreement"]
+def _kappa(agreement: pd.DataFrame, context: Context) -> Drawn:
     measured = agreement[agreement["n"] > 0]
     if not measured.empty:
-        save(figures.kappa_per_voter(measured, dict(notes), level), "kappa")
-        if paper_table1 is not None:
-            printed = pd.read_csv(located(paper_table1))
-            # The paper's table is of single answers judged against references, so no pairs.
-            ours = measured[measured["dataset"].isin(singles)]
-            save(
-                figures.printed_beside_ours(printed, ours, dict(notes), level), "kappa_beside_paper"
-            )
-    per_dataset: dict[str, Callable[[pd.DataFrame, str], Figure]] = {
-        "deltas": lambda rows, note: figures.delta_per_candidate(rows[rows["n"] > 0], note, level),
-        "position": lambda rows, note: figures.position_bias(rows, note, level),
-        "length_bins": lambda rows, note: figures.length_bias(rows, note, level),
-    }
-    names = {"deltas": "deltas", "position": "position", "length_bins": "length"}
-    for table, figure in per_dataset.items():
-        for dataset, rows in _by_dataset(tables, table):
-            if table != "deltas" or (rows["n"] > 0).any():
-                save(figure(rows, notes[dataset]), f"{names[table]}_{dataset}")
-    for dataset, rows in _by_dataset(tables, "juries"):
+        yield "kappa", figures.kappa_per_voter(measured, dict(context.sources), context.level)
+
+
+def _kappa_beside_paper(agreement: pd.DataFrame, context: Context) -> Drawn:
+    measured = agreement[agreement["n"] > 0]
+    if measured.empty or context.options.paper_table1 is None:
+        return
+    printed = pd.read_csv(located(context.options.paper_table1))
+    # The paper's table is of single answers judged against references, so no pairs.
+    ours = measured[measured["dataset"].isin(context.singles)]
+    yield (
+        "kappa_beside_paper",
+        figures.printed_beside_ours(printed, ours, dict(context.sources), context.level),
+    )
+
+
+def _deltas(deltas: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(deltas[deltas["n"] > 0]):
+        note = context.sources[dataset]
+        yield f"deltas_{dataset}", figures.delta_per_candidate(rows, note, context.level)
+
+
+def _position(position: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(position):
+        note = context.sources[dataset]
+        yield f"position_{dataset}", figures.position_bias(rows, note, context.level)
+
+
+def _length(bins: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(bins):
+        note = context.sources[dataset]
+        yield f"length_{dataset}", figures.length_bias(rows, note, context.level)
+
+
+def _kappa_against_cost(juries: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(juries):
         for rule, own in rows.groupby("rule", sort=False):
             if own["usd_per_item"].notna().any():
-                name = f"kappa_against_cost_{dataset}_{rule}"
-                save(figures.kappa_against_cost(own, notes[dataset], level), name)
-    for dataset, rows in _by_dataset(tables, "error_pairs"):
-        if not (rows["n"] > 0).any():
-            continue
-        save(figures.error_correlations(rows, notes[dataset]), f"errors_{dataset}")
-    for dataset, rows in _by_dataset(tables, "ranking"):
-        best = headline(rows)
-        if best["model"].nunique() < FEWEST or scored(best).empty:
-            continue
-        by = f"{notes[dataset]}; by {str(best['measure'].iloc[0]).replace('_', ' ')}"
-        save(figures.bump_chart(best, by), f"ranks_{dataset}")
-        for name, reference in references(best, rankings).items():
-            others = best[best["voter"] != name]
-            if not comparable(others, reference):
-                continue
-            note = f"{by}; true rank: {name}"
-            save(
-                figures.rank_against_reference(others, reference, note),
-                f"rank_against_{Path(name).stem}_{dataset}",
-            )
-    for dataset, rows in _by_dataset(tables, "battles"):
+                yield (
+                    f"kappa_against_cost_{dataset}_{rule}",
+                    figures.kappa_against_cost(own, context.sources[dataset], context.level),
+                )
+
+
+def _errors(pairs: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(pairs):
+        if (rows["n"] > 0).any():
+            note = context.sources[dataset]
+            yield f"errors_{dataset}", figures.error_correlations(rows, note)
+
+
+def _ranks(ranking: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows, note in _ranked(ranking, context):
+        yield f"ranks_{dataset}", figures.bump_chart(rows, note)
+
+
+def _ranks_against_reference(ranking: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows, note in _ranked(ranking, context):
+        for name, reference in references(rows, context.rankings).items():
+            others = rows[rows["voter"] != name]
+            if comparable(others, reference):
+                yield (
+                    f"rank_against_{Path(name).stem}_{dataset}",
+                    figures.rank_against_reference(others, reference, f"{note}; true rank: {name}"),
+                )
+
+
+def _battles(battles: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(battles):
         if len({*rows["first"], *rows["second"]}) < FEWEST:
             continue
         if rows["voter"].nunique() > MOST_HEAT_MAPS:
             rows = rows[rows["kind"].isin(("human", "jury"))]
         for voter, own in rows.groupby("voter", sort=False):
-            save(
-                figures.battle_heat_map(own, f"{dataset}, {voter}; {notes[dataset]}"),
+            note = f"{dataset}, {voter}; {context.sources[dataset]}"
+            yield (
                 f"battles_{dataset}_{str(voter).replace('/', '_')}",
+                figures.battle_heat_map(own, note),
             )
-    return drawn
 
 
-def _by_dataset(tables: Mapping[str, pd.DataFrame], name: str) -> list[tuple[str, pd.DataFrame]]:
-    table = tables.get(name, pd.DataFrame())
+FIGURES: tuple[tuple[str, Callable[[pd.DataFrame, Context], Drawn]], ...] = (
+    ("agreement", _kappa),
+    ("agreement", _kappa_beside_paper),
+    ("deltas", _deltas),
+    ("position", _position),
+    ("length_bins", _length),
+    ("juries", _kappa_against_cost),
+    ("error_pairs", _errors),
+    ("ranking", _ranks),
+    ("ranking", _ranks_against_reference),
+    ("battles", _battles),
+)
+"""Each figure's table, and the function that yields file names and figures from its rows."""
+
+
+def by_dataset(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return each dataset's rows, in the table's order."""
     if table.empty:
         return []
     return [(str(dataset), rows) for dataset, rows in table.groupby("dataset", sort=False)]
 
 
+def _ranked(ranking: pd.DataFrame, context: Context) -> Iterator[tuple[str, pd.DataFrame, str]]:
+    """Yield each dataset whose models can be drawn by rank: its name, its rows and a note."""
+    for dataset, rows in by_dataset(ranking):
+        best = headline(rows)
+        if drawable(best):
+            measure = str(best["measure"].iloc[0]).replace("_", " ")
+            yield dataset, best, f"{context.sources[dataset]}; by {measure}"
+
+
+def drawable(ranking: pd.DataFrame) -> bool:
+    """Return whether enough models have ranks, and any of them votes."""
+    return ranking["model"].nunique() >= FEWEST and not scored(ranking).empty
+
+
 def headline(ranking: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of one measure: strengths where every voter has them, else what there is."""
+    """Return the rows of one measure: strengths if every voter has them, else rates or means."""
     strengths = ranking[ranking["measure"] == "bradley_terry"]
     if not strengths.empty and strengths["score"].notna().all():
         return strengths
@@ -126,17 +209,17 @@ def headline(ranking: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparable(ranking: pd.DataFrame, reference: pd.DataFrame) -> bool:
-    """Return whether a voter ranks a model of the reference: not while nobody has been asked."""
+    """Return whether a voter ranks a model of the reference; without verdicts, none does."""
     return bool(scored(ranking)["model"].isin(reference["model"]).any())
 
 
 def scored(ranking: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with votes behind them: a baseline has half of the wins without any."""
+    """Return the rows with votes behind them: a baseline has a win rate of one half without any."""
     return ranking[(ranking["n"] > 0) & ranking["score"].notna()]
 
 
 def references(ranking: pd.DataFrame, rankings: Rankings) -> dict[str, pd.DataFrame]:
-    """Return what ranks are drawn against: the leaderboard and the humans, where there are any."""
+    """Return the rankings to draw against: the leaderboard's and the humans', if there are any."""
     found = {}
     board = rankings.leaderboard(sorted(set(ranking["model"])))
     if len(board) >= FEWEST:

@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..analysis.run import Options, Results
-from ..config.study import source_of
+from ..analysis.run import Results
 from ..files import write_text
 from ..juries.panel import Panel
 from ..juries.votes import DECIDED
 from ..markdown import markdown
 from ..study import Study
 from . import tables
-from .drawing import draw
+from .drawing import FigureOptions, draw
 from .provenance import provenance
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ AGAINST_HUMANS = ("agreement", "against_best", "deltas", "spread", "effective_vo
 
 
 def write(
-    results: Results, folder: Path, config: str, prompt: str, options: Options | None = None
+    results: Results, folder: Path, config: str = "", options: FigureOptions | None = None
 ) -> list[Path]:
     """Write tables/, figures/, report.md, config.yaml and provenance.json; return the figures.
 
@@ -38,30 +37,21 @@ def write(
     results : Results
     folder : Path
     config : str
-        The resolved config as yaml.
-    prompt : str
-        The prompt's name.
-    options : Options, optional
+        The resolved config as yaml; without one, no config.yaml is written.
+    options : FigureOptions, optional
     """
     for name, table in results.tables.items():
         tables.write(table, folder / "tables", name)
-    drawn = draw(
-        results.tables,
-        {study.dataset.name: source_of(study) for study in results.studies},
-        {panel.dataset.name for panel in results.panels if not panel.dataset.pairwise},
-        folder / "figures",
-        results.bootstrap.level,
-        results.rankings,
-        options.paper_table1 if options else None,
-    )
-    write_text(folder / "config.yaml", config)
+    drawn = draw(results, folder / "figures", options)
+    if config:
+        write_text(folder / "config.yaml", config)
     facts = provenance()
     write_text(folder / "provenance.json", json.dumps(facts, indent=2) + "\n")
-    write_text(folder / "report.md", _report(results, drawn, prompt, facts))
+    write_text(folder / "report.md", _report(results, drawn, facts))
     return drawn
 
 
-def _report(results: Results, drawn: Sequence[Path], prompt: str, facts: Mapping[str, Any]) -> str:
+def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -> str:
     options = results.bootstrap
     parts = [
         "# Juries and judges against humans",
@@ -85,7 +75,7 @@ def _report(results: Results, drawn: Sequence[Path], prompt: str, facts: Mapping
         "it. Agreement among judges is no evidence that they are right.",
     ]
     for study, panel in zip(results.studies, results.panels, strict=True):
-        parts += _dataset_parts(study, panel, results, prompt)
+        parts += _dataset_parts(study, panel, results)
     if drawn:
         parts.append("## Figures")
         parts += [f"![{path.stem}](figures/{path.name})" for path in drawn]
@@ -104,7 +94,7 @@ def _report(results: Results, drawn: Sequence[Path], prompt: str, facts: Mapping
     return "\n\n".join(parts) + "\n"
 
 
-def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) -> list[str]:
+def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
     dataset = panel.dataset
     human = panel.human
     labelled = ~np.isnan(human)
@@ -126,8 +116,10 @@ def _dataset_parts(study: Study, panel: Panel, results: Results, prompt: str) ->
         for plan in study.plans
         if plan.judge.note
     ]
-    if any(not plan.judge.free for plan in study.plans):
-        parts.append(f"Language models were asked under the prompt `{prompt}`.")
+    prompts = sorted({plan.prompt.name for plan in study.plans if not plan.judge.free})
+    if prompts:
+        named = ", ".join(f"`{name}`" for name in prompts)
+        parts.append(f"Prompt of the language models: {named}.")
     if notes:
         parts.append("\n".join(notes))
     rows = {

@@ -1,0 +1,99 @@
+"""What a reproduction is given: the paper's printed numbers, our stand-ins, prices and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+from omegaconf import DictConfig
+
+from ...analysis.rankings import Rankings
+from ...analysis.run import Options
+from ...config.build import build, pick
+from ...data.tables import located
+from ...judges.pricing import Price
+from ...metrics.bootstrap import Bootstrap
+
+SEPARATOR = " | "
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The paper's printed numbers.
+
+    Parameters
+    ----------
+    table1, table2, table3, cost : str
+        CSV files: judge, dataset, kappa; judge, pearson, kendall_tau; prompt_variant and a kappa;
+        system, input_usd, output_usd.
+    """
+
+    table1: str = "package:results/paper/table1_kappa.csv"
+    table2: str = "package:results/paper/table2_arena_correlation.csv"
+    table3: str = "package:results/paper/table3_gpt4_prompt_ablation.csv"
+    cost: str = "package:results/paper/cost_per_million_tokens.csv"
+
+    def read(self, name: str) -> pd.DataFrame:
+        """Return one of the tables, by the name of its parameter."""
+        return pd.read_csv(located(getattr(self, name)))
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """Which of our judges, datasets and prompts stand in for which of the paper's.
+
+    Parameters
+    ----------
+    judges, datasets, prompts : mapping of str to sequence of str
+        Our names for each of the paper's; those that were measured stand beside it.
+    differs : mapping of str to str
+        How each of ours (a judge, a jury, a dataset) differs from the paper's, in words.
+    """
+
+    judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    datasets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    differs: Mapping[str, str] = field(default_factory=dict)
+
+    def differences(self, *ours: str) -> str:
+        """Return how these differ from the paper's, in one text."""
+        return SEPARATOR.join(
+            f"{name}: {self.differs[name]}" for name in ours if name in self.differs
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to reproduce: what stands beside what, and how our side is measured.
+
+    Parameters
+    ----------
+    paper : Paper
+    stand_ins : StandIns
+    prices : mapping of str to Price
+        Of the judges of the cost table that have a price.
+    bootstrap : Bootstrap
+    rankings : Rankings
+    options : Options
+    """
+
+    paper: Paper = field(default_factory=Paper)
+    stand_ins: StandIns = field(default_factory=StandIns)
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    rankings: Rankings = field(default_factory=Rankings)
+    options: Options = field(default_factory=Options)
+
+
+def read_settings(cfg: DictConfig) -> Settings:
+    """Build the settings that conf/reproduce.yaml describes."""
+    priced = {name: build(node, f"priced.{name}").price for name, node in cfg.priced.items()}
+    return Settings(
+        build(cfg.paper, "paper"),
+        build(cfg.stand_ins, "stand_ins"),
+        {name: price for name, price in priced.items() if price is not None},
+        build(cfg.bootstrap, "bootstrap"),
+        build(cfg.ranking, "ranking"),
+        pick(cfg, Options),
+    )

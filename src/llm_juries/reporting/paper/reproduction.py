@@ -1,0 +1,102 @@
+"""Measure what the paper measured: stored verdicts to panels, panels to the paper's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ...analysis.agreement import agreement_table, delta_table
+from ...analysis.bias import spread_table
+from ...analysis.panels import seat
+from ...analysis.rankings import correlation_table, ranking_table
+from ...analysis.run import _joined
+from ...collect.run import collect
+from ...config.study import source_of
+from ...juries.panel import Panel
+from ...store.store import Store
+from ...study import Study
+from .inputs import Settings
+from .tables import cost, spread, table1, table2, table3
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """The paper's tables with ours beside them, and what its figures are drawn from.
+
+    Attributes
+    ----------
+    tables : mapping of str to DataFrame
+        By file name; see `reporting.paper.tables`.
+    agreement, ranking, deltas : DataFrame
+        Of all datasets, as `analysis` makes them; `agreement` without pairs.
+    sources : mapping of str to str
+        Where each dataset's verdicts and labels come from, in one line.
+    settings : Settings
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    agreement: pd.DataFrame
+    ranking: pd.DataFrame
+    deltas: pd.DataFrame
+    sources: Mapping[str, str]
+    settings: Settings
+
+
+def reproduce(
+    studies: Sequence[Study], ablated: Sequence[tuple[str, Study]], store: Store, settings: Settings
+) -> Reproduction:
+    """Measure the stored verdicts of studies. Calls no model.
+
+    Rules and recordings cost nothing: what the store lacks of them is added to it first.
+
+    Parameters
+    ----------
+    studies : sequence of Study
+    ablated : sequence of (str, Study)
+        Studies under other prompts, for Table 3, with the prompt's name; "" for one whose voters
+        are called judge/prompt.
+    store : Store
+    settings : Settings
+    """
+    everything = [*studies, *(study for _, study in ablated)]
+    collect([plan for study in everything for plan in study.plans if plan.judge.free], store)
+
+    def seated(study: Study) -> Panel:
+        options = settings.options
+        return seat(study, store, options.inconsistent, options.candidate_families)
+
+    return measure(
+        [seated(study) for study in studies],
+        [(prompt, seated(study)) for prompt, study in ablated],
+        {study.dataset.name: source_of(study) for study in studies},
+        settings,
+    )
+
+
+def measure(
+    panels: Sequence[Panel],
+    ablated: Sequence[tuple[str, Panel]],
+    sources: Mapping[str, str],
+    settings: Settings,
+) -> Reproduction:
+    """Measure panels; parameters as of `reproduce`, and the sources of each panel's dataset."""
+    bootstrap, rankings = settings.bootstrap, settings.rankings
+    paper, stand_ins = settings.paper, settings.stand_ins
+    agreement = _joined([agreement_table(panel, bootstrap) for panel in panels])
+    pairs = [panel.dataset.name for panel in panels if panel.dataset.pairwise]
+    single = agreement[~agreement["dataset"].isin(pairs)]
+    ranking = _joined([ranking_table(panel, bootstrap, rankings) for panel in panels])
+    correlation = _joined([correlation_table(panel, bootstrap, rankings) for panel in panels])
+    deltas = _joined([delta_table(panel, bootstrap) for panel in panels])
+    spreads = _joined([spread_table(panel, bootstrap) for panel in panels])
+    by_prompt = [(name, agreement_table(panel, bootstrap)) for name, panel in ablated]
+    tables = {
+        "table1_kappa": table1(paper.read("table1"), single, stand_ins),
+        "table2_ranking": table2(paper.read("table2"), correlation, stand_ins),
+        "table3_prompts": table3(paper.read("table3"), by_prompt, stand_ins),
+        "figures3_4_spread": spread(spreads, deltas, stand_ins),
+        "figure5_cost": cost(paper.read("cost"), settings.prices, stand_ins),
+    }
+    return Reproduction(tables, single, ranking, deltas, sources, settings)
