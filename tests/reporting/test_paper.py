@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -344,16 +342,6 @@ def test_pairs_are_ranked_against_the_leaderboard_once_somebody_is_asked(tmp_pat
     beside = found.tables["table2_ranking"].dropna(subset=["paper", "our_judge"])
     assert set(beside["judge"]) == {"GPT-4"}
     assert set(beside["reference"]) == {reference}
-
-
-def test_every_command_of_the_docs_composes():
-    text = (ROOT / "docs/reproduce.md").read_text().replace("\\\n", " ")
-    commands = re.findall(r"^python scripts/(\w+)\.py (.+)$", text, flags=re.MULTILINE)
-    assert {name for name, _ in commands} == {"answer", "label", "reproduce"}
-    for name, said in commands:
-        overrides = [word for word in shlex.split(said) if "=" in word or word.startswith("~")]
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            assert compose(name, overrides)
 
 
 @pytest.mark.slow
