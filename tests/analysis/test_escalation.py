@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from llm_juries.analysis.escalation import calibrate, escalation_table, upper_bound
+from llm_juries.analysis.escalation import escalation_table
 from llm_juries.analysis.savings import replay
 from llm_juries.errors import JuriesError
-from llm_juries.juries.escalation import Escalation, confidence
+from llm_juries.juries.escalation import Escalation, calibrate, confidence, upper_bound
 from llm_juries.juries.votes import Voter, Votes
 from recorded_votes import nq301, trio_votes
 

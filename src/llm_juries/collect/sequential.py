@@ -10,10 +10,12 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..errors import JuriesError
 from ..judges.base import by_price
-from ..juries.aggregation import Pooling
+from ..juries.aggregation import Pooling, context_of
+from ..juries.escalation import Calibration, EscalatingJury
 from ..juries.panel import NOT_ASKED, Inconsistent, pool
 from ..juries.policies import Cast, CyclicAssignment, Planner, SequentialMajority
 from ..juries.rules import Jury
+from ..juries.votes import Voter, Votes
 from ..store.plan import Plan
 from ..store.store import Store
 from ..study import Study, read
@@ -91,40 +93,62 @@ def collect_in_rounds(
 def collect_by_jury(
     studies: Sequence[Study], store: Store, policy: Policy, progress: Progress, budget: Budget
 ) -> list[Tally]:
-    """Collect only what each majority jury needs, as `Policy.asking` says.
+    """Collect only what each jury needs, as `Policy.asking` says.
 
-    Judges that are in no majority jury are asked about everything.
+    "sequential": a majority jury's next judge only while its majority is open, an escalating jury's
+    large judge only where its small ones are not confident; "cyclic": one of a majority jury's
+    judges a question. Judges that are in no such jury are asked about everything.
 
     Raises
     ------
     JuriesError
-        If no jury decides by majority, before anything is asked.
+        If there is no such jury, before anything is asked.
     """
-    if not any(_by_majority(jury) for study in studies for jury in study.juries):
+    if not any(_spares(jury, policy) for study in studies for jury in study.juries):
+        escalates = " or escalates" if policy.asking == "sequential" else ""
         raise JuriesError(
-            f"asking={policy.asking}: needs a jury that decides by majority; add one with "
-            "jury=..., or set asking=all"
+            f"asking={policy.asking}: needs a jury that decides by majority{escalates}; add one "
+            "with jury=..., or set asking=all"
         )
     tallies: list[Tally] = []
     for study in studies:
-        members: set[str] = set()
+        asked: set[str] = set()
         for jury in study.juries:
-            if not _by_majority(jury):
+            if not _spares(jury, policy):
                 continue
-            members |= set(jury.members)
+            asked |= set(jury.members)
             own = [plan for plan in study.plans if plan.judge.name in jury.members]
-            order = by_price([plan.judge for plan in own])
-            planner: Planner = SequentialMajority(order)
-            if policy.asking == "cyclic":
+            planner: Planner
+            if isinstance(jury, EscalatingJury):
+                small = [plan for plan in own if plan.judge.name in jury.small]
+                tallies += (found := collect_live(small, store, policy, progress, budget))
+                if any(tally.stopped for tally in found):
+                    break
+                planner = jury.policy(_calibrated(jury, small, store))
+            elif policy.asking == "cyclic":
+                order = by_price([plan.judge for plan in own])
                 planner = CyclicAssignment(order, [i.item_id for i in study.dataset.items])
+            else:
+                planner = SequentialMajority(by_price([plan.judge for plan in own]))
             tallies += collect_in_rounds(own, planner, store, policy, progress, budget)
-        others = [plan for plan in study.plans if plan.judge.name not in members]
+        others = [plan for plan in study.plans if plan.judge.name not in asked]
         tallies += collect_live(others, store, policy, progress, budget) if others else []
     return tallies
 
 
-def _by_majority(jury: Jury | Pooling) -> bool:
+def _spares(jury: Jury | Pooling, policy: Policy) -> bool:
+    """Return whether a jury can decide without all of its members' votes."""
+    if isinstance(jury, EscalatingJury):
+        return policy.asking == "sequential"
     return isinstance(jury, Jury) and jury.rule == "majority"
+
+
+def _calibrated(jury: EscalatingJury, small: Sequence[Plan], store: Store) -> Calibration:
+    dataset = small[0].dataset.loaded()
+    stored = read([replace(plan, dataset=dataset) for plan in small], dataset, store)
+    pooled = pool(stored.labels, stored.scores, stored.outcomes, "missing", pairs=dataset.pairwise)
+    voters = tuple(Voter(plan.judge.name, "judge") for plan in small)
+    return jury.calibrate(Votes(voters, *pooled), context_of(dataset.items))
 
 
 @dataclass
