@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import yaml
 
@@ -35,9 +35,9 @@ from .data.dataset import Dataset
 from .data.frames import Tabular, called, table_of
 from .data.recognition import recognise
 from .data.tables import read
-from .errors import JuriesError
+from .errors import JuriesError, nearest
 from .judges.base import Judge
-from .juries.panel import Panel
+from .juries.panel import Inconsistent, Panel
 from .metrics.bootstrap import Bootstrap
 from .prompts.prompt import Prompt
 from .store.plan import Plan
@@ -63,10 +63,13 @@ class CollectedPanel(Panel):
     plans : tuple of Plan
     store : Path, optional
         None for recorded verdicts, which need no store.
+    inconsistent : {"missing", "tie", "mean"}
+        What a pair counts as whose two orders contradict each other.
     """
 
     plans: tuple[Plan, ...] = ()
     store: Path | None = None
+    inconsistent: Inconsistent = "missing"
 
 
 def list_judges() -> list[str]:
@@ -86,6 +89,7 @@ def judge(
     store: str | Path | None = None,
     *,
     name: str | None = None,
+    inconsistent: Inconsistent = "missing",
     max_cost_usd: float | None = None,
     policy: Policy | None = None,
 ) -> Panel:
@@ -107,6 +111,8 @@ def judge(
         place is printed.
     name : str, optional
         The dataset's name in tables; the file's name by default, "answers" in memory.
+    inconsistent : {"missing", "tie", "mean"}
+        What a pair counts as whose two orders contradict each other: see `juries.panel`.
     max_cost_usd : float, optional
         Stop before more than this may be spent.
     policy : Policy, optional
@@ -130,13 +136,13 @@ def judge(
                 f"judge {one}: has nothing to judge in {dataset.name} (no texts or no references)"
             )
     if all(plan.judge.free for plan in study.plans) and store is None:
-        return _recorded(study)  # rules and recordings answer on the spot
+        return _recorded(study, inconsistent)  # rules and recordings answer on the spot
     folder = Path(store).expanduser() if store is not None else _default_store()
     if store is None:
         print(f"verdicts are kept in {folder}; choose another place with store=")  # noqa: T201
     with Store(folder) as opened:
         check_complete(collect([study], opened, policy))
-        return _collected(study, opened, folder)
+        return _collected(study, opened, folder, inconsistent)
 
 
 def read_verdicts(
@@ -145,6 +151,7 @@ def read_verdicts(
     scale: Scale | None = None,
     *,
     name: str | None = None,
+    inconsistent: Inconsistent = "missing",
 ) -> Panel:
     """Return the votes of verdicts that were recorded elsewhere. Asks nothing, stores nothing.
 
@@ -168,6 +175,8 @@ def read_verdicts(
         a, b, tie, A>>B ...) where there is a column opponent. Other scales are not supported yet.
     name : str, optional
         The dataset's name in tables; the file's name by default, "verdicts" in memory.
+    inconsistent : {"missing", "tie", "mean"}
+        What a pair counts as whose two orders contradict each other: see `juries.panel`.
 
     Raises
     ------
@@ -183,7 +192,7 @@ def read_verdicts(
         dataset = found.dataset
         unused = f"; not used: {', '.join(found.unused)}" if found.unused else ""
         print(f"{dataset.name}: judges {', '.join(found.judges)}{unused}")  # noqa: T201
-    return _recorded(study_of(dataset, named.load_prompt("zero_shot"), {}, []))
+    return _recorded(study_of(dataset, named.load_prompt("zero_shot"), {}, []), inconsistent)
 
 
 def agreement(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
@@ -309,7 +318,7 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
     study = Study(panel.dataset, panel.plans, panel.juries)
     prompt = panel.plans[0].prompt.name
     into = Path(folder).expanduser()
-    options = Options(candidate_families=panel.candidate_families)
+    options = Options(panel.inconsistent, panel.candidate_families)
     with _opened(study, panel.store) as store:
         results = measure([study], store, bootstrap or Bootstrap(), options)
         drawn = summary.write(results, into, _config(panel, prompt))
@@ -380,17 +389,28 @@ def _opened(study: Study, folder: Path | None) -> Iterator[Store]:
         yield store
 
 
-def _recorded(study: Study) -> CollectedPanel:
+def _recorded(study: Study, inconsistent: Inconsistent) -> CollectedPanel:
     with _opened(study, None) as store:
-        return _collected(study, store, None)
+        return _collected(study, store, None, inconsistent)
 
 
-def _collected(study: Study, store: Store, folder: Path | None) -> CollectedPanel:
+def _collected(
+    study: Study, store: Store, folder: Path | None, inconsistent: Inconsistent
+) -> CollectedPanel:
     if not study.plans:
         raise JuriesError(f"dataset {study.dataset.name}: has no judges; name some")
-    panel = seat(study, store)
+    if inconsistent not in get_args(Inconsistent):
+        known = nearest(inconsistent, get_args(Inconsistent))
+        raise JuriesError(f"inconsistent: there is no {inconsistent!r}{known}")
+    panel = seat(study, store, inconsistent)
     return CollectedPanel(
-        panel.dataset, panel.votes, panel.orders, panel.scale, plans=study.plans, store=folder
+        panel.dataset,
+        panel.votes,
+        panel.orders,
+        panel.scale,
+        plans=study.plans,
+        store=folder,
+        inconsistent=inconsistent,
     )
 
 
