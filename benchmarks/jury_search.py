@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import cohen_kappa_score
 
-from llm_juries.analysis.jury_search import Criteria, search
+from llm_juries.analysis.jury_search import Criteria, search_juries
 from llm_juries.data.dataset import Dataset
 from llm_juries.juries.panel import Panel
 from llm_juries.juries.rules import Jury, Rule
@@ -84,7 +84,7 @@ def main() -> None:
 
     panel = simulated(given.judges, given.questions, given.answers, seed=0)
     started, worked = time.perf_counter(), time.process_time()
-    found = search(panel, Bootstrap(given.resamples), Criteria((given.rule,)))
+    found = search_juries(panel, Bootstrap(given.resamples), Criteria((given.rule,)))
     ours, worked = time.perf_counter() - started, time.process_time() - worked
 
     some: pd.DataFrame = found.juries.sample(

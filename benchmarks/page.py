@@ -26,6 +26,7 @@ import pandas as pd
 from playwright.async_api import Browser, async_playwright
 
 from llm_juries.analysis.run import measure
+from llm_juries.analysis.settings import Analysis
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
 from llm_juries.judges.base import Limits, PromptedJudge
@@ -169,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         path, without = Path(name) / "report.html", Path(name) / "bare.html"
         with Store(Path(name) / "store") as store:
             collect(one.plans, store)
-            results = measure([one], store, Bootstrap(resamples=20))
+            results = measure([one], store, Analysis(bootstrap=Bootstrap(resamples=20)))
             began = time.perf_counter()
             page.write(results, store, path, options=page.Options(items=10**9, megabytes=1e9))
             seconds = time.perf_counter() - began

@@ -15,14 +15,12 @@ import argparse
 import time
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from llm_juries.metrics.bootstrap import draws
+from llm_juries.metrics.arrays import Array
+from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.metrics.intervals import percentile_interval
 from llm_juries.metrics.ranking import Battles, Weights, bradley_terry_bootstrap, style_controlled
-
-Array = npt.NDArray[np.float64]
 
 
 def simulated(battles: int, models: int, a_question: int, seed: int) -> tuple[Battles, Array]:
@@ -67,7 +65,7 @@ def report(
 ) -> None:
     """Print the ratio of times and the difference of interval ends."""
     _, question = np.unique(np.asarray(battles.clusters), return_inverse=True)
-    times = next(draws(int(question.max()) + 1, len(ours), 0))[:fits][:, question]
+    times = next(Bootstrap(len(ours)).weights(int(question.max()) + 1))[:fits][:, question]
     print(
         f"\n{name}: {len(ours)} resamples in {spent:.2f} s, {1e3 * spent / len(ours):.2f} ms each"
     )
@@ -98,13 +96,13 @@ def main() -> None:
         f"{options.a_question} a question; scikit-learn's time is scaled up from "
         f"{options.refits} refits to {options.resamples}"
     )
-    bradley_terry_bootstrap(battles, Weights(), 2, 0)  # imports are not what is timed
+    bradley_terry_bootstrap(battles, Weights(), Bootstrap(2))  # imports are not what is timed
     started = time.perf_counter()
-    found = bradley_terry_bootstrap(battles, Weights(), options.resamples, 0).draws
+    found = bradley_terry_bootstrap(battles, Weights(), Bootstrap(options.resamples)).draws
     spent = time.perf_counter() - started
     report("Bradley-Terry", battles, style[:, :0], found, spent, options.refits)
     started = time.perf_counter()
-    found = style_controlled(battles, style, Weights(), options.resamples, 0).ranking.draws
+    found = style_controlled(battles, style, Weights(), Bootstrap(options.resamples)).ranking.draws
     spent = time.perf_counter() - started
     report("with style controlled", battles, style, found, spent, options.refits)
 

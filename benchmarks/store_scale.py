@@ -182,7 +182,7 @@ def gets(store: Path) -> dict[str, float]:
 
 def analysed(store: Path, answers: int) -> dict[str, float]:
     """Count outcomes and measure agreement on every dataset."""
-    from llm_juries.analysis.agreement import agreement_table
+    from llm_juries.analysis.agreement import agreement
     from llm_juries.analysis.scanned import panel
     from llm_juries.data.dataset import Dataset, Streamed
     from llm_juries.metrics.bootstrap import Bootstrap
@@ -197,7 +197,7 @@ def analysed(store: Path, answers: int) -> dict[str, float]:
         items = Streamed(
             lambda name=name: (Item(name, q, c, human=h) for q, c, h in identities(answers))
         )
-        table = agreement_table(panel(store, Dataset(name, items), "few_shot"), Bootstrap(200))
+        table = agreement(panel(store, Dataset(name, items), "few_shot"), Bootstrap(200))
         assert table["kappa"].between(0.4, 0.8).all() or answers < 100
         votes += int(table["n"].sum())
     assert votes == counts["ok"].sum()

@@ -12,8 +12,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from conftest import ROOT
-from llm_juries.analysis.agreement import agreement_table
-from llm_juries.analysis.pairs import length_table, position_table
+from llm_juries.analysis.agreement import agreement
+from llm_juries.analysis.pairs import length, position
 from llm_juries.analysis.panels import seat
 from llm_juries.collect.run import collect
 from llm_juries.config.study import studies
@@ -48,7 +48,7 @@ def test_the_recorded_rows_are_recomputed_from_the_data(
         (study,) = studies(compose("analyze", [f"dataset={dataset}", jury, "output_dir=unused"]))
     with Store(tmp_path) as store:
         collect(study.plans, store)
-        table = agreement_table(seat(study, store), Bootstrap())
+        table = agreement(seat(study, store), Bootstrap())
     shown = SHOWN[SHOWN["dataset"] == dataset].reset_index(drop=True)
     pd.testing.assert_frame_equal(table, shown, check_exact=False, rtol=1e-9)
 
@@ -100,19 +100,19 @@ def test_the_page_on_rankings_shows_what_the_recorded_pairs_give(
     with Store(tmp_path) as store:
         collect(study.plans, store)
         panel = seat(study, store)
-    length = length_table(panel, Bootstrap()).set_index("voter")
+    lengths = length(panel, Bootstrap()).set_index("voter")
     rows = [
         f"| {row.voter} | {row.pairs} "
         f"| {row.flip_rate:.3f} [{row.flip_low:.3f}, {row.flip_high:.3f}] "
         f"| {row.first_place:.3f} [{row.first_low:.3f}, {row.first_high:.3f}] "
         f"| {own.above_humans:+.3f} [{own.above_low:+.3f}, {own.above_high:+.3f}] |"
-        for row in position_table(panel, Bootstrap()).itertuples()
-        for own in [length.loc[str(row.voter)]]
+        for row in position(panel, Bootstrap()).itertuples()
+        for own in [lengths.loc[str(row.voter)]]
     ]
     text = (ROOT / "docs" / "rankings.md").read_text()
     assert "\n".join(rows) in text
-    assert f"in {length.loc['humans', 'longer_wins']:.3f} of the pairs" in text
-    assert ((length["above_low"] > 0) & (length["kind"] == "judge")).sum() == 4
+    assert f"in {lengths.loc['humans', 'longer_wins']:.3f} of the pairs" in text
+    assert ((lengths["above_low"] > 0) & (lengths["kind"] == "judge")).sum() == 4
 
 
 if __name__ == "__main__":

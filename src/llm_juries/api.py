@@ -25,7 +25,8 @@ from .analysis import agreement as agreement_tables
 from .analysis import comparison, jury_search
 from .analysis import dependence as dependence_tables
 from .analysis.panels import seat
-from .analysis.run import Options, measure
+from .analysis.run import measure
+from .analysis.settings import Analysis, Settings
 from .collect.policy import Policy
 from .collect.progress import check_complete
 from .collect.run import collect
@@ -210,7 +211,7 @@ def agreement(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
         If there are no human labels.
     """
     _check_labels(panel, "agreement")
-    return agreement_tables.agreement_table(panel, bootstrap or Bootstrap())
+    return agreement_tables.agreement(panel, bootstrap or Bootstrap())
 
 
 def compare(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
@@ -233,7 +234,7 @@ def compare(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
         raise JuriesError(
             'compare: the panel has no jury; add one: panel.add(lj.Jury("trio", ["a", "b", "c"]))'
         )
-    return comparison.against_best_table(panel, bootstrap or Bootstrap())
+    return comparison.against_best(panel, bootstrap or Bootstrap())
 
 
 def search_juries(
@@ -241,7 +242,7 @@ def search_juries(
     rules: Sequence[Rule] = ("majority",),
     dollars: Mapping[str, float] | None = None,
     bootstrap: Bootstrap | None = None,
-) -> jury_search.Search:
+) -> jury_search.JurySearch:
     """Measure all juries of a panel's judges, and what choosing the best one is worth.
 
     Parameters
@@ -262,7 +263,7 @@ def search_juries(
     """
     _check_labels(panel, "search_juries")
     criteria = jury_search.Criteria(tuple(rules), dollars)
-    return jury_search.search(panel, bootstrap or Bootstrap(), criteria)
+    return jury_search.search_juries(panel, bootstrap or Bootstrap(), criteria)
 
 
 def dependence(
@@ -288,9 +289,9 @@ def dependence(
     bootstrap = bootstrap or Bootstrap()
     if not pairs:
         _check_labels(panel, "dependence")
-        return dependence_tables.panel_table(panel, bootstrap)
+        return dependence_tables.effective_votes(panel, bootstrap)
     if _labelled(panel):
-        return dependence_tables.pair_table(panel, bootstrap)
+        return dependence_tables.error_pairs(panel, bootstrap)
     return agreement_tables.between_judges(panel, bootstrap)
 
 
@@ -318,9 +319,10 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
     study = Study(panel.dataset, panel.plans, panel.juries)
     prompt = panel.plans[0].prompt.name
     into = Path(folder).expanduser()
-    options = Options(panel.inconsistent, panel.candidate_families)
+    settings = Settings(panel.inconsistent, panel.candidate_families)
+    analysis = Analysis(settings, bootstrap or Bootstrap())
     with _opened(study, panel.store) as store:
-        results = measure([study], store, bootstrap or Bootstrap(), options)
+        results = measure([study], store, analysis)
         drawn = summary.write(results, into, _config(panel, prompt))
         page.write(results, store, into / "report.html", drawn)
     return into / "report.html"

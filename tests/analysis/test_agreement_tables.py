@@ -17,12 +17,12 @@ from sklearn import metrics as sklearn_metrics
 
 from conftest import ROOT
 from llm_juries.analysis.agreement import (
-    agreement_table,
-    annotator_table,
-    delta_table,
-    outcome_table,
+    agreement,
+    annotators,
+    deltas,
+    outcomes,
 )
-from llm_juries.analysis.comparison import against_best_table
+from llm_juries.analysis.comparison import against_best
 from llm_juries.analysis.panels import seat
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
@@ -97,7 +97,7 @@ def panel(nq301: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Panel:
 
 @pytest.fixture(scope="module")
 def rows(panel: Panel) -> dict[str, Any]:
-    return agreement_table(panel, FEW).set_index("voter").to_dict("index")
+    return agreement(panel, FEW).set_index("voter").to_dict("index")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_counting_missing_votes_as_no_gives_the_other_kappa_of_the_provenance(
     filled = panel.votes.labels[:, [at]].copy()
     assert np.isnan(filled).sum() == 3
     filled[np.isnan(filled)] = 0.0
-    table = agreement_table(small(filled, panel.human), FEW)
+    table = agreement(small(filled, panel.human), FEW)
     assert (round(table.loc[0, "kappa"], 3), round(rows["bem"]["kappa"], 3)) == (0.634, 0.633)
 
 
@@ -191,14 +191,14 @@ def test_an_interval_is_that_of_a_loop_over_resampled_questions(
 
 
 def test_a_judge_of_its_own_familys_answers_sees_them_6_points_better_than_humans(panel: Panel):
-    table = delta_table(panel, FEW).set_index(["voter", "candidate"])
+    table = deltas(panel, FEW).set_index(["voter", "candidate"])
     own = table.loc["text_davinci_003", "text-davinci-003_zeroshot"]
     assert round(100 * own["delta"], 1) == 6.4
     assert (round(own["judged"], 3), round(own["human"], 3)) == (0.776, 0.712)
 
 
 def test_deltas_are_those_of_grouped_means(panel: Panel, sheet: pd.DataFrame):
-    table = delta_table(panel, FEW).set_index(["voter", "candidate"])
+    table = deltas(panel, FEW).set_index(["voter", "candidate"])
     votes = as_labels(sheet["gpt_4"])
     both = sheet.assign(vote=votes)[votes.notna()]
     means = both.groupby("model")[["vote", "human"]].mean()
@@ -211,23 +211,23 @@ def test_deltas_are_those_of_grouped_means(panel: Panel, sheet: pd.DataFrame):
 def test_votes_and_missing_of_a_candidate_add_up_to_its_labelled_answers(
     panel: Panel, sheet: pd.DataFrame
 ):
-    table = delta_table(panel, FEW)
+    table = deltas(panel, FEW)
     answers = sheet.groupby("model").size()
     assert (table["n"] + table["missing"] == table["candidate"].map(answers)).all()
 
 
 def test_outcomes_of_every_voter_add_up_to_the_items(panel: Panel):
-    table = outcome_table(panel)
+    table = outcomes(panel)
     counted = table.drop(columns=["dataset", "voter", "kind", "items"]).sum(axis=1)
     assert (counted == table["items"]).all()
 
 
 def test_an_empty_cell_is_counted_as_unparsed(panel: Panel):
-    table = outcome_table(panel).set_index("voter")
+    table = outcomes(panel).set_index("voter")
     assert table.loc["gpt_4", "unparsed"] == 19
 
 
-TABLES = (agreement_table, delta_table, against_best_table)
+TABLES = (agreement, deltas, against_best)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
@@ -250,29 +250,29 @@ def test_a_table_does_not_depend_on_the_order_of_answers(
 def test_voters_are_sorted_by_kind_and_name():
     votes = np.ones((3, 4))
     kinds, names = ["jury", "lexical", "judge", "judge"], ["a", "b", "d", "c"]
-    table = agreement_table(small(votes, [1, 0, 1], kinds, names), FEW)
+    table = agreement(small(votes, [1, 0, 1], kinds, names), FEW)
     assert table["voter"].tolist() == ["c", "d", "b", "a"]
 
 
 def test_a_voter_without_votes_has_counts_and_no_measures():
-    table = agreement_table(small([[NAN], [NAN]], [1, 0]), FEW)
+    table = agreement(small([[NAN], [NAN]], [1, 0]), FEW)
     assert table.loc[0, ["n", "missing"]].tolist() == [0, 2]
     assert table.loc[0, ["kappa", "ci_low", "ci_high", "accuracy"]].isna().all()
 
 
 def test_items_without_a_label_are_neither_voted_on_nor_missing():
-    table = agreement_table(small([[1], [0], [1]], [1, 0, NAN]), FEW)
+    table = agreement(small([[1], [0], [1]], [1, 0, NAN]), FEW)
     assert table.loc[0, ["n", "missing"]].tolist() == [2, 0]
 
 
 def test_ties_have_no_side_to_agree_with_and_are_not_missing():
     votes, human = [[1], [NAN], [0], [0]], [1, 0.5, 0.5, 0]
-    (row,) = agreement_table(small(votes, human), FEW).to_dict("records")
+    (row,) = agreement(small(votes, human), FEW).to_dict("records")
     assert (row["n"], row["missing"], row["accuracy"]) == (2, 0, 1.0)
 
 
 def test_a_dataset_without_labels_is_measured_without_an_error():
-    table = agreement_table(small([[1], [0]], [NAN, NAN]), FEW)
+    table = agreement(small([[1], [0]], [NAN, NAN]), FEW)
     assert table.loc[0, ["n", "missing"]].tolist() == [0, 0]
 
 
@@ -307,7 +307,7 @@ def beside() -> pd.DataFrame:
         for v in made.votes.voters
     )
     made = replace(made, votes=replace(made.votes, voters=voters))
-    return against_best_table(made, FEW).set_index("beside")
+    return against_best(made, FEW).set_index("beside")
 
 
 def test_a_jury_stands_beside_its_best_member_and_the_best_judge(beside: pd.DataFrame):
@@ -332,7 +332,7 @@ def test_a_jury_and_a_judge_are_compared_on_the_items_both_voted_on(
 def test_a_jury_that_decides_as_a_judge_does_differs_by_nothing():
     made = small([[1, 1], [0, 0], [0, 0], [1, 1]] * 4, [1, 0, 1, 0] * 4)
     voters = (made.votes.voters[0], Voter("jury", "jury", members=("v0",)))
-    table = against_best_table(replace(made, votes=replace(made.votes, voters=voters)), FEW)
+    table = against_best(replace(made, votes=replace(made.votes, voters=voters)), FEW)
     assert table[["difference", "ci_low", "ci_high"]].to_numpy().tolist() == [[0.0] * 3] * 2
 
 
@@ -355,7 +355,7 @@ def bar_panel(bar: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Panel:
 
 @pytest.fixture(scope="module")
 def bar_rows(bar_panel: Panel) -> dict[str, Any]:
-    return agreement_table(bar_panel, FEW).set_index("voter").to_dict("index")
+    return agreement(bar_panel, FEW).set_index("voter").to_dict("index")
 
 
 @pytest.fixture(scope="module")
@@ -384,7 +384,7 @@ def test_a_pairs_vote_is_the_one_of_both_orders(bar_rows: dict[str, Any], bar_sh
 def test_a_preference_that_turns_with_the_order_is_inconsistent(
     bar_panel: Panel, bar_sheet: pd.DataFrame
 ):
-    table = outcome_table(bar_panel).set_index("voter")
+    table = outcomes(bar_panel).set_index("voter")
     both = bar_sheet["ChatGPT"].dropna()
     assert table.loc["ChatGPT", "inconsistent"] == (both["original"] != both["swapped"]).sum()
 
@@ -394,7 +394,7 @@ def test_every_voter_votes_on_or_misses_each_labelled_pair(bar_rows: dict[str, A
 
 
 def test_pairs_have_no_deltas_of_candidates(bar_panel: Panel):
-    assert delta_table(bar_panel, FEW).empty
+    assert deltas(bar_panel, FEW).empty
 
 
 def test_the_recordings_annotators_agree_as_other_implementations_say(
@@ -402,7 +402,7 @@ def test_the_recordings_annotators_agree_as_other_implementations_say(
 ):
     names = ["annotator_1", "annotator_2", "annotator_3"]
     assert panel.dataset.annotators == tuple(names)
-    table = annotator_table(panel, FEW)
+    table = annotators(panel, FEW)
     votes = sheet[names]
     several = votes[votes.notna().sum(axis=1) >= 2]
     alpha = krippendorff.alpha(several.T.to_numpy(float), level_of_measurement="nominal")
@@ -425,4 +425,4 @@ def test_there_is_no_table_of_annotators_where_no_item_has_two_labels(votes: lis
         for item, given in zip(panel.dataset.items, votes, strict=True)
     )
     dataset = replace(panel.dataset, items=items, annotators=("ann", "ben"))
-    assert annotator_table(replace(panel, dataset=dataset), FEW).empty
+    assert annotators(replace(panel, dataset=dataset), FEW).empty

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from llm_juries.analysis.bias import family_table, rates_table, self_preference_table, spread_table
-from llm_juries.analysis.few_labels import corrected_table
+from llm_juries.analysis.bias import families, rates, self_preference, spread
+from llm_juries.analysis.few_labels import corrected
 from llm_juries.analysis.panels import seat
-from llm_juries.analysis.savings import policy_table
+from llm_juries.analysis.savings import policies
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
 from llm_juries.data.verdicts import RecordedColumn, load
@@ -69,14 +69,14 @@ def kin(sheet: pd.DataFrame) -> dict[str, str]:
 def test_spread_is_the_standard_deviation_of_deltas(panel: Panel, sheet: pd.DataFrame):
     own = sheet[sheet["gpt_4"].notna()]
     deltas = (own["gpt_4"] - own["human"]).groupby(own["model"]).mean()
-    row = spread_table(panel, FEW).set_index("voter").loc["gpt_4"]
+    row = spread(panel, FEW).set_index("voter").loc["gpt_4"]
     assert row["spread"] == pytest.approx(deltas.std(ddof=1), abs=1e-12)
     assert row["ci_low"] <= row["spread"] <= row["ci_high"]
     assert row["candidates"] == 12
 
 
 def test_rates_of_each_candidate_are_what_pandas_counts(panel: Panel, sheet: pd.DataFrame):
-    table = rates_table(panel, FEW).set_index(["voter", "candidate"])
+    table = rates(panel, FEW).set_index(["voter", "candidate"])
     right = sheet[(sheet["model"] == "DPR") & (sheet["human"] == 1) & sheet["gpt_4"].notna()]
     row = table.loc[("gpt_4", "DPR")]
     assert row["positives"] == len(right)
@@ -85,26 +85,26 @@ def test_rates_of_each_candidate_are_what_pandas_counts(panel: Panel, sheet: pd.
 
 
 def test_kin_is_favoured_in_the_recording(panel: Panel, sheet: pd.DataFrame):
-    families = family_table(panel, FEW, kin(sheet)).set_index(["judge", "family"])
+    deltas = families(panel, FEW, kin(sheet)).set_index(["judge", "family"])
     own = sheet[sheet["model"].isin(OPENAI)]
     delta = (own["text_davinci_003"] - own["human"]).mean()
-    assert families.loc[("text_davinci_003", "openai"), "delta"] == pytest.approx(delta)
-    assert bool(families.loc[("text_davinci_003", "openai"), "own"])
-    found = self_preference_table(panel, FEW, kin(sheet)).set_index("judge")
+    assert deltas.loc[("text_davinci_003", "openai"), "delta"] == pytest.approx(delta)
+    assert bool(deltas.loc[("text_davinci_003", "openai"), "own"])
+    found = self_preference(panel, FEW, kin(sheet)).set_index("judge")
     assert found.loc["all", "ci_low"] > 0
 
 
 def test_without_families_there_is_no_table_of_kin(panel: Panel):
-    assert family_table(panel, FEW, {}).empty
-    assert self_preference_table(panel, FEW, {}).empty
+    assert families(panel, FEW, {}).empty
+    assert self_preference(panel, FEW, {}).empty
 
 
 def test_where_no_judge_has_kin_there_is_no_regression(panel: Panel, sheet: pd.DataFrame):
-    assert self_preference_table(panel, FEW, dict.fromkeys(kin(sheet), "")).empty
+    assert self_preference(panel, FEW, dict.fromkeys(kin(sheet), "")).empty
 
 
 def test_few_labels_correct_each_candidate_as_the_measure_does(panel: Panel):
-    table = corrected_table(panel, FEW, labelled_questions=60)
+    table = corrected(panel, FEW, labelled_questions=60)
     assert set(table["method"]) == {"rogan_gladen", "prediction_powered"}
     questions = np.asarray(panel.questions)
     drawn = np.random.default_rng(0).permutation(np.unique(questions))[:60]
@@ -125,7 +125,7 @@ def test_few_labels_correct_each_candidate_as_the_measure_does(panel: Panel):
 
 
 def test_the_labels_that_an_interval_takes_are_planned_from_those_there_are(panel: Panel):
-    table = corrected_table(panel, FEW, labelled_questions=60, width=0.15)
+    table = corrected(panel, FEW, labelled_questions=60, width=0.15)
     own = table[(table["voter"] == "gpt_4") & (table["method"] == "prediction_powered")]
     row = own.set_index("candidate").loc["FiD"]
     at = [item.candidate == "FiD" for item in panel.dataset.items]
@@ -143,13 +143,13 @@ def test_the_labels_that_an_interval_takes_are_planned_from_those_there_are(pane
 
 
 def test_with_all_labels_nothing_is_to_be_corrected(panel: Panel):
-    assert corrected_table(panel, FEW).empty
+    assert corrected(panel, FEW).empty
     with pytest.raises(JuriesError, match="labelled_questions: is 400; nq301_qa has labels"):
-        corrected_table(panel, FEW, labelled_questions=400)
+        corrected(panel, FEW, labelled_questions=400)
 
 
 def test_a_replay_of_the_trio_saves_calls_and_changes_no_verdict(study: Study, panel: Panel):
-    table = policy_table(panel, study.plans, study.juries, {}).set_index("policy")
+    table = policies(panel, study.plans, study.juries, {}).set_index("policy")
     row = table.loc["sequential_majority"]
     assert row["same"] == 1.0
     assert 0.25 < row["calls_saved"] < 1 / 3
@@ -159,13 +159,13 @@ def test_a_replay_of_the_trio_saves_calls_and_changes_no_verdict(study: Study, p
 
 def test_juries_of_two_or_of_other_rules_have_no_policy(study: Study, panel: Panel):
     juries = [Jury("two", ("gpt_4", "bem")), Jury("mean", TRIO.members, "mean")]
-    assert policy_table(panel, study.plans, juries, {}).empty
+    assert policies(panel, study.plans, juries, {}).empty
 
 
 def test_a_live_sequential_collection_asks_what_the_replay_said(
     study: Study, panel: Panel, tmp_path: Path
 ):
-    calls = policy_table(panel, study.plans, study.juries, {}).set_index("policy")["calls"]
+    calls = policies(panel, study.plans, study.juries, {}).set_index("policy")["calls"]
     with Store(tmp_path / "sequential") as store:
         collect([study], store, Policy(asking="sequential"))
         assert len(store) == calls["sequential_majority"]

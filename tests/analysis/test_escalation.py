@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from llm_juries.analysis.escalation import escalation_table
+from llm_juries.analysis.escalation import escalation
 from llm_juries.analysis.savings import replay
 from llm_juries.errors import JuriesError
 from llm_juries.juries.escalation import Escalation, calibrate, confidence, upper_bound
 from llm_juries.juries.votes import Voter, Votes
+from llm_juries.metrics.bootstrap import Bootstrap
 from recorded_votes import nq301, trio_votes
 
 NAN = math.nan
@@ -82,7 +83,7 @@ def test_only_what_is_not_sure_enough_goes_to_the_large_judge():
     assert (found.n, len(found.questions)) == (200, 200)
     assert found.bound <= 0.15
 
-    table = escalation_table(one, found, votes, human, questions, 500).set_index("measure")
+    table = escalation(one, found, votes, human, questions, Bootstrap(500)).set_index("measure")
     held = np.array([question not in found.questions for question in questions])
     kept = held & ~one.asked[:, 1]
     assert table.loc["coverage", "value"] == pytest.approx(kept.sum() / held.sum())
@@ -135,4 +136,4 @@ def test_labels_are_needed():
     found = calibrate(small, human, questions, 0.3)
     one = replay(Escalation(("small",), "large", found.threshold), votes, questions)
     with pytest.raises(JuriesError, match="no labelled question is left"):
-        escalation_table(one, found, votes, human, questions)
+        escalation(one, found, votes, human, questions, Bootstrap(2))

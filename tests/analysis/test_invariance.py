@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from test_run import Fake
 
 from conftest import Run
-from llm_juries.analysis.run import Options, measure
+from llm_juries.analysis.run import measure
+from llm_juries.analysis.settings import Analysis
 from llm_juries.collect import rate_limit as pacing
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
@@ -69,7 +70,7 @@ def measured(judges: Sequence[Any], juries: Sequence[Jury]) -> dict[str, list[di
         collect(plans, store)
         plans = tuple(sorted(plans, key=lambda plan: plan.judge.name))
         study = Study(DATASET, plans, tuple(juries))
-        tables = measure([study], store, Bootstrap(resamples=50), Options("majority")).tables
+        tables = measure([study], store, Analysis(bootstrap=Bootstrap(resamples=50))).tables
     return {name: table.astype(object).to_dict("records") for name, table in tables.items()}
 
 

@@ -17,10 +17,10 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score
 from statsmodels.stats.multitest import multipletests
 
 from conftest import ROOT
-from llm_juries.analysis import jury_search
-from llm_juries.analysis.agreement import agreement_table
-from llm_juries.analysis.dependence import pair_table, panel_table
-from llm_juries.analysis.jury_search import Criteria, pareto_front, search
+from llm_juries.analysis import jury_patterns
+from llm_juries.analysis.agreement import agreement
+from llm_juries.analysis.dependence import effective_votes, error_pairs
+from llm_juries.analysis.jury_search import Criteria, pareto_front, search_juries
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.juries.panel import Panel
@@ -90,7 +90,7 @@ def test_every_jurys_measures_are_those_of_its_decisions(
     labels[rng.random(labels.shape) < missing / 4] = 0.5
     tied = rng.random(labels.shape) < missing / 4
     labels[tied], outcomes[tied], court.votes.scores[tied] = NAN, "tie", 0.5
-    found = search(court, Bootstrap(2), Criteria((rule,), folds=2, coverage=0)).juries
+    found = search_juries(court, Bootstrap(2), Criteria((rule,), folds=2, coverage=0)).juries
     assert len(found) == 2**judges - 1
     for row in found.to_dict("records"):
         labels = decided(court, row["jury"], rule)
@@ -105,8 +105,8 @@ def test_every_jurys_measures_are_those_of_its_decisions(
 @pytest.mark.parametrize("rule", RULES)
 def test_intervals_are_those_of_the_table_of_all_juries(rule: Any):
     court = panel()
-    found = search(court, FEW, Criteria((rule,))).juries.set_index("jury")
-    table = agreement_table(every_jury(court, rule), FEW).set_index("voter")
+    found = search_juries(court, FEW, Criteria((rule,))).juries.set_index("jury")
+    table = agreement(every_jury(court, rule), FEW).set_index("voter")
     juries = [name for name in found.index if " + " in name]
     for column in ("kappa", "ci_low", "ci_high"):
         np.testing.assert_allclose(found.loc[juries, column], table.loc[juries, column], atol=1e-6)
@@ -114,7 +114,7 @@ def test_intervals_are_those_of_the_table_of_all_juries(rule: Any):
 
 def test_differences_from_the_best_judge_are_those_of_a_loop_over_resamples():
     court = panel(2)
-    found = search(court, FEW, Criteria(coverage=0)).juries.set_index("jury")
+    found = search_juries(court, FEW, Criteria(coverage=0)).juries.set_index("jury")
     (best,) = set(found["beside"])
     assert best == max("abcd", key=lambda name: kappa(decided(court, name, "any"), court.human))
     questions, human = np.array(court.questions), court.human
@@ -143,7 +143,7 @@ def test_differences_from_the_best_judge_are_those_of_a_loop_over_resamples():
 
 
 def test_p_values_are_corrected_for_all_juries_that_could_differ():
-    found = search(panel(2), FEW).juries
+    found = search_juries(panel(2), FEW).juries
     tested = found["p"].notna()
     assert math.isnan(found.set_index("jury").loc[found.loc[0, "beside"], "p"])  # itself
     expected = multipletests(found.loc[tested, "p"], method="holm")[1]
@@ -153,7 +153,7 @@ def test_p_values_are_corrected_for_all_juries_that_could_differ():
 
 def test_shapley_values_are_the_mean_of_what_a_judge_adds_over_all_orders():
     court = panel(3, missing=0)
-    found = search(court, FEW)
+    found = search_juries(court, FEW)
     kappas = {frozenset(): 0.0} | {
         frozenset(name.split(" + ")): value
         for name, value in zip(found.juries["jury"], found.juries["kappa"], strict=True)
@@ -181,7 +181,7 @@ def test_a_front_holds_those_that_no_rival_beats(points: list[tuple[float, float
 
 
 def test_a_jury_costs_what_its_judges_do_and_nothing_is_known_where_one_is_not():
-    found = search(panel(), FEW, Criteria(dollars={"a": 0.25, "b": 0.5, "c": 0})).juries
+    found = search_juries(panel(), FEW, Criteria(dollars={"a": 0.25, "b": 0.5, "c": 0})).juries
     costs = found.set_index("jury")["usd_per_item"]
     assert costs[["a", "b", "c", "a + b", "a + b + c"]].tolist() == [0.25, 0.5, 0, 0.75, 0.75]
     assert costs[[name for name in costs.index if "d" in name]].isna().all()
@@ -195,24 +195,24 @@ def test_juries_that_decide_the_easy_items_only_can_not_be_chosen():
     right = rng.random(given.votes.labels.shape) < 0.8
     labels = np.where(right, given.human[:, None], 1 - given.human[:, None])
     court = Panel(given.dataset, replace(given.votes, labels=labels))
-    found = search(court, FEW)
+    found = search_juries(court, FEW)
     rows = found.juries.set_index("jury")
     assert rows["kappa"].idxmax() == "a + b"
     assert rows["eligible"].to_dict() == {"a": True, "b": True, "a + b": False}
     assert found.chosen.loc[0, "jury"] in ("a", "b")
-    free = search(court, FEW, Criteria(coverage=0))
+    free = search_juries(court, FEW, Criteria(coverage=0))
     assert free.chosen.loc[0, "jury"] == "a + b"
 
 
 def test_wins_are_shares_of_the_resamples_among_those_that_can_be_chosen():
-    found = search(panel(), FEW).juries
+    found = search_juries(panel(), FEW).juries
     assert found["wins"].sum() == pytest.approx(1)
     assert (found.loc[~found["eligible"], "wins"] == 0).all()
 
 
 def test_what_is_chosen_is_measured_on_questions_that_had_no_say():
     court = panel(4)
-    found = search(court, FEW, Criteria(folds=3))
+    found = search_juries(court, FEW, Criteria(folds=3))
     # The same folds by hand, juries and judges chosen by plain loops
     questions = np.array(court.questions)
     names = sorted({q for q, h in zip(questions, court.human, strict=True) if not math.isnan(h)})
@@ -259,7 +259,7 @@ def test_choosing_among_judges_that_guess_is_worth_nothing_on_other_questions():
     given = panel(0, judges=7, questions=100, missing=0)
     labels = rng.integers(2, size=given.votes.labels.shape).astype(float)
     court = Panel(given.dataset, replace(given.votes, labels=labels))
-    row = search(court, FEW).chosen.iloc[0]
+    row = search_juries(court, FEW).chosen.iloc[0]
     assert row["kappa_seen"] > 0.05  # the best of 127 coins
     assert row["ci_low"] < 0 < row["ci_high"]
     assert row["kappa"] < row["kappa_seen"]
@@ -274,33 +274,33 @@ def test_a_search_depends_on_the_order_of_neither_rows_nor_judges():
         replace(court.dataset, items=tuple(court.dataset.items[at] for at in rows)),
         Votes(votes.voters, votes.labels[rows], votes.scores[rows], votes.outcomes[rows]),
     )
-    found, expected = search(mixed, FEW), search(court, FEW)
+    found, expected = search_juries(mixed, FEW), search_juries(court, FEW)
     for name in ("juries", "judges", "chosen"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(expected, name))
 
 
 def test_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch):
-    whole = search(panel(), FEW).juries
-    monkeypatch.setattr(jury_search, "HELD", 4000)
-    monkeypatch.setattr(jury_search, "CACHED", 7)
-    pd.testing.assert_frame_equal(search(panel(), FEW).juries, whole, atol=1e-6)
+    whole = search_juries(panel(), FEW).juries
+    monkeypatch.setattr(jury_patterns, "HELD_COUNTS", 4000)
+    monkeypatch.setattr(jury_patterns, "CACHED_MEASURES", 7)
+    pd.testing.assert_frame_equal(search_juries(panel(), FEW).juries, whole, atol=1e-6)
 
 
 def test_each_rule_is_searched_by_itself():
-    both = search(panel(), FEW, Criteria(("any", "median"))).juries
+    both = search_juries(panel(), FEW, Criteria(("any", "median"))).juries
     for rule in ("any", "median"):
-        alone = search(panel(), FEW, Criteria((rule,))).juries
+        alone = search_juries(panel(), FEW, Criteria((rule,))).juries
         pd.testing.assert_frame_equal(both[both["rule"] == rule].reset_index(drop=True), alone)
 
 
 def test_the_figures_name_what_is_on_the_front_and_what_is_not_drawn():
     court = panel()
-    found = search(court, FEW, Criteria(dollars={"a": 0.25, "b": 0.5, "c": 0.1})).juries
+    found = search_juries(court, FEW, Criteria(dollars={"a": 0.25, "b": 0.5, "c": 0.1})).juries
     drawn = figures.kappa_against_cost(found, "made", 0.95)
     said = "\n".join(text.get_text() for text in drawn.findobj(Text))
     assert all(name in said for name in found.loc[found["pareto"], "jury"])
     assert "not drawn, of unknown cost or without a kappa: 8" in said
-    pairs = pair_table(court, FEW)
+    pairs = error_pairs(court, FEW)
     map_ = figures.error_correlations(pairs, "made")
     cells = [text.get_text() for text in map_.findobj(Text) if "\nn " in text.get_text()]
     expected = [f"{r:.2f}\nn {n}" for r, n in zip(pairs["correlation"], pairs["n"], strict=True)]
@@ -323,12 +323,12 @@ def nq301() -> Panel:
 
 def test_the_recorded_figures_are_those_of_the_documentation():
     court = nq301()
-    found = search(court, Bootstrap(50))
+    found = search_juries(court, Bootstrap(50))
     rows = found.juries.set_index("jury")
     page = (ROOT / "docs" / "choose_a_jury.md").read_text()
     assert found.chosen.loc[0, "chosen"] == "gpt_4 + text_davinci_003 + token_f1: 5"
     assert rows.loc["gpt_4 + text_davinci_003", "missing"] == 314
-    whole = panel_table(court, Bootstrap(50)).loc[0]
+    whole = effective_votes(court, Bootstrap(50)).loc[0]
     for value in (
         f"kappa {found.chosen.loc[0, 'kappa']:.3f}",
         f"reached {found.chosen.loc[0, 'judge_kappa']:.3f}",
@@ -355,14 +355,14 @@ def unlabelled() -> Panel:
         (unlabelled, {}, "made has no item with both a human label and a vote"),
         (panel, {"folds": 61}, "which can't be dealt into 61 folds; set fewer"),
         (panel, {"folds": 1}, "folds: 1 is too few"),
-        (panel, {"coverage": 1.5}, "coverage: 1.5 is no share"),
-        (panel, {"dollars": {"a": -1}}, "dollars.a: -1 is no price"),
+        (panel, {"coverage": 1.5}, "coverage: 1.5 must be between 0 and 1"),
+        (panel, {"dollars": {"a": -1}}, "dollars.a: -1 must be 0 or more"),
         (lambda: panel(names=("gpt", "b", "c", "d")), {"dollars": {"gtp": 1}}, "did you mean gpt?"),
     ],
 )
 def test_what_can_not_be_searched_is_told_in_one_line(court: Any, criteria: Any, said: str):
     with pytest.raises(JuriesError) as caught:
-        search(court(), FEW, Criteria(**criteria))
+        search_juries(court(), FEW, Criteria(**criteria))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -371,7 +371,7 @@ def test_pairs_and_panels_have_a_row_each():
     court = panel()
     trio = Jury("trio", ("c", "a", "b"))
     seated = Panel(court.dataset, court.votes.joined(trio.decide(court.votes)))
-    pairs, panels = pair_table(seated, FEW), panel_table(seated, FEW)
+    pairs, panels = error_pairs(seated, FEW), effective_votes(seated, FEW)
     assert list(zip(pairs["judge"], pairs["other"], strict=True)) == list(
         itertools.combinations("abcd", 2)
     )

@@ -13,13 +13,13 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from conftest import ROOT
-from llm_juries.analysis.agreement import agreement_table
-from llm_juries.analysis.comparison import against_best_table
+from llm_juries.analysis.agreement import agreement
+from llm_juries.analysis.comparison import against_best
 from llm_juries.analysis.pairs import (
-    length_bins_table,
-    length_table,
-    position_table,
-    preference_table,
+    length,
+    length_bins,
+    position,
+    preferences,
     shares,
 )
 from llm_juries.analysis.panels import seat
@@ -118,7 +118,7 @@ def interval(draws: Any) -> np.ndarray:
 def test_agreement_under_each_prompt_and_its_intervals_are_those_of_scikit_learn(
     panel: Panel, sheet: pd.DataFrame, votes_of_trios: pd.DataFrame
 ):
-    ours = agreement_table(panel, FEW).set_index("voter")
+    ours = agreement(panel, FEW).set_index("voter")
     found = independent(sheet, votes_of_trios)
     found = found.assign(pair=found["subset"] + "/" + found["item"].astype(str))
     pairs = sorted(set(found["pair"]))
@@ -144,7 +144,7 @@ def test_agreement_under_each_prompt_and_its_intervals_are_those_of_scikit_learn
 def test_a_trio_beside_gpt_4_is_what_scikit_learn_says(
     panel: Panel, sheet: pd.DataFrame, votes_of_trios: pd.DataFrame
 ):
-    beside = against_best_table(panel, FEW)
+    beside = against_best(panel, FEW)
     beside = beside[beside["beside"] == "best judge"].set_index("jury")
     found = independent(sheet, votes_of_trios)
     assert len(beside) >= 2
@@ -164,7 +164,7 @@ def test_a_trio_beside_gpt_4_is_what_scikit_learn_says(
 
 
 def test_flips_and_the_first_place_are_what_pandas_counts(panel: Panel, sheet: pd.DataFrame):
-    ours = position_table(panel, FEW).set_index("voter")
+    ours = position(panel, FEW).set_index("voter")
     for voter, rows in sheet.groupby("voter"):
         both = rows[rows["original"].notna() & rows["swapped"].notna()]
         own = ours.loc[voter]
@@ -179,7 +179,7 @@ def test_flips_and_the_first_place_are_what_pandas_counts(panel: Panel, sheet: p
 
 
 def test_a_jurys_flips_are_those_of_its_decisions_in_each_order(panel: Panel, sheet: pd.DataFrame):
-    ours = position_table(panel, FEW).set_index("voter")
+    ours = position(panel, FEW).set_index("voter")
     for prompt in ("Vanilla", "Metrics_Reference"):
         decided = {}
         for order in ("original", "swapped"):
@@ -203,7 +203,7 @@ def test_wins_of_the_longer_answer_are_what_pandas_counts(
     found = independent(sheet, votes_of_trios).merge(lengths, on=PAIR)
     found = found[found["answer_length"] != found["opponent_length"]]
     found["longer"] = np.where(found["answer_length"] > found["opponent_length"], 1, 2)
-    ours = length_table(panel, FEW).set_index("voter")
+    ours = length(panel, FEW).set_index("voter")
     for voter, rows in found[found["vote"].notna()].groupby("voter"):
         own = ours.loc[voter]
         wins = rows["vote"] == rows["longer"]
@@ -222,7 +222,7 @@ def test_bins_of_length_hold_each_pair_once(panel: Panel, sheet: pd.DataFrame):
     lengths = pd.read_csv(RECORDED / "llmbar_lengths.csv")
     a, b = lengths["answer_length"], lengths["opponent_length"]
     difference = ((a - b) / (a + b)).to_numpy()
-    bins = length_bins_table(panel, FEW)
+    bins = length_bins(panel, FEW)
     counts = bins[bins["voter"] == "humans"].sort_values("low")["n"].tolist()
     expected = [
         int(((difference >= low) & ((difference < high) | (high == 1))).sum())
@@ -253,7 +253,7 @@ def hand_made(orders: Any, human: Any, scores: Any = None) -> Panel:
 
 def test_a_tie_in_one_order_is_inconsistent_but_no_flip():
     panel = hand_made([[1, 0.5], [1, 0], [1, 1], [0.5, 0.5], [NAN, 1]], [None] * 5)
-    (row,) = position_table(panel, FEW).to_dict("records")
+    (row,) = position(panel, FEW).to_dict("records")
     assert (row["pairs"], row["preferences"]) == (4, 9)
     assert (row["flip_rate"], row["inconsistent"]) == (0.25, 0.5)
     # First shown: won, tied, won, won, won, lost, tied, tied, lost.
@@ -263,7 +263,7 @@ def test_a_tie_in_one_order_is_inconsistent_but_no_flip():
 def test_agreement_with_ties_is_that_of_scikit_learn():
     votes = [1, 1, 0.5, 0, 0.5, 0, 1, 0.5]
     human = [1, 0, 0.5, 0, 1, 0.5, 1, 0.5]
-    (row,) = preference_table(hand_made([[v, v] for v in votes], human), FEW).to_dict("records")
+    (row,) = preferences(hand_made([[v, v] for v in votes], human), FEW).to_dict("records")
     assert (row["n"], row["ties"]) == (8, 3)
     words = [[str(v) for v in side] for side in (human, votes)]
     assert row["kappa"] == pytest.approx(sklearn_metrics.cohen_kappa_score(*words))
@@ -271,7 +271,7 @@ def test_agreement_with_ties_is_that_of_scikit_learn():
 
 
 def test_without_ties_among_the_humans_there_is_no_table_of_ties():
-    assert preference_table(hand_made([[1, 1], [0.5, 0.5]], [1, 0]), FEW).empty
+    assert preferences(hand_made([[1, 1], [0.5, 0.5]], [1, 0]), FEW).empty
 
 
 def test_a_strength_counts_only_on_the_side_of_its_label():
@@ -283,7 +283,7 @@ def test_a_single_answers_dataset_has_none_of_these_tables():
     items = (Item("d", "q", "m", human=1.0),)
     votes = Votes((Voter("j", "judge"),), *(np.full((1, 1), 1.0),) * 2, np.full((1, 1), "ok"))
     panel = Panel(Dataset("d", items), votes)
-    tables = (preference_table, position_table, length_table, length_bins_table)
+    tables = (preferences, position, length, length_bins)
     assert all(table(panel, FEW).empty for table in tables)
 
 

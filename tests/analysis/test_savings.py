@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_run import DATASET, Fake
 from test_run import PROMPT as ASKED
 
-from llm_juries.analysis.savings import cyclic_means, replay, savings_table
+from llm_juries.analysis.savings import cyclic_means, replay, savings
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
 from llm_juries.collect.sequential import collect_in_rounds
@@ -27,6 +27,7 @@ from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries.policies import Cast, CyclicAssignment, SequentialMajority
 from llm_juries.juries.rules import Jury
 from llm_juries.juries.votes import Voter, Votes
+from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
@@ -92,7 +93,7 @@ def test_savings_on_recorded_votes_are_those_of_a_count():
     table = nq301()
     one = replay(SequentialMajority(TRIO), trio_votes(), table["item"].astype(str).tolist())
     whole = Jury("j", TRIO).decide(trio_votes())
-    found = savings_table([one], whole, dict.fromkeys(TRIO, 0.5)).iloc[0]
+    found = savings([one], whole, dict.fromkeys(TRIO, 0.5)).iloc[0]
     agree = (table["gpt_4"] == table["text_davinci_003"]).sum()
     assert found["calls"] == 3 * len(table) - agree
     assert found["calls_saved"] == pytest.approx(agree / (3 * len(table)))
@@ -112,7 +113,7 @@ def test_savings_on_recorded_pairs_keep_every_verdict():
         np.where(np.isnan(labels), "inconsistent", "ok"),
     )
     one = replay(SequentialMajority(names), given_votes, [""] * len(table))
-    found = savings_table([one], Jury("j", names).decide(given_votes), orders=2).iloc[0]
+    found = savings([one], Jury("j", names).decide(given_votes), orders=2).iloc[0]
     assert found["same"] == 1
     assert found["calls_of_all"] == 885 * 6
     assert 0 < found["calls_saved"] < 1 / 3
@@ -122,7 +123,7 @@ def test_savings_on_recorded_pairs_keep_every_verdict():
 def test_an_unknown_price_makes_a_sum_unknown_and_an_idle_judge_costs_nothing():
     one = replay(SequentialMajority(SEATS[:3]), votes([[1, 1, 0]]), ["q"])
     whole = Jury("j", SEATS[:3]).decide(votes([[1, 1, 0]]))
-    found = savings_table([one], whole, {"a": 1.0, "b": 2.0, "c": None}).iloc[0]
+    found = savings([one], whole, {"a": 1.0, "b": 2.0, "c": None}).iloc[0]
     assert found["usd"] == 3
     assert math.isnan(found["usd_of_all"])
     assert math.isnan(found["usd_saved"])
@@ -166,7 +167,9 @@ def test_cyclic_means_are_means_of_the_judges_means():
     questions, candidates = [f"q{n // 2}" for n in range(60)], ["m", "k"] * 30
     given_votes = votes(rng.choice([0, 1, NAN], p=[0.4, 0.5, 0.1], size=(60, 3)))
     one = replay(CyclicAssignment(SEATS[:3], questions), given_votes, questions)
-    found = cyclic_means(one, given_votes, candidates, questions, 200).set_index("candidate")
+    found = cyclic_means(one, given_votes, candidates, questions, Bootstrap(200)).set_index(
+        "candidate"
+    )
     for name in ("k", "m"):
         own = np.array(candidates) == name
         means = [
@@ -183,7 +186,7 @@ def test_cyclic_means_on_recorded_votes_hold_the_panels():
     table = nq301()
     questions = table["item"].astype(str).tolist()
     one = replay(CyclicAssignment(TRIO, questions), trio_votes(), questions)
-    found = cyclic_means(one, trio_votes(), table["model"].tolist(), questions, 2000)
+    found = cyclic_means(one, trio_votes(), table["model"].tolist(), questions, Bootstrap(2000))
     inside = (found["ci_low"] <= found["panel"]) & (found["panel"] <= found["ci_high"])
     assert len(found) == 12
     assert inside.sum() >= 11

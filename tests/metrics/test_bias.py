@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_juries.metrics.bias import Deltas, accuracy_deltas
+from llm_juries.metrics.bootstrap import Bootstrap
 
 NAN = math.nan
 
@@ -42,7 +43,7 @@ def slow_delta(votes: Any, human: Any, own: Any) -> tuple[int, float, float]:
 @settings(max_examples=25, deadline=None)
 def test_a_delta_is_the_difference_of_two_means_over_the_same_answers(seed: int):
     votes, human, candidates, questions = sample(seed)
-    found = accuracy_deltas(votes, human, candidates, questions, 10, 0)
+    found = accuracy_deltas(votes, human, candidates, questions, Bootstrap(10))
     for row, name in enumerate(found.candidates):
         for voter in range(2):
             n, judged, true = slow_delta(votes[:, voter], human, candidates == name)
@@ -52,7 +53,7 @@ def test_a_delta_is_the_difference_of_two_means_over_the_same_answers(seed: int)
 
 def test_intervals_are_those_of_a_loop_over_the_same_questions():
     votes, human, candidates, questions = sample(0)
-    found = accuracy_deltas(votes, human, candidates, questions, 80, 4, 0.9)
+    found = accuracy_deltas(votes, human, candidates, questions, Bootstrap(80, 4, 0.9))
     drawn = np.random.default_rng(4).integers(25, size=(80, 25))
     for row, name in enumerate(found.candidates):
         deltas = []
@@ -66,7 +67,7 @@ def test_intervals_are_those_of_a_loop_over_the_same_questions():
 
 def small(votes: list[float], human: list[float], candidates: list[str]) -> Deltas:
     return accuracy_deltas(
-        np.array(votes)[:, None], np.array(human), candidates, range(len(votes)), 20, 0
+        np.array(votes)[:, None], np.array(human), candidates, range(len(votes)), Bootstrap(20)
     )
 
 

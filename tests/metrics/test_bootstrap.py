@@ -13,7 +13,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from llm_juries.metrics import agreement
 from llm_juries.metrics import bootstrap as resampling
-from llm_juries.metrics.bootstrap import bootstrap, cluster_sums
+from llm_juries.metrics.bootstrap import Bootstrap, cluster_sums
 from llm_juries.metrics.intervals import percentile_interval
 
 
@@ -45,39 +45,39 @@ def slow_kappas(votes: Any, human: Any, clusters: Any, number: int, seed: int) -
 def test_a_bootstrap_of_kappa_is_that_of_a_loop_over_the_same_questions(seed: int):
     votes, human, clusters = sample(seed)
     sums = cluster_sums(agreement.outcomes(votes, human), clusters)
-    draws = bootstrap(agreement.cohen_kappa, sums, 120, seed)
+    draws = Bootstrap(120, seed).draws(agreement.cohen_kappa, sums)
     np.testing.assert_allclose(draws, slow_kappas(votes, human, clusters, 120, seed), atol=1e-12)
 
 
 def test_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch):
     votes, human, clusters = sample(1)
     sums = cluster_sums(agreement.outcomes(votes, human), clusters)
-    whole = bootstrap(agreement.accuracy, sums, 50, 3)
-    monkeypatch.setattr(resampling, "CHUNK", 7 * len(sums) + 1)
-    np.testing.assert_array_equal(bootstrap(agreement.accuracy, sums, 50, 3), whole)
+    whole = Bootstrap(50, 3).draws(agreement.accuracy, sums)
+    monkeypatch.setattr(resampling, "HELD_WEIGHTS", 7 * len(sums) + 1)
+    np.testing.assert_array_equal(Bootstrap(50, 3).draws(agreement.accuracy, sums), whole)
 
 
 def test_more_resamples_begin_with_the_same_ones():
     sums = np.arange(20.0).reshape(10, 2)
-    more = bootstrap(lambda totals: totals, sums, 30, 5)
-    np.testing.assert_array_equal(more[:10], bootstrap(lambda totals: totals, sums, 10, 5))
+    more = Bootstrap(30, 5).draws(lambda totals: totals, sums)
+    np.testing.assert_array_equal(more[:10], Bootstrap(10, 5).draws(lambda totals: totals, sums))
 
 
 def test_one_seed_draws_the_same_questions_whatever_is_summed():
     one = np.arange(12.0)[:, None]
-    both = bootstrap(lambda totals: totals, np.hstack([one, 3 * one]), 40, 2)
-    alone = bootstrap(lambda totals: totals, one, 40, 2)
+    both = Bootstrap(40, 2).draws(lambda totals: totals, np.hstack([one, 3 * one]))
+    alone = Bootstrap(40, 2).draws(lambda totals: totals, one)
     np.testing.assert_allclose(both, np.hstack([alone, 3 * alone]))
 
 
 def test_another_seed_draws_other_questions():
     sums = np.arange(12.0)[:, None]
-    draws = [bootstrap(lambda totals: totals, sums, 20, seed) for seed in (0, 1)]
+    draws = [Bootstrap(20, seed).draws(lambda totals: totals, sums) for seed in (0, 1)]
     assert not np.array_equal(*draws)
 
 
 def test_a_resample_draws_as_many_questions_as_there_are():
-    draws = bootstrap(lambda totals: totals, np.ones((17, 1)), 25, 0)
+    draws = Bootstrap(25, 0).draws(lambda totals: totals, np.ones((17, 1)))
     assert (draws == 17).all()
 
 
@@ -102,7 +102,7 @@ def test_single_answers_make_narrower_intervals_than_their_questions():
     widths = []
     for units in (clusters, np.arange(400)):
         low, high = percentile_interval(
-            bootstrap(lambda totals: totals, cluster_sums(right, units), 400, 0)
+            Bootstrap(400).draws(lambda totals: totals, cluster_sums(right, units))
         )
         widths.append(float(high - low))
     assert widths[0] > 2 * widths[1]

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from llm_juries.metrics import dependence
+from llm_juries.metrics.bootstrap import Bootstrap
 
 NAN = math.nan
 
@@ -55,7 +56,7 @@ def test_error_correlations_are_those_of_pandas_over_the_items_both_voted_on(pan
 
 def test_wrong_together_is_the_share_over_the_product_of_the_rates():
     votes, human, questions = sample()
-    found = dependence.pair_errors(votes, human, questions, 20)
+    found = dependence.pair_errors(votes, human, questions, Bootstrap(20))
     wrong = errors(votes, human)
     for one, other in itertools.combinations(range(4), 2):
         pair = wrong[[one, other]].dropna()
@@ -68,7 +69,7 @@ def test_wrong_together_is_the_share_over_the_product_of_the_rates():
 
 def test_effective_votes_are_kishs_of_the_mean_pairwise_correlation():
     votes, human, questions = sample()
-    found = dependence.panel_errors(votes, human, questions, 20)
+    found = dependence.panel_errors(votes, human, questions, Bootstrap(20))
     correlations = errors(votes, human).corr().to_numpy()[np.triu_indices(4, 1)]
     mean = correlations.mean()
     assert float(found.mean_correlation.value) == pytest.approx(mean)
@@ -77,7 +78,7 @@ def test_effective_votes_are_kishs_of_the_mean_pairwise_correlation():
 
 def test_copies_of_one_judge_are_one_effective_vote():
     votes, human, questions = sample(judges=1, missing=0)
-    found = dependence.panel_errors(np.repeat(votes, 3, axis=1), human, questions, 20)
+    found = dependence.panel_errors(np.repeat(votes, 3, axis=1), human, questions, Bootstrap(20))
     assert [float(side) for side in found.effective_votes] == [1.0, 1.0, 1.0]
 
 
@@ -85,7 +86,7 @@ def test_independent_judges_have_no_gap_and_all_their_votes():
     rng = np.random.default_rng(0)
     human = rng.integers(2, size=40_000).astype(float)
     votes = np.where(rng.random((40_000, 5)) < 0.7, human[:, None], 1 - human[:, None])
-    found = dependence.panel_errors(votes, human, range(40_000), 100)
+    found = dependence.panel_errors(votes, human, range(40_000), Bootstrap(100))
     assert float(found.effective_votes.value) == pytest.approx(5, abs=0.2)
     assert float(found.independent.value) == pytest.approx(stats.binom.sf(2, 5, 0.7), abs=0.005)
     assert found.gap.low < 0 < found.gap.high
@@ -127,7 +128,7 @@ def test_the_majority_is_measured_where_every_judge_voted_and_ties_are_left_out(
 
 def test_intervals_are_those_of_a_loop_over_the_same_questions():
     votes, human, questions = sample()
-    found = dependence.panel_errors(votes, human, questions, 80, seed=3)
+    found = dependence.panel_errors(votes, human, questions, Bootstrap(80, 3))
     rows = [np.flatnonzero(questions == question) for question in range(30)]
     values = []
     for draw in np.random.default_rng(3).integers(30, size=(80, 30)):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
 
 from llm_juries.errors import JuriesError
+from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.metrics.few_labels import (
     labels_needed,
     prediction_powered,
@@ -52,7 +53,7 @@ def test_a_judge_no_better_than_chance_corrects_nothing():
 def test_rogan_gladen_is_the_formula_on_counts():
     votes, human, candidates, questions = simulated(1)
     votes[::17] = NAN
-    found = rogan_gladen(votes, human, candidates, questions, 500)
+    found = rogan_gladen(votes, human, candidates, questions, Bootstrap(500))
     for at, name in enumerate(("a", "b")):
         own = candidates == name
         tpr = np.nanmean(votes[own & (human == 1)])
@@ -68,7 +69,7 @@ def test_rogan_gladen_is_the_formula_on_counts():
 
 def test_common_rates_are_those_over_all_candidates():
     votes, human, candidates, questions = simulated(2)
-    found = rogan_gladen(votes, human, candidates, questions, 100, common_rates=True)
+    found = rogan_gladen(votes, human, candidates, questions, Bootstrap(100), common_rates=True)
     tpr, tnr = votes[human == 1].mean(), 1 - votes[human == 0].mean()
     judged = np.array([votes[candidates == name].mean() for name in ("a", "b")])
     assert found.value == pytest.approx((judged + tnr - 1) / (tpr + tnr - 1))
@@ -78,7 +79,7 @@ def test_without_labels_there_is_no_estimate():
     votes, human, candidates, questions = simulated(2)
     human[candidates == "a"] = NAN
     for found in (
-        rogan_gladen(votes, human, candidates, questions, 100),
+        rogan_gladen(votes, human, candidates, questions, Bootstrap(100)),
         prediction_powered(votes, human, candidates, questions),
     ):
         assert np.isnan([found.value[0], found.low[0], found.high[0]]).all()
@@ -125,7 +126,7 @@ def test_simulated_intervals_cover_the_truth():
     for seed in range(runs):
         votes, human, candidates, questions = simulated(seed)
         for found in (
-            rogan_gladen(votes, human, candidates, questions, 400, seed),
+            rogan_gladen(votes, human, candidates, questions, Bootstrap(400, seed)),
             prediction_powered(votes, human, candidates, questions),
         ):
             covered[found.method] += (found.low[0] <= 0.7) & (found.high[0] >= 0.7)
@@ -145,7 +146,7 @@ def test_estimates_from_a_quarter_of_the_recorded_labels_hold_the_full_accuracy(
     votes = table["text_davinci_003"].to_numpy(float)
     full = table.groupby("model")["human"].mean()
     for found in (
-        rogan_gladen(votes, few, table["model"], table["item"], 1000),
+        rogan_gladen(votes, few, table["model"], table["item"], Bootstrap(1000)),
         prediction_powered(votes, few, table["model"], table["item"]),
     ):
         rows = found.table().set_index("candidate")

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from llm_juries.errors import JuriesError
 from llm_juries.metrics import bootstrap as resampling
 from llm_juries.metrics import ranking
+from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.metrics.ranking import (
     Battles,
     Weights,
@@ -156,13 +157,13 @@ def test_arena_hards_three_wins_are_battles_written_three_times():
 def test_elos_scale_puts_the_anchor_at_1000_and_odds_of_ten_400_apart():
     battles = Battles.between(["b"] * 11, ["a"] * 11, [1.0] * 10 + [0.0], range(11))
     assert bradley_terry(battles, PLAIN, anchor="a") == pytest.approx([1000, 1400])
-    found = bradley_terry_bootstrap(sample(4), PLAIN, 50, 0, anchor="model_2")
+    found = bradley_terry_bootstrap(sample(4), PLAIN, Bootstrap(50), anchor="model_2")
     assert found.low[2] == found.high[2] == 1000
 
 
 def test_a_bootstrap_is_that_of_refitting_the_same_questions():
     battles, number, seed = sample(5, n=300), 25, 9
-    found = bradley_terry_bootstrap(battles, PLAIN, number, seed, level=0.8)
+    found = bradley_terry_bootstrap(battles, PLAIN, Bootstrap(number, seed, 0.8))
     questions = sorted(set(battles.clusters))
     drawn = np.random.default_rng(seed).integers(len(questions), size=(number, len(questions)))
     refits = []
@@ -180,14 +181,14 @@ def test_a_bootstrap_is_that_of_refitting_the_same_questions():
 
 def test_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch):
     battles, style = sample(6, n=200), np.random.default_rng(0).normal(size=(200, 2))
-    whole = bradley_terry_bootstrap(battles, PLAIN, 30, 0)
-    styled = style_controlled(battles, style, PLAIN, 30, 0)
+    whole = bradley_terry_bootstrap(battles, PLAIN, Bootstrap(30))
+    styled = style_controlled(battles, style, PLAIN, Bootstrap(30))
     for module in (resampling, ranking):
-        monkeypatch.setattr(module, "CHUNK", 1000)
+        monkeypatch.setattr(module, "HELD_WEIGHTS", 1000)
     np.testing.assert_allclose(
-        bradley_terry_bootstrap(battles, PLAIN, 30, 0).draws, whole.draws, atol=1e-10
+        bradley_terry_bootstrap(battles, PLAIN, Bootstrap(30)).draws, whole.draws, atol=1e-10
     )
-    parts = style_controlled(battles, style, PLAIN, 30, 0)
+    parts = style_controlled(battles, style, PLAIN, Bootstrap(30))
     np.testing.assert_allclose(parts.ranking.draws, styled.ranking.draws, atol=1e-10)
 
 
@@ -228,9 +229,11 @@ def test_nothing_depends_on_the_order_of_battles_on_sides_or_on_names(seed: int)
 
 
 FOUND = [
-    lambda battles, _, weights: bradley_terry_bootstrap(battles, weights, 20, 0),
-    lambda battles, _, weights: win_rate(battles, weights, 20, 0),
-    lambda battles, style, weights: style_controlled(battles, style, weights, 20, 0).ranking,
+    lambda battles, _, weights: bradley_terry_bootstrap(battles, weights, Bootstrap(20)),
+    lambda battles, _, weights: win_rate(battles, weights, Bootstrap(20)),
+    lambda battles, style, weights: (
+        style_controlled(battles, style, weights, Bootstrap(20)).ranking
+    ),
 ]
 
 
@@ -239,8 +242,8 @@ def test_the_last_digit_does_not_depend_on_the_order_of_battles():
     thirds = replace(battles, score=np.where(battles.score == 0.75, 2 / 3, battles.score))
     order = np.random.default_rng(0).permutation(len(battles.score))
     for find in (
-        lambda b: bradley_terry_bootstrap(b, PLAIN, 20, 0).draws,
-        lambda b: win_rate(b, PLAIN, 20, 0).draws,
+        lambda b: bradley_terry_bootstrap(b, PLAIN, Bootstrap(20)).draws,
+        lambda b: win_rate(b, PLAIN, Bootstrap(20)).draws,
     ):
         np.testing.assert_array_equal(find(thirds), find(taken(thirds, order)))
 
@@ -249,15 +252,15 @@ def test_a_missing_vote_is_neither_a_tie_nor_a_loss():
     battles = sample(8)
     voted = taken(battles, np.flatnonzero(~np.isnan(battles.score)))
     np.testing.assert_array_equal(bradley_terry(battles, PLAIN), bradley_terry(voted, PLAIN))
-    assert win_rate(battles, PLAIN, 5, 0).n.sum() == 2 * len(voted.score)
+    assert win_rate(battles, PLAIN, Bootstrap(5)).n.sum() == 2 * len(voted.score)
 
 
 def test_battles_without_any_vote_leave_no_estimate():
     battles = replace(sample(0, n=5), score=np.full(5, math.nan))
     rankings = [
-        bradley_terry_bootstrap(battles, PLAIN, 10, 0),
-        win_rate(battles, PLAIN, 10, 0),
-        style_controlled(battles, np.ones((5, 2)), PLAIN, 10, 0).ranking,
+        bradley_terry_bootstrap(battles, PLAIN, Bootstrap(10)),
+        win_rate(battles, PLAIN, Bootstrap(10)),
+        style_controlled(battles, np.ones((5, 2)), PLAIN, Bootstrap(10)).ranking,
     ]
     for found in rankings:
         assert found.n.sum() == 0
@@ -271,9 +274,11 @@ def test_a_model_that_never_lost_leaves_no_estimate():
     )
     assert np.isnan(bradley_terry(battles, PLAIN)).all()
     assert connected(battles, PLAIN) == (("b", "c"), ("a",))
-    found = bradley_terry_bootstrap(battles, PLAIN, 20, 0)
+    found = bradley_terry_bootstrap(battles, PLAIN, Bootstrap(20))
     assert np.isnan([found.score, found.low, found.rank, found.rank_high]).all()
-    assert np.isnan(style_controlled(battles, np.ones((4, 1)), PLAIN, 5, 0).coefficients).all()
+    assert np.isnan(
+        style_controlled(battles, np.ones((4, 1)), PLAIN, Bootstrap(5)).coefficients
+    ).all()
 
 
 def test_models_that_never_met_leave_no_estimate():
@@ -287,7 +292,7 @@ def test_resamples_without_an_estimate_are_left_out_or_spoil_the_interval():
     score = np.ones(40)
     score[0] = 0.0
     found = bradley_terry_bootstrap(
-        Battles.between(["a"] * 40, ["b"] * 40, score, range(40)), PLAIN, 500, 0
+        Battles.between(["a"] * 40, ["b"] * 40, score, range(40)), PLAIN, Bootstrap(500)
     )
     missed = np.isnan(found.draws).all(axis=1).mean()
     assert missed == pytest.approx(math.exp(-1), abs=0.06)
@@ -328,8 +333,8 @@ def test_win_rates_are_means_of_shares():
         }
     )
     by_pair = table.pivot_table("share", "model", "other")
-    np.testing.assert_allclose(win_rate(battles, PLAIN, 5, 0).score, by_pair.mean(axis=1))
-    against = win_rate(battles, PLAIN, 5, 0, baseline="model_3")
+    np.testing.assert_allclose(win_rate(battles, PLAIN, Bootstrap(5)).score, by_pair.mean(axis=1))
+    against = win_rate(battles, PLAIN, Bootstrap(5), baseline="model_3")
     np.testing.assert_allclose(against.score, by_pair[3].fillna(0.5))
     assert against.low[3] == against.high[3] == 0.5
     named = evalica.average_win_rate(
@@ -339,13 +344,13 @@ def test_win_rates_are_means_of_shares():
     )  # fmt: skip
     whole = replace(battles, score=(battles.score > 0.5).astype(float))
     np.testing.assert_allclose(
-        win_rate(whole, PLAIN, 5, 0).score, named.scores.loc[list(battles.models)]
+        win_rate(whole, PLAIN, Bootstrap(5)).score, named.scores.loc[list(battles.models)]
     )
 
 
 def test_a_model_that_never_met_the_baseline_has_no_rate_and_takes_no_rank():
     battles = Battles.between(["a", "c", "b"], ["b", "b", "d"], [1.0, 0, 1], range(3))
-    found = win_rate(battles, PLAIN, 20, 0, baseline="a")
+    found = win_rate(battles, PLAIN, Bootstrap(20), baseline="a")
     np.testing.assert_array_equal(found.score, [0.5, 0, math.nan, math.nan])
     np.testing.assert_array_equal(found.rank, [1, 2, math.nan, math.nan])
 
@@ -356,7 +361,7 @@ def test_win_rate_intervals_cover_the_truth_about_as_often_as_they_claim():
         rng = np.random.default_rng(seed)
         score = (rng.random(150) < 0.7).astype(float)
         battles = Battles.between(["a"] * 150, ["b"] * 150, score, range(150))
-        found = win_rate(battles, PLAIN, 300, seed, baseline="b", level=0.9)
+        found = win_rate(battles, PLAIN, Bootstrap(300, seed, 0.9), baseline="b")
         covered += found.low[0] <= 0.7 <= found.high[0]
     assert 46 <= covered <= 60
 
@@ -366,7 +371,7 @@ def test_style_controlled_strengths_are_those_of_statsmodels_and_sklearn(weights
     battles = sample(10)
     rng = np.random.default_rng(1)
     style = rng.normal(size=(len(battles.score), 3)) * [1.0, 30.0, 0.01]
-    found = style_controlled(battles, style, weights, 10, 0)
+    found = style_controlled(battles, style, weights, Bootstrap(10))
     design, outcome, weight = rows_of(battles, weights)
     kept = ~np.isnan(battles.score)
     size = np.sqrt((style[kept] ** 2).mean(axis=0))
@@ -387,7 +392,7 @@ def test_style_controlled_strengths_are_those_of_statsmodels_and_sklearn(weights
 def test_a_style_bootstrap_is_that_of_refitting_the_same_questions():
     battles, number, seed = sample(11, n=300), 8, 3
     style = np.random.default_rng(2).normal(size=(300, 2))
-    found = style_controlled(battles, style, PLAIN, number, seed)
+    found = style_controlled(battles, style, PLAIN, Bootstrap(number, seed))
     kept = ~np.isnan(battles.score)
     scaled = style / np.sqrt((style[kept] ** 2).mean(axis=0))
     questions = sorted(set(battles.clusters))
@@ -405,8 +410,8 @@ def test_a_style_bootstrap_is_that_of_refitting_the_same_questions():
 
 def test_with_the_same_style_everywhere_style_control_is_bradley_terry():
     battles = sample(12)
-    none = style_controlled(battles, np.zeros((len(battles.score), 2)), PLAIN, 10, 0)
-    plain = bradley_terry_bootstrap(battles, PLAIN, 10, 0)
+    none = style_controlled(battles, np.zeros((len(battles.score), 2)), PLAIN, Bootstrap(10))
+    plain = bradley_terry_bootstrap(battles, PLAIN, Bootstrap(10))
     np.testing.assert_allclose(none.ranking.draws, plain.draws, atol=1e-9)
     np.testing.assert_allclose(none.ranking.score, plain.score, atol=1e-9)
 
@@ -414,7 +419,7 @@ def test_with_the_same_style_everywhere_style_control_is_bradley_terry():
 def test_style_that_decides_every_battle_leaves_no_estimate():
     battles = sample(13, missing=0, levels=[1.0, 0.0])
     style = (battles.score - 0.5)[:, None]
-    found = style_controlled(battles, style, PLAIN, 5, 0)
+    found = style_controlled(battles, style, PLAIN, Bootstrap(5))
     assert np.isnan(found.coefficients).all()
     assert np.isnan(found.ranking.score).all()
     assert np.isnan(found.ranking.low).all()
@@ -424,15 +429,15 @@ def test_style_that_only_names_the_model_leaves_no_estimate():
     battles = sample(14)
     habit = np.array([3.0, 1, 4, 1, 5])
     style = (habit[battles.first] - habit[battles.second])[:, None]
-    assert np.isnan(style_controlled(battles, style, PLAIN, 5, 0).coefficients).all()
+    assert np.isnan(style_controlled(battles, style, PLAIN, Bootstrap(5)).coefficients).all()
 
 
 def test_style_that_never_differs_is_left_out():
     battles = sample(15)
     style = np.random.default_rng(3).normal(size=(len(battles.score), 2))
     style[:, 1] = 0
-    found = style_controlled(battles, style, PLAIN, 10, 0)
-    alone = style_controlled(battles, style[:, :1], PLAIN, 10, 0)
+    found = style_controlled(battles, style, PLAIN, Bootstrap(10))
+    alone = style_controlled(battles, style[:, :1], PLAIN, Bootstrap(10))
     np.testing.assert_allclose(found.coefficients, [alone.coefficients[0], math.nan])
     np.testing.assert_allclose(found.ranking.score, alone.ranking.score)
 
@@ -445,7 +450,7 @@ def test_verbosity_that_wins_by_itself_is_taken_off_a_verbose_models_strength():
     score = (rng.random(n) < 1 / (1 + np.exp(-longer))).astype(float)
     battles = Battles.between(["b"] * n, ["a"] * n, score, range(n))
     assert bradley_terry(battles, PLAIN)[1] > 0.3
-    found = style_controlled(battles, longer[:, None], PLAIN, 200, 0)
+    found = style_controlled(battles, longer[:, None], PLAIN, Bootstrap(200))
     assert found.ranking.low[1] < 0 < found.ranking.high[1]
     assert found.low[0] > 0
 
@@ -455,7 +460,7 @@ def test_mean_scores_are_means_and_intervals_draw_questions():
     questions, names = np.repeat(np.arange(40), 3), np.tile(["c", "a", "b"], 40)
     scores = rng.integers(1, 6, size=120).astype(float)
     scores[rng.random(120) < 0.1] = math.nan
-    found = mean_scores(scores, names, questions, 60, 2)
+    found = mean_scores(scores, names, questions, Bootstrap(60, 2))
     table = pd.DataFrame({"name": names, "score": scores, "question": questions})
     by_name = table.groupby("name")["score"]
     assert found.models == ("a", "b", "c")
@@ -469,21 +474,21 @@ def test_mean_scores_are_means_and_intervals_draw_questions():
 
 
 def test_a_candidate_without_scores_has_no_mean():
-    found = mean_scores(np.array([1.0, math.nan]), ["a", "b"], ["q", "q"], 10, 0)
+    found = mean_scores(np.array([1.0, math.nan]), ["a", "b"], ["q", "q"], Bootstrap(10))
     np.testing.assert_array_equal(found.score, [1, math.nan])
     np.testing.assert_array_equal(found.rank, [1, math.nan])
 
 
 def test_equal_models_share_a_rank():
-    found = mean_scores(np.array([2.0, 3, 3]), ["a", "b", "c"], ["q"] * 3, 10, 0)
+    found = mean_scores(np.array([2.0, 3, 3]), ["a", "b", "c"], ["q"] * 3, Bootstrap(10))
     assert found.rank.tolist() == [3, 1.5, 1.5]
     assert (found.rank_low.tolist(), found.rank_high.tolist()) == ([3, 1, 1], [3, 2, 2])
 
 
 def test_a_comparison_names_the_models_that_it_leaves_out():
     scores = np.array([1.0, 2, 3, 4, math.nan])
-    found = mean_scores(scores, list("abcde"), ["q"] * 5, 20, 0)
-    told = compare(found, {"a": 10.0, "b": 20.0, "d": 15.0, "e": 1.0, "x": 0.0})
+    found = mean_scores(scores, list("abcde"), ["q"] * 5, Bootstrap(20))
+    told = compare(found, {"a": 10.0, "b": 20.0, "d": 15.0, "e": 1.0, "x": 0.0}, Bootstrap(2))
     assert (told.models, told.missing, told.unscored) == (("a", "b", "d"), ("c",), ("e",))
     assert told.value["kendall_tau_b"] == pytest.approx(1 / 3)
     assert told.value["spearman"] == pytest.approx(0.5)
@@ -491,8 +496,8 @@ def test_a_comparison_names_the_models_that_it_leaves_out():
 
 
 def test_a_comparison_with_nothing_in_common_has_no_value():
-    found = mean_scores(np.array([1.0, 2]), ["a", "b"], ["q"] * 2, 20, 0)
-    told = compare(found, {"x": 1.0})
+    found = mean_scores(np.array([1.0, 2]), ["a", "b"], ["q"] * 2, Bootstrap(20))
+    told = compare(found, {"x": 1.0}, Bootstrap(2))
     assert told.missing == ("a", "b")
     assert np.isnan([*told.value.values(), *told.low.values()]).all()
 
@@ -532,10 +537,10 @@ def test_weights_that_mean_nothing_are_told(change: dict[str, Any], told: str):
 def test_an_unknown_baseline_and_unfit_features_are_told():
     battles = sample(16, n=50)
     with pytest.raises(JuriesError, match="no battle has 'nobody'; set one of model_0"):
-        win_rate(battles, PLAIN, 5, 0, baseline="nobody")
+        win_rate(battles, PLAIN, Bootstrap(5), baseline="nobody")
     with pytest.raises(JuriesError, match="no battle has 'nobody'"):
         bradley_terry(battles, PLAIN, anchor="nobody")
     with pytest.raises(JuriesError, match=r"have the shape \(3, 1\); set a row for each of 50"):
-        style_controlled(battles, np.ones((3, 1)), PLAIN, 5, 0)
+        style_controlled(battles, np.ones((3, 1)), PLAIN, Bootstrap(5))
     with pytest.raises(JuriesError, match="no finite number"):
-        style_controlled(battles, np.full((50, 1), math.nan), PLAIN, 5, 0)
+        style_controlled(battles, np.full((50, 1), math.nan), PLAIN, Bootstrap(5))

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from chromium import launched
 from conftest import ROOT, Run
 from llm_juries.analysis.run import Results, measure
+from llm_juries.analysis.settings import Analysis
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset, Recording, Seen
 from llm_juries.data.verdicts import RecordedColumn, load
@@ -53,7 +54,7 @@ def measured(datasets: dict[Dataset, tuple[Jury, ...]] | Any, store: Store) -> R
         for dataset, juries in datasets
     ]
     collect([plan for study in studies for plan in study.plans], store)
-    return measure(studies, store, Bootstrap(resamples=20))
+    return measure(studies, store, Analysis(bootstrap=Bootstrap(resamples=20)))
 
 
 def written(
@@ -494,7 +495,7 @@ def test_a_graded_vote_is_on_its_side_of_the_scale(chromium: Browser, tmp_path: 
     path = tmp_path / "report.html"
     with Store(tmp_path / "store") as store:
         collect(study.plans, store)
-        results = measure([study], store, Bootstrap(resamples=20))
+        results = measure([study], store, Analysis(bootstrap=Bootstrap(resamples=20)))
         data, _ = browsable(results, store, page.Options())
         page.write(results, store, path)
     (voter,) = data["datasets"][0]["voters"]

@@ -8,6 +8,7 @@ import pytest
 
 from llm_juries.analysis.jury_search import Criteria
 from llm_juries.analysis.run import Results, measure
+from llm_juries.analysis.settings import Analysis
 from llm_juries.collect.run import collect
 from llm_juries.data.verdicts import load
 from llm_juries.errors import JuriesError
@@ -40,7 +41,8 @@ def measured(
     """Return the tables of some studies, and the report in words; the page lies beside it."""
     with Store(folder / "store") as store:
         collect([plan for study in studies for plan in study.plans], store)
-        results = measure(studies, store, Bootstrap(resamples=20), criteria=criteria)
+        how = Analysis(bootstrap=Bootstrap(resamples=20), search=criteria or Criteria(rules=()))
+        results = measure(studies, store, how)
         drawn = summary.write(results, folder)
         page.write(results, store, folder / "report.html", drawn)
     return results, (folder / "report.md").read_text()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from llm_juries.analysis.run import Options, measure
+from llm_juries.analysis.run import measure
+from llm_juries.analysis.settings import Analysis, Settings
 from llm_juries.collect.run import collect
 from llm_juries.data.verdicts import load
 from llm_juries.errors import JuriesError
@@ -35,8 +36,8 @@ def reported(folder: Path, rows: list[str], **options: str) -> tuple[str, set[st
     study = Study(dataset, tuple(Plan(j, dataset, PROMPT) for j in recorded_judges(dataset)), ())
     with Store(folder / "store") as store:
         collect(study.plans, store)
-        asked = Options(**options)  # type: ignore[arg-type]
-        found = measure([study], store, Bootstrap(resamples=20), asked)
+        how = Analysis(Settings(**options), Bootstrap(resamples=20))  # type: ignore[arg-type]
+        found = measure([study], store, how)
     drawn = write(found, folder / "out")
     return (folder / "out" / "report.md").read_text(), {path.stem for path in drawn}
 
@@ -74,4 +75,4 @@ def test_an_analysis_of_nobody_is_told_in_one_line(tmp_path: Path):
             match=r"dataset t: has no voters; name some",
         ),
     ):
-        measure([Study(load(str(path)), (), ())], store, Bootstrap(resamples=20))
+        measure([Study(load(str(path)), (), ())], store)

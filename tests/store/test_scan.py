@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_compaction import FAILED, VERDICTS, fill
 from test_store import verdict
 
-from llm_juries.analysis.agreement import agreement_table
+from llm_juries.analysis.agreement import agreement
 from llm_juries.analysis.panels import seat
 from llm_juries.analysis.scanned import panel
 from llm_juries.collect.run import collect
@@ -111,7 +111,7 @@ def test_votes_of_a_scan_are_those_of_the_plans(pairs: bool, compacted: bool, tm
     np.testing.assert_array_equal(found.votes.labels, asked.votes.labels)
     np.testing.assert_array_equal(found.votes.scores, asked.votes.scores)
     np.testing.assert_array_equal(found.votes.outcomes, asked.votes.outcomes)
-    measured = [agreement_table(each, Bootstrap(50)) for each in (found, asked)]
+    measured = [agreement(each, Bootstrap(50)) for each in (found, asked)]
     pd.testing.assert_frame_equal(*measured)
 
 

@@ -1,7 +1,4 @@
-"""From votes to numbers: agreement with humans, deltas, juries beside judges. Asks no model.
-
-Every number comes with its interval and the count of the votes it lacks.
-"""
+"""Tables of agreement with the human labels, and of the annotators among themselves."""
 
 from __future__ import annotations
 
@@ -12,13 +9,13 @@ import pandas as pd
 
 from ..juries.panel import Panel
 from ..juries.votes import DECIDED
-from ..metrics import agreement, annotation, bias
-from ..metrics.bootstrap import Bootstrap, bootstrap, cluster_sums
-from ..metrics.intervals import percentile_interval
+from ..metrics import agreement as measures
+from ..metrics import annotation, bias
+from ..metrics.bootstrap import Bootstrap, cluster_sums
 from .order import by_voter, in_order
 
 
-def agreement_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def agreement(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure each voter against the human labels.
 
     Returns
@@ -28,28 +25,27 @@ def agreement_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         labelled items it voted on, and missing, those it did not (int); kappa with ci_low and
         ci_high, accuracy, tpr, tnr, balanced_accuracy (float).
     """
-    cells = agreement.outcomes(panel.votes.labels, panel.human)
+    cells = measures.outcomes(panel.votes.labels, panel.human)
     sums = cluster_sums(cells, panel.questions)
     counts = sums.sum(axis=0)
-    draws = bootstrap(agreement.cohen_kappa, sums, options.resamples, options.seed)
-    low, high = percentile_interval(draws, options.level)
+    kappa, low, high = bootstrap.interval(measures.cohen_kappa, sums)
     labelled = int((~np.isnan(panel.human)).sum())
     n = counts.sum(-1).astype(int)
     columns = {
         "n": n,
         "missing": labelled - n,
-        "kappa": agreement.cohen_kappa(counts),
+        "kappa": kappa,
         "ci_low": low,
         "ci_high": high,
-        "accuracy": agreement.accuracy(counts),
-        "tpr": agreement.true_positive_rate(counts),
-        "tnr": agreement.true_negative_rate(counts),
-        "balanced_accuracy": agreement.balanced_accuracy(counts),
+        "accuracy": measures.accuracy(counts),
+        "tpr": measures.true_positive_rate(counts),
+        "tnr": measures.true_negative_rate(counts),
+        "balanced_accuracy": measures.balanced_accuracy(counts),
     }
     return by_voter(panel, panel.votes.voters, columns)
 
 
-def outcome_table(panel: Panel) -> pd.DataFrame:
+def outcomes(panel: Panel) -> pd.DataFrame:
     """Count what became of each voter's votes, on labelled and unlabelled items.
 
     Returns
@@ -57,13 +53,13 @@ def outcome_table(panel: Panel) -> pd.DataFrame:
     DataFrame
         A row a voter: dataset, voter, kind (str); items and a column for each outcome met (int).
     """
-    outcomes = panel.votes.outcomes
-    met = sorted(np.unique(outcomes), key=lambda name: (name != DECIDED, name))
-    counts = {str(name): (outcomes == name).sum(axis=0) for name in met}
-    return by_voter(panel, panel.votes.voters, {"items": len(outcomes), **counts})
+    found = panel.votes.outcomes
+    met = sorted(np.unique(found), key=lambda name: (name != DECIDED, name))
+    counts = {str(name): (found == name).sum(axis=0) for name in met}
+    return by_voter(panel, panel.votes.voters, {"items": len(found), **counts})
 
 
-def delta_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def deltas(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Compare each candidate's accuracy under each voter with its accuracy under humans.
 
     Returns
@@ -81,9 +77,7 @@ def delta_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         panel.human,
         candidates,
         panel.questions,
-        options.resamples,
-        options.seed,
-        options.level,
+        bootstrap,
     )
     labelled = pd.Series(~np.isnan(panel.human)).groupby(np.array(candidates)).sum()
     frames = [
@@ -107,7 +101,7 @@ def delta_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     return in_order(pd.concat(frames, ignore_index=True), "candidate")
 
 
-def annotator_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def annotators(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure how far the annotators agree among themselves.
 
     Returns
@@ -130,10 +124,10 @@ def annotator_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     tables = np.stack([cluster_sums(cells, panel.questions) for cells in crossed], axis=1)
     alpha, kappa = annotation.krippendorff_alpha, annotation.cohen_kappa
     draws = [
-        bootstrap(alpha, units, options.resamples, options.seed)[:, None],
-        bootstrap(kappa, tables, options.resamples, options.seed),
+        bootstrap.draws(alpha, units)[:, None],
+        bootstrap.draws(kappa, tables),
     ]
-    low, high = percentile_interval(np.hstack(draws), options.level)
+    low, high = bootstrap.ends(np.hstack(draws))
     return pd.DataFrame(
         {
             "dataset": panel.dataset.name,
@@ -147,7 +141,7 @@ def annotator_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     )
 
 
-def between_judges(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def between_judges(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure how far each two judges agree with each other; no human label is needed.
 
     Returns
@@ -161,12 +155,11 @@ def between_judges(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     labels = panel.votes.columns(tuple(names)).labels
     pairs = list(combinations(range(len(names)), 2))
     cells = np.concatenate(
-        [agreement.outcomes(labels[:, [one]], labels[:, other]) for one, other in pairs], axis=1
+        [measures.outcomes(labels[:, [one]], labels[:, other]) for one, other in pairs], axis=1
     )
     sums = cluster_sums(cells, panel.questions)
     counts = sums.sum(axis=0)
-    draws = bootstrap(agreement.cohen_kappa, sums, options.resamples, options.seed)
-    low, high = percentile_interval(draws, options.level)
+    kappa, low, high = bootstrap.interval(measures.cohen_kappa, sums)
     n = counts.sum(-1).astype(int)
     return pd.DataFrame(
         {
@@ -175,9 +168,9 @@ def between_judges(panel: Panel, options: Bootstrap) -> pd.DataFrame:
             "other": [names[other] for _, other in pairs],
             "n": n,
             "missing": len(labels) - n,
-            "kappa": agreement.cohen_kappa(counts),
+            "kappa": kappa,
             "ci_low": low,
             "ci_high": high,
-            "accuracy": agreement.accuracy(counts),
+            "accuracy": measures.accuracy(counts),
         }
     )

@@ -9,14 +9,14 @@ import pandas as pd
 
 from ..errors import JuriesError
 from ..juries.panel import Panel
-from ..metrics import self_preference
+from ..metrics import self_preference as measures
 from ..metrics.bootstrap import Bootstrap
 from .order import by_voter, in_order
 
 log = logging.getLogger(__name__)
 
 
-def spread_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def spread(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure how unevenly each voter treats the candidates: the paper's standard deviation.
 
     Returns
@@ -30,14 +30,12 @@ def spread_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     candidates = [item.candidate for item in panel.dataset.items]
     if _nothing_to_compare(panel) or len(set(candidates)) < 2:
         return pd.DataFrame()
-    value, low, high = self_preference.spread(
+    value, low, high = measures.spread(
         panel.votes.labels,
         panel.human,
         candidates,
         panel.questions,
-        options.resamples,
-        options.seed,
-        options.level,
+        bootstrap,
     )
     columns = {
         "candidates": len(set(candidates)),
@@ -48,7 +46,7 @@ def spread_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     return by_voter(panel, panel.votes.voters, columns)
 
 
-def rates_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def rates(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure how many of each candidate's right and wrong answers each voter recognises.
 
     Returns
@@ -60,23 +58,21 @@ def rates_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     if _nothing_to_compare(panel):
         return pd.DataFrame()
     kinds = {voter.name: voter.kind for voter in panel.votes.voters}
-    table = self_preference.candidate_rates(
+    table = measures.candidate_rates(
         panel.votes.labels,
         panel.human,
         [item.candidate for item in panel.dataset.items],
         panel.questions,
         panel.votes.names,
-        options.resamples,
-        options.seed,
-        options.level,
+        bootstrap,
     )
     table.insert(0, "dataset", panel.dataset.name)
     table.insert(2, "kind", table["voter"].map(kinds))
     return in_order(table, "candidate")
 
 
-def family_table(
-    panel: Panel, options: Bootstrap, candidate_families: dict[str, str]
+def families(
+    panel: Panel, bootstrap: Bootstrap, candidate_families: dict[str, str]
 ) -> pd.DataFrame:
     """Compare each judge's accuracies with the humans' on the answers of each family of models.
 
@@ -89,26 +85,24 @@ def family_table(
     if _nothing_to_compare(panel) or not candidate_families:
         return pd.DataFrame()
     judges = _judges(panel)
-    families = self_preference.family_of(
+    of_answers = measures.family_of(
         [item.candidate for item in panel.dataset.items], candidate_families
     )
-    table = self_preference.family_deltas(
+    table = measures.family_deltas(
         panel.votes.columns(judges).labels,
         panel.human,
-        families,
+        of_answers,
         panel.questions,
         judges,
         [voter.family for voter in panel.votes.columns(judges).voters],
-        options.resamples,
-        options.seed,
-        options.level,
+        bootstrap,
     )
     table.insert(0, "dataset", panel.dataset.name)
     return table
 
 
-def self_preference_table(
-    panel: Panel, options: Bootstrap, candidate_families: dict[str, str]
+def self_preference(
+    panel: Panel, bootstrap: Bootstrap, candidate_families: dict[str, str]
 ) -> pd.DataFrame:
     """Estimate what being of a judge's own family adds to its positive votes, by regression.
 
@@ -122,19 +116,19 @@ def self_preference_table(
     if _nothing_to_compare(panel) or not candidate_families:
         return pd.DataFrame()
     judges = _judges(panel)
-    families = self_preference.family_of(
+    of_answers = measures.family_of(
         [item.candidate for item in panel.dataset.items], candidate_families
     )
     try:
-        found = self_preference.preference_regression(
+        found = measures.preference_regression(
             panel.votes.columns(judges).labels,
             panel.human,
-            list(range(len(families))),
-            families,
+            list(range(len(of_answers))),
+            of_answers,
             panel.questions,
             judges,
             [voter.family for voter in panel.votes.columns(judges).voters],
-            options.level,
+            bootstrap.level,
         )
     except JuriesError as error:
         log.info("%s: %s", panel.dataset.name, error)

@@ -7,11 +7,10 @@ import pandas as pd
 
 from ..juries.panel import Panel
 from ..metrics import agreement
-from ..metrics.bootstrap import Bootstrap, bootstrap, cluster_sums
-from ..metrics.intervals import percentile_interval
+from ..metrics.bootstrap import Bootstrap, cluster_sums
 
 
-def against_best_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def against_best(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Set each jury beside the best single judge: of its members, and of all that voted.
 
     The difference is taken within each resample, so what is common to both cancels. The best judge
@@ -42,8 +41,8 @@ def against_best_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
             pair = cells[:, [at, best]]
             both = pair.sum(axis=2).all(axis=1)  # the same items for both
             sums = cluster_sums(pair * both[:, None, None], panel.questions)
-            draws = bootstrap(agreement.cohen_kappa, sums, options.resamples, options.seed)
-            low, high = percentile_interval(draws[:, 0] - draws[:, 1], options.level)
+            draws = bootstrap.draws(agreement.cohen_kappa, sums)
+            low, high = bootstrap.ends(draws[:, 0] - draws[:, 1])
             own, other = agreement.cohen_kappa(sums.sum(axis=0))
             rows.append(
                 {

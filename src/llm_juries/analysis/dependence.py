@@ -10,7 +10,7 @@ from ..metrics import dependence
 from ..metrics.bootstrap import Bootstrap
 
 
-def pair_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def error_pairs(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure how far the errors of each two judges go together (see `metrics.dependence`).
 
     Returns
@@ -28,9 +28,7 @@ def pair_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         panel.votes.columns(tuple(names)).labels,
         panel.human,
         panel.questions,
-        options.resamples,
-        options.seed,
-        options.level,
+        bootstrap,
     )
     one, other = np.triu_indices(len(names), 1)
     n = found.n[one, other].astype(int)
@@ -56,7 +54,7 @@ def pair_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     )
 
 
-def panel_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def effective_votes(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure how many votes the judges are worth together (see `metrics.dependence`).
 
     Returns
@@ -81,9 +79,7 @@ def panel_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
             panel.votes.columns(members).labels,
             panel.human,
             panel.questions,
-            options.resamples,
-            options.seed,
-            options.level,
+            bootstrap,
         )
         rows.append(
             {

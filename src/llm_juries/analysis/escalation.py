@@ -9,24 +9,22 @@ import numpy as np
 
 from ..errors import JuriesError
 from ..juries.escalation import Calibration
-from ..juries.votes import Array, Votes
-from ..metrics.bootstrap import bootstrap, cluster_sums
-from ..metrics.intervals import percentile_interval
+from ..juries.votes import Votes
+from ..metrics.arrays import Array, ratio
+from ..metrics.bootstrap import Bootstrap, cluster_sums
 from .savings import Replay
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def escalation_table(
+def escalation(
     one: Replay,
     found: Calibration,
     votes: Votes,
     human: Array,
     questions: Sequence[str],
-    resamples: int = 10_000,
-    seed: int = 0,
-    level: float = 0.95,
+    bootstrap: Bootstrap,
 ) -> pd.DataFrame:
     """Measure an escalation on the items whose questions it was not calibrated on.
 
@@ -39,8 +37,7 @@ def escalation_table(
         All votes, for the large judge's own.
     human : array of shape (n,)
     questions : sequence of n str
-    resamples, seed, level
-        Of the bootstrap over questions.
+    bootstrap : Bootstrap
 
     Returns
     -------
@@ -71,17 +68,15 @@ def escalation_table(
     sums = cluster_sums(cells[held], np.asarray(questions)[held].tolist())
 
     def share(totals: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            part: Array = totals[..., 1] / totals[..., 0]
-        return part
+        return ratio(totals[..., 1], totals[..., 0])
 
-    low, high = percentile_interval(bootstrap(share, sums, resamples, seed), level)
+    value, low, high = bootstrap.interval(share, sums)
     total = sums.sum(axis=0)
     return pd.DataFrame(
         {
             "measure": ["coverage", "risk_kept", "risk", "risk_large", "target", "bound"],
             "n": [*total[:, 0].astype(int), found.n, found.n],
-            "value": [*share(total), found.risk, found.bound],
+            "value": [*value, found.risk, found.bound],
             "ci_low": [*low, np.nan, np.nan],
             "ci_high": [*high, np.nan, np.nan],
         }

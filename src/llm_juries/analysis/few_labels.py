@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ..errors import JuriesError
 from ..juries.panel import Panel
 from ..metrics import few_labels
+from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
 from .order import in_order
 
-Array = npt.NDArray[np.float64]
-FEWEST = 2  # labels of a candidate, below which nothing can be said
+FEWEST_LABELS = 2  # of a candidate, below which nothing can be said
 
 
-def corrected_table(
-    panel: Panel, options: Bootstrap, labelled_questions: int | None = None, width: float = 0.1
+def corrected(
+    panel: Panel, bootstrap: Bootstrap, labelled_questions: int | None = None, width: float = 0.1
 ) -> pd.DataFrame:
     """Correct each candidate's accuracy under each voter by the human labels there are.
 
     Parameters
     ----------
     panel : Panel
-    options : Bootstrap
+    bootstrap : Bootstrap
     labelled_questions : int, optional
         Use the labels of this many questions only (random ones, by the bootstrap's seed), to see
         what few labels would have told. By default all, and then only where some are missing. A
@@ -50,12 +49,12 @@ def corrected_table(
     questions = np.asarray(panel.questions)
     if labelled_questions is not None:
         known = np.unique(questions[~np.isnan(human)])
-        if not FEWEST <= labelled_questions <= len(known):
+        if not FEWEST_LABELS <= labelled_questions <= len(known):
             raise JuriesError(
                 f"labelled_questions: is {labelled_questions}; {panel.dataset.name} has labels on "
-                f"{len(known)} questions, take {FEWEST} to {len(known)}, or null"
+                f"{len(known)} questions, take {FEWEST_LABELS} to {len(known)}, or null"
             )
-        drawn = np.random.default_rng(options.seed).permutation(known)[:labelled_questions]
+        drawn = np.random.default_rng(bootstrap.seed).permutation(known)[:labelled_questions]
         used = np.where(np.isin(questions, drawn), human, np.nan)
     elif np.isnan(human).any():
         used = human
@@ -64,13 +63,14 @@ def corrected_table(
     candidates = [item.candidate for item in panel.dataset.items]
     rows = {name: np.array(candidates) == name for name in sorted(set(candidates))}
     truth = {name: human[own].mean() for name, own in rows.items()}
-    by = options.resamples, options.seed, options.level
     frames = []
     for at, voter in enumerate(panel.votes.voters):
         labels = panel.votes.labels[:, at]
         for found in (
-            few_labels.rogan_gladen(labels, used, candidates, panel.questions, *by),
-            few_labels.prediction_powered(labels, used, candidates, panel.questions, options.level),
+            few_labels.rogan_gladen(labels, used, candidates, panel.questions, bootstrap),
+            few_labels.prediction_powered(
+                labels, used, candidates, panel.questions, bootstrap.level
+            ),
         ):
             table = found.table()
             table.insert(0, "dataset", panel.dataset.name)

@@ -8,23 +8,21 @@ the first place make a jury that does.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ..juries.panel import Panel
 from ..juries.rules import side
 from ..juries.votes import Voter
 from ..metrics import annotation, preference
-from ..metrics.bootstrap import Bootstrap, bootstrap, cluster_sums
-from ..metrics.intervals import percentile_interval
+from ..metrics.arrays import Array
+from ..metrics.bootstrap import Bootstrap, cluster_sums
 from ..types import Item, Order
 from .order import by_voter
 
-Array = npt.NDArray[np.float64]
 HUMAN = Voter("humans", "human")
 
 
-def preference_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def preferences(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure each voter's preferences against the humans', ties being a third side.
 
     Returns
@@ -49,13 +47,12 @@ def preference_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         ("agreement", preference.accuracy),
         ("kappa", annotation.cohen_kappa),
     ):
-        draws = bootstrap(measure, cells, options.resamples, options.seed)
-        low, high = percentile_interval(draws, options.level)
-        columns |= {name: measure(total), f"{name}_low": low, f"{name}_high": high}
+        value, low, high = bootstrap.interval(measure, cells)
+        columns |= {name: value, f"{name}_low": low, f"{name}_high": high}
     return by_voter(panel, panel.votes.voters, columns)
 
 
-def position_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def position(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure how much the order of a pair counts for each voter.
 
     Returns
@@ -78,9 +75,8 @@ def position_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         ("flip_rate", "flip", preference.flip_rate),
         ("first_place", "first", preference.first_place),
     ):
-        draws = bootstrap(measure, sums, options.resamples, options.seed)
-        low, high = percentile_interval(draws, options.level)
-        columns |= {name: measure(total), f"{column}_low": low, f"{column}_high": high}
+        value, low, high = bootstrap.interval(measure, sums)
+        columns |= {name: value, f"{column}_low": low, f"{column}_high": high}
         if name == "flip_rate":
             columns |= {
                 "inconsistent": preference.inconsistency(total),
@@ -89,7 +85,7 @@ def position_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     return by_voter(panel, panel.votes.voters, columns)
 
 
-def length_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def length(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure how much length counts for each voter, and for the humans where there are labels.
 
     The humans are the scale: longer answers may be better ones.
@@ -120,9 +116,7 @@ def length_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
         return np.stack([won[..., :k], beside[..., 0] - beside[..., 1]], axis=-1)
 
     total = sums.sum(axis=0)
-    value = measured(total)
-    draws = bootstrap(measured, sums, options.resamples, options.seed)
-    low, high = percentile_interval(draws, options.level)
+    value, low, high = bootstrap.interval(measured, sums)
     columns = {
         "n": total[:k, 0].astype(int),
         "longer_wins": value[:, 0],
@@ -135,7 +129,7 @@ def length_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     return by_voter(panel, voters, columns)
 
 
-def length_bins_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
+def length_bins(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure the first's wins in bins of its length difference.
 
     Returns
@@ -151,9 +145,7 @@ def length_bins_table(panel: Panel, options: Bootstrap) -> pd.DataFrame:
     voters, shares = _with_humans(panel)
     sums = cluster_sums(preference.by_length(shares, difference), panel.questions)
     total = sums.sum(axis=0)
-    share = preference.win_share(total)
-    draws = bootstrap(preference.win_share, sums, options.resamples, options.seed)
-    low, high = percentile_interval(draws, options.level)
+    share, low, high = bootstrap.interval(preference.win_share, sums)
     frames = [
         by_voter(
             panel,

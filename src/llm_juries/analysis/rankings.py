@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ..data.dataset import UNNAMED
@@ -21,16 +20,16 @@ from ..data.leaderboard import reference_leaderboard
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
 from ..juries.votes import Voter
-from ..metrics import ranking
+from ..metrics import ranking as measures
+from ..metrics.arrays import Array, Mask
 from ..metrics.bootstrap import Bootstrap
 from ..types import Item
 from . import style
 from .order import in_order
 from .pairs import HUMAN, shares
 
-Array = npt.NDArray[np.float64]
 log = logging.getLogger(__name__)
-FEWEST = 3  # models that a ranking by strength, or a correlation, is of
+FEWEST_MODELS = 3  # of a ranking by strength, and of a correlation
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,9 @@ class Rankings:
     names: Mapping[str, str] | None = None
 
     @property
-    def weights(self) -> ranking.Weights:
+    def weights(self) -> measures.Weights:
         """How much a battle counts."""
-        return ranking.Weights(self.strong, self.slight, self.ties)
+        return measures.Weights(self.strong, self.slight, self.ties)
 
     def leaderboard(self, models: Sequence[str]) -> dict[str, float]:
         """Return the reference's scores of these models, under the names they have here.
@@ -80,15 +79,32 @@ class Rankings:
         for model, name in names.items():
             if name not in scores:
                 raise JuriesError(
-                    f"ranking.names: {model!r} is called {name!r}, which {self.reference} has not"
-                    f"{nearest(name, scores)}"
+                    f"ranking.names: {model!r} is called {name!r}, which is missing from "
+                    f"{self.reference}{nearest(name, scores)}"
                 )
         folded = {name.casefold(): name for name in scores}
         called = {m: names.get(m, folded.get(m.casefold(), "")) for m in models}
         return {model: scores[name] for model, name in called.items() if name}
 
 
-def ranking_table(panel: Panel, options: Bootstrap, how: Rankings) -> pd.DataFrame:
+class Ranked(NamedTuple):
+    """The models as one voter ranks them by one measure."""
+
+    voter: Voter
+    measure: str
+    ranking: measures.Ranking
+
+
+@dataclass(frozen=True)
+class Fits:
+    """All rankings of a panel, fitted once, and how: what its tables are made from."""
+
+    settings: Rankings
+    bootstrap: Bootstrap
+    rankings: tuple[Ranked, ...]
+
+
+def ranking(panel: Panel, fits: Fits) -> pd.DataFrame:
     """Rank the models under each voter, and under the humans where they labelled.
 
     Returns
@@ -118,14 +134,14 @@ def ranking_table(panel: Panel, options: Bootstrap, how: Rankings) -> pd.DataFra
                 "rank_high": found.rank_high,
             }
         )
-        for voter, measure, found in _ranked(panel, options, how)
+        for voter, measure, found in fits.rankings
     ]
     if not frames:
         return pd.DataFrame()
     return in_order(pd.concat(frames, ignore_index=True), "measure", "rank", "model")
 
 
-def correlation_table(panel: Panel, options: Bootstrap, how: Rankings) -> pd.DataFrame:
+def correlation(panel: Panel, fits: Fits) -> pd.DataFrame:
     """Compare each voter's rankings with the humans' and with the reference leaderboard.
 
     Returns
@@ -137,7 +153,7 @@ def correlation_table(panel: Panel, options: Bootstrap, how: Rankings) -> pd.Dat
         that the reference lacks (int); value with ci_low and ci_high (float), over resampled
         questions, the reference taken as given. Empty with fewer than three models in common.
     """
-    found = list(_ranked(panel, options, how))
+    how, found = fits.settings, fits.rankings
     models = sorted({model for _, _, one in found for model in one.models})
     references: dict[tuple[str, str], dict[str, float]] = {
         ("humans", measure): dict(zip(one.models, one.score, strict=True))
@@ -161,8 +177,8 @@ def correlation_table(panel: Panel, options: Bootstrap, how: Rankings) -> pd.Dat
         if board:
             beside[str(how.reference)] = board
         for reference, scores in beside.items():
-            compared = ranking.compare(one, scores, options.level)
-            if len(compared.models) < FEWEST:
+            compared = measures.compare(one, scores, fits.bootstrap)
+            if len(compared.models) < FEWEST_MODELS:
                 continue
             rows += [
                 {
@@ -183,7 +199,7 @@ def correlation_table(panel: Panel, options: Bootstrap, how: Rankings) -> pd.Dat
     return in_order(pd.DataFrame(rows), "measure", "reference") if rows else pd.DataFrame()
 
 
-def battle_table(panel: Panel, how: Rankings) -> pd.DataFrame:
+def battles(panel: Panel, how: Rankings) -> pd.DataFrame:
     """Count the battles between each two models under each voter.
 
     Returns
@@ -193,9 +209,9 @@ def battle_table(panel: Panel, how: Rankings) -> pd.DataFrame:
         (int); share, of the wins that went to the first (float). Empty for single answers.
     """
     rows = []
-    for voter, battles in _battles(panel):
-        won, lost = how.weights.wins(battles.score)
-        pair = np.stack([battles.first, battles.second], axis=1)
+    for voter, fought in _battles(panel):
+        won, lost = how.weights.wins(fought.score)
+        pair = np.stack([fought.first, fought.second], axis=1)
         turned = pair[:, 0] > pair[:, 1]
         pair[turned] = pair[turned][:, ::-1]
         wins, losses = np.where(turned, lost, won), np.where(turned, won, lost)
@@ -207,8 +223,8 @@ def battle_table(panel: Panel, how: Rankings) -> pd.DataFrame:
                     "dataset": panel.dataset.name,
                     "voter": voter.name,
                     "kind": voter.kind,
-                    "first": battles.models[first],
-                    "second": battles.models[second],
+                    "first": fought.models[first],
+                    "second": fought.models[second],
                     "n": int(own.sum()),
                     "share": wins[own].sum() / (wins[own].sum() + losses[own].sum()),
                 }
@@ -216,19 +232,28 @@ def battle_table(panel: Panel, how: Rankings) -> pd.DataFrame:
     return in_order(pd.DataFrame(rows), "first", "second") if rows else pd.DataFrame()
 
 
-def _ranked(
-    panel: Panel, options: Bootstrap, how: Rankings
-) -> list[tuple[Voter, str, ranking.Ranking]]:
-    by = options.resamples, options.seed
+def fit(panel: Panel, bootstrap: Bootstrap, how: Rankings | None = None) -> Fits:
+    """Rank the models under each voter by each measure that applies.
+
+    Raises
+    ------
+    JuriesError
+        If the panel has no model named as the baseline.
+    """
+    how = how or Rankings()
+    return Fits(how, bootstrap, tuple(_ranked(panel, bootstrap, how)))
+
+
+def _ranked(panel: Panel, bootstrap: Bootstrap, how: Rankings) -> list[Ranked]:
     if not panel.dataset.pairwise:
         candidates = [item.candidate for item in panel.dataset.items]
         if len(set(candidates)) < 2:
             return []
         return [
-            (
+            Ranked(
                 voter,
                 "mean_score",
-                ranking.mean_scores(scores, candidates, panel.questions, *by, options.level),
+                measures.mean_scores(scores, candidates, panel.questions, bootstrap),
             )
             for voter, scores in _scored(panel)
         ]
@@ -236,23 +261,21 @@ def _ranked(
     styles = _styles(panel) if how.style else None
     found = []
     for voter, battles in _battles(panel):
-        rates = ranking.win_rate(battles, how.weights, *by, baseline, options.level)
-        found.append((voter, "win_rate", rates))
-        if len(battles.models) < FEWEST:
+        rates = measures.win_rate(battles, how.weights, bootstrap, baseline)
+        found.append(Ranked(voter, "win_rate", rates))
+        if len(battles.models) < FEWEST_MODELS:
             continue
-        strengths = ranking.bradley_terry_bootstrap(
-            battles, how.weights, *by, baseline, options.level
-        )
-        found.append((voter, "bradley_terry", strengths))
+        strengths = measures.bradley_terry_bootstrap(battles, how.weights, bootstrap, baseline)
+        found.append(Ranked(voter, "bradley_terry", strengths))
         if styles is not None:
-            controlled = ranking.style_controlled(
-                battles, styles, how.weights, *by, baseline, options.level
+            controlled = measures.style_controlled(
+                battles, styles, how.weights, bootstrap, baseline
             )
-            found.append((voter, "style_controlled", controlled.ranking))
+            found.append(Ranked(voter, "style_controlled", controlled.ranking))
     return found
 
 
-def _battles(panel: Panel) -> list[tuple[Voter, ranking.Battles]]:
+def _battles(panel: Panel) -> list[tuple[Voter, measures.Battles]]:
     """Return each voter's battles, one a pair of answers, the humans' first where there are any.
 
     Two answers of one model are no battle, and nor are answers of models that are not known.
@@ -267,7 +290,7 @@ def _battles(panel: Panel) -> list[tuple[Voter, ranking.Battles]]:
     return [
         (
             voter,
-            ranking.Battles.between(
+            measures.Battles.between(
                 [item.candidate for item in items],
                 [item.opponent for item in items],
                 column[fought],
@@ -296,7 +319,7 @@ def _scored(panel: Panel) -> list[tuple[Voter, Array]]:
     return scored
 
 
-def _fought(panel: Panel) -> npt.NDArray[np.bool_]:
+def _fought(panel: Panel) -> Mask:
     """Return which items are pairs of two models."""
     sides = [(item.candidate, item.opponent) for item in panel.dataset.items]
     return np.array([bool(b) and a != b and (a, b) != UNNAMED for a, b in sides], dtype=bool)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ..errors import JuriesError
@@ -16,16 +15,16 @@ from ..juries.aggregation import Pooling
 from ..juries.panel import NOT_ASKED, Panel
 from ..juries.policies import NAN, Cast, CyclicAssignment, Planner, SequentialMajority
 from ..juries.rules import Jury
-from ..juries.votes import Array, Voter, Votes
-from ..metrics.bootstrap import bootstrap, cluster_sums
-from ..metrics.intervals import percentile_interval
+from ..juries.votes import Voter, Votes
+from ..metrics.arrays import Array, Mask, ratio
+from ..metrics.bootstrap import Bootstrap, cluster_sums
 from ..store.plan import Plan
 
 log = logging.getLogger(__name__)
-FEWEST = 3  # seats: of two, both are always needed
+FEWEST_SEATS = 3  # of two, both are always asked
 
 
-def policy_table(
+def policies(
     panel: Panel,
     plans: Sequence[Plan],
     juries: Sequence[Jury | Pooling],
@@ -38,13 +37,15 @@ def policy_table(
     DataFrame
         A row a jury and policy ("sequential_majority", the cheapest judge first, whose verdicts are
         the jury's own; "cyclic_assignment", one judge a question, for means over many answers):
-        dataset, jury, policy, order (str), then as `savings.savings_table`. Empty where no jury of
+        dataset, jury, policy, order (str), then as `savings`. Empty where no jury of
         three judges or more decides by majority, or one was not asked about everything.
     """
     judges = {plan.judge.name: plan.judge for plan in plans}
     frames = []
     for jury in juries:
-        if not isinstance(jury, Jury) or jury.rule != "majority" or len(jury.members) < FEWEST:
+        if not (isinstance(jury, Jury) and jury.rule == "majority"):
+            continue
+        if len(jury.members) < FEWEST_SEATS:
             continue
         order = by_price([judges[member] for member in jury.members])
         try:
@@ -59,7 +60,7 @@ def policy_table(
             log.info("%s, jury %s: %s", panel.dataset.name, jury.name, error)
             continue
         whole = Jury(jury.name, jury.members).decide(panel.votes)
-        table = savings_table(replays, whole, usd_a_call, len(panel.dataset.orders))
+        table = savings(replays, whole, usd_a_call, len(panel.dataset.orders))
         table.insert(0, "dataset", panel.dataset.name)
         table.insert(1, "jury", jury.name)
         table.insert(3, "order", " > ".join(order))
@@ -82,7 +83,7 @@ class Replay:
 
     planner: Planner
     votes: Votes
-    asked: npt.NDArray[np.bool_]
+    asked: Mask
 
 
 def replay(planner: Planner, votes: Votes, questions: Sequence[str]) -> Replay:
@@ -114,7 +115,7 @@ def replay(planner: Planner, votes: Votes, questions: Sequence[str]) -> Replay:
     return Replay(planner, decided, asked)
 
 
-def savings_table(
+def savings(
     replays: Sequence[Replay],
     full: Votes,
     usd_a_call: Mapping[str, float | None] | None = None,
@@ -178,9 +179,7 @@ def cyclic_means(
     votes: Votes,
     candidates: Sequence[str],
     questions: Sequence[str],
-    resamples: int = 10_000,
-    seed: int = 0,
-    level: float = 0.95,
+    bootstrap: Bootstrap,
 ) -> pd.DataFrame:
     """Estimate each candidate's mean under the panel from one judge a question.
 
@@ -194,8 +193,8 @@ def cyclic_means(
     votes : Votes
         All votes, for the panel's own means; NaN for votes not known.
     candidates, questions : sequence of n str
-    resamples, seed, level
-        Of the bootstrap over questions. It holds which judge each question went to.
+    bootstrap : Bootstrap
+        Over questions, with the judge that each was assigned to.
 
     Returns
     -------
@@ -214,17 +213,15 @@ def cyclic_means(
         return cluster_sums(own[:, :, None, None] * cells[:, None], questions)
 
     def mean(totals: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found: Array = (totals[..., 1] / totals[..., 0]).mean(axis=-1)
-        return found
+        return np.asarray(ratio(totals[..., 1], totals[..., 0]).mean(axis=-1))
 
     used = sums(np.where(one.asked, labels, np.nan))
-    low, high = percentile_interval(bootstrap(mean, used, resamples, seed), level)
+    value, low, high = bootstrap.interval(mean, used)
     return pd.DataFrame(
         {
             "candidate": [str(name) for name in names],
             "n": used.sum(axis=0)[..., 0].sum(axis=-1).astype(int),
-            "mean": mean(used.sum(axis=0)),
+            "mean": value,
             "ci_low": low,
             "ci_high": high,
             "panel": mean(sums(labels).sum(axis=0)),

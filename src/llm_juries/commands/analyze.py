@@ -11,7 +11,8 @@ from . import command_line
 
 def analyze(cfg: DictConfig) -> None:
     """Write tables, figures and a report to the output folder. Asks no model."""
-    from ..analysis.run import Options, measure
+    from ..analysis.run import measure
+    from ..analysis.settings import Analysis, Settings
     from ..collect.run import collect
     from ..config.build import build, pick
     from ..config.study import studies
@@ -23,10 +24,12 @@ def analyze(cfg: DictConfig) -> None:
     from ..store.store import Store
 
     tracking = build(cfg.wandb, "wandb")
-    bootstrap = build(cfg.bootstrap, "bootstrap")
-    rankings = build(cfg.ranking, "ranking")
-    criteria = build(cfg.search, "search")
-    options = pick(cfg, Options)
+    analysis = Analysis(
+        pick(cfg, Settings),
+        build(cfg.bootstrap, "bootstrap"),
+        build(cfg.ranking, "ranking"),
+        build(cfg.search, "search"),
+    )
     browsing = build(cfg.page, "page")
     found = studies(cfg)
     folder = Path(cfg.output_dir)
@@ -35,7 +38,7 @@ def analyze(cfg: DictConfig) -> None:
     with Store(cfg.store) as store:
         # Rules and recordings answer on the spot; models were asked by scripts/judge.py.
         collect([plan for plan in plans if plan.judge.free], store)
-        results = measure(found, store, bootstrap, options, rankings, criteria)
+        results = measure(found, store, analysis)
         drawn = summary.write(results, folder, config, FigureOptions(cfg.paper_table1))
         page.write(results, store, folder / "report.html", drawn, browsing)
         names = ("report.md", "report.html", "provenance.json", "tables", "figures")

@@ -18,16 +18,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import JuriesError, nearest
+from ..metrics.arrays import Array, Mask, Names
 from ..types import Item
 from .rules import COUNTED_AS, Jury, Rule, decision, majority
-from .votes import DECIDED, NO_QUORUM, TIE, Array, Names, Voter, Votes
+from .votes import DECIDED, NO_QUORUM, TIE, Voter, Votes
 
 log = logging.getLogger(__name__)
 Ties = Literal["missing", "positive", "negative", "half"]
-Mask = npt.NDArray[np.bool_]
 TOLERANCE = 1e-12  # two sides that differ by rounding alone are tied
 
 

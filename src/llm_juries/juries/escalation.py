@@ -19,10 +19,11 @@ from typing import Literal
 import numpy as np
 
 from ..errors import JuriesError, nearest
+from ..metrics.arrays import Array
 from .aggregation import Context
 from .policies import Cast, check_judges, majority_of
 from .rules import majority
-from .votes import Array, Voter, Votes
+from .votes import Voter, Votes
 
 Evidence = Literal["labels", "scores"]
 TOLERANCE = 1e-9

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
+from ..metrics.arrays import Array, Names
 from ..types import Order, Outcome
 from .aggregation import Pooling, context_of, decide
 from .rules import Jury, side
 from .stored import StoredVotes
-from .votes import DECIDED, TIE, Array, Votes
+from .votes import DECIDED, TIE, Votes
 
 Inconsistent = Literal["missing", "tie", "mean"]
 """What becomes of a pair whose two orders point to different sides (one may be the middle).
@@ -137,11 +137,11 @@ class Panel:
 def pool(
     labels: Array,
     scores: Array,
-    outcomes: npt.NDArray[np.str_],
+    outcomes: Names,
     inconsistent: Inconsistent,
     *,
     pairs: bool,
-) -> tuple[Array, Array, npt.NDArray[np.str_]]:
+) -> tuple[Array, Array, Names]:
     """Make one vote of the orders that a pair was shown in; a vote that lacks one of them is none.
 
     Parameters

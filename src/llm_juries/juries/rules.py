@@ -13,7 +13,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..errors import JuriesError, nearest
-from .votes import DECIDED, NO_QUORUM, TIE, Array, Names, Voter, Votes
+from ..metrics.arrays import Array, Names
+from .votes import DECIDED, NO_QUORUM, TIE, Voter, Votes
 
 Rule = Literal["majority", "any", "mean", "median", "majority_or_mean"]
 COUNTED_AS = {"positive": 1.0, "negative": 0.0, "half": 0.5}

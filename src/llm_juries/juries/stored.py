@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from .votes import Array
+from ..metrics.arrays import Array, Names
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class StoredVotes:
     keys: npt.NDArray[np.object_]
     given_labels: Array
     given_scores: Array
-    outcomes: npt.NDArray[np.str_]
+    outcomes: Names
     usd: Array
 
     @cached_property

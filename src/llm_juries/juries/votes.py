@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import JuriesError, nearest
+from ..metrics.arrays import Array, Names
 from ..types import Kind
 
-Array = npt.NDArray[np.float64]
-Names = npt.NDArray[np.str_]
 DECIDED, TIE, NO_QUORUM = "ok", "tie", "no_quorum"
 
 

@@ -9,9 +9,9 @@ rate over nothing, kappa where both sides only ever say one thing) is NaN.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from .arrays import Array, ratio
+
 TP, FP, FN, TN = range(4)
 
 
@@ -35,24 +35,19 @@ def outcomes(labels: Array, human: Array) -> Array:
     return np.stack([(labels == v) & (reference == h) for v, h in cells], axis=-1).astype(float)
 
 
-def _ratio(part: Array, whole: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(whole > 0, part / whole, np.nan)
-
-
 def accuracy(counts: Array) -> Array:
     """Return the share of votes that equal the reference."""
-    return _ratio(counts[..., TP] + counts[..., TN], counts.sum(-1))
+    return ratio(counts[..., TP] + counts[..., TN], counts.sum(-1))
 
 
 def true_positive_rate(counts: Array) -> Array:
     """Return the share of the reference's positives that were voted positive (sensitivity)."""
-    return _ratio(counts[..., TP], counts[..., TP] + counts[..., FN])
+    return ratio(counts[..., TP], counts[..., TP] + counts[..., FN])
 
 
 def true_negative_rate(counts: Array) -> Array:
     """Return the share of the reference's negatives that were voted negative (specificity)."""
-    return _ratio(counts[..., TN], counts[..., TN] + counts[..., FP])
+    return ratio(counts[..., TN], counts[..., TN] + counts[..., FP])
 
 
 def balanced_accuracy(counts: Array) -> Array:
@@ -68,4 +63,4 @@ def cohen_kappa(counts: Array) -> Array:
     true = counts[..., TP] + counts[..., FN]
     # (p_o - p_e) / (1 - p_e), multiplied by n squared so that whole numbers stay exact
     by_chance = voted * true + (n - voted) * (n - true)
-    return _ratio(agreed * n - by_chance, n * n - by_chance)
+    return ratio(agreed * n - by_chance, n * n - by_chance)

@@ -9,9 +9,9 @@ there are none) is NaN.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from .arrays import Array, ratio
+
 VALUES = (0.0, 0.5, 1.0)
 
 
@@ -95,5 +95,4 @@ def cohen_kappa(tables: Array) -> Array:
     by_chance = (tables.sum(axis=-1) * tables.sum(axis=-2)).sum(axis=-1)
     # (p_o - p_e) / (1 - p_e), multiplied by n squared so that whole numbers stay exact
     most = n * n - by_chance
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(most > 0, (agreed * n - by_chance) / most, np.nan)
+    return ratio(agreed * n - by_chance, most)

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from .bootstrap import bootstrap, cluster_sums
-from .intervals import percentile_interval
-
-Array = npt.NDArray[np.float64]
+from .arrays import Array
+from .bootstrap import Bootstrap, cluster_sums
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,7 @@ def accuracy_deltas(
     human: Array,
     candidates: Sequence[str],
     clusters: Sequence[Any],
-    resamples: int,
-    seed: int,
-    level: float = 0.95,
+    bootstrap: Bootstrap,
 ) -> Deltas:
     """Measure what Figures 3 and 4 of the PoLL paper show, with intervals clustered by question.
 
@@ -52,8 +47,7 @@ def accuracy_deltas(
         The model that gave each answer.
     clusters : sequence of n labels
         The question each answer belongs to.
-    resamples, seed, level
-        Of the bootstrap.
+    bootstrap : Bootstrap
     """
     names, index = np.unique(np.asarray(candidates), return_inverse=True)
     known = ~np.isnan(labels) & ~np.isnan(human)[:, None]
@@ -70,7 +64,7 @@ def accuracy_deltas(
     total = sums.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         judged, true = total[..., 1] / total[..., 0], total[..., 2] / total[..., 0]
-    low, high = percentile_interval(bootstrap(delta, sums, resamples, seed), level)
+    low, high = bootstrap.ends(bootstrap.draws(delta, sums))
     return Deltas(
         tuple(str(name) for name in names), total[..., 0], judged, true, judged - true, low, high
     )

@@ -14,32 +14,87 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import JuriesError
+from .arrays import Array
+from .intervals import Interval, percentile_interval
 
-FEWEST = 2  # resamples that have a spread
+FEWEST_RESAMPLES = 2  # a spread takes two
+HELD_WEIGHTS = 1 << 24  # weights in memory at a time
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How intervals are made: resamples of whole questions, a seed, and the level."""
+    """How intervals are made.
+
+    Parameters
+    ----------
+    resamples : int
+        How many times questions are redrawn.
+    seed : int
+        The same seed draws the same questions whatever is measured on them, so two voters, or two
+        tables, are measured on the same resamples.
+    level : float
+        The share of resamples that an interval holds.
+    """
 
     resamples: int = 10_000
     seed: int = 0
     level: float = 0.95
 
     def __post_init__(self) -> None:
-        if self.resamples < FEWEST:
-            raise JuriesError(f"resamples: {self.resamples} are too few; set {FEWEST} or more")
+        if self.resamples < FEWEST_RESAMPLES:
+            raise JuriesError(
+                f"resamples: {self.resamples} are too few; set {FEWEST_RESAMPLES} or more"
+            )
         if self.seed < 0:
             raise JuriesError(f"seed: is {self.seed}; set 0 or more")
         if not 0 < self.level < 1:
             raise JuriesError(f"level: is {self.level}; set a share between 0 and 1, such as 0.95")
 
+    def weights(self, clusters: int) -> Iterator[Array]:
+        """Yield how often each resample draws each cluster, in chunks of shape (some, clusters).
 
-Array = npt.NDArray[np.float64]
-CHUNK = 1 << 24  # weights held at a time
+        Each resample draws as many clusters as there are, with replacement.
+        """
+        rng = np.random.default_rng(self.seed)
+        rows = max(1, HELD_WEIGHTS // clusters)
+        for start in range(0, self.resamples, rows):
+            size = min(rows, self.resamples - start)
+            drawn = rng.integers(clusters, size=(size, clusters))
+            drawn = drawn + clusters * np.arange(size)[:, None]
+            times = np.bincount(drawn.ravel(), minlength=size * clusters)
+            yield times.reshape(size, clusters).astype(float)
+
+    def draws(self, statistic: Callable[[Array], Array], sums: Array) -> Array:
+        """Return a statistic of each resample's totals.
+
+        Parameters
+        ----------
+        statistic : function of an array of shape (b, ...)
+            A measure of b totals at once, as all of this package's are.
+        sums : array of shape (clusters, ...)
+            As `cluster_sums` returns.
+
+        Returns
+        -------
+        array of shape (resamples, ...)
+        """
+        flat = sums.reshape(len(sums), -1)
+        return np.concatenate(
+            [
+                statistic((times @ flat).reshape(len(times), *sums.shape[1:]))
+                for times in self.weights(len(sums))
+            ]
+        )
+
+    def interval(self, statistic: Callable[[Array], Array], sums: Array) -> Interval:
+        """Return a statistic of the totals of cluster sums, with its percentile interval."""
+        return Interval(statistic(sums.sum(axis=0)), *self.ends(self.draws(statistic, sums)))
+
+    def ends(self, draws: Array) -> tuple[Array, Array]:
+        """Return the ends of the interval of draws over their first axis."""
+        return percentile_interval(draws, self.level)
 
 
 def cluster_sums(values: Array, clusters: Sequence[Any]) -> Array:
@@ -60,33 +115,3 @@ def cluster_sums(values: Array, clusters: Sequence[Any]) -> Array:
     sums = np.zeros((index.max() + 1, *values.shape[1:]))
     np.add.at(sums, index, values)
     return sums
-
-
-def draws(clusters: int, number: int, seed: int) -> Iterator[Array]:
-    """Yield how many times each resample draws each cluster, in chunks of shape (some, clusters).
-
-    Each resample draws as many clusters as there are, with replacement. The same seed draws the
-    same clusters whatever is summed over them, so two calls are paired.
-    """
-    rng = np.random.default_rng(seed)
-    rows = max(1, CHUNK // clusters)
-    for start in range(0, number, rows):
-        size = min(rows, number - start)
-        drawn = rng.integers(clusters, size=(size, clusters)) + clusters * np.arange(size)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * clusters)
-        yield times.reshape(size, clusters).astype(float)
-
-
-def resamples(sums: Array, number: int, seed: int) -> Iterator[Array]:
-    """Yield bootstrap totals of cluster sums, in chunks of shape (some, ...)."""
-    n = len(sums)
-    flat = sums.reshape(n, -1)
-    for times in draws(n, number, seed):
-        yield (times @ flat).reshape(len(times), *sums.shape[1:])
-
-
-def bootstrap(
-    statistic: Callable[[Array], Array], sums: Array, number: int = 10_000, seed: int = 0
-) -> Array:
-    """Return a statistic of each bootstrap total, of shape (number, ...)."""
-    return np.concatenate([statistic(totals) for totals in resamples(sums, number, seed)])

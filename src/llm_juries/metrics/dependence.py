@@ -9,27 +9,18 @@ items, so that the bootstrap of `resampling` serves it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from .bootstrap import bootstrap, cluster_sums
-from .intervals import percentile_interval
+from .arrays import Array, Mask, ratio
+from .bootstrap import Bootstrap, cluster_sums
+from .intervals import Interval
 
-Array = npt.NDArray[np.float64]
 BOTH_VOTED, WRONG, BOTH_WRONG = range(3)
 WHOLE, MAJORITY_RIGHT, MAJORITY_WRONG = range(3)
-
-
-class Estimate(NamedTuple):
-    """A value with its interval; NaN where it has no meaning."""
-
-    value: Array
-    low: Array
-    high: Array
 
 
 @dataclass(frozen=True)
@@ -40,19 +31,19 @@ class PairErrors:
     ----------
     n : array
         The labelled items both voted on: all else here is over these.
-    correlation : Estimate
+    correlation : Interval
         Phi of the two error indicators.
     both_wrong, by_chance : array
         The share of items both are wrong on, and the product of the two error rates.
-    ratio : Estimate
+    ratio : Interval
         Of the two: 1 where errors are independent.
     """
 
     n: Array
-    correlation: Estimate
+    correlation: Interval
     both_wrong: Array
     by_chance: Array
-    ratio: Estimate
+    ratio: Interval
 
 
 @dataclass(frozen=True)
@@ -61,32 +52,30 @@ class PanelErrors:
 
     Attributes
     ----------
-    mean_correlation : Estimate
+    mean_correlation : Interval
         Of all pairs, each over the items both voted on.
-    effective_votes : Estimate
+    effective_votes : Interval
         Kish's effective number of votes.
     n : float
         The labelled items that every judge voted on: the accuracies are over these.
-    independent, observed, gap : Estimate
+    independent, observed, gap : Interval
         The majority's accuracy if the judges erred independently, as it is, and the first less the
         second (a Condorcet gap).
     """
 
-    mean_correlation: Estimate
-    effective_votes: Estimate
+    mean_correlation: Interval
+    effective_votes: Interval
     n: float
-    independent: Estimate
-    observed: Estimate
-    gap: Estimate
+    independent: Interval
+    observed: Interval
+    gap: Interval
 
 
 def pair_errors(
     labels: Array,
     human: Array,
     clusters: Sequence[Any],
-    resamples: int = 10_000,
-    seed: int = 0,
-    level: float = 0.95,
+    bootstrap: Bootstrap,
 ) -> PairErrors:
     """Measure the errors of each two judges, with intervals clustered by question.
 
@@ -98,22 +87,18 @@ def pair_errors(
         The reference, NaN where there is none.
     clusters : sequence of n labels
         The question each item belongs to.
-    resamples, seed, level
-        Of the bootstrap.
+    bootstrap : Bootstrap
     """
     sums = cluster_sums(pair_counts(labels, human), clusters)
     counts = sums.sum(axis=0)
 
-    def estimate(statistic: Callable[[Array], Array]) -> Estimate:
-        return _estimate(statistic, sums, resamples, seed, level)
-
     n, wrong, both = counts
     return PairErrors(
         n=n,
-        correlation=estimate(error_correlation),
-        both_wrong=_ratio(both, n),
-        by_chance=_ratio(wrong * wrong.T, n * n),
-        ratio=estimate(wrong_together),
+        correlation=bootstrap.interval(error_correlation, sums),
+        both_wrong=ratio(both, n),
+        by_chance=ratio(wrong * wrong.T, n * n),
+        ratio=bootstrap.interval(wrong_together, sums),
     )
 
 
@@ -121,9 +106,7 @@ def panel_errors(
     labels: Array,
     human: Array,
     clusters: Sequence[Any],
-    resamples: int = 10_000,
-    seed: int = 0,
-    level: float = 0.95,
+    bootstrap: Bootstrap,
 ) -> PanelErrors:
     """Measure how many votes a panel is worth, and what its majority loses by common errors.
 
@@ -132,16 +115,13 @@ def panel_errors(
     pairs = cluster_sums(pair_counts(labels, human), clusters)
     whole = cluster_sums(majority_counts(labels, human), clusters)
 
-    def estimate(statistic: Callable[[Array], Array], sums: Array) -> Estimate:
-        return _estimate(statistic, sums, resamples, seed, level)
-
     return PanelErrors(
-        mean_correlation=estimate(mean_correlation, pairs),
-        effective_votes=estimate(effective_votes, pairs),
+        mean_correlation=bootstrap.interval(mean_correlation, pairs),
+        effective_votes=bootstrap.interval(effective_votes, pairs),
         n=float(whole[:, WHOLE].sum()),
-        independent=estimate(independent_accuracy, whole),
-        observed=estimate(majority_accuracy, whole),
-        gap=estimate(condorcet_gap, whole),
+        independent=bootstrap.interval(independent_accuracy, whole),
+        observed=bootstrap.interval(majority_accuracy, whole),
+        gap=bootstrap.interval(condorcet_gap, whole),
     )
 
 
@@ -175,13 +155,13 @@ def error_correlation(counts: Array) -> Array:
     n, one, both = (counts[..., at, :, :] for at in (BOTH_VOTED, WRONG, BOTH_WRONG))
     other = np.swapaxes(one, -1, -2)
     # Multiplied by n squared so that whole numbers stay exact
-    return _ratio(n * both - one * other, np.sqrt(one * (n - one) * other * (n - other)))
+    return ratio(n * both - one * other, np.sqrt(one * (n - one) * other * (n - other)))
 
 
 def wrong_together(counts: Array) -> Array:
     """Return how often two judges are wrong together, as a multiple of what chance would give."""
     n, one, both = (counts[..., at, :, :] for at in (BOTH_VOTED, WRONG, BOTH_WRONG))
-    return _ratio(n * both, one * np.swapaxes(one, -1, -2))
+    return ratio(n * both, one * np.swapaxes(one, -1, -2))
 
 
 def mean_correlation(counts: Array) -> Array:
@@ -200,7 +180,7 @@ def effective_votes(counts: Array) -> Array:
     Above k where errors are rather opposed; NaN where they are so far opposed that no number is.
     """
     k = counts.shape[-1]
-    return _ratio(np.asarray(float(k)), 1 + (k - 1) * mean_correlation(counts))
+    return ratio(np.asarray(float(k)), 1 + (k - 1) * mean_correlation(counts))
 
 
 def majority_counts(labels: Array, human: Array) -> Array:
@@ -223,7 +203,7 @@ def majority_counts(labels: Array, human: Array) -> Array:
 def majority_accuracy(counts: Array) -> Array:
     """Return the share of the majority's decisions that are right, ties left out."""
     right, wrong = counts[..., MAJORITY_RIGHT], counts[..., MAJORITY_WRONG]
-    return _ratio(right, right + wrong)
+    return ratio(right, right + wrong)
 
 
 def independent_accuracy(counts: Array) -> Array:
@@ -237,7 +217,7 @@ def independent_accuracy(counts: Array) -> Array:
     counts : array of shape (..., 3 + k)
         Sums of `majority_counts`.
     """
-    accuracies = _ratio(counts[..., 3:], counts[..., [WHOLE]])
+    accuracies = ratio(counts[..., 3:], counts[..., [WHOLE]])
     k = accuracies.shape[-1]
     number = np.zeros((*accuracies.shape[:-1], k + 1))  # the distribution of the right votes
     number[..., 0] = 1.0
@@ -247,7 +227,7 @@ def independent_accuracy(counts: Array) -> Array:
         number[..., :1] *= 1 - p
     votes = np.arange(k + 1)
     right, wrong = (number[..., side].sum(-1) for side in (2 * votes > k, 2 * votes < k))
-    return _ratio(right, right + wrong)
+    return ratio(right, right + wrong)
 
 
 def condorcet_gap(counts: Array) -> Array:
@@ -255,18 +235,6 @@ def condorcet_gap(counts: Array) -> Array:
     return independent_accuracy(counts) - majority_accuracy(counts)
 
 
-def _estimate(
-    statistic: Callable[[Array], Array], sums: Array, resamples: int, seed: int, level: float
-) -> Estimate:
-    draws = bootstrap(statistic, sums, resamples, seed)
-    return Estimate(statistic(sums.sum(axis=0)), *percentile_interval(draws, level))
-
-
-def _sided(labels: Array) -> npt.NDArray[np.bool_]:
+def _sided(labels: Array) -> Mask:
     """Return where a label takes a side: one that is missing, or neither of a pair, is no error."""
     return np.isin(labels, (0, 1))
-
-
-def _ratio(part: Array, whole: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(whole > 0, part / whole, np.nan)

@@ -24,18 +24,16 @@ import numpy.typing as npt
 
 from ..errors import JuriesError
 from . import agreement
-from .bootstrap import bootstrap, cluster_sums
-from .intervals import percentile_interval
+from .arrays import Array
+from .bootstrap import Bootstrap, cluster_sums
+from .intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-Array = npt.NDArray[np.float64]
-
-
 @dataclass(frozen=True)
-class Estimate:
+class CorrectedAccuracies:
     """Accuracies of c candidates under one judge, corrected; arrays have the shape (c,).
 
     `n` counts the judged items, `labelled` those of them with a human label, `missing` those with
@@ -89,12 +87,10 @@ def rogan_gladen(
     human: Array,
     candidates: Sequence[str],
     clusters: Sequence[Any],
-    resamples: int = 10_000,
-    seed: int = 0,
-    level: float = 0.95,
+    bootstrap: Bootstrap,
     *,
     common_rates: bool = False,
-) -> Estimate:
+) -> CorrectedAccuracies:
     """Correct each candidate's judged accuracy by the judge's error rates.
 
     The interval is a bootstrap over questions, which redraws the judged share and the rates
@@ -109,8 +105,7 @@ def rogan_gladen(
     candidates : sequence of n names
     clusters : sequence of n labels
         The question of each item.
-    resamples, seed, level
-        Of the bootstrap.
+    bootstrap : Bootstrap
     common_rates : bool
         Take the judge's rates over all candidates. Needs fewer labels, and is wrong where a judge
         favours a candidate.
@@ -132,10 +127,8 @@ def rogan_gladen(
             judged, agreement.true_positive_rate(counts), agreement.true_negative_rate(counts)
         )
 
-    total = sums.sum(axis=0)
-    low, high = percentile_interval(bootstrap(rate, sums, resamples, seed), level)
     method = "rogan_gladen_common_rates" if common_rates else "rogan_gladen"
-    return _estimate(method, names, index, labels, human, rate(total), low, high)
+    return _corrected(method, names, index, labels, human, bootstrap.interval(rate, sums))
 
 
 def prediction_powered(
@@ -144,7 +137,7 @@ def prediction_powered(
     candidates: Sequence[str],
     clusters: Sequence[Any],
     level: float = 0.95,
-) -> Estimate:
+) -> CorrectedAccuracies:
     """Correct each candidate's judged accuracy by the judge's mean error on labelled items.
 
     By ppi_py, power-tuned, with a normal interval: take it with a grain of salt below some thirty
@@ -192,19 +185,17 @@ def prediction_powered(
         value[at] = float(np.squeeze(ppi_mean_pointestimate(*data, lam=power)))
         ends = ppi_mean_ci(*data, alpha=1 - level, lam=power)
         low[at], high[at] = (float(np.squeeze(end)) for end in ends)
-    return _estimate("prediction_powered", names, index, labels, human, value, low, high)
+    return _corrected("prediction_powered", names, index, labels, human, Interval(value, low, high))
 
 
-def _estimate(
+def _corrected(
     method: str,
     names: npt.NDArray[np.str_],
     index: npt.NDArray[np.int64],
     labels: Array,
     human: Array,
-    value: Array,
-    low: Array,
-    high: Array,
-) -> Estimate:
+    accuracy: Interval,
+) -> CorrectedAccuracies:
     """Return estimates with the counts they stand on."""
     cast = ~np.isnan(labels)
 
@@ -216,7 +207,7 @@ def _estimate(
         judged = count(labels == 1) / n
     labelled, missing = count(cast & ~np.isnan(human)), count(~cast)
     called = tuple(str(name) for name in names)
-    return Estimate(method, called, n, labelled, missing, judged, value, low, high)
+    return CorrectedAccuracies(method, called, n, labelled, missing, judged, *accuracy)
 
 
 @dataclass(frozen=True)

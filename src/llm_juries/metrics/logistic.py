@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
+from .arrays import Array, Index
+
 STEPS = 40  # of Newton; a step moves log odds by 0.7 or more until it converges
 CONVERGED = 1e-9  # the largest change of any log odds in a last step
 SINGULAR = 1e-10  # smallest over largest eigenvalue of an information matrix that tells nothing

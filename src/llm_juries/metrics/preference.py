@@ -8,9 +8,9 @@ data or all their bootstrap resamples.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from .arrays import Array, ratio
+
 SIDES = (0.0, 0.5, 1.0)
 EDGES = np.array([-1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0])
 """Of the bins of length differences: half as many more would leave bins empty in usual data."""
@@ -39,7 +39,7 @@ def crossed(sides: Array, human: Array) -> Array:
 
 def accuracy(tables: Array) -> Array:
     """Return the share of pairs on the diagonal of tables of shape (..., 3, 3)."""
-    return _share(tables.diagonal(axis1=-2, axis2=-1).sum(-1), tables.sum(axis=(-2, -1)))
+    return ratio(tables.diagonal(axis1=-2, axis2=-1).sum(-1), tables.sum(axis=(-2, -1)))
 
 
 def places(shown: Array) -> Array:
@@ -76,17 +76,17 @@ def places(shown: Array) -> Array:
 
 def flip_rate(sums: Array) -> Array:
     """Return the share of pairs, read in both orders, whose preference turns with the order."""
-    return _share(sums[..., 1], sums[..., 0])
+    return ratio(sums[..., 1], sums[..., 0])
 
 
 def inconsistency(sums: Array) -> Array:
     """Return the share of pairs, read in both orders, whose orders differ, a tie being a side."""
-    return _share(sums[..., 2], sums[..., 0])
+    return ratio(sums[..., 2], sums[..., 0])
 
 
 def first_place(sums: Array) -> Array:
     """Return the share of single preferences that went to the answer shown first; 0.5 is fair."""
-    return _share(sums[..., 4], sums[..., 3])
+    return ratio(sums[..., 4], sums[..., 3])
 
 
 def length_difference(first: Array, second: Array) -> Array:
@@ -96,8 +96,7 @@ def length_difference(first: Array, second: Array) -> Array:
     Style Matter?"). NaN where both are empty or a length is not known.
     """
     whole = first + second
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(whole > 0, (first - second) / whole, np.nan)
+    return ratio(first - second, whole)
 
 
 def longer_wins(shares: Array, difference: Array) -> Array:
@@ -141,9 +140,4 @@ def by_length(shares: Array, difference: Array) -> Array:
 
 def win_share(sums: Array) -> Array:
     """Return wins over pairs of sums whose last axis holds (pairs, wins)."""
-    return _share(sums[..., 1], sums[..., 0])
-
-
-def _share(part: Array, whole: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(whole > 0, part / whole, np.nan)
+    return ratio(sums[..., 1], sums[..., 0])

@@ -16,13 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import JuriesError
-from .bootstrap import CHUNK, draws
+from .arrays import Array, Index, Mask
+from .bootstrap import HELD_WEIGHTS, Bootstrap
 from .correlation import correlations, ranks
-from .intervals import percentile_interval
 from .logistic import Design, logistic
 
-Array = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 TIE = 0.5
 ELO = 400 / np.log(10)  # Elo points a unit of log odds: 400 points are odds of ten to one
 ANCHOR = 1000.0  # where Chatbot Arena and Arena-Hard put their anchor
@@ -183,10 +181,10 @@ class Ranking:
 
 
 def _ranking(
-    models: tuple[str, ...], n: Array, score: Array, drawn: Array, level: float
+    models: tuple[str, ...], n: Array, score: Array, drawn: Array, bootstrap: Bootstrap
 ) -> Ranking:
-    low, high = percentile_interval(drawn, level)
-    rank_low, rank_high = percentile_interval(ranks(drawn), level)
+    low, high = bootstrap.ends(drawn)
+    rank_low, rank_high = bootstrap.ends(ranks(drawn))
     return Ranking(
         models, n, score, low, high, ranks(score), np.floor(rank_low), np.ceil(rank_high), drawn
     )
@@ -195,18 +193,15 @@ def _ranking(
 def win_rate(
     battles: Battles,
     weights: Weights,
-    resamples: int,
-    seed: int,
+    bootstrap: Bootstrap,
     baseline: str | None = None,
-    level: float = 0.95,
 ) -> Ranking:
     """Return each model's share of wins, against a baseline or over its opponents.
 
     Parameters
     ----------
     battles, weights
-    resamples, seed, level
-        Of the bootstrap, which draws questions.
+    bootstrap : Bootstrap
     baseline : str, optional
         Against this model; its own rate is 0.5 by definition, if it fought at all. By default the
         mean of the shares against each opponent that the model met, all opponents counting the
@@ -233,9 +228,9 @@ def win_rate(
             return np.asarray(np.where(met, share, 0.0).sum(-1) / opponents)
 
     table = _win_table(battles, weights)
-    drawn = [rate(_matrices(some, m)) for some in _totals(table, resamples, seed, m * m)]
+    drawn = [rate(_matrices(some, m)) for some in _totals(table, bootstrap, m * m)]
     score = rate(_matrices(_all(table), m))[0]
-    return _ranking(battles.models, _fought(battles), score, _joined(drawn, m), level)
+    return _ranking(battles.models, _fought(battles), score, _joined(drawn, m), bootstrap)
 
 
 def bradley_terry(battles: Battles, weights: Weights, anchor: str | None = None) -> Array:
@@ -268,10 +263,8 @@ def bradley_terry(battles: Battles, weights: Weights, anchor: str | None = None)
 def bradley_terry_bootstrap(
     battles: Battles,
     weights: Weights,
-    resamples: int,
-    seed: int,
+    bootstrap: Bootstrap,
     anchor: str | None = None,
-    level: float = 0.95,
 ) -> Ranking:
     """Return Bradley-Terry strengths with intervals from resampled questions.
 
@@ -288,15 +281,13 @@ def bradley_terry_bootstrap(
     table = _win_table(battles, weights)
     point = _strengths(_matrices(_all(table), m), np.zeros(m))
     start = np.nan_to_num(point[0])
-    drawn = [
-        _strengths(_matrices(some, m), start) for some in _totals(table, resamples, seed, m**2)
-    ]
+    drawn = [_strengths(_matrices(some, m), start) for some in _totals(table, bootstrap, m * m)]
     return _ranking(
         battles.models,
         _fought(battles),
         _scaled(point, battles, anchor)[0],
         _scaled(_joined(drawn, m), battles, anchor),
-        level,
+        bootstrap,
     )
 
 
@@ -337,10 +328,8 @@ def style_controlled(
     battles: Battles,
     features: Array,
     weights: Weights,
-    resamples: int,
-    seed: int,
+    bootstrap: Bootstrap,
     anchor: str | None = None,
-    level: float = 0.95,
 ) -> StyleControlled:
     """Return Bradley-Terry strengths with differences of style beside them.
 
@@ -356,8 +345,8 @@ def style_controlled(
     battles, weights
     features : array of shape (n, f)
         The first answer's style less the second's, in any unit; see `analysis.style`.
-    resamples, seed, level
-        Of the bootstrap, which draws questions. All resamples share one scale of the features.
+    bootstrap : Bootstrap
+        All resamples share one scale of the features.
     anchor : str, optional
         As for `bradley_terry`.
 
@@ -413,23 +402,23 @@ def style_controlled(
 
     clusters = table.shape[0]
     point = estimate(np.ones((1, clusters)), np.zeros(d))
-    parts = [np.full((0 if clusters else resamples, d), np.nan)]
-    at_a_time = max(1, CHUNK // 8 // max(1, len(rows)))
-    for drawn in draws(clusters, resamples, seed) if clusters else ():
+    parts = [np.full((0 if clusters else bootstrap.resamples, d), np.nan)]
+    at_a_time = max(1, HELD_WEIGHTS // 8 // max(1, len(rows)))
+    for drawn in bootstrap.weights(clusters) if clusters else ():
         parts += [
             estimate(drawn[begin : begin + at_a_time], np.nan_to_num(point[0]))
             for begin in range(0, len(drawn), at_a_time)
         ]
     fitted = np.concatenate(parts)
-    coefficients = np.full((1 + resamples, f), np.nan)
+    coefficients = np.full((1 + bootstrap.resamples, f), np.nan)
     coefficients[:, differs] = np.concatenate([point, fitted])[:, m:]
-    low, high = percentile_interval(coefficients[1:], level)
+    low, high = bootstrap.ends(coefficients[1:])
     ranking = _ranking(
         battles.models,
         _fought(battles),
         _scaled(point[:, :m], battles, anchor)[0],
         _scaled(fitted[:, :m], battles, anchor),
-        level,
+        bootstrap,
     )
     return StyleControlled(ranking, coefficients[0], low, high, coefficients[1:])
 
@@ -438,9 +427,7 @@ def mean_scores(
     scores: Array,
     candidates: Sequence[str],
     clusters: Sequence[Any],
-    resamples: int,
-    seed: int,
-    level: float = 0.95,
+    bootstrap: Bootstrap,
 ) -> Ranking:
     """Return the mean score of each candidate, as the PoLL paper ranks its 1-5 scores.
 
@@ -452,8 +439,7 @@ def mean_scores(
         The model that gave each answer.
     clusters : sequence of n labels
         The question each answer belongs to.
-    resamples, seed, level
-        Of the bootstrap, which draws questions.
+    bootstrap : Bootstrap
     """
     names, index = np.unique(np.asarray(candidates), return_inverse=True)
     m = len(names)
@@ -470,9 +456,9 @@ def mean_scores(
             return np.where(totals[:, m:] > 0, totals[:, :m] / totals[:, m:], np.nan)
 
     totals = _all(table)
-    drawn = _joined([mean(some) for some in _totals(table, resamples, seed, 2 * m)], m)
+    drawn = _joined([mean(some) for some in _totals(table, bootstrap, 2 * m)], m)
     models = tuple(str(name) for name in names)
-    return _ranking(models, totals[0, m:], mean(totals)[0], drawn, level)
+    return _ranking(models, totals[0, m:], mean(totals)[0], drawn, bootstrap)
 
 
 @dataclass(frozen=True)
@@ -491,7 +477,7 @@ class Comparison:
     high: dict[str, float]
 
 
-def compare(ranking: Ranking, reference: Mapping[str, float], level: float = 0.95) -> Comparison:
+def compare(ranking: Ranking, reference: Mapping[str, float], bootstrap: Bootstrap) -> Comparison:
     """Return the correlations of a ranking with a reference leaderboard's scores, by model name.
 
     Intervals are over the ranking's resamples: they say how the questions drawn move it, and take
@@ -506,7 +492,7 @@ def compare(ranking: Ranking, reference: Mapping[str, float], level: float = 0.9
     theirs = np.array([reference[names[at]] for at in used], dtype=float)
     value = correlations(ranking.score[used], theirs)
     drawn = correlations(ranking.draws[:, used], theirs)
-    spans = {name: percentile_interval(draw, level) for name, draw in drawn.items()}
+    spans = {name: bootstrap.ends(draw) for name, draw in drawn.items()}
     return Comparison(
         models=tuple(names[at] for at in used),
         missing=tuple(n for n, in_it in zip(names, known, strict=True) if not in_it),
@@ -573,13 +559,13 @@ def _all(table: Any) -> Array:
     return np.asarray(np.ones((1, table.shape[0])) @ table)
 
 
-def _totals(table: Any, resamples: int, seed: int, width: int) -> Any:
+def _totals(table: Any, bootstrap: Bootstrap, width: int) -> Any:
     """Yield bootstrap totals in chunks of shape (some, width)."""
     if not table.shape[0]:
-        yield np.zeros((resamples, width))
+        yield np.zeros((bootstrap.resamples, width))
         return
-    at_a_time = max(1, CHUNK // max(1, width))
-    for times in draws(table.shape[0], resamples, seed):
+    at_a_time = max(1, HELD_WEIGHTS // max(1, width))
+    for times in bootstrap.weights(table.shape[0]):
         for begin in range(0, len(times), at_a_time):
             yield np.asarray(times[begin : begin + at_a_time] @ table)
 
@@ -588,7 +574,7 @@ def _matrices(totals: Array, m: int) -> Array:
     return totals.reshape(len(totals), m, m)
 
 
-def _strongly_connected(wins: Array) -> npt.NDArray[np.bool_]:
+def _strongly_connected(wins: Array) -> Mask:
     """Return whether each of b graphs of wins, of shape (b, m, m), is strongly connected.
 
     It is if the first model reaches all others along wins and all others reach it.

@@ -15,19 +15,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import JuriesError
 from . import agreement
+from .arrays import Array, Index
 from .bias import accuracy_deltas
-from .bootstrap import bootstrap, cluster_sums
-from .intervals import percentile_interval
+from .bootstrap import Bootstrap, cluster_sums
+from .intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-Array = npt.NDArray[np.float64]
 
 
 def family_of(candidates: Sequence[str], families: Mapping[str, str]) -> list[str]:
@@ -52,9 +49,7 @@ def family_deltas(
     clusters: Sequence[Any],
     judges: Sequence[str],
     judge_families: Sequence[str],
-    resamples: int = 10_000,
-    seed: int = 0,
-    level: float = 0.95,
+    bootstrap: Bootstrap,
 ) -> pd.DataFrame:
     """Compare each judge's accuracies with the humans' on the answers of each family.
 
@@ -68,8 +63,7 @@ def family_deltas(
     clusters : sequence of n labels
         The question of each answer.
     judges, judge_families : sequences of k names
-    resamples, seed, level
-        Of the bootstrap.
+    bootstrap : Bootstrap
 
     Returns
     -------
@@ -84,7 +78,7 @@ def family_deltas(
     from scipy.stats import t
     from statsmodels.stats.multitest import multipletests
 
-    found = accuracy_deltas(labels, human, families, clusters, resamples, seed, level)
+    found = accuracy_deltas(labels, human, families, clusters, bootstrap)
     own = np.asarray(families)[:, None] == np.array(found.candidates)
     error = (labels - human[:, None])[:, None, :] + np.where(own, 0.0, np.nan)[:, :, None]
     z, questions = _clustered_t(error, clusters)
@@ -249,7 +243,7 @@ def preference_regression(
     return [*everyone, *sorted(each, key=lambda one: one.judge)]
 
 
-def _demeaned(columns: Array, group: npt.NDArray[np.int64]) -> Array:
+def _demeaned(columns: Array, group: Index) -> Array:
     """Return columns less their means within each group."""
     sums = np.zeros((group.max() + 1, columns.shape[1]))
     np.add.at(sums, group, columns)
@@ -271,10 +265,8 @@ def spread(
     human: Array,
     candidates: Sequence[str],
     clusters: Sequence[Any],
-    resamples: int = 10_000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> tuple[Array, Array, Array]:
+    bootstrap: Bootstrap,
+) -> Interval:
     """Return the standard deviation over candidates of each voter's deltas, with its interval.
 
     The number that the PoLL paper prints beside Figures 3 and 4. Which of the two it is is not
@@ -287,14 +279,12 @@ def spread(
     labels : array of shape (n, k)
     human : array of shape (n,)
     candidates, clusters : sequences of n labels
-    resamples, seed, level
-        Of the bootstrap over questions.
+    bootstrap : Bootstrap
 
     Returns
     -------
-    tuple of three arrays of shape (k,)
-        The spread, and the ends of its interval; shares of 1. NaN where a candidate has no answer
-        with both labels.
+    Interval of arrays of shape (k,)
+        Shares of 1. NaN where a candidate has no answer with both labels.
     """
     names, index = np.unique(np.asarray(candidates), return_inverse=True)
     error = labels - human[:, None]
@@ -307,8 +297,7 @@ def spread(
             found: Array = (totals[..., 1] / totals[..., 0]).std(axis=-2, ddof=1)
         return found
 
-    low, high = percentile_interval(bootstrap(deviation, sums, resamples, seed), level)
-    return deviation(sums.sum(axis=0)), low, high
+    return bootstrap.interval(deviation, sums)
 
 
 def candidate_rates(
@@ -317,9 +306,7 @@ def candidate_rates(
     candidates: Sequence[str],
     clusters: Sequence[Any],
     voters: Sequence[str],
-    resamples: int = 10_000,
-    seed: int = 0,
-    level: float = 0.95,
+    bootstrap: Bootstrap,
 ) -> pd.DataFrame:
     """Measure how many of each candidate's right and wrong answers a voter recognises.
 
@@ -343,8 +330,7 @@ def candidate_rates(
             [agreement.true_positive_rate(totals), agreement.true_negative_rate(totals)], axis=-1
         )
 
-    low, high = percentile_interval(bootstrap(rates, sums, resamples, seed), level)
-    value = rates(total)
+    value, low, high = bootstrap.interval(rates, sums)
     return pd.DataFrame(
         [
             {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..analysis.rankings import FEWEST, Rankings
+from ..analysis.rankings import FEWEST_MODELS, Rankings
 from ..analysis.run import Results
 from ..config.study import source_of
 from ..data.tables import located
@@ -67,8 +67,8 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
     context = Context(
         {study.dataset.name: source_of(study) for study in results.studies},
         {panel.dataset.name for panel in results.panels if not panel.dataset.pairwise},
-        results.bootstrap.level,
-        results.rankings,
+        results.analysis.bootstrap.level,
+        results.analysis.ranking,
         options or FigureOptions(),
     )
     drawn = []
@@ -152,7 +152,7 @@ def _ranks_against_reference(ranking: pd.DataFrame, context: Context) -> Drawn:
 
 def _battles(battles: pd.DataFrame, context: Context) -> Drawn:
     for dataset, rows in by_dataset(battles):
-        if len({*rows["first"], *rows["second"]}) < FEWEST:
+        if len({*rows["first"], *rows["second"]}) < FEWEST_MODELS:
             continue
         if rows["voter"].nunique() > MOST_HEAT_MAPS:
             rows = rows[rows["kind"].isin(("human", "jury"))]
@@ -197,7 +197,7 @@ def _ranked(ranking: pd.DataFrame, context: Context) -> Iterator[tuple[str, pd.D
 
 def drawable(ranking: pd.DataFrame) -> bool:
     """Return whether enough models have ranks, and any of them votes."""
-    return ranking["model"].nunique() >= FEWEST and not scored(ranking).empty
+    return ranking["model"].nunique() >= FEWEST_MODELS and not scored(ranking).empty
 
 
 def headline(ranking: pd.DataFrame) -> pd.DataFrame:
@@ -222,10 +222,10 @@ def references(ranking: pd.DataFrame, rankings: Rankings) -> dict[str, pd.DataFr
     """Return the rankings to draw against: the leaderboard's and the humans', if there are any."""
     found = {}
     board = rankings.leaderboard(sorted(set(ranking["model"])))
-    if len(board) >= FEWEST:
+    if len(board) >= FEWEST_MODELS:
         table = pd.DataFrame({"model": list(board), "score": list(board.values())})
         found[str(rankings.reference)] = table.assign(rank=ranks(table["score"].to_numpy(float)))
     humans = ranking[ranking["kind"] == "human"].dropna(subset="score")
-    if len(humans) >= FEWEST:
+    if len(humans) >= FEWEST_MODELS:
         found["humans"] = humans[["model", "score", "rank"]]
     return found

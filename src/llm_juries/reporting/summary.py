@@ -52,7 +52,7 @@ def write(
 
 
 def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -> str:
-    options = results.bootstrap
+    bootstrap = results.analysis.bootstrap
     parts = [
         "# Juries and judges against humans",
         f"Made {facts['made_at']} by llm-juries {facts['packages']['llm-juries']}, commit "
@@ -61,8 +61,8 @@ def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -
         + ".",
         "## How to read the numbers",
         f"- **kappa** is Cohen's kappa with the human labels: 1 is full agreement, 0 what the "
-        f"margins alone would give. Brackets are {options.level:.0%} percentile bootstrap "
-        f"intervals, {options.resamples:,} resamples of whole questions, seed {options.seed}.\n"
+        f"margins alone would give. Brackets are {bootstrap.level:.0%} percentile bootstrap "
+        f"intervals, {bootstrap.resamples:,} resamples of whole questions, seed {bootstrap.seed}.\n"
         "- **missing** counts labelled items on which a voter has no vote: not asked, unparsed, "
         "refused, truncated, failed, inconsistent over a pair's two orders, for neither of a pair, "
         "or (a jury) tied or without quorum. They are left out of a voter's measures, never "
@@ -133,7 +133,7 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
     parts += [markdown(rows[name]) for name in shown if not rows[name].empty]
     if len(dataset.orders) > 1:
         counts = {"missing": "no vote", "tie": "a tie", "mean": "their mean strength's side"}
-        counted = counts[results.options.inconsistent]
+        counted = counts[results.analysis.settings.inconsistent]
         parts.append(f"A pair whose two orders are on different sides counts as {counted}.")
     if "annotators" in rows and not rows["annotators"].empty:
         parts.append(
@@ -307,7 +307,7 @@ def _in_words(rows: Mapping[str, pd.DataFrame]) -> str:
     ]
     singles = measured[measured["kind"] != "jury"]
     if not singles.empty:
-        # Of equals the one that `against_best_table` takes
+        # Of equals the one that `against_best` takes
         best = singles.sort_values(["kappa", "voter"]).iloc[-1]
         lines.append(
             f"- Best single judge: **{best['voter']}**, kappa {_interval(best)}, "

@@ -213,7 +213,7 @@ class Tracking:
 
 
 def agreement_metrics(agreement: pd.DataFrame) -> dict[str, float]:
-    """Return "kappa/DATASET/VOTER" and the like, from `analysis.agreement_table`."""
+    """Return "kappa/DATASET/VOTER" and the like, from `analysis.agreement.agreement`."""
     return {
         f"{measure}/{row['dataset']}/{row['voter']}": float(row[measure])
         for _, row in agreement.iterrows()

@@ -20,7 +20,7 @@ def kappa_per_voter(agreement: pd.DataFrame, notes: dict[str, str], level: float
     Parameters
     ----------
     agreement : DataFrame
-        As `analysis.agreement_table` returns, of one or more datasets.
+        As `analysis.agreement` returns, of one or more datasets.
     notes : dict of str to str
         A line under each dataset's title.
     level : float
@@ -53,7 +53,7 @@ def printed_beside_ours(
     printed : DataFrame
         The paper's Table 1: judge, dataset, kappa.
     agreement : DataFrame
-        As `analysis.agreement_table` returns.
+        As `analysis.agreement` returns.
     notes : dict of str to str
         A line on each of our datasets.
     level : float

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ...errors import JuriesError
+from ...metrics.arrays import Array
 from .style import PALETTE, blank, footnote, named, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-Array = npt.NDArray[np.float64]
 
 
 def battle_heat_map(battles: pd.DataFrame, note: str) -> Figure:

@@ -35,7 +35,7 @@ def delta_per_candidate(deltas: pd.DataFrame, note: str, level: float) -> Figure
     Parameters
     ----------
     deltas : DataFrame
-        As `analysis.delta_table` returns, of one dataset.
+        As `analysis.deltas` returns, of one dataset.
     note : str
         A line under the title.
     level : float

@@ -19,7 +19,7 @@ def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
     Parameters
     ----------
     juries : DataFrame
-        Rows of `jury_search.Search.juries` of one dataset and rule. Those of unknown cost or
+        Rows of `jury_search.JurySearch.juries` of one dataset and rule. Those of unknown cost or
         without a kappa are left out, and counted on the figure.
     note : str
         A line under the title.
@@ -89,7 +89,7 @@ def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
     Parameters
     ----------
     pairs : DataFrame
-        As `jury_search.pair_table` returns, of one dataset.
+        As `jury_search.error_pairs` returns, of one dataset.
     note : str
         A line under the title.
     """

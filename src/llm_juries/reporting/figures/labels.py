@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ...metrics.arrays import Array
 from .style import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-Array = npt.NDArray[np.float64]
 
 
 def name_models(axis: Axes, rows: pd.DataFrame) -> None:

@@ -74,7 +74,7 @@ def write(
         most_rows=MOST_ROWS,
         figures=[{"name": p.stem.replace("_", " "), "source": _embedded(p)} for p in figures],
         judges=_judges(results),
-        bootstrap=results.bootstrap,
+        bootstrap=results.analysis.bootstrap,
         facts=provenance(),
     )
     write_text(path, html)

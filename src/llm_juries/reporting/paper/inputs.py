@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 from omegaconf import DictConfig
 
+from ...analysis import settings as analysis
 from ...analysis.rankings import Rankings
-from ...analysis.run import Options
 from ...config.build import build, pick
 from ...data.tables import located
 from ...judges.pricing import Price
@@ -75,7 +75,7 @@ class Settings:
         Of the judges of the cost table that have a price.
     bootstrap : Bootstrap
     rankings : Rankings
-    options : Options
+    analysis : analysis.settings.Settings
     """
 
     paper: Paper = field(default_factory=Paper)
@@ -83,7 +83,7 @@ class Settings:
     prices: Mapping[str, Price] = field(default_factory=dict)
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     rankings: Rankings = field(default_factory=Rankings)
-    options: Options = field(default_factory=Options)
+    analysis: analysis.Settings = field(default_factory=analysis.Settings)
 
 
 def read_settings(cfg: DictConfig) -> Settings:
@@ -95,5 +95,5 @@ def read_settings(cfg: DictConfig) -> Settings:
         {name: price for name, price in priced.items() if price is not None},
         build(cfg.bootstrap, "bootstrap"),
         build(cfg.ranking, "ranking"),
-        pick(cfg, Options),
+        pick(cfg, analysis.Settings),
     )

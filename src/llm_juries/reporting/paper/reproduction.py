@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ...analysis.agreement import agreement_table, delta_table
-from ...analysis.bias import spread_table
+from ...analysis import tables as analysis
 from ...analysis.panels import seat
-from ...analysis.rankings import correlation_table, ranking_table
-from ...analysis.run import _joined
+from ...analysis.rankings import fit
+from ...analysis.run import joined
 from ...collect.run import collect
 from ...config.study import source_of
 from ...juries.panel import Panel
@@ -64,8 +63,8 @@ def reproduce(
     collect([plan for study in everything for plan in study.plans if plan.judge.free], store)
 
     def seated(study: Study) -> Panel:
-        options = settings.options
-        return seat(study, store, options.inconsistent, options.candidate_families)
+        how = settings.analysis
+        return seat(study, store, how.inconsistent, how.candidate_families)
 
     return measure(
         [seated(study) for study in studies],
@@ -84,14 +83,15 @@ def measure(
     """Measure panels; parameters as of `reproduce`, and the sources of each panel's dataset."""
     bootstrap, rankings = settings.bootstrap, settings.rankings
     paper, stand_ins = settings.paper, settings.stand_ins
-    agreement = _joined([agreement_table(panel, bootstrap) for panel in panels])
+    agreement = joined([analysis.agreement(panel, bootstrap) for panel in panels])
     pairs = [panel.dataset.name for panel in panels if panel.dataset.pairwise]
     single = agreement[~agreement["dataset"].isin(pairs)]
-    ranking = _joined([ranking_table(panel, bootstrap, rankings) for panel in panels])
-    correlation = _joined([correlation_table(panel, bootstrap, rankings) for panel in panels])
-    deltas = _joined([delta_table(panel, bootstrap) for panel in panels])
-    spreads = _joined([spread_table(panel, bootstrap) for panel in panels])
-    by_prompt = [(name, agreement_table(panel, bootstrap)) for name, panel in ablated]
+    fits = [(panel, fit(panel, bootstrap, rankings)) for panel in panels]
+    ranking = joined([analysis.ranking(panel, fitted) for panel, fitted in fits])
+    correlation = joined([analysis.correlation(panel, fitted) for panel, fitted in fits])
+    deltas = joined([analysis.deltas(panel, bootstrap) for panel in panels])
+    spreads = joined([analysis.spread(panel, bootstrap) for panel in panels])
+    by_prompt = [(name, analysis.agreement(panel, bootstrap)) for name, panel in ablated]
     tables = {
         "table1_kappa": table1(paper.read("table1"), single, stand_ins),
         "table2_ranking": table2(paper.read("table2"), correlation, stand_ins),

@@ -1,0 +1,50 @@
+"""What an analysis is told: how to count votes, make intervals, rank models and search juries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..juries.panel import Inconsistent
+from ..metrics.bootstrap import Bootstrap
+from .jury_search import Criteria
+from .rankings import Rankings
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How votes are counted, and what is known of the candidates.
+
+    Parameters
+    ----------
+    inconsistent : {"missing", "tie", "mean"}
+        What a pair counts as whose two orders point to different sides; see `juries.panel`.
+    candidate_families : mapping of str to str, optional
+        The model family of each candidate, named as in the judges' `family`.
+    labelled_questions : int, optional
+        Correct accuracies as if only this many questions had human labels; see
+        `analysis.few_labels`.
+    interval_width : float
+        The width of an interval, as a share of 1, for which the number of human labels it takes is
+        reported.
+    """
+
+    inconsistent: Inconsistent = "missing"
+    candidate_families: Mapping[str, str] | None = None
+    labelled_questions: int | None = None
+    interval_width: float = 0.1
+
+    @property
+    def families(self) -> dict[str, str]:
+        """The candidates' families, empty where they are not known."""
+        return dict(self.candidate_families or {})
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All settings of an analysis; the defaults search no juries."""
+
+    settings: Settings = field(default_factory=Settings)
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    ranking: Rankings = field(default_factory=Rankings)
+    search: Criteria = field(default_factory=lambda: Criteria(rules=()))

@@ -1,0 +1,300 @@
+"""The list of all tables of an analysis: what makes each, its title, and what to look for in it.
+
+A table is named after the function that makes it, and its files after the table. `analysis.run`
+makes the tables of this list in its order; reports and pages take titles and notes from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from ..juries.panel import Panel
+from ..study import Study
+from .agreement import agreement, annotators, deltas, outcomes
+from .bias import families, rates, self_preference, spread
+from .comparison import against_best
+from .dependence import effective_votes, error_pairs
+from .few_labels import corrected
+from .jury_search import JurySearch
+from .pairs import length, length_bins, position, preferences
+from .rankings import Fits, battles, correlation, fit, ranking
+from .savings import policies
+from .settings import Analysis
+
+__all__ = [
+    "TABLES",
+    "Subject",
+    "Table",
+    "against_best",
+    "agreement",
+    "annotators",
+    "battles",
+    "corrected",
+    "correlation",
+    "deltas",
+    "effective_votes",
+    "error_pairs",
+    "families",
+    "length",
+    "length_bins",
+    "outcomes",
+    "policies",
+    "position",
+    "preferences",
+    "ranking",
+    "rates",
+    "self_preference",
+    "spread",
+]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the tables of one dataset are made from.
+
+    Attributes
+    ----------
+    panel : Panel
+    study : Study
+    analysis : Analysis
+    usd_a_call : mapping of str to float or None
+        The mean cost of a call of each judge, None where it is not known.
+    searched : JurySearch, optional
+        None where no juries were searched.
+    """
+
+    panel: Panel
+    study: Study
+    analysis: Analysis
+    usd_a_call: Mapping[str, float | None]
+    searched: JurySearch | None = None
+
+    @cached_property
+    def fits(self) -> Fits:
+        """The rankings of all voters, fitted once."""
+        return fit(self.panel, self.analysis.bootstrap, self.analysis.ranking)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of an analysis.
+
+    Attributes
+    ----------
+    name : str
+        Of its function and its files.
+    make : function of a Subject
+        Returns the dataset's rows, none where the table does not apply.
+    title : str
+    look_for : str
+        A sentence on how to read it.
+    applies : str
+        The condition under which it has rows.
+    kept_empty : bool
+        Whether it is part of the results without rows too.
+    """
+
+    name: str
+    make: Callable[[Subject], pd.DataFrame]
+    title: str
+    look_for: str
+    applies: str
+    kept_empty: bool = False
+
+
+LABELLED = "human labels"
+SINGLE_LABELLED = "single answers with human labels"
+
+TABLES = (
+    Table(
+        "agreement",
+        lambda of: agreement(of.panel, of.analysis.bootstrap),
+        "Agreement with humans",
+        "kappa is 1 for full agreement and 0 for what the margins alone would give; compare "
+        "voters only where their missing votes are few.",
+        "always",
+        kept_empty=True,
+    ),
+    Table(
+        "outcomes",
+        lambda of: outcomes(of.panel),
+        "Outcomes",
+        "Everything but ok is a missing vote: it is left out of the measures, never counted as "
+        "wrong.",
+        "always",
+        kept_empty=True,
+    ),
+    Table(
+        "deltas",
+        lambda of: deltas(of.panel, of.analysis.bootstrap),
+        "Accuracy of each candidate, judged and by humans",
+        "delta is a candidate's accuracy under a voter less that under humans: deltas of different "
+        "signs mean that the voter favours some candidates.",
+        "single answers",
+        kept_empty=True,
+    ),
+    Table(
+        "against_best",
+        lambda of: against_best(of.panel, of.analysis.bootstrap),
+        "Juries beside the best single judge",
+        "A difference whose interval holds 0 shows no gain from the jury; the best judge is picked "
+        "on the items it is measured on, which is optimistically biased.",
+        "a jury",
+        kept_empty=True,
+    ),
+    Table(
+        "annotators",
+        lambda of: annotators(of.panel, of.analysis.bootstrap),
+        "Agreement of the annotators among themselves",
+        "This is the scale for a judge's kappa with the humans; mind n, an annotator who labelled "
+        "only disputed items agrees less with the others.",
+        "items with the labels of two annotators or more",
+    ),
+    Table(
+        "preferences",
+        lambda of: preferences(of.panel, of.analysis.bootstrap),
+        "Agreement on pairs, ties counted as a side",
+        "kappa is over three sides here: the first, the second, a tie.",
+        "pairs that humans call a tie",
+    ),
+    Table(
+        "position",
+        lambda of: position(of.panel, of.analysis.bootstrap),
+        "Position bias",
+        "flip_rate is the share of pairs whose preference turns with the order; a first_place of "
+        "0.5 is fair.",
+        "pairs shown in both orders",
+    ),
+    Table(
+        "length",
+        lambda of: length(of.panel, of.analysis.bootstrap),
+        "Length bias",
+        "Longer answers may be better ones, so compare with the humans: above_humans is how much "
+        "more often the voter takes the longer one.",
+        "pairs of answers with known lengths",
+    ),
+    Table(
+        "length_bins",
+        lambda of: length_bins(of.panel, of.analysis.bootstrap),
+        "Wins by length difference",
+        "A share that rises with the bin means that longer answers win more often.",
+        "pairs of answers with known lengths",
+    ),
+    Table(
+        "ranking",
+        lambda of: ranking(of.panel, of.fits),
+        "Rankings of the candidates",
+        "Candidates whose intervals of ranks overlap cannot be told apart.",
+        "two named candidates or more",
+    ),
+    Table(
+        "correlation",
+        lambda of: correlation(of.panel, of.fits),
+        "Agreement of rankings with the humans' or a leaderboard's",
+        "spearman is what the paper prints as Pearson; with few models, a swap of two neighbours "
+        "moves every coefficient much.",
+        "three models or more in both rankings",
+    ),
+    Table(
+        "battles",
+        lambda of: battles(of.panel, of.analysis.ranking),
+        "Battles of each two candidates",
+        "share is that of the wins that went to the first.",
+        "pairs of answers of two named candidates",
+    ),
+    Table(
+        "spread",
+        lambda of: spread(of.panel, of.analysis.bootstrap),
+        "Even-handedness",
+        "spread is the standard deviation of the candidates' deltas, the paper's measure of bias; "
+        "chance alone makes it larger than 0.",
+        SINGLE_LABELLED + " of two candidates or more",
+    ),
+    Table(
+        "rates",
+        lambda of: rates(of.panel, of.analysis.bootstrap),
+        "True positive and true negative rates by candidate",
+        "A voter that favours a candidate has a higher tpr and a lower tnr on its answers.",
+        SINGLE_LABELLED,
+    ),
+    Table(
+        "families",
+        lambda of: families(of.panel, of.analysis.bootstrap, of.analysis.settings.families),
+        "Judges on model families",
+        "Compare the delta of a judge's own family with those of the others; p_holm is corrected "
+        "for all rows.",
+        SINGLE_LABELLED + ", with candidate_families",
+    ),
+    Table(
+        "self_preference",
+        lambda of: self_preference(of.panel, of.analysis.bootstrap, of.analysis.settings.families),
+        "Self-preference",
+        "own is what being of the judge's own family adds to the share of positive votes, compared "
+        "with the other judges: what they all favour is not seen.",
+        SINGLE_LABELLED + " of a judge's own family, with candidate_families",
+    ),
+    Table(
+        "effective_votes",
+        lambda of: effective_votes(of.panel, of.analysis.bootstrap),
+        "Dependence of the judges",
+        "effective_votes is how many independent votes the seats are worth; gap is the accuracy "
+        "that a majority loses to common errors.",
+        LABELLED + " and two judges or more",
+    ),
+    Table(
+        "error_pairs",
+        lambda of: error_pairs(of.panel, of.analysis.bootstrap),
+        "Common errors of each two judges",
+        "ratio is how often both are wrong as a multiple of chance: far above 1, the second vote "
+        "adds little.",
+        LABELLED + " and two judges or more",
+    ),
+    Table(
+        "corrected",
+        lambda of: corrected(
+            of.panel,
+            of.analysis.bootstrap,
+            of.analysis.settings.labelled_questions,
+            of.analysis.settings.interval_width,
+        ),
+        "Accuracy with few human labels",
+        "estimate is the voter's own figure corrected by the labelled answers; labels_alone and "
+        "labels_beside say how many labels an interval of interval_width takes.",
+        "single answers of which only some have a human label, or labelled_questions",
+    ),
+    Table(
+        "policies",
+        lambda of: policies(of.panel, of.study.plans, of.study.juries, of.usd_a_call),
+        "Calls saved by asking fewer judges",
+        "same is the share of items whose verdict is that of the whole jury.",
+        "a jury of three judges or more that decides by majority",
+    ),
+    Table(
+        "juries",
+        lambda of: of.searched.juries if of.searched else pd.DataFrame(),
+        "All juries of the voters",
+        "Believe the table of chosen juries first: the best of many is optimistically biased. wins "
+        "is the share of resamples in which a jury comes first.",
+        LABELLED + " and search.rules",
+    ),
+    Table(
+        "judges",
+        lambda of: of.searched.judges if of.searched else pd.DataFrame(),
+        "What each judge adds to juries",
+        "shapley is the mean change of kappa when a judge joins; below 0 it does harm on average.",
+        LABELLED + " and search.rules",
+    ),
+    Table(
+        "chosen",
+        lambda of: of.searched.chosen if of.searched else pd.DataFrame(),
+        "What choosing a jury is worth",
+        "kappa_seen is the winner's on the items it was chosen on, kappa what the same choice "
+        "reaches on held-out questions: believe kappa.",
+        LABELLED + " and search.rules",
+    ),
+)
+"""All tables of an analysis, in the order in which they are made."""

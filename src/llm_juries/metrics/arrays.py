@@ -1,0 +1,17 @@
+"""Types of arrays, and division that is NaN where there is nothing to divide by."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.intp]
+Names = npt.NDArray[np.str_]
+
+
+def ratio(part: Array, whole: Array) -> Array:
+    """Return part / whole, NaN where the whole is not above 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(whole > 0, part / whole, np.nan)
