@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import pandas as pd
 import pytest
 
 import llm_juries as lj
+from llm_juries.judges.base import Limits
 from llm_juries.judges.lexical import LexicalJudge
 
 FAST = lj.Bootstrap(resamples=200)
@@ -226,10 +229,46 @@ def test_a_running_loop_is_no_obstacle(answers: pd.DataFrame, tmp_path: Path):
     assert one.votes.labels.tolist() == two.votes.labels.tolist()
 
 
+def test_an_interrupt_in_a_notebook_stops_sending_and_keeps_what_came(tmp_path: Path):
+    asked: list[str] = []
+
+    class Slow(Model):
+        limits = Limits(batch=1)
+
+        async def ask(self, requests: Any) -> Any:
+            asked.extend(request.item.item_id for request in requests)
+            if len(asked) == 5:  # the stop button: a signal to the thread that waits
+                os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0.02)
+            return await super().ask(requests)
+
+    rows = [
+        {"question": f"Q{n}?", "answer": f"a{n}", "references": [f"a{n}"], "human": 1}
+        for n in range(200)
+    ]
+
+    async def cell() -> lj.Panel:
+        return lj.judge(rows, judges=[Slow("model", "contains")], store=tmp_path / "store")
+
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(cell())
+        first = len(asked)
+        assert 5 <= first < 100
+        panel = loop.run_until_complete(cell())
+    finally:
+        loop.close()
+    assert len(asked) <= 200 + 2  # a first request may be sent to see whether a judge answers
+    assert panel.votes.labels.tolist() == [[1.0]] * 200
+
+
 def test_a_dataset_goes_by_its_name(empty_folder: Path):
     panel = lj.judge("sample_qa", judges=["contains", "exact_match"])
     assert panel.dataset.name == "sample_qa"
     assert len(lj.agreement(panel, FAST)) == 2
+    some = lj.read_verdicts("recorded_nq301", judges=["bem", "gpt_4"])
+    assert some.votes.names == ("bem", "gpt_4")
     assert not list(empty_folder.iterdir())
 
 
@@ -275,6 +314,14 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
         "no table": (lambda: read(3), "data: int is not a table"),  # type: ignore[arg-type]
         "no file": (lambda: read("verdicst.csv"), "there is no such file"),
         "no dataset": (lambda: read("recorded_nq30"), "did you mean recorded_nq301"),
+        "unknown recording": (
+            lambda: read("recorded_nq301", judges=["gpt4"]),
+            "dataset recorded_nq301: no judge 'gpt4'; did you mean gpt_4",
+        ),
+        "scale of a dataset": (
+            lambda: read("recorded_nq301", scale=lj.Scale.binary()),
+            "dataset recorded_nq301: has scales and columns of its own",
+        ),
         "no label column": (
             lambda: read(long(wide).rename(columns={"label": "vote"})),
             "has no column 'label'",
@@ -328,7 +375,8 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
 NAMES = (
     "empty frame", "duplicate columns", "duplicate rows", "no id column", "NaN ids",
     "unknown judge", "judges as a text", "off the scale", "human off the scale", "no verdicts",
-    "criteria", "scale", "no table", "no file", "no dataset", "no label column",
+    "criteria", "scale", "no table", "no file", "no dataset", "unknown recording", "scale of a dataset",
+    "no label column",
     "jury of a stranger", "jury twice", "rule", "no jury", "unknown judge to ask", "judge twice",
     "no question", "nothing to judge", "some ids", "prompt",
 )  # fmt: skip

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
@@ -188,6 +188,12 @@ def read_verdicts(
         dataset = _dataset(data, name)
         if not dataset.recordings:
             raise JuriesError(f"dataset {dataset.name}: holds no recorded verdicts; use judge()")
+        if scale is not None or isinstance(judges, Mapping):
+            raise JuriesError(
+                f"dataset {dataset.name}: has scales and columns of its own; give judges as a list "
+                "of names, or leave it out"
+            )
+        dataset = _only(dataset, judges)
     else:
         found = recognise(data, judges, scale, name)
         dataset = found.dataset
@@ -329,8 +335,6 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
 
 
 def _policy(policy: Policy | None, max_cost_usd: float | None) -> Policy:
-    from dataclasses import replace
-
     policy = policy or Policy()
     if policy.dry_run or policy.mode == "batch":
         raise JuriesError(
@@ -344,8 +348,6 @@ def _is_name(data: object) -> bool:
 
 
 def _dataset(data: Answers, name: str | None) -> Dataset:
-    from dataclasses import replace
-
     if isinstance(data, str | Path) and (_is_name(data) or Path(data).suffix in (".yaml", ".yml")):
         data = named.load_dataset(data)
     if isinstance(data, Dataset):
@@ -357,6 +359,18 @@ def _dataset(data: Answers, name: str | None) -> Dataset:
             if row.get("item_id") is None:
                 raise JuriesError(f"{table.name}, row {number}, column item_id: is empty")
     return read(table, name or called(data, "answers"))
+
+
+def _only(dataset: Dataset, judges: Sequence[str] | None) -> Dataset:
+    """Return a dataset with the recordings of these judges only, all by default."""
+    if judges is None:
+        return dataset
+    known = [recording.judge for recording in dataset.recordings]
+    for one in judges:
+        if one not in known:
+            raise JuriesError(f"dataset {dataset.name}: no judge {one!r}{nearest(one, known)}")
+    kept = tuple(recording for recording in dataset.recordings if recording.judge in judges)
+    return replace(dataset, recordings=kept)
 
 
 def _judges(judges: Sequence[str | Path | Judge]) -> dict[str, Judge]:
