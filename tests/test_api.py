@@ -375,7 +375,8 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
 NAMES = (
     "empty frame", "duplicate columns", "duplicate rows", "no id column", "NaN ids",
     "unknown judge", "judges as a text", "off the scale", "human off the scale", "no verdicts",
-    "criteria", "scale", "no table", "no file", "no dataset", "unknown recording", "scale of a dataset",
+    "criteria", "scale", "no table", "no file", "no dataset", "unknown recording",
+    "scale of a dataset",
     "no label column",
     "jury of a stranger", "jury twice", "rule", "no jury", "unknown judge to ask", "judge twice",
     "no question", "nothing to judge", "some ids", "prompt",
