@@ -40,6 +40,12 @@ NAMED = re.compile(
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
 CHOICE = re.compile(rf"`[^`\n]*?(?<![.\w])({'|'.join(GROUPS)})=\[?([a-z0-9_,]+)\]?[^`\n]*`")
 
+KEYS = {
+    key
+    for path in CONF.rglob("*.yaml")
+    for key in re.findall(r"(?:^[ -]*|[{,] *)(?:override )?(\w+):", path.read_text(), re.MULTILINE)
+}
+
 
 @dataclass(frozen=True)
 class Block:
@@ -190,6 +196,21 @@ def test_every_file_module_and_choice_that_is_named_exists(page: Path):
         for name in filter(None, chosen.split(",")):
             known = re.fullmatch(r"my_\w+|[abxy]", name) or (CONF / group / f"{name}.yaml").exists()
             assert known, f"{group}={name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_key_that_is_named_is_one_of_conf(page: Path):
+    nodes = "|".join(sorted(path.parent.name for path in CONF.glob("*/*.yaml")))
+    for code in re.findall(r"`([^`\n]+)`", prose(page)):
+        if (
+            code == "key=value" or re.search(r"\(| = |=True", code) or code.endswith(".csv")
+        ):  # Python, or a file
+            continue
+        keys = re.findall(r"(?<![\w./])([a-z_][\w.]*)=", code)
+        if re.fullmatch(rf"(?:{nodes}|page|ranking|search)(?:\.[a-z_]+)+", code):
+            keys.append(code)
+        for key in keys:
+            assert key.rpartition(".")[2] in KEYS, code
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
