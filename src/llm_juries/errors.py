@@ -9,7 +9,7 @@ MOST_NAMED = 24  # names in one error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error sentence: the nearest known names, else all of a dozen or two."""
+    """Return the end of an error message: the nearest known names, else up to two dozen of them."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
@@ -21,4 +21,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 class JuriesError(Exception):
-    """A mistake of the user's or of their surroundings, told in one line that says what to do."""
+    """A user-facing error: one actionable line."""

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and where those that ship with the project lie."""
+"""Write files atomically, and locate the files that ship with the project."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all, in a folder that is made if need be."""
+    """Write a file atomically, creating its folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -20,10 +20,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def bundled(inside: str) -> Path:
-    """Return where a file that comes with the project lies, whatever the working directory is.
+    """Return the path of a file that ships with the project, whatever the working directory.
 
-    conf/ and results/ are copied into the package when it is installed; in a checkout they lie at
-    its top. Everything else is relative to the package's data folder.
+    conf/ and results/ are copied into an installed package; in a checkout they are at its top.
+    Other paths are relative to the package's data folder.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Data frames as Markdown, for terminals, reports and data cards."""
+"""Render data frames as Markdown, for terminals, reports and dataset cards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return a table as Markdown, floats to three decimals, nothing where a value is undefined."""
+    """Return a table as Markdown, floats to three decimals, undefined values empty."""
     if table.empty:
         return "(no rows)"
     shown = rounded(table).map(lambda cell: str(cell).replace("|", "\\|"))

@@ -1,4 +1,4 @@
-"""A study: a dataset, the judges asked about it, the juries they form, their stored votes."""
+"""A study: a dataset with its judges and juries, and the stored verdicts read for it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The nouns everything else is built of: items, requests, replies and verdicts.
+"""Shared types: items, requests, replies, verdicts, outcomes and scales.
 
-Plain frozen dataclasses with no behaviour beyond their own fields, so that every other module may
-import this one and this one imports none of them.
+Plain frozen dataclasses without behaviour, so that every module may import this one and it imports
+none.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Literal, NamedTuple
 Kind = Literal["judge", "lexical", "jury", "human"]
 """What a voter is: a language model (or trained classifier), a string rule, or a jury of voters.
 
-Humans stand in tables beside the voters that are measured against them.
+Humans are listed in tables beside the voters that are measured against them.
 """
 
 
 class Outcome(StrEnum):
-    """What became of one judge's vote. Only OK carries a label; the rest are never numbers."""
+    """The outcome of one request. Only OK has a label; the others are never turned into numbers."""
 
     OK = "ok"
-    UNPARSED = "unparsed"  # a whole reply that holds no verdict
-    REFUSED = "refused"  # the judge declined to judge
-    TRUNCATED = "truncated"  # the reply hit its length limit before a verdict
-    FAILED = "failed"  # no reply came at all
+    UNPARSED = "unparsed"  # a complete reply without a verdict
+    REFUSED = "refused"  # the judge refused
+    TRUNCATED = "truncated"  # the reply hit its length limit
+    FAILED = "failed"  # no reply arrived
 
 
 class Order(StrEnum):
-    """Which way round a pair was shown. Single answers are always ORIGINAL."""
+    """The order in which a pair was shown. Single answers are always ORIGINAL."""
 
     ORIGINAL = "original"
     SWAPPED = "swapped"
@@ -37,7 +37,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of text to answer from; `passage_id` names it in its collection."""
+    """A text passage to answer from; `passage_id` identifies it in its collection."""
 
     title: str
     text: str
@@ -48,16 +48,15 @@ class Passage:
 class Item:
     """One answer to judge (or one pair, when `opponent` is set).
 
-    `item_id` names the question: the answers of several candidates to one question share it, and
-    intervals are clustered by it. `human` is the human label, 1.0 for correct (or, in a pair, for
-    the candidate being preferred), 0.0 for not, and 0.5 for a pair that humans found equally good
-    or bad; None where no human judged. `human_votes` are the single annotators' labels in the order
-    of the dataset's `annotators`: None (or nothing, at the end) where one gave none. Texts are
-    empty where only the numbers of a recorded judgement are known. A question that nobody has
-    answered yet has neither candidate nor answer. `lengths` are the characters of answer and
-    opponent's answer, where their texts are not known but these are. `passages` are known to hold
-    the right answer, where the dataset says so. `cluster` names what a bootstrap draws whole, where
-    that is not the question: items of several questions about one document, say.
+    `item_id` identifies the question: the answers of several candidates to one question share it,
+    and intervals are clustered by it. `human` is the human label: 1.0 for correct (in a pair, if
+    the candidate is preferred), 0.0 for not, 0.5 for a pair that humans found equal, None without a
+    label. `human_votes` are the labels of single annotators in the order of the dataset's
+    `annotators`: None (or absent, at the end) if one gave none. Texts are empty if only the numbers
+    of a recorded judgement are known. An unanswered question has neither candidate nor answer.
+    `lengths` are the characters of answer and opponent's answer, if only these are known.
+    `passages` contain the right answer, according to the dataset. `cluster` is the unit that a
+    bootstrap draws, if that is not the question: items of several questions about one document.
     """
 
     dataset: str
@@ -76,7 +75,7 @@ class Item:
 
     @property
     def drawn_with(self) -> str:
-        """What a bootstrap and a cross-validation keep together: the cluster, else the item_id."""
+        """The unit that bootstraps and folds keep together: the cluster, else the item_id."""
         return self.cluster or self.item_id
 
 
@@ -89,10 +88,10 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one judge is asked about one item. `key` is a hash of all that determines the reply.
+    """What one judge is asked about one item. `key` hashes everything that determines the reply.
 
-    The first `shared` characters of the last message are the same for all items of a prompt, and
-    so are all messages before it: providers can be told to cache them.
+    The first `shared` characters of the last message, and all messages before it, are the same for
+    all items of a prompt: providers can cache them.
     """
 
     key: str
@@ -106,13 +105,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back, as it came.
+    """A judge's raw reply.
 
-    `thinking` is reasoning that came apart from the text; `earlier` the text of a first reply that
-    could not be read, where the judge was asked once more. `choice_logprobs` are natural logs of
-    the verdict words' probabilities. `input_tokens` counts all input, of which `cached_tokens` were
-    read from the provider's cache and `cache_write_tokens` written to it; None where the provider
-    did not say. `batched` replies came through a batch API, at its price.
+    `thinking` is reasoning that was returned apart from the text; `earlier` the text of a first
+    reply that could not be parsed, if the judge was asked once more. `choice_logprobs` are natural
+    logs of the verdict words' probabilities. `input_tokens` counts all input, of which
+    `cached_tokens` were read from the provider's cache and `cache_write_tokens` written to it; None
+    if the provider did not report them. `batched` replies came through a batch API, at its price.
     """
 
     text: str = ""
@@ -130,7 +129,7 @@ class Reply:
 
 
 class Reading(NamedTuple):
-    """A reply as a reader understands it; `score` is the evidence behind `label`, where any is."""
+    """A parsed reply; `score` is the evidence behind `label`, if there is any."""
 
     outcome: Outcome
     label: float | None = None
@@ -139,11 +138,11 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One judge's answer about one item under one prompt, with its raw reply.
+    """One judge's verdict on one item under one prompt, with its raw reply.
 
-    `label` is in terms of the item's own candidate, whatever the order a pair was shown in.
-    `reader` identifies how the reply was read: a stored verdict whose reader has changed since is
-    read again from `reply`, and nothing is asked. `asked_at` is Unix time in seconds.
+    `label` is in terms of the item's own candidate, whatever the order in which a pair was shown.
+    `reader` identifies how the reply was parsed: if that has changed since, a stored verdict is
+    parsed again from `reply`, and nothing is asked. `asked_at` is Unix time in seconds.
     """
 
     key: str

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from llm_juries.cluster.coverage import Look, survey, table, total
+from llm_juries.cluster.coverage import Coverage, coverage, table, total
 from llm_juries.cluster.grid import composed, subject
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
@@ -24,9 +24,11 @@ NOW = 1_000_000.0
 FAILED = (Outcome.FAILED,)
 
 
-def look(outcomes: Sequence[Outcome | None], ages: Sequence[float] = (), usd: float = 0.0) -> Look:
+def look(
+    outcomes: Sequence[Outcome | None], ages: Sequence[float] = (), usd: float = 0.0
+) -> Coverage:
     questions = [f"q{n}" for n in range(len(outcomes))]
-    return Look("j", "d", questions, list(outcomes), [NOW - age for age in ages], usd)
+    return Coverage("j", "d", questions, list(outcomes), [NOW - age for age in ages], usd)
 
 
 def test_a_row_counts_what_is_done_failed_and_missing():
@@ -45,7 +47,7 @@ def test_what_came_long_ago_is_no_rate_and_no_time_left_is_made_up():
     assert list(rows["per_minute"]) == [0.0, 0.0]
     assert math.isnan(rows["minutes_left"][0])
     assert rows["minutes_left"][1] == 0.0
-    assert total(rows) == "2 of 3 verdicts done, 0 failed, 1 missing; 0 a minute lately"
+    assert total(rows) == "2 of 3 verdicts done, 0 failed, 1 missing; 0 a minute recently"
 
 
 def test_shards_add_up_to_all():
@@ -67,7 +69,7 @@ def test_a_survey_sees_what_a_collection_stored_and_writes_nothing(
         stored = len(store)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with Store(tmp_path) as store:
-        looks = survey([half, other], store)
+        looks = coverage([half, other], store)
     contains, token_f1 = looks[subject(half)]
     assert contains.count(Shard(0, 2), FAILED)[1] == 0
     assert contains.count(Shard(1, 2), FAILED)[1] == 140 - contains.count(Shard(0, 2), FAILED)[0]
@@ -86,5 +88,5 @@ def test_costs_that_are_known_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
         stored = sorted(store, key=lambda verdict: verdict.key)
         for one, usd in zip(stored, (0.25, 0.0, 0.5), strict=False):
             store.append(replace(one, cost_usd=usd, asked_at=one.asked_at - 1))
-        ((look,),) = survey([cfg], store).values()
+        ((look,),) = coverage([cfg], store).values()
     assert look.cost_usd == 0.75

@@ -88,7 +88,7 @@ def test_what_a_job_needs_decides_on_no_verdict():
     ("override", "said"),
     [
         ("+judges.smollm2.resources.gpu=1", "resources.gpu: no such key; did you mean gpus"),
-        ("judges.smollm2.resources.cpus=0", "resources: cpus: is 0; take 1 or more"),
+        ("judges.smollm2.resources.cpus=0", "resources: cpus: is 0; must be 1 or more"),
         ("judges.smollm2.resources.minutes=long", "resources: Expected `int`, got `str`"),
     ],
 )

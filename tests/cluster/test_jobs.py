@@ -107,15 +107,18 @@ def test_a_failing_job_is_said_to_have_failed(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["dataset=sample_qa"], "no judge is to be asked; name some: judge="),
+        (["dataset=sample_qa"], "judge: none is named; set some, such as judge="),
         (["judge=contians"], "did you mean contains"),
         (["judge=[exact_match,contians]"], "there is no judge=contians; did you mean contains"),
-        (["judge=contains,contains"], "stands in the sweep twice"),
-        (["judge=contains", "cluster=local,slurm"], "stands in the sweep twice"),
-        (["judge=contains", "store=here,there"], "store: a sweep has one, not here and there"),
-        (["judge=contains", "cluster=local", "cluster.at_once=0"], "at_once: is 0; take 1"),
+        (["judge=contains,contains"], "is in the sweep twice"),
+        (["judge=contains", "cluster=local,slurm"], "is in the sweep twice"),
+        (
+            ["judge=contains", "store=here,there"],
+            "a sweep needs one store, not here and",
+        ),
+        (["judge=contains", "cluster=local", "cluster.at_once=0"], "at_once: is 0; must be 1"),
         (["judge=contains", "cluster=local", "logs=/dev/null"], "logs: can't write to /dev/null"),
-        (["judge=contains", "shards=5000", "shard=1"], "take fewer shards"),
+        (["judge=contains", "shards=5000", "shard=1"], "use fewer shards"),
         (["judge=contains", "shards=2", "shard=2"], "take 0 to 1"),
         (["judge=contains", "cluster.partion=x"], "partition"),
         (["judge=contains", "cluster=slrum"], "did you mean slurm"),
@@ -143,7 +146,7 @@ def test_nothing_is_submitted_that_could_not_be_recorded(tmp_path: Path):
 def test_a_status_of_nothing_says_what_to_do(tmp_path: Path):
     done = script("status", tmp_path)
     assert done.returncode == 2
-    assert "nothing was submitted to it; say what to look at" in done.stderr
+    assert "nothing was submitted to it; name a sweep" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["submit", "status"])
@@ -196,7 +199,7 @@ def test_another_process_with_the_id_of_a_job_is_not_taken_for_it(tmp_path: Path
 def test_a_broken_record_is_told(tmp_path: Path):
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "x.jsonl").write_text('{"job_id": 1}\n')
-    with pytest.raises(JuriesError, match=r"x\.jsonl: is no record of jobs"):
+    with pytest.raises(JuriesError, match=r"x\.jsonl: not a record of jobs"):
         recorded(tmp_path)
 
 

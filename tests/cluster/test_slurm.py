@@ -197,7 +197,7 @@ def test_a_sweep_outlives_failure_preemption_and_kill(
     assert "2 jobs submitted" in said
     again = run("submit", tmp_path, *overrides)
     assert "0 jobs submitted" in again  # they are at work
-    assert again.count("is at work") == 2
+    assert again.count("is live") == 2
     jobs |= {job.judges[0]: job for job in recorded(tmp_path / "store")}
     until(lambda: state("killed") == state("keyless") == "COMPLETED")
     assert verdicts(tmp_path) == dict.fromkeys(JUDGES, ITEMS)

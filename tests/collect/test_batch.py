@@ -205,7 +205,7 @@ def test_a_batch_the_provider_refuses_leaves_no_ticket(
 def test_a_broken_ticket_is_named(api: FaultyApi, tmp_path: Path):
     folder(Store(tmp_path)).mkdir(parents=True)
     (folder(Store(tmp_path)) / "broken.json").write_text("{")
-    with pytest.raises(JuriesError, match=r"broken\.json: is no ticket of a batch"):
+    with pytest.raises(JuriesError, match=r"broken\.json: not a batch ticket"):
         batched(tmp_path, plan(judge(api)))
 
 

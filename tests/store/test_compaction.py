@@ -351,7 +351,7 @@ def test_a_store_of_the_first_version_reads_and_compacts(
         stream.write(b'{"key":"d","judge":"j","pro')
     before = kept(store)
     assert before == FIRST
-    assert "dropped a torn last line of 27 bytes" in caplog.text
+    assert "dropped an incomplete last line of 27 bytes" in caplog.text
     compact(store, no_writers=True)
     assert kept(store) == before
     assert not segments.segments(store)
@@ -370,7 +370,7 @@ def test_a_store_of_a_newer_version_is_told_in_one_line(part: str, tmp_path: Pat
             {"llm_juries.format": str(FORMAT + 1)}
         )
         pyarrow.parquet.write_table(newer, path)
-    with pytest.raises(JuriesError, match=r"is in format 2 of a newer version, .* update") as said:
+    with pytest.raises(JuriesError, match=r"has format 2 of a newer version; .* update") as said:
         Store(tmp_path).get("a")
     assert "\n" not in str(said.value)
     assert path.name in str(said.value)

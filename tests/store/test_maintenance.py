@@ -167,7 +167,7 @@ def test_a_source_that_is_no_good_is_told(name: str, content: bytes, said: str, 
 def test_a_parquet_file_of_something_else_names_the_column_it_lacks(tmp_path: Path):
     path = tmp_path / "else.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"key": ["a"]}), path)
-    with pytest.raises(JuriesError, match="has no column 'judge'; it is no file of verdicts"):
+    with pytest.raises(JuriesError, match="has no column 'judge', so it is not a file of verdicts"):
         list(read(path))
 
 

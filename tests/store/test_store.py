@@ -175,7 +175,7 @@ def test_a_torn_last_line_is_dropped_and_reported(filled: Path, caplog: pytest.L
     path = segment(filled)
     path.write_bytes(path.read_bytes()[:-7])
     assert readable(filled, ["a", "b", "c"]) == ["a", "b"]
-    assert "dropped a torn last line" in caplog.text
+    assert "dropped an incomplete last line" in caplog.text
     assert str(path) in caplog.text
 
 

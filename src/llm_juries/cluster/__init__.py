@@ -1,1 +1,1 @@
-"""Sweeps on clusters: the grid, its jobs, and how far they are."""
+"""Sweeps on clusters: the grid, its jobs, their coverage and status."""

@@ -1,4 +1,4 @@
-"""A sweep's grid: sweep-style overrides to configs, and what the job of each needs of a cluster."""
+"""The grid of a sweep: from sweep-style overrides to configs, and each job's resources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..errors import JuriesError, nearest
 
 @dataclass(frozen=True, order=True)
 class Resources:
-    """What a job needs: the node of a judge's yaml under `resources`.
+    """The resources of a job: the node `resources` of a judge's yaml.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Resources:
     memory_gb : float
         Of the machine, not of the GPUs.
     minutes : int
-        After which the job is stopped. It is then queued again, so this is no limit on the work.
+        The time limit. A job that hits it is requeued, so this does not limit the work.
     """
 
     gpus: int = 0
@@ -36,7 +36,7 @@ class Resources:
     def __post_init__(self) -> None:
         for name, least in (("gpus", 0), ("cpus", 1), ("memory_gb", 0.1), ("minutes", 1)):
             if getattr(self, name) < least:
-                raise JuriesError(f"{name}: is {getattr(self, name)}; take {least} or more")
+                raise JuriesError(f"{name}: is {getattr(self, name)}; must be {least} or more")
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Cell:
 
 
 def needs(cfg: DictConfig) -> Resources:
-    """Return what a job with all judges of a config needs: they take turns, so the most of each.
+    """Return the resources for all judges of a config: the largest of each, as they run in turn.
 
     Raises
     ------
     JuriesError
-        If a judge's `resources` has an unknown key, or a value that is no number in range.
+        If a judge's `resources` has an unknown key, or a value out of range.
     """
     known = [field.name for field in fields(Resources)]
     wanted = []
@@ -105,7 +105,7 @@ def grid(
     searched : Path, optional
         A folder of the user's own yamls.
     own : sequence of str
-        Keys that are not the job's: they are composed, but no part of a cell's overrides.
+        Keys that are not the job's: they are composed but left out of the cell's overrides.
     """
     return [
         Cell(tuple(without(job, own)), composed(conf, name, job, searched))
@@ -119,7 +119,7 @@ def key_of(override: str) -> str:
 
 
 def without(overrides: Iterable[str], keys: Sequence[str]) -> list[str]:
-    """Return the overrides that set none of some keys, nor anything below them."""
+    """Return the overrides that set neither one of some keys nor anything below one."""
     return [o for o in overrides if not any(f"{key_of(o)}.".startswith(f"{k}.") for k in keys)]
 
 
@@ -133,7 +133,7 @@ def composed(
 
 
 def subject(cfg: DictConfig) -> bytes:
-    """Return what a config asks about, as text: all that decides on a verdict but the judge."""
+    """Return, as text, the part of a config that determines a verdict besides the judge."""
     keys = ["dataset", "also", "prompt", "human", "adjudicator"]
     node = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
     return msgspec.json.encode(node, order="deterministic")
@@ -142,7 +142,7 @@ def subject(cfg: DictConfig) -> bytes:
 def merged(configs: Iterable[DictConfig]) -> dict[bytes, DictConfig]:
     """Return one config for all that have the same `subject`: all their judges, no shard, no jury.
 
-    A dataset is so loaded once, however many judges and shards a sweep has.
+    So a dataset is loaded once, however many judges and shards a sweep has.
     """
     found: dict[bytes, DictConfig] = {}
     for cfg in configs:

@@ -1,8 +1,8 @@
-"""A sweep's jobs on Slurm or on this machine, through submitit: submitted, stopped, found again.
+"""Jobs of a sweep on Slurm or on this machine, through submitit: submit, requeue, look up state.
 
 A job is scripts/judge.py with the overrides of one cell of the grid, in a process of its own. What
 it has asked is in the store, so a job that is preempted, timed out, killed or submitted again asks
-only for what is lacking.
+only for missing verdicts.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from ..files import write_text
 from .grid import Resources
 
 POLL_S = 0.2
-LINGER_S = 60.0  # how long a stopped job waits to hear whether it is to be requeued
+LINGER_S = 60.0  # how long a stopped job waits for the signal that requeues it
 WEEK_MIN = 7 * 24 * 60
 ENDED_WELL = "COMPLETED"
 GONE = "GONE"
-"""The state of a job that ended without a word: it was killed, or is long forgotten."""
+"""The state of a job that left no trace: it was killed, or Slurm no longer knows it."""
 LIVE = frozenset(
     {
         *("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "STOPPED", "SUSPENDED", "SIGNALING"),
@@ -39,18 +39,18 @@ LIVE = frozenset(
         *("RESIZING", "RESV_DEL_HOLD"),
     }
 )
-"""States of a job that may still ask. One that was preempted is about to be requeued."""
+"""States of a job that may still ask judges. A preempted job is about to be requeued."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What submitit runs: a command in a process of its own, stopped and begun again when told to.
+    """What submitit runs: a command in its own process, stopped and restarted on request.
 
     Parameters
     ----------
     command : tuple of str
     slots : str, optional
-        A folder of lock files where only some jobs may run at a time, as no scheduler sees to it.
+        A folder of lock files that limit how many jobs run at once, where no scheduler does.
     at_once : int
         How many.
     """
@@ -62,9 +62,9 @@ class Job:
     def __call__(self) -> None:
         """Run the command.
 
-        A preemption or a time-out is passed on as SIGTERM, on which the command stores what it has
-        asked for and ends; then submitit's own handler requeues the job. Its handler alone would
-        do that at once, and what was under way would be paid for twice.
+        A preemption or a time-out is passed on as SIGTERM, on which the command stores the replies
+        in flight and ends; then submitit's own handler requeues the job. That handler alone would
+        requeue at once, and the requests in flight would be paid for twice.
 
         Raises
         ------
@@ -81,26 +81,26 @@ class Job:
         return DelayedSubmission(self)
 
     def _run(self) -> None:
-        told: set[int] = set()
+        received: set[int] = set()
         stop = _requeue_signal()
         requeue = signal.getsignal(stop)
         for number in (signal.SIGTERM, stop):
-            signal.signal(number, lambda got, _: told.add(got))
+            signal.signal(number, lambda got, _: received.add(got))
         process = subprocess.Popen(self.command, preexec_fn=_as_a_child)  # noqa: S603
         passed_on = False
         while process.poll() is None:
-            if told and not passed_on:
+            if received and not passed_on:
                 process.terminate()
                 passed_on = True
             time.sleep(POLL_S)
         if process.returncode == 0:
             return
-        if told:
-            # SIGTERM may come before the signal that says what for, or before the end.
-            heard_at = time.monotonic()
-            while stop not in told and time.monotonic() < heard_at + LINGER_S:
+        if received:
+            # SIGTERM may arrive before the signal that requeues, or before the job's end.
+            received_at = time.monotonic()
+            while stop not in received and time.monotonic() < received_at + LINGER_S:
                 time.sleep(POLL_S)
-            if stop in told and callable(requeue):
+            if stop in received and callable(requeue):
                 requeue(stop, None)
         raise RuntimeError(f"the command ended with {process.returncode}: {self.command}")
 
@@ -112,7 +112,7 @@ def _requeue_signal() -> signal.Signals:
 
 
 def _as_a_child() -> None:
-    """Leave it to the parent what the cluster's signals mean, and do not outlive it."""
+    """Leave the cluster's signals to the parent process, and end with it."""
     # Some clusters signal all processes of a job: ignored by the child, and by its children.
     signal.signal(_requeue_signal(), signal.SIG_IGN)
     if sys.platform == "linux":
@@ -121,7 +121,7 @@ def _as_a_child() -> None:
 
 @contextlib.contextmanager
 def _slot(folder: str | None, at_once: int) -> Iterator[None]:
-    """Wait for one of some locks; the system frees it when the process ends, however it ends."""
+    """Hold one of some locks, waiting for it; the system frees it when the process ends."""
     if folder is None:
         yield
         return
@@ -151,10 +151,10 @@ class Slurm:
     at_once : int
         How many jobs of an array run at the same time.
     timeouts : int
-        How often a job may hit its time limit and be requeued; preemptions do not count, unless the
-        limit is ten minutes or less: submitit then takes every signal for a time-out.
+        How often a job may hit its time limit and be requeued. Preemptions do not count, except
+        where the limit is ten minutes or less: then submitit takes every signal for a time-out.
     notice_s : int
-        How long before its limit a job is told to stop.
+        How long before its time limit a job is signalled to stop.
     setup : sequence of str
         Shell commands before the job.
     sbatch : mapping
@@ -177,7 +177,7 @@ class Slurm:
         _check_least(self, {"at_once": 1, "timeouts": 0, "notice_s": 1})
 
     def job(self, command: Sequence[str], logs: Path) -> Job:  # noqa: ARG002
-        """Return a job; the scheduler sees to how many run."""
+        """Return a job; the scheduler limits how many run at once."""
         return Job(tuple(command))
 
     def executor(self, logs: Path, need: Resources) -> Any:
@@ -189,7 +189,7 @@ class Slurm:
             )
         except RuntimeError as error:
             raise JuriesError(
-                f"cluster=slurm: {error} Submit from a login node, or take cluster=local"
+                f"cluster=slurm: {error} Submit from a login node, or set cluster=local"
             ) from None
         made.update_parameters(
             name="llm-juries",
@@ -213,12 +213,12 @@ class Slurm:
 
 @dataclass(frozen=True)
 class Local:
-    """Jobs on this machine, in the background; they live on when the terminal is closed.
+    """Jobs on this machine, in the background; they survive a closed terminal.
 
     Parameters
     ----------
     at_once : int
-        How many run at a time; the others wait. What they need is not looked at.
+        How many run at a time; the others wait. Their `resources` are ignored.
     """
 
     at_once: int = 1
@@ -242,7 +242,7 @@ class Local:
 def _check_least(where: Slurm | Local, least: Mapping[str, int]) -> None:
     for name, number in least.items():
         if (value := getattr(where, name)) < number:
-            raise JuriesError(f"{name}: is {value}; take {number} or more")
+            raise JuriesError(f"{name}: is {value}; must be {number} or more")
 
 
 def _submitit() -> Any:
@@ -250,13 +250,13 @@ def _submitit() -> Any:
         import submitit
     except ImportError:
         raise JuriesError(
-            "submitting needs the package submitit; pip install -e '.[cluster]'"
+            "submit: needs the package submitit; pip install 'llm-juries[cluster]'"
         ) from None
     return submitit
 
 
 class Submitted(msgspec.Struct, frozen=True):
-    """A job that was submitted, as it is kept beside the store.
+    """The record of a submitted job, kept in the store.
 
     `overrides` are those of scripts/judge.py, `searched` is a folder of the user's own yamls.
     """
@@ -274,12 +274,12 @@ class Submitted(msgspec.Struct, frozen=True):
 def submit(
     jobs: Sequence[tuple[Job, Resources]], where: Slurm | Local, logs: Path
 ) -> Iterator[tuple[int, str]]:
-    """Submit jobs, an array for all that need the same; yield each one's number and its job's id.
+    """Submit jobs, one array for equal resources; yield each one's number and its job's id.
 
     Raises
     ------
     JuriesError
-        If the cluster does not take them; what it took before has been yielded.
+        If the cluster rejects them; those it accepted before have been yielded.
     """
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
@@ -292,12 +292,12 @@ def submit(
                 made = [executor.submit(jobs[number][0]) for number in own]
         except (FailedJobError, FailedSubmissionError) as error:
             said = " ".join(str(error).split())
-            raise JuriesError(f"cluster={where.name}: not taken ({said})") from None
+            raise JuriesError(f"cluster={where.name}: rejected the jobs ({said})") from None
         yield from zip(own, (job.job_id for job in made), strict=True)
 
 
 def record(store: Path, jobs: Sequence[Submitted]) -> Path:
-    """Keep what was submitted beside the verdicts; return the file."""
+    """Write a record of submitted jobs into the store; return the file."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     path = store / "jobs" / f"{stamp}-{secrets.token_hex(4)}.jsonl"
     write_text(path, "".join(f"{msgspec.json.encode(job).decode()}\n" for job in jobs))
@@ -313,15 +313,17 @@ def recorded(store: Path) -> list[Submitted]:
                 msgspec.json.decode(line, type=Submitted) for line in path.read_bytes().splitlines()
             ]
         except msgspec.DecodeError as error:
-            raise JuriesError(f"{path}: is no record of jobs ({error})") from None
+            raise JuriesError(
+                f"{path}: not a record of jobs ({error}); restore or delete it"
+            ) from None
     return sorted(found, key=lambda job: job.submitted_at)
 
 
 def states(jobs: Iterable[Submitted]) -> dict[str, str]:
     """Return the state of each job by its id, in Slurm's words.
 
-    From sacct where there is accounting, else from squeue for jobs that are alive, else from what
-    the job left behind. A job that left nothing is GONE.
+    From sacct if there is accounting, else from squeue for live jobs, else from the files a job
+    left behind. A job that left none is GONE.
     """
     jobs = list(jobs)
     known = _of_slurm([job.job_id for job in jobs if job.cluster == "slurm"])
@@ -342,7 +344,7 @@ def _of_slurm(ids: Sequence[str]) -> dict[str, str]:
 
 
 def _said(command: list[str]) -> str:
-    """Return what a command says, nothing where it is not to be had."""
+    """Return the output of a command, "" if it fails or does not exist."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError):
@@ -361,11 +363,10 @@ def _left_behind(job: Submitted) -> str:
 
 
 def _alive(job: Submitted) -> bool:
-    """Return whether a job of this machine runs, by its process id, which is submitit's job id."""
+    """Return whether a job on this machine runs, by its process id, which is submitit's job id."""
     if sys.platform == "linux":
-        # Its command names the logs: after a restart of the machine, or in another container,
-        # another process may have the id. One that is dead and not yet waited for has no command,
-        # nor for an instant has one that is just beginning.
+        # Its command line names the logs: after a reboot, or in another container, another process
+        # may have the id. A zombie has no command line, nor has a process that is just starting.
         command = Path(f"/proc/{job.job_id}/cmdline")
         with contextlib.suppress(OSError):
             if not command.read_bytes():

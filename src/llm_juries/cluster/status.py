@@ -1,4 +1,4 @@
-"""How far a sweep is: its verdicts from the store, its jobs from the cluster. Reads only."""
+"""Status of a sweep: verdicts in the store, jobs on the cluster. Asks and changes nothing."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from omegaconf import DictConfig
 
 from ..errors import JuriesError
 from ..store.store import Store
-from .coverage import survey, table
+from .coverage import coverage, table
 from .grid import composed, expand, key_of, without
 from .jobs import recorded, states
 
-OWN = ("watch", "lately_minutes", "wandb", "logs")  # keys of a look, not of what is looked at
-GRID = ("judge", "jury", "judges", "experiment")  # keys that say what a sweep asks
+OWN = ("watch", "recent_minutes", "wandb", "logs")  # keys of this command, not of the sweep
+GRID = ("judge", "jury", "judges", "experiment")  # keys that name a sweep's judges
 
 
 @dataclass(frozen=True)
 class Watch:
-    """How to look.
+    """How often to print the status, and over which time to take the rate.
 
     Parameters
     ----------
     watch : float, optional
-        Seconds between two looks; one look by default.
-    lately_minutes : float
-        What a rate is taken over.
+        Seconds between two prints; printed once by default.
+    recent_minutes : float
+        The time over which the rate is taken.
     """
 
     watch: float | None = None
-    lately_minutes: float = 10.0
+    recent_minutes: float = 10.0
 
     def __post_init__(self) -> None:
         if self.watch is not None and self.watch <= 0:
-            raise JuriesError(f"watch: is {self.watch}; take seconds above 0, or null")
-        if self.lately_minutes <= 0:
-            raise JuriesError(f"lately_minutes: is {self.lately_minutes}; take more than 0")
+            raise JuriesError(f"watch: is {self.watch}; must be more than 0 seconds, or null")
+        if self.recent_minutes <= 0:
+            raise JuriesError(f"recent_minutes: is {self.recent_minutes}; must be more than 0")
 
 
 def configs(
     conf: Path, overrides: Sequence[str], searched: Path | None = None
 ) -> tuple[DictConfig, list[DictConfig]]:
-    """Return the config of the look itself, and those of the sweep that is looked at.
+    """Return the config of the command itself, and those of the sweep it reports on.
 
-    The sweep is that of the overrides, or all that was submitted to the store where they name no
-    judge. Its shards are put together.
+    The sweep is that of the overrides, or everything submitted to the store if they name no judge.
+    Its shards are merged.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def configs(
         jobs = recorded(Path(cfg.store))
         if not jobs:
             raise JuriesError(
-                f"store {cfg.store}: nothing was submitted to it; say what to look at: "
+                f"store {cfg.store}: nothing was submitted to it; name a sweep: "
                 "judge=a,b dataset=x,y"
             )
         sweeps = [(Path(job.searched) if job.searched else None, job.overrides) for job in jobs]
@@ -73,8 +73,8 @@ def configs(
     return cfg, [composed(conf, "status", job, where) for where, job in ordered]
 
 
-def look(wanted: Sequence[DictConfig], store: Path, watch: Watch) -> pd.DataFrame:
-    """Return the table of `survey.table`, with the states of the jobs that were submitted."""
+def sweep_status(wanted: Sequence[DictConfig], store: Path, watch: Watch) -> pd.DataFrame:
+    """Return the table of `coverage.table`, with the states of the submitted jobs."""
     jobs = recorded(store)
     state = states(jobs)
     own: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
@@ -83,5 +83,5 @@ def look(wanted: Sequence[DictConfig], store: Path, watch: Watch) -> pd.DataFram
             for dataset in job.datasets:
                 own[judge, dataset].append(state[job.job_id])
     with Store(store) as opened:
-        looks = [look for found in survey(wanted, opened).values() for look in found]
-    return table(looks, own, 60 * watch.lately_minutes)
+        covered = [one for found in coverage(wanted, opened).values() for one in found]
+    return table(covered, own, 60 * watch.recent_minutes)

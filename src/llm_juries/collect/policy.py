@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import JuriesError
-from ..store.pending_batches import at_work
+from ..store.pending_batches import pending_keys
 from ..store.plan import Plan, look_up
 from ..store.store import Store
 from ..types import Outcome, Request
@@ -75,7 +75,7 @@ def missing(
         Whatever was stored since this mark of the store is not missing, whatever its outcome: a
         request that fails is not sent again in the same run.
     """
-    pending: frozenset[str] = frozenset() if plan.judge.free else at_work(store)
+    pending: frozenset[str] = frozenset() if plan.judge.free else pending_keys(store)
     for request, stored in look_up(plan, store):
         kept = stored is not None and (
             stored.outcome not in policy.again

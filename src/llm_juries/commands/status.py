@@ -11,10 +11,10 @@ from . import command_line
 
 def status() -> None:
     """Print what is done of each judge and dataset, again and again if asked to."""
-    given = command_line.sweep_arguments("Say how far a sweep is.", conf_dir() / "status.yaml")
+    given = command_line.sweep_arguments("Show the status of a sweep.", conf_dir() / "status.yaml")
 
     from ..cluster.coverage import total
-    from ..cluster.status import Watch, configs, look
+    from ..cluster.status import Watch, configs, sweep_status
     from ..config.build import build, pick
     from ..markdown import markdown
 
@@ -22,7 +22,7 @@ def status() -> None:
     watch = pick(cfg, Watch)
     tracking = build(cfg.wandb, "wandb")
     while True:
-        rows = look(wanted, Path(cfg.store), watch)
+        rows = sweep_status(wanted, Path(cfg.store), watch)
         print(f"{time.strftime('%H:%M:%S')}\n\n{markdown(rows)}\n\n{total(rows)}", flush=True)
         tracking.log(Path(cfg.logs), "status", {"store": cfg.store}, {"status": rows})
         if watch.watch is None:

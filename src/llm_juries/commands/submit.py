@@ -12,13 +12,13 @@ OWN = ("cluster", "logs", "dry_run")  # keys that are not the jobs'
 
 
 def submit() -> None:
-    """Submit a job for each judge and dataset that lacks verdicts; print their ids and exit."""
+    """Submit a job for each judge and dataset with missing verdicts; print their ids and exit."""
     given = command_line.sweep_arguments(
         "Submit a sweep of llm-juries judge.", conf_dir() / "submit.yaml"
     )
 
     from ..cluster.grid import grid
-    from ..cluster.submit import send, table, tasks
+    from ..cluster.submit import send, table, workloads
     from ..collect.policy import Policy
     from ..config.build import build, pick
     from ..markdown import markdown
@@ -29,10 +29,10 @@ def submit() -> None:
     where = build(cfg.cluster, "cluster")
     policy = pick(cfg, Policy)
     with Store(cfg.store) as store:
-        found = tasks(cells, store, policy)
+        found = workloads(cells, store, policy)
     print(f"{markdown(table(found))}\n")
     if policy.dry_run:
-        print(f"{sum(task.open for task in found)} jobs would be submitted (dry_run)")
+        print(f"{sum(one.open for one in found)} jobs would be submitted (dry_run)")
         return
     program = [sys.executable, "-m", "llm_juries", "judge"]
     sent = send(found, where, Path(cfg.logs), program, Path(cfg.store), given.config_dir)

@@ -1,9 +1,9 @@
-"""Compaction: what the segments of a store hold goes into Parquet, while writers run.
+"""Compaction: move the verdicts in a store's segments into Parquet, while writers run.
 
 The verdicts that count are copied into Parquet files, one or more a dataset and judge, and become a
-new snapshot (see `snapshots`); then the segments that are held whole, and to which nothing will be
-added, are deleted. Whatever is killed on the way leaves the store as it was before or after the
-snapshot: nothing is lost and nothing counts twice.
+new snapshot (see `snapshots`); then the finished segments that it holds completely are deleted. A
+kill at any time leaves the store as it was before or after the snapshot: nothing is lost and
+nothing counts twice.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .parquet import GROUP, REPEATED, opened, schema, table_of
 from .snapshots import File, Snapshot
 
 log = logging.getLogger(__name__)
-BUFFERED, WRITERS = 1 << 16, 64  # rows and open files held at a time
-FOLDED = 2  # a file with at most so many times the new rows of its partition is written anew
+BUFFERED, WRITERS = 1 << 16, 64  # rows in memory and open files, at most
+FOLDED = 2  # a file with at most this multiple of its partition's new rows is rewritten
 Partition = tuple[str, str]  # dataset and judge
 
 
@@ -35,9 +35,9 @@ Partition = tuple[str, str]  # dataset and judge
 class Compacted:
     """What a compaction did.
 
-    `moved` verdicts went into Parquet, where `rows` are now in `files`. `retired` segments were
-    deleted, `left` may still be written to or hold a damaged line. `lost_race`: another compaction
-    was at work at the same time and came first; this one changed nothing.
+    `moved` verdicts went into Parquet, which now holds `rows` in `files`. `retired` segments were
+    deleted, `left` may still be written to or hold a damaged line. `lost_race`: a concurrent
+    compaction finished first; this one changed nothing.
     """
 
     moved: int
@@ -49,7 +49,7 @@ class Compacted:
 
 
 def compact(store: Path, *, no_writers: bool = False) -> Compacted:
-    """Move what the segments of a store hold into Parquet.
+    """Move the verdicts in the segments of a store into Parquet.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def compact(store: Path, *, no_writers: bool = False) -> Compacted:
             if not snapshots.commit(store, work, number, snapshot):
                 raise FileNotFoundError
             snapshots.clear(store, number, (*files, *index.snapshot.files))
-    except FileNotFoundError:  # what this one read or wrote was cleared away by a quicker one
+    except FileNotFoundError:  # a concurrent compaction deleted what this one read or wrote
         return Compacted(0, 0, 0, 0, len(segments.segments(store)), lost_race=True)
     except OSError as error:
         raise JuriesError(
@@ -98,9 +98,9 @@ def compact(store: Path, *, no_writers: bool = False) -> Compacted:
 
 
 def _written(index: Index, writers: Writers) -> tuple[File, ...]:
-    """Copy what else must be written, write all; return the files of the new snapshot."""
+    """Rewrite the files that need it; return the files of the new snapshot."""
     kept = []
-    # The smallest first, so that files of like size are written as one and big ones stay.
+    # The smallest first, so that files of similar size are merged and big ones stay.
     for number, file in sorted(enumerate(index.snapshot.files), key=lambda each: each[1].rows):
         partition = (file.dataset, file.judge)
         stale = index.stale.get(number, set())
@@ -112,7 +112,7 @@ def _written(index: Index, writers: Writers) -> tuple[File, ...]:
 
 
 def _copy(source: Path, stale: set[int], writers: Writers, partition: Partition) -> None:
-    """Copy the rows of a file that are not stale."""
+    """Copy the rows of a file that were not superseded."""
     import numpy as np
 
     with opened(source) as parquet:
@@ -129,24 +129,24 @@ def _held(index: Index) -> dict[str, segments.Mark]:
 
 
 def _retire(store: Path, snapshot: Snapshot, *, no_writers: bool) -> tuple[int, int]:
-    """Delete the segments that are held whole; return how many, and how many are left."""
+    """Delete the segments that a snapshot holds completely; return how many, and how many stay."""
     retired, left = 0, 0
     for segment in segments.segments(store):
         mark = snapshot.held.get(segments.stem(segment))
         try:
-            # First whether it is finished: only then its size says all.
+            # Check first that it is finished: only then is its size final.
             if mark and (no_writers or segments.finished(segment)) and _whole(segment, mark.size):
                 segment.unlink()
                 retired += 1
                 continue
         except FileNotFoundError:
-            continue  # retired by another
+            continue  # deleted by another compaction
         left += 1
     return retired, left
 
 
 def _whole(segment: Path, size: int) -> bool:
-    """Return whether all is held but for a torn last line, which was never acknowledged."""
+    """Return whether nothing but an incomplete last line, never acknowledged, is not held."""
     with segment.open("rb") as stream:
         stream.seek(size)
         return not stream.readline().endswith(b"\n")
@@ -154,7 +154,7 @@ def _whole(segment: Path, size: int) -> bool:
 
 @dataclass
 class _Partition:
-    """What is being written of one dataset and judge."""
+    """The files being written for one dataset and judge."""
 
     folder: Path
     buffer: list[Verdict] = field(default_factory=list)
@@ -171,7 +171,7 @@ class Writers:
     Parameters
     ----------
     folder : Path
-        Made on the first write.
+        Created on the first write.
     called : str
         The folder's name in the paths of the files that `close` returns.
     """
@@ -182,7 +182,7 @@ class Writers:
         self._buffered = 0
 
     def rows(self, partition: Partition) -> int:
-        """Return how many rows a partition has got so far."""
+        """Return how many rows were added to a partition so far."""
         part = self._parts.get(partition)
         return part.rows if part else 0
 
@@ -198,7 +198,7 @@ class Writers:
             self._convert(max(self._parts.values(), key=lambda each: len(each.buffer)))
 
     def add_table(self, partition: Partition, batch: Any, which: Any = None) -> None:
-        """Write rows that are Arrow already, all or those that a mask tells."""
+        """Write Arrow rows: all, or those that a mask selects."""
         import pyarrow as pa
 
         table = pa.Table.from_batches([batch]).select(schema().names).cast(schema())
@@ -210,7 +210,7 @@ class Writers:
         self._add(part, table)
 
     def close(self) -> list[File]:
-        """Write what waits; return all files, flushed to the disk."""
+        """Write what is buffered; return all files, flushed to the disk."""
         found = []
         for (dataset, judge), part in sorted(self._parts.items()):
             self._convert(part)
@@ -261,7 +261,7 @@ class Writers:
             return
         if part.writer is None:
             writing = [each for each in self._parts.values() if each.writer is not None]
-            if len(writing) >= WRITERS:  # a process may open only so many files
+            if len(writing) >= WRITERS:  # a process may open a limited number of files
                 self._end(max(writing, key=lambda each: each.rows))
             part.folder.mkdir(parents=True, exist_ok=True)
             part.paths.append(part.folder / f"verdicts-{len(part.paths):04d}.parquet")

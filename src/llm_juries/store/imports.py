@@ -130,7 +130,7 @@ def read(source: Path) -> Iterator[Verdict]:
 def _jsonl(file: Path) -> Iterator[Verdict]:
     for line in segments.lines(file):
         if line.verdict is None:
-            said = line.said or "incomplete: no line break at its end"
+            said = line.error or "incomplete: no line break at its end"
             raise JuriesError(f"{file}, line {line.number}: not a verdict ({said})")
         yield line.verdict
 

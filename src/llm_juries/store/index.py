@@ -1,6 +1,6 @@
-"""What lies where in a store: segments and Parquet files read as one.
+"""The index of a store: where each key's verdict is, in segments and Parquet files.
 
-Of each verdict only its place is held in memory (see `places`): replies may be long and many.
+Only the location of a verdict is held in memory (see `key_index`): replies may be long and many.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ GONE = (errno.ENOENT, errno.ESTALE)
 
 @dataclass
 class Found:
-    """What was met on the way, for `upkeep.verify`.
+    """What was found while reading, for `verify`.
 
-    `lines` counts the whole lines of segments that no Parquet file holds, `again` the verdicts
-    whose key was met before, `conflicts` the keys with two verdicts that say different things.
+    `lines` counts the complete lines of segments that no Parquet file holds, `again` the verdicts
+    whose key was read before, `conflicts` the keys whose verdicts have different labels.
     """
 
     lines: int = 0
@@ -44,20 +44,20 @@ class Found:
 
 
 class Index:
-    """The place of the verdict that counts for each key.
+    """The place of each key's verdict: of several, the one that counts.
 
     Attributes
     ----------
     sources : list of Path
-        Parquet files first, then segments: by their numbers in places.
+        Parquet files first, then segments; places refer to them by position.
     number, snapshot
         The snapshot that was read.
     read : mapping of int to Mark
-        How far each segment was read, by its number: up to its first damaged or torn line.
+        How far each segment was read, by its number: up to its first damaged or incomplete line.
     stale : mapping of int to set of int
-        The rows of each Parquet file that count no more.
+        The rows of each Parquet file that were superseded.
     own : int
-        The number of the segment that this process writes, -1 where there is none.
+        The number of the segment that this process writes, -1 if it writes none.
     """
 
     def __init__(self, store: Path) -> None:
@@ -74,12 +74,12 @@ class Index:
 
     @classmethod
     def of(cls, store: Path, own: Path | None = None) -> Index:
-        """Read what lies where.
+        """Read the index of a store.
 
         Raises
         ------
         JuriesError
-            If a Parquet file is damaged or gone, or of a newer version, or something can't be read.
+            If a Parquet file is damaged, missing or of a newer version, or something can't be read.
         """
         for _ in range(RETRIES):
             made = cls(store)
@@ -95,7 +95,7 @@ class Index:
                 ) from None
             else:
                 return made
-        raise JuriesError(f"{gone}: is gone, though the store names it; restore it from a copy")
+        raise JuriesError(f"{gone}: missing, though the store lists it; restore it from a copy")
 
     def __len__(self) -> int:
         return len(self._places)
@@ -122,7 +122,7 @@ class Index:
         try:
             if place.segment < self.tables:
                 return self._rows.verdict(source, place.offset)
-            # Verdicts are mostly read in the order they were written, so one open file will do.
+            # Verdicts are mostly read in the order they were written, so one open file is enough.
             if self._reading is None or self._reading.name != str(source):
                 if self._reading is not None:
                     self._reading.close()
@@ -136,7 +136,7 @@ class Index:
             raise
 
     def keep(self, verdict: Verdict, place: Place) -> None:
-        """Note a verdict's place unless another of its key counts, whichever was read first."""
+        """Record a verdict's place unless another verdict of its key counts."""
         old = self._places.get(verdict.key)
         if old is not None:
             other = self.verdict(old)
@@ -152,7 +152,7 @@ class Index:
     def fresh(self, *, damaged: bool = False) -> Iterator[Verdict]:
         """Yield the verdicts that count and are in no Parquet file, in the order of the segments.
 
-        What stands after a damaged line only where that is asked for: a compaction leaves it.
+        Those after a damaged line are yielded only if `damaged`: a compaction leaves them.
         """
         for number, mark in self.read.items():
             segment = self.sources[number]
@@ -173,7 +173,7 @@ class Index:
             self._reading = None
 
     def _load(self, own: Path | None) -> None:
-        listed = segments.segments(self.store)  # before the snapshot: see there
+        listed = segments.segments(self.store)  # before the snapshot; see `snapshots`
         self.number, self.snapshot = snapshots.newest(self.store)
         if self.snapshot.files:
             self._fill(self.snapshot.files)
@@ -208,11 +208,11 @@ class Index:
                 self.keep(line.verdict, Place(number, line.offset, line.size))
             elif line.torn:
                 self.found.torn += 1
-                log.warning("%s: dropped a torn last line of %d bytes", segment, line.size)
+                log.warning("%s: dropped an incomplete last line of %d bytes", segment, line.size)
                 break
             else:
                 self.found.damaged += 1
-                log.warning("%s: dropped damaged line %d (%s)", segment, line.number, line.said)
+                log.warning("%s: dropped damaged line %d (%s)", segment, line.number, line.error)
                 clean = False
             if clean:
                 mark = Mark(line.offset + line.size, line.number)
@@ -220,10 +220,10 @@ class Index:
 
 
 def precedence(verdict: Verdict) -> tuple[int, float]:
-    """Return what decides between verdicts of one key: the least counts.
+    """Return the rank of a verdict among those of one key: the lowest counts.
 
-    A verdict beats a reply without one, that beats a failure to get a reply; of two verdicts the
-    earlier counts (it was paid first and may have been published), of two others the later.
+    A label beats a reply without one, which beats a failed request. Of two labels the earlier
+    counts (it may have been published), of two others the later.
     """
     match verdict.outcome:
         case Outcome.OK:
@@ -241,6 +241,6 @@ def counts(new: Verdict, old: Verdict) -> bool:
 
 
 def conflict(one: Verdict, other: Verdict) -> bool:
-    """Return whether two verdicts of one key say different things."""
+    """Return whether two verdicts of one key have different labels."""
     both = one.outcome is Outcome.OK and other.outcome is Outcome.OK
     return both and one.label != other.label

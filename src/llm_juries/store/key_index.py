@@ -1,8 +1,8 @@
-"""Where the verdicts of a store lie, in little memory: 32 bytes a verdict.
+"""A compact map from keys to places in a store: 32 bytes a verdict.
 
-Keys and places are held in sorted arrays, and what came since in a dictionary that is merged into
-them once it has grown by a share of their size, so that a million verdicts take 32 MB and each of
-them is looked up in microseconds.
+Keys and places are held in sorted arrays. Newer ones are held in a dictionary, which is merged into
+the arrays when it reaches a share of their size: a million verdicts take 32 MB and a look-up takes
+microseconds.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _DIGITS[np.frombuffer(b"0123456789abcdef", np.uint8)] = range(16)
 
 
 class Place(NamedTuple):
-    """Where one verdict lies: `size` bytes at `offset` of a segment, by its number.
+    """Where a verdict is: `size` bytes at `offset` of a segment, given by its number.
 
-    In a Parquet file, which has a number too, the row is the offset and the size is 0.
+    In a Parquet file, which has a number too, `offset` is the row and `size` is 0.
     """
 
     segment: int
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 
 class Places:
-    """The place of each key. A mapping in all but the order of its values."""
+    """A mapping from keys to places."""
 
     def __init__(self) -> None:
         self._codes: npt.NDArray[np.bytes_] = np.empty(0, CODE)
@@ -60,9 +60,9 @@ class Places:
             self._merge()
 
     def fill(self, codes: npt.NDArray[np.bytes_], places: npt.NDArray[Any]) -> int:
-        """Set many places at once, while there are none; return how many codes came again.
+        """Set many places at once in an empty map; return how many codes were repeated.
 
-        Of a code that comes twice the first place stays.
+        The first place of a repeated code stays.
         """
         order = _argsort(codes)
         codes = codes[order]
@@ -72,18 +72,18 @@ class Places:
         return len(codes) - len(self._codes)
 
     def __iter__(self) -> Iterator[Place]:
-        """Yield all places as they lie, segment by segment."""
+        """Yield all places in file order, segment by segment."""
         return (place for _, place in self.items())
 
     def items(self) -> Iterator[tuple[bytes, Place]]:
-        """Yield the codes and places of all keys, as they lie."""
+        """Yield the codes and places of all keys, in file order."""
         self._merge()
         codes, places = self._codes, self._sorted
         for at in np.lexsort((places["offset"], places["segment"])):
             yield bytes(codes[at]).ljust(CODE.itemsize, b"\0"), _place(places[at])
 
     def offsets(self, segment: int) -> list[int]:
-        """Return where the verdicts of one segment lie in it, ascending."""
+        """Return the offsets of one segment's verdicts, ascending."""
         self._merge()
         found = self._sorted["offset"][self._sorted["segment"] == segment]
         listed: list[int] = np.sort(found).tolist()
@@ -91,7 +91,7 @@ class Places:
 
     def _settled(self, code: bytes) -> Place | None:
         at = int(self._codes.searchsorted(code))
-        # NumPy cuts zero bytes off the end of a text.
+        # NumPy strips trailing zero bytes.
         if at == len(self._codes) or self._codes[at] != code.rstrip(b"\0"):
             return None
         return _place(self._sorted[at])
@@ -114,16 +114,16 @@ class Places:
 
 
 def code(key: str) -> bytes:
-    """Return what stands for a key: its 16 bytes where it is 32 hex digits, else a hash of it."""
+    """Return a key's 16-byte code: its bytes if it is 32 hex digits, else a hash of it."""
     return (
         bytes.fromhex(key) if _HEX(key) else hashlib.blake2b(key.encode(), digest_size=16).digest()
     )
 
 
 def codes_of(keys: Any) -> npt.NDArray[np.bytes_]:
-    """Return the codes of keys, given as an Arrow array of strings without gaps.
+    """Return the codes of keys, given as an Arrow array of strings without nulls.
 
-    A few nanoseconds each where all are 32 hex digits, as real keys are.
+    Takes a few nanoseconds each if all are 32 hex digits, as real keys are.
     """
     n = len(keys)
     starts = np.frombuffer(keys.buffers()[1], np.int32)[keys.offset : keys.offset + n + 1]
@@ -136,7 +136,7 @@ def codes_of(keys: Any) -> npt.NDArray[np.bytes_]:
 
 
 def _argsort(codes: npt.NDArray[np.bytes_]) -> npt.NDArray[np.intp]:
-    """Sort by the first half, which is quick and nearly always enough, else by all of it."""
+    """Sort by the first 8 bytes, which is fast and nearly always enough, else by all 16."""
     halves = np.ascontiguousarray(codes).view(">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
     order = halves.argsort(kind="stable")
     if (np.diff(halves[order]) == 0).any():

@@ -1,7 +1,7 @@
-"""Verdicts as the columns of an Arrow table, with all that a verdict and its reply hold.
+"""Verdicts as Arrow tables and Parquet files: the schema, conversion, and reading single rows.
 
-A column has its field's name and a reply's are those of the struct `reply`. `choice_logprobs` is a
-list of pairs rather than a map, which Hugging Face's datasets can't hold.
+A column is named after a field of `Verdict`; the struct `reply` has the fields of `Reply`.
+`choice_logprobs` is a list of pairs rather than a map, which Hugging Face's datasets don't support.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from ..errors import JuriesError
 from ..types import Order, Outcome, Reply, Verdict
 
-FORMAT = 1  # of Parquet files and manifests: a change that this version can't read adds one
-GROUP = 4096  # rows a group: what one look-up must decode at least
+FORMAT = 1  # of Parquet files and manifests: increased by a change that older versions can't read
+GROUP = 4096  # rows a row group, the least that one look-up decodes
 REPEATED = [
     "judge", "prompt", "dataset", "item_id", "candidate", "opponent", "order", "outcome", "reader",
     "reply.text", "reply.stop", "reply.error",
@@ -111,7 +111,7 @@ def verdicts_of(table: Any) -> Iterator[Verdict]:
 
 
 def _whole(column: Any) -> Any:
-    """Return a column of one piece."""
+    """Return a column as one contiguous array."""
     import pyarrow as pa
 
     whole = column.combine_chunks()
@@ -124,9 +124,9 @@ def opened(path: Path) -> Any:
     Raises
     ------
     FileNotFoundError
-        If it is gone: a compaction has replaced it.
+        If it no longer exists: a compaction has replaced it.
     JuriesError
-        If it is damaged, lacks a column or was written by a newer version.
+        If it is damaged, a column is missing, or it was written by a newer version.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -142,26 +142,28 @@ def opened(path: Path) -> Any:
     for field in schema():
         if field.name not in found.names:
             file.close()
-            raise JuriesError(f"{path}: has no column {field.name!r}; it is no file of verdicts")
+            raise JuriesError(
+                f"{path}: has no column {field.name!r}, so it is not a file of verdicts"
+            )
     return file
 
 
 def check_format(number: int, where: str) -> None:
-    """Raise JuriesError if something was written in a format newer than this version reads."""
+    """Raise JuriesError if a format is newer than this version can read."""
     if number > FORMAT:
         raise JuriesError(
-            f"{where}: is in format {number} of a newer version, this one reads up to {FORMAT}; "
+            f"{where}: has format {number} of a newer version; this one reads up to {FORMAT}; "
             "update llm-juries"
         )
 
 
 def _damaged(path: Path, error: Exception) -> JuriesError:
-    said = " ".join(str(error).split())
-    return JuriesError(f"{path}: can't be read as Parquet ({said}); restore it from a copy")
+    reason = " ".join(str(error).split())
+    return JuriesError(f"{path}: can't be read as Parquet ({reason}); restore it from a copy")
 
 
 class Rows:
-    """Single rows of Parquet files, decoded in blocks: rows are mostly read near each other."""
+    """Reads single rows of Parquet files, decoded in blocks, as neighbours are mostly read next."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[Path, tuple[Any, list[int]]] = OrderedDict()
@@ -169,7 +171,7 @@ class Rows:
         self._blocks: OrderedDict[tuple[Path, int], list[Verdict]] = OrderedDict()
 
     def verdict(self, path: Path, row: int) -> Verdict:
-        """Return a row of a file. Raises FileNotFoundError where it is gone."""
+        """Return a row of a file. Raises FileNotFoundError if the file no longer exists."""
         at = (path, row // _BLOCK)
         block = self._blocks.get(at)
         if block is None:
@@ -215,6 +217,6 @@ class Rows:
 
 
 def _put(held: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> Any:
-    """Hold a value; return the one that was held longest where there are too many."""
+    """Cache a value; return the oldest one, evicted, if there are too many."""
     held[key] = value
     return held.popitem(last=False)[1] if len(held) > most else None

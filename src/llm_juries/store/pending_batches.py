@@ -1,4 +1,4 @@
-"""Tickets for batches that are at work: who was asked for what, so that nobody is asked twice."""
+"""Tickets of pending batches: the keys each was submitted for, so that no run asks them again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .store import Store
 
 
 class Ticket(msgspec.Struct):
-    """A batch that was handed in, or was about to be (`batch` is empty then)."""
+    """A batch that was submitted, or was about to be (`batch` is empty then)."""
 
     judge: str
     model: str
@@ -22,7 +22,7 @@ class Ticket(msgspec.Struct):
 
 
 def folder(store: Store) -> Path:
-    """Return where a store's tickets lie."""
+    """Return the folder of a store's tickets."""
     return store.path / "batches"
 
 
@@ -33,10 +33,13 @@ def tickets(store: Store) -> dict[Path, Ticket]:
         try:
             found[path] = msgspec.json.decode(path.read_bytes(), type=Ticket)
         except msgspec.DecodeError as error:
-            raise JuriesError(f"{path}: is no ticket of a batch ({error})") from None
+            raise JuriesError(
+                f"{path}: not a batch ticket ({error}); restore it, or delete it to "
+                f"submit the batch again"
+            ) from None
     return found
 
 
-def at_work(store: Store) -> frozenset[str]:
-    """Return the keys that batches are at work on."""
+def pending_keys(store: Store) -> frozenset[str]:
+    """Return the keys of the requests in pending batches."""
     return frozenset(key for ticket in tickets(store).values() for key in ticket.keys)

@@ -1,8 +1,8 @@
-"""Reading a store of many verdicts column by column, without their replies and prompts.
+"""Scan a store column by column, by judge, dataset and prompt, without rendering prompts.
 
-`plans.look_up` renders the prompt of every item to find its key: sure, but slow where there are
-millions. Here verdicts are found by what they were stored as: judge, prompt, dataset and item.
-What is not in Parquet yet is read too, but is held in memory: compact a large store first.
+`plan.look_up` renders the prompt of every item to find its key, which is exact, but slow for
+millions. Here verdicts are found by the names they were stored with. Those that are not in Parquet
+yet are read too, but held in memory: compact a large store first.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from . import segments, snapshots
 from .index import Index
 from .parquet import opened, schema, table_of
 
-MANY, SOME = 1 << 18, 1 << 13  # rows held at a time, without and with their replies
-APART = "\x1f"  # between the parts of an item's identity
+MANY, SOME = 1 << 18, 1 << 13  # rows a batch, without and with their replies
+APART = "\x1f"  # separates the parts of an item's identity
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ def parts(
     ----------
     store : Path
     columns : sequence of str, optional
-        See `columns.schema`; all by default.
+        See `parquet.schema`; all by default.
     wanted : Wanted, optional
 
     Raises
     ------
     JuriesError
-        If a Parquet file is damaged, of a newer version, or was replaced by two compactions since
-        the reading began.
+        If a Parquet file is damaged or of a newer version, or the store was compacted twice during
+        the scan.
     """
     wanted = wanted or Wanted()
     names = list(columns) if columns is not None else schema().names
@@ -82,7 +82,7 @@ def parts(
                         yield Part(dataset, judge, under_prompts(rows, wanted))
                 except FileNotFoundError:
                     raise JuriesError(
-                        f"store {store}: was compacted twice while it was read; run again"
+                        f"store {store}: compacted twice while it was read; run again"
                     ) from None
         if (dataset, judge) in fresh:
             for rows in table_of(fresh[dataset, judge]).select(_with(names)).to_batches():
@@ -96,14 +96,14 @@ def _state(
     dict[snapshots.File, set[int]],
     dict[tuple[str, str], list[Verdict]],
 ]:
-    """Return the Parquet files, their rows that count no more, and what is in segments alone."""
+    """Return the Parquet files, their superseded rows, and the verdicts in segments only."""
     fresh: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     try:
         listed = segments.segments(store)
         _, snapshot = snapshots.newest(store)
         if not any(_has_more(each, snapshot.held.get(segments.stem(each))) for each in listed):
             return snapshot.files, {}, fresh
-    except OSError:  # it is in a Parquet file by now, or the index says why it can't be read
+    except OSError:  # moved to Parquet meanwhile, or the index will say why it can't be read
         pass
     index = Index.of(store)
     for verdict in index.fresh(damaged=True):
@@ -114,7 +114,7 @@ def _state(
 
 
 def _has_more(segment: Path, held: segments.Mark | None) -> bool:
-    """Return whether a segment has a whole line that no Parquet file holds."""
+    """Return whether a segment has a complete line that no Parquet file holds."""
     line = next(segments.lines(segment, held), None)
     return line is not None and not line.torn
 

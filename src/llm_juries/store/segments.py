@@ -1,8 +1,8 @@
-"""Segments: what the processes that write to a store append to, one each.
+"""Segments of a store: JSON Lines files of verdicts, one for each writing process.
 
-A segment is JSON Lines, a verdict a line; a line is written with one call once the verdict is
-whole, so a killed process leaves at most one torn line at the end of its segment. A process that
-ends well renames its segment NAME.jsonl to NAME.closed.jsonl: nothing will be added to it.
+A line is written with one call, so a killed process leaves at most one incomplete line, at the end
+of its segment. A process that ends normally renames its segment NAME.jsonl to NAME.closed.jsonl:
+nothing will be added to it.
 """
 
 from __future__ import annotations
@@ -32,47 +32,47 @@ _decode = msgspec.json.Decoder(Verdict).decode
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """How far a segment was read: so many bytes, in so many lines."""
+    """How far a segment was read, in bytes and in lines."""
 
     size: int = 0
     lines: int = 0
 
 
 class Line(NamedTuple):
-    """A line of a segment; `verdict` is None where it is torn or damaged, as `said` tells."""
+    """A line of a segment; `verdict` is None if the line is incomplete or damaged (see `error`)."""
 
     number: int
     offset: int
     size: int
     verdict: Verdict | None
-    said: str = ""
+    error: str = ""
     torn: bool = False
 
 
 def encode(verdict: Verdict) -> bytes:
     """Return a verdict as a line of JSON, without its line break.
 
-    JSON has no infinity: a log-probability of -inf, which is a probability of 0, is written as
-    null. One that is no number, or of a probability above all, says nothing and is left out. Halves
-    of characters, which UTF-8 does not have, become question marks.
+    JSON has no infinity: a log-probability of -inf, a probability of 0, is written as null; nan and
+    +inf carry no information and are left out. Lone surrogates, which UTF-8 can't encode, become
+    question marks.
     """
     logprobs = verdict.reply.choice_logprobs
     if not all(map(math.isfinite, logprobs.values())):
-        said = {word: value for word, value in logprobs.items() if value < math.inf}
-        verdict = replace(verdict, reply=replace(verdict.reply, choice_logprobs=said))
+        finite = {word: value for word, value in logprobs.items() if value < math.inf}
+        verdict = replace(verdict, reply=replace(verdict.reply, choice_logprobs=finite))
     try:
         return _encode(verdict)
     except UnicodeEncodeError:
-        return _encode(_of_whole_characters(msgspec.to_builtins(verdict)))
+        return _encode(_without_surrogates(msgspec.to_builtins(verdict)))
 
 
-def _of_whole_characters(value: Any) -> Any:
+def _without_surrogates(value: Any) -> Any:
     match value:
         case str():
             return value.encode(errors="replace").decode()
         case dict():
             return {
-                _of_whole_characters(key): _of_whole_characters(part) for key, part in value.items()
+                _without_surrogates(key): _without_surrogates(part) for key, part in value.items()
             }
     return value
 
@@ -92,12 +92,13 @@ def decode(line: bytes) -> Verdict:
 
 
 def segments(store: Path) -> list[Path]:
-    """Return the segments of a store, in the order they were begun.
+    """Return the segments of a store, in the order in which they were started.
 
     Raises
     ------
     JuriesError
-        If the folder can't be read. To a glob it were empty, and all in it would be asked again.
+        If the folder can't be read: glob would report it as empty, and everything would be asked
+        for again.
     """
     try:
         found = store.iterdir() if store.is_dir() else ()
@@ -107,30 +108,30 @@ def segments(store: Path) -> list[Path]:
 
 
 def stem(segment: Path) -> str:
-    """Return a segment's name, which it keeps when it is closed."""
+    """Return the part of a segment's name that it keeps when it is closed."""
     return segment.name.removesuffix(ENDING).removesuffix(CLOSED)
 
 
 def begin(store: Path) -> BinaryIO:
-    """Begin a segment of this process's own. Raises OSError."""
-    # The host and a random part keep two nodes that share a clock and a pid apart.
+    """Start a segment for this process. Raises OSError."""
+    # Host and random part: two nodes may have the same time and pid.
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     name = f"{stamp}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}{ENDING}"
     store.mkdir(parents=True, exist_ok=True)
     begun = (store / name).open("xb", buffering=0)
-    _lock(begun, exclusive=True)  # a sign of life to compactions, which nobody waits for
+    _lock(begun, exclusive=True)  # shows compactions that this process lives; nobody waits for it
     return begun
 
 
 def end(segment: BinaryIO) -> Path:
-    """Flush a segment to the disk and close it for good; return its path from now on."""
+    """Flush a segment to the disk and close it for good; return its new path."""
     path = Path(segment.name)
     os.fsync(segment.fileno())
     segment.close()
     closed = path.with_name(f"{stem(path)}{CLOSED}{ENDING}")
     try:
         path.rename(closed)
-    except OSError:  # then it looks like the segment of a killed process, no worse
+    except OSError:  # it then looks like the segment of a killed process, which is harmless
         return path
     return closed
 
@@ -141,7 +142,7 @@ def lines(segment: Path, after: Mark | None = None, to: int | None = None) -> It
     Raises
     ------
     FileNotFoundError
-        If the segment is gone: a compaction has taken it.
+        If the segment no longer exists: a compaction has moved its verdicts.
     """
     offset, number = (after.size, after.lines) if after else (0, 0)
     with segment.open("rb") as stream:
@@ -150,7 +151,7 @@ def lines(segment: Path, after: Mark | None = None, to: int | None = None) -> It
             if to is not None and offset >= to:
                 return
             number += 1
-            # Not ended by a line break: the writer was killed in mid-line, or still writes.
+            # No line break at the end: the writer was killed while writing, or is still writing.
             if not raw.endswith(b"\n"):
                 yield Line(number, offset, len(raw), None, "", torn=True)
                 return
@@ -162,10 +163,10 @@ def lines(segment: Path, after: Mark | None = None, to: int | None = None) -> It
 
 
 def finished(segment: Path) -> bool:
-    """Return whether nothing will be added to a segment any more, as far as one can be sure.
+    """Return whether it is certain that nothing will be added to a segment.
 
-    It was closed, or its writer ran on this machine and is gone. A process that was killed on
-    another machine can't be told from one that waits.
+    It was closed, or its writer ran on this machine and has ended. A process killed on another
+    machine can't be distinguished from one that is waiting.
     """
     if segment.name.endswith(f"{CLOSED}{ENDING}"):
         return True
@@ -175,7 +176,7 @@ def finished(segment: Path) -> bool:
         return False
     if fcntl is None or _alive(int(ids[0])):
         return False
-    # A writer in a container may have this machine's name and a pid that is not seen from here.
+    # A writer in a container may have this host name, and a pid that is not visible here.
     with segment.open("rb") as stream:
         return _lock(stream, exclusive=False)
 
@@ -191,11 +192,11 @@ def _alive(pid: int) -> bool:
 
 
 def _lock(stream: BinaryIO, *, exclusive: bool) -> bool:
-    """Lock a file until it is closed; return whether that could be done."""
+    """Lock a file until it is closed; return whether that succeeded."""
     if fcntl is None:
         return False
     try:
         fcntl.flock(stream, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except OSError:  # taken, or a file system without locks
+    except OSError:  # already locked, or a file system without locks
         return False
     return True

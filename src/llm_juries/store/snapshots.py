@@ -1,13 +1,13 @@
-"""Snapshots: which Parquet files of a store count, and what of its segments they hold.
+"""Snapshots of a store: the valid Parquet files, and how far they hold each segment.
 
-Each compaction makes one. It writes its files and a manifest into a hidden folder of the store's
-folder `parquet` and gives that a number by renaming it: all of it counts at once or nothing does.
-The manifest names every file that counts, in this folder or in earlier ones, so the highest number
-alone says what counts. Of two compactions that began from the same snapshot only one gets the
-number; whatever takes a number below the highest counts for nothing.
+Each compaction makes one. It writes its files and a manifest into a hidden folder under the store's
+folder `parquet`, then renames that folder to a number, so a snapshot becomes valid as a whole or
+not at all. The manifest lists every valid file, in this folder or in earlier ones, so only the
+snapshot with the highest number counts. Of two compactions that began from the same snapshot one
+gets the number; a snapshot with a lower number than the highest is ignored.
 
-A reader must list the segments before it reads the snapshot: a segment is deleted only after the
-snapshot that holds it is there.
+A reader must list the segments before it reads the snapshot: a segment is deleted only after a
+snapshot that holds it exists.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..errors import JuriesError
 from .parquet import FORMAT, check_format
 from .segments import Mark
 
-MANIFEST, WORK = "_manifest.json", "."  # names that readers of Parquet folders pass over
+MANIFEST, WORK = "_manifest.json", "."  # names that readers of Parquet folders skip
 
 
 class File(msgspec.Struct, frozen=True):
@@ -40,9 +40,9 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The Parquet files that count, and how far they hold each segment, by its stem.
+    """The valid Parquet files, and how far they hold each segment, by its stem.
 
-    In all of them together each key stands once.
+    Each key occurs once in all of them together.
     """
 
     format: int = FORMAT
@@ -60,7 +60,7 @@ def home(store: Path) -> Path:
 
 
 def numbers(store: Path) -> list[int]:
-    """Return the numbers of the snapshots that lie there, ascending."""
+    """Return the numbers of a store's snapshots, ascending."""
     try:
         found = home(store).iterdir() if home(store).is_dir() else ()
         return sorted(int(path.name) for path in found if path.name.isdigit())
@@ -69,25 +69,26 @@ def numbers(store: Path) -> list[int]:
 
 
 def newest(store: Path) -> tuple[int, Snapshot]:
-    """Return the snapshot that counts with its number, an empty one with 0 where there is none.
+    """Return the newest snapshot and its number, an empty one and 0 if there is none.
 
     Raises
     ------
     JuriesError
         If it was made by a newer version, or its manifest is damaged.
     """
-    while there := numbers(store):
-        path = folder(store, there[-1]) / MANIFEST
+    while found := numbers(store):
+        path = folder(store, found[-1]) / MANIFEST
         try:
             raw = path.read_bytes()
             check_format(msgspec.json.decode(raw, type=_Format).format, str(path))
-            return there[-1], msgspec.json.decode(raw, type=Snapshot)
+            return found[-1], msgspec.json.decode(raw, type=Snapshot)
         except OSError as error:
-            if numbers(store)[-1:] == there[-1:]:  # else it was replaced meanwhile
-                said = f"can't be read ({error.strerror})"
-                raise JuriesError(f"{path}: {said}; restore it from a copy") from None
+            if numbers(store)[-1:] == found[-1:]:  # else it was replaced meanwhile
+                raise JuriesError(
+                    f"{path}: can't be read ({error.strerror}); restore it from a copy"
+                ) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise JuriesError(f"{path}: is damaged ({error}); restore it from a copy") from None
+            raise JuriesError(f"{path}: damaged ({error}); restore it from a copy") from None
     return 0, Snapshot()
 
 
@@ -102,9 +103,9 @@ def work_folder(store: Path, number: int, suffix: str) -> Path:
 
 
 def commit(store: Path, work: Path, number: int, snapshot: Snapshot) -> bool:
-    """Make a snapshot count; return False, with nothing changed, if another was quicker.
+    """Make a snapshot valid; return False, with nothing changed, if another came first.
 
-    The files in the work folder must be on the disk.
+    The files in the work folder must be flushed to the disk.
     """
     manifest = work / MANIFEST
     manifest.write_bytes(msgspec.json.format(msgspec.json.encode(snapshot), indent=1))
@@ -112,7 +113,7 @@ def commit(store: Path, work: Path, number: int, snapshot: Snapshot) -> bool:
     final = folder(store, number)
     try:
         work.rename(final)
-    except OSError:  # the number is taken, or a later compaction has cleared the work away
+    except OSError:  # the number is taken, or a later compaction deleted the work folder
         shutil.rmtree(work, ignore_errors=True)
         return False
     to_disk([home(store)])
@@ -123,11 +124,11 @@ def commit(store: Path, work: Path, number: int, snapshot: Snapshot) -> bool:
 
 
 def clear(store: Path, number: int, keep: Iterable[File]) -> None:
-    """Delete what no snapshot from a number on needs, but for the files to keep."""
+    """Delete everything older than a snapshot, except the files to keep."""
     kept = {home(store) / file.path for file in keep}
     for path in home(store).iterdir():
         if path.name.startswith(WORK):
-            # Who works at a number that is taken can't win any more, so this hurts nobody.
+            # A compaction whose number is taken has lost already, so this is safe.
             if _number(path) <= number:
                 shutil.rmtree(path, ignore_errors=True)
         elif path.name.isdigit() and int(path.name) < number:
@@ -137,17 +138,17 @@ def clear(store: Path, number: int, keep: Iterable[File]) -> None:
                 continue
             for file in files - kept:
                 file.unlink(missing_ok=True)
-                with suppress(OSError):  # others lie there
+                with suppress(OSError):  # not empty
                     file.parent.rmdir()
                     file.parent.parent.rmdir()
 
 
-def strays(store: Path) -> Iterator[Path]:
-    """Yield the Parquet files that don't count, and unfinished work."""
+def obsolete(store: Path) -> Iterator[Path]:
+    """Yield the Parquet files that are not valid any more, or not yet."""
     if not home(store).is_dir():
         return
-    counting = {home(store) / file.path for file in newest(store)[1].files}
-    yield from sorted(set(home(store).rglob("*.parquet")) - counting)
+    valid = {home(store) / file.path for file in newest(store)[1].files}
+    yield from sorted(set(home(store).rglob("*.parquet")) - valid)
 
 
 def _number(work: Path) -> int:
@@ -156,7 +157,7 @@ def _number(work: Path) -> int:
 
 
 def to_disk(paths: Iterable[Path]) -> None:
-    """Flush files and folders to the disk, where the system can."""
+    """Flush files and folders to the disk, where the system supports it."""
     for path in paths:
         try:
             number = os.open(path, os.O_RDONLY)

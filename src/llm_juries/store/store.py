@@ -1,12 +1,11 @@
 """The verdict store: append-only, content-addressed, safe to kill.
 
-A store is a folder of segments, to which each writing process appends one of its own (see
-`segments`), so writers need no lock, on one machine or on a cluster's shared file system; and of
-Parquet files, into which a compaction moves what the segments hold (see `compaction`). Both read
-as one.
+A store is a folder of segments and Parquet files, read as one. Each writing process appends to its
+own segment (see `segments`), so writers need no lock, on one machine or on a shared file system. A
+compaction moves verdicts from segments into Parquet files (see `compaction`).
 
-A verdict's key is a hash of all that determines the reply (see `judges.base.key_of`), so a verdict
-found here is never asked again, and one whose prompt, model or decoding changed is never found.
+A verdict's key is a hash of everything that determines the reply (see `judges.base.key_of`): a
+stored verdict is never asked for again, and a change of prompt, model or decoding is another key.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class Store:
     Parameters
     ----------
     path : str or Path
-        The folder; made on the first write.
+        The folder; created on the first write.
 
     Raises
     ------
@@ -63,7 +62,7 @@ class Store:
         self.close()
 
     def get(self, key: str) -> Verdict | None:
-        """Return the verdict kept under a key, None where there is none."""
+        """Return the verdict stored under a key, None if there is none."""
         for _ in range(RETRIES):
             place = self._index.place(key)
             if place is None:
@@ -71,20 +70,22 @@ class Store:
             try:
                 return self._index.verdict(place)
             except FileNotFoundError:
-                self._read_anew()
-        raise JuriesError(f"store {self.path}: changes faster than it can be read; try again")
+                self._reload()
+        raise JuriesError(
+            f"store {self.path}: is compacted again and again while it is read; try again later"
+        )
 
     def __iter__(self) -> Iterator[Verdict]:
         """Yield the verdict that counts for each key."""
         first = self._index
         for code, known in first:
             while True:
-                index = self._index  # another since a compaction has moved things
+                index = self._index  # a new one after a compaction
                 place = known if index is first else index.place_of(code)
                 try:
                     found = None if place is None else index.verdict(place)
                 except FileNotFoundError:
-                    self._read_anew()
+                    self._reload()
                 else:
                     break
             if found is not None:
@@ -94,17 +95,17 @@ class Store:
         return len(self._index)
 
     def mark(self) -> int:
-        """Return a mark of all that has been appended to this store object so far."""
+        """Return a mark at the end of what this object has appended so far."""
         return 0 if self._writing is None else self._writing.tell()
 
     def appended_since(self, key: str, mark: int) -> bool:
-        """Return whether the verdict kept under a key was appended here after a mark."""
+        """Return whether the verdict of a key was appended by this object after a mark."""
         index = self._index
         place = index.place(key)
         return place is not None and place.segment == index.own and place.offset >= mark
 
     def append(self, verdict: Verdict) -> None:
-        """Keep a verdict; it survives a kill of this process from the moment this returns."""
+        """Store a verdict; once this returns, it survives a kill of this process."""
         index = self._index
         if self._writing is None:
             try:
@@ -120,17 +121,17 @@ class Store:
             if self._writing.write(line) < len(line):  # as where the disk is full
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self._writing.close()  # so that nothing is ever written after a torn line
+            self._writing.close()  # nothing may be written after an incomplete line
             self._writing = None
             raise JuriesError(
                 f"store {self.path}: can't write ({error.strerror}); "
-                "all verdicts so far are kept, run again to go on"
+                "the verdicts so far are stored; run again to resume"
             ) from None
         place = Place(index.own, offset, len(line))
         try:
             index.keep(verdict, place)
-        except FileNotFoundError:  # the other verdict of its key has moved
-            self._read_anew()
+        except FileNotFoundError:  # a compaction moved the other verdict of its key
+            self._reload()
 
     def close(self) -> None:
         """Flush this process's segment to the disk and close it for good."""
@@ -148,8 +149,8 @@ class Store:
             self._known = Index.of(self.path, self._own)
         return self._known
 
-    def _read_anew(self) -> None:
-        """Let the places be read again: a compaction has moved verdicts since."""
+    def _reload(self) -> None:
+        """Read the index again on the next use: a compaction has moved verdicts."""
         if self._known is not None:
             self._known.close()
         self._known = None

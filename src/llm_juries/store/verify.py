@@ -74,7 +74,7 @@ def verify(store: Path) -> Verified:
         torn=found.torn,
         repeated=found.again,
         conflicts=tuple(sorted(found.conflicts)),
-        obsolete=len(list(snapshots.strays(store))),
+        obsolete=len(list(snapshots.obsolete(store))),
     )
 
 
