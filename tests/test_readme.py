@@ -14,7 +14,7 @@ from hydra import compose, initialize_config_dir
 from conftest import ROOT
 from llm_juries.analysis.agreement import agreement
 from llm_juries.analysis.pairs import length, position
-from llm_juries.analysis.panels import seat
+from llm_juries.analysis.panels import read_panel
 from llm_juries.collect.run import collect
 from llm_juries.config.study import studies
 from llm_juries.metrics.bootstrap import Bootstrap
@@ -48,7 +48,7 @@ def test_the_recorded_rows_are_recomputed_from_the_data(
         (study,) = studies(compose("analyze", [f"dataset={dataset}", jury, "output_dir=unused"]))
     with Store(tmp_path) as store:
         collect(study.plans, store)
-        table = agreement(seat(study, store), Bootstrap())
+        table = agreement(read_panel(study, store), Bootstrap())
     shown = SHOWN[SHOWN["dataset"] == dataset].reset_index(drop=True)
     pd.testing.assert_frame_equal(table, shown, check_exact=False, rtol=1e-9)
 
@@ -99,7 +99,7 @@ def test_the_page_on_rankings_shows_what_the_recorded_pairs_give(
     (study,) = studies(cfg)
     with Store(tmp_path) as store:
         collect(study.plans, store)
-        panel = seat(study, store)
+        panel = read_panel(study, store)
     lengths = length(panel, Bootstrap()).set_index("voter")
     rows = [
         f"| {row.voter} | {row.pairs} "

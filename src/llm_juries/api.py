@@ -24,7 +24,7 @@ import yaml
 from .analysis import agreement as agreement_tables
 from .analysis import comparison, jury_search
 from .analysis import dependence as dependence_tables
-from .analysis.panels import seat
+from .analysis.panels import read_panel
 from .analysis.run import measure
 from .analysis.settings import Analysis, Settings
 from .collect.policy import Policy
@@ -418,7 +418,7 @@ def _collected(
     if inconsistent not in get_args(Inconsistent):
         known = nearest(inconsistent, get_args(Inconsistent))
         raise JuriesError(f"inconsistent: there is no {inconsistent!r}{known}")
-    panel = seat(study, store, inconsistent)
+    panel = read_panel(study, store, inconsistent)
     return CollectedPanel(
         panel.dataset,
         panel.votes,

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .data.dataset import Dataset
-from .juries.aggregation import Pooling
 from .juries.panel import NOT_ASKED
-from .juries.rules import Jury
+from .juries.pooling import Pooling
 from .juries.stored import StoredVotes
 from .store.plan import Plan, look_up
 from .store.store import Store
@@ -23,7 +22,7 @@ class Study:
 
     dataset: Dataset
     plans: tuple[Plan, ...]
-    juries: tuple[Jury | Pooling, ...]
+    juries: tuple[Pooling, ...]
 
 
 def read(plans: Sequence[Plan], dataset: Dataset, store: Store) -> StoredVotes:

@@ -23,7 +23,7 @@ from llm_juries.analysis.agreement import (
     outcomes,
 )
 from llm_juries.analysis.comparison import against_best
-from llm_juries.analysis.panels import seat
+from llm_juries.analysis.panels import read_panel
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
 from llm_juries.data.verdicts import RecordedColumn, load
@@ -54,7 +54,7 @@ def study_of(dataset: Dataset, *juries: Jury) -> Study:
 def seated(study: Study, folder: Path) -> Panel:
     with Store(folder) as store:
         collect(study.plans, store)
-        return seat(study, store)
+        return read_panel(study, store)
 
 
 def small(labels: Any, human: Any, kinds: Any = None, names: Any = None) -> Panel:

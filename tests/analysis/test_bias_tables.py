@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 from llm_juries.analysis.bias import families, rates, self_preference, spread
 from llm_juries.analysis.few_labels import corrected
-from llm_juries.analysis.panels import seat
+from llm_juries.analysis.panels import read_panel
 from llm_juries.analysis.savings import policies
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
@@ -54,7 +54,7 @@ def study() -> Study:
 def panel(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Panel:
     with Store(tmp_path_factory.mktemp("nq301")) as store:
         collect(study.plans, store)
-        return seat(study, store)
+        return read_panel(study, store)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_a_live_sequential_collection_asks_what_the_replay_said(
     with Store(tmp_path / "sequential") as store:
         collect([study], store, Policy(asking="sequential"))
         assert len(store) == calls["sequential_majority"]
-        found = seat(study, store).votes.columns(("trio",))
+        found = read_panel(study, store).votes.columns(("trio",))
     np.testing.assert_equal(found.labels, panel.votes.columns(("trio",)).labels)
     with Store(tmp_path / "cyclic") as store:
         collect([study], store, Policy(asking="cyclic"))

@@ -22,7 +22,7 @@ from llm_juries.analysis.pairs import (
     preferences,
     shares,
 )
-from llm_juries.analysis.panels import seat
+from llm_juries.analysis.panels import read_panel
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
 from llm_juries.data.verdicts import load
@@ -67,7 +67,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
     plans = tuple(Plan(judge, dataset, PROMPT) for judge in judges)
     with Store(tmp_path_factory.mktemp("llmbar")) as store:
         collect(plans, store)
-        return seat(Study(dataset, plans, juries), store)
+        return read_panel(Study(dataset, plans, juries), store)
 
 
 @pytest.fixture(scope="module")

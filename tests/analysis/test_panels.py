@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_juries.analysis.panels import seat
+from llm_juries.analysis.panels import read_panel
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
 from llm_juries.data.verdicts import RecordedColumn, load
@@ -73,7 +73,7 @@ def panel_of(
     plans = tuple(Plan(judge, dataset, prompt) for judge in judges)
     with Store(folder) as store:
         collect(plans, store)
-        return seat(Study(dataset, plans, tuple(juries)), store, **options)
+        return read_panel(Study(dataset, plans, tuple(juries)), store, **options)
 
 
 SCRIPT = {
@@ -123,7 +123,9 @@ def test_a_recorded_number_off_the_scale_has_a_label_and_no_strength(tmp_path: P
     plans = tuple(Plan(judge, dataset, PAIRWISE) for judge in recorded_judges(dataset))
     with Store(tmp_path / "store") as store:
         collect(plans, store)
-        votes = seat(Study(dataset, plans, (Jury("j", ("a", "b", "c"), "mean"),)), store).votes
+        votes = read_panel(
+            Study(dataset, plans, (Jury("j", ("a", "b", "c"), "mean"),)), store
+        ).votes
     np.testing.assert_equal(votes.labels[:, :3], [[1, 1, 0], [1, 0, 0], [0, 0, 1]])  # a 1 of 10
     np.testing.assert_equal(votes.labels[:, 3], [1, 0, 0])  # the mean of 8, 7 and 2 is no 1
     assert votes.scores[0, 0] == 1.0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from llm_juries.analysis.panels import seat
+from llm_juries.analysis.panels import read_panel
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
 from llm_juries.config.named import load_jury
@@ -17,8 +17,8 @@ from llm_juries.data.dataset import Dataset
 from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import recorded_judges
-from llm_juries.juries.aggregation import context_of
 from llm_juries.juries.escalation import EscalatingJury
+from llm_juries.juries.pooling import context_of
 from llm_juries.juries.rules import Jury
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan
@@ -51,10 +51,10 @@ def test_the_large_judge_is_asked_about_the_rest_and_the_verdicts_are_the_same(
     one = study(dataset, jury)
     with Store(tmp_path / "all") as store:
         collect([one], store)
-        panel = seat(one, store)
+        panel = read_panel(one, store)
     with Store(tmp_path / "sequential") as store:
         collect([one], store, SEQUENTIAL)
-        sparing = seat(one, store)
+        sparing = read_panel(one, store)
     np.testing.assert_equal(
         sparing.votes.columns((jury.name,)).labels, panel.votes.columns((jury.name,)).labels
     )

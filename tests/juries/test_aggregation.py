@@ -17,21 +17,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
 from llm_juries.errors import JuriesError
-from llm_juries.juries.aggregation import (
-    Context,
-    Folds,
-    LabelModel,
-    LeaveFamilyOut,
-    Pooling,
-    Stacking,
-    Veto,
-    Weighted,
-    context_of,
-    decide,
-    features,
-)
+from llm_juries.juries.folds import Folds
+from llm_juries.juries.label_models import LabelModel
+from llm_juries.juries.pooling import Context, Pooling, context_of
+from llm_juries.juries.recusal import LeaveFamilyOut
 from llm_juries.juries.rules import Jury
+from llm_juries.juries.stacking import Stacking, features
 from llm_juries.juries.votes import Voter, Votes
+from llm_juries.juries.weighting import Veto, Weighted
 from llm_juries.types import Item
 from recorded_votes import TRIO, nq301, trio_votes
 
@@ -62,7 +55,7 @@ def votes(labels: Any, families: tuple[str, ...] = ()) -> Votes:
 
 
 def decisions(jury: Any, given: Votes, context: Context | None = None) -> list[Any]:
-    decided = decide(jury, given, context)
+    decided = jury.decide(given, context)
     return [
         (None if math.isnan(label) else label, str(outcome))
         for label, outcome in zip(decided.labels[:, 0], decided.outcomes[:, 0], strict=True)
@@ -147,11 +140,11 @@ def test_learnt_weights_are_the_log_odds_of_accuracy_on_other_questions():
 @pytest.mark.parametrize("jury", [Weighted("j", SEATS[:3]), Stacking("j", SEATS[:3])])
 def test_no_item_is_decided_by_a_label_of_its_own_question(jury: Any):
     given_votes, context = simulated(1)
-    before = decide(jury, given_votes, context)
+    before = jury.decide(given_votes, context)
     for question in ("q0", "q17", "q59"):
         own = np.array(context.questions) == question
         lied = replace(context, human=np.where(own, 1 - context.human, context.human))
-        after = decide(jury, given_votes, lied)
+        after = jury.decide(given_votes, lied)
         np.testing.assert_array_equal(after.labels[own], before.labels[own])
         np.testing.assert_array_equal(after.scores[own], before.scores[own])
 
@@ -245,7 +238,7 @@ def test_a_pair_s_votes_for_neither_are_a_label_of_their_own():
     given_votes.labels[::5] = np.where(np.isnan(given_votes.labels[::5]), NAN, 0.5)
     context.human[::5] = 0.5
     for rule in every_rule():
-        found = decide(rule, given_votes, context)
+        found = rule.decide(given_votes, context)
         assert set(found.labels[~np.isnan(found.labels)]) <= {0.0, 0.5, 1.0}
     found = LabelModel("j", SEATS[:3], quorum=1).decide(given_votes)
     rows = [
@@ -335,7 +328,7 @@ def test_nothing_depends_on_the_order_of_items_or_judges(jury: Any):
     given_votes, context = simulated(7)
     rng = np.random.default_rng(0)
     rows = rng.permutation(len(context.human))
-    before = decide(jury, given_votes, context)
+    before = jury.decide(given_votes, context)
     turned = replace(
         given_votes.columns(("c", "a", "b")),
         labels=given_votes.labels[rows][:, [2, 0, 1]],
@@ -348,7 +341,7 @@ def test_nothing_depends_on_the_order_of_items_or_judges(jury: Any):
         questions=[context.questions[row] for row in rows],
         candidates=[context.candidates[row] for row in rows],
     )
-    after = decide(replace(jury, members=("b", "c", "a")), turned, shuffled)
+    after = replace(jury, members=("b", "c", "a")).decide(turned, shuffled)
     np.testing.assert_array_equal(after.labels, before.labels[rows])
     np.testing.assert_array_equal(after.scores, before.scores[rows])
     np.testing.assert_array_equal(after.outcomes, before.outcomes[rows])
@@ -367,7 +360,7 @@ KAPPAS = {
 @pytest.mark.parametrize("name", KAPPAS)
 def test_kappas_on_recorded_votes_are_those_of_the_documentation(name: str):
     jury, kappa = KAPPAS[name]
-    found = decide(jury, trio_votes(), nq301_context()).labels[:, 0]
+    found = jury.decide(trio_votes(), nq301_context()).labels[:, 0]
     known = ~np.isnan(found)
     human = nq301()["human"].to_numpy()[known]
     assert cohen_kappa_score(human, found[known]) == pytest.approx(kappa, abs=0.001)
@@ -376,17 +369,17 @@ def test_kappas_on_recorded_votes_are_those_of_the_documentation(name: str):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Weighted("j", ("a", "b"), {"a": 1}), "weights lacks 'b'"),
-        (lambda: Weighted("j", ("a",), {"a": 1, "z": 1}), "weights has 'z', no member"),
-        (lambda: Weighted("j", ("a",), {"a": -1}), "is -1; take 0 or more"),
-        (lambda: Weighted("j", ("a",), {"a": 0}), "all weights are 0"),
-        (lambda: Veto("j", ("a",), ("z",)), "vetoers has 'z'"),
+        (lambda: Weighted("j", ("a", "b"), {"a": 1}), "weights: 'b' is missing"),
+        (lambda: Weighted("j", ("a",), {"a": 1, "z": 1}), "weights: 'z' is not a member"),
+        (lambda: Weighted("j", ("a",), {"a": -1}), "has -1; set 0 or more"),
+        (lambda: Weighted("j", ("a",), {"a": 0}), "weights: all are 0"),
+        (lambda: Veto("j", ("a",), ("z",)), "vetoers: 'z' is not a member"),
         (lambda: LabelModel("j", ("a",), quorum=2), "a quorum of 2"),
         (lambda: Stacking("j", ()), "has no members"),
         (lambda: Stacking("j", ("a",), strength=0), "strength is 0"),
         (lambda: Folds(1), "number is 1"),
         (lambda: Folds(questions=1), "questions is 1"),
-        (lambda: Weighted("j", ("a",)).decide(votes([[1]])), "was given none"),
+        (lambda: Weighted("j", ("a",)).decide(votes([[1]])), "learns from human labels"),
         (
             lambda: Stacking("j", ("a",)).decide(votes([[1]]), Context(np.array([1.0]), ["q"])),
             "1 questions have a human label",
@@ -402,7 +395,7 @@ def test_kappas_on_recorded_votes_are_those_of_the_documentation(name: str):
             lambda: LeaveFamilyOut("j", ("a",)).decide(
                 votes([[1]]), Context(np.array([1.0]), ["q"], ["m"])
             ),
-            "candidate_families lacks 'm'",
+            "candidate_families: 'm' is missing",
         ),
     ],
 )

@@ -210,8 +210,8 @@ def vars_of(given: Votes) -> tuple[Any, ...]:
     [
         ({"members": ()}, "jury j: has no members"),
         ({"members": ("a", "b", "a")}, "jury j: names a member twice"),
-        ({"quorum": 0}, "a quorum of 0 can't be had of 3 seats"),
-        ({"quorum": 4}, "a quorum of 4 can't be had of 3 seats"),
+        ({"quorum": 0}, "a quorum of 0 is impossible with 3 members"),
+        ({"quorum": 4}, "a quorum of 4 is impossible with 3 members"),
     ],
 )
 def test_a_jury_that_can_never_sit_is_an_error(changed: dict[str, Any], said: str):

@@ -15,7 +15,7 @@ from test_compaction import FAILED, VERDICTS, fill
 from test_store import verdict
 
 from llm_juries.analysis.agreement import agreement
-from llm_juries.analysis.panels import seat
+from llm_juries.analysis.panels import read_panel
 from llm_juries.analysis.scanned import panel
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset, Recording, Seen
@@ -102,7 +102,7 @@ def test_votes_of_a_scan_are_those_of_the_plans(pairs: bool, compacted: bool, tm
     one = study(pairs)
     with Store(tmp_path) as store:
         collect(one.plans, store)
-        asked = seat(one, store)
+        asked = read_panel(one, store)
         (prompt,) = {each.prompt for each in store}
     if compacted:
         compact(tmp_path)
@@ -133,7 +133,7 @@ def test_two_verdicts_of_a_judge_on_one_item_are_not_mixed(tmp_path: Path):
     with pytest.raises(JuriesError, match="two verdicts of judge 'j' on an item of d"):
         scanned(tmp_path)
     compact(tmp_path)
-    with pytest.raises(JuriesError, match="whose model or decoding has changed"):
+    with pytest.raises(JuriesError, match="its model or decoding has changed"):
         scanned(tmp_path)
 
 

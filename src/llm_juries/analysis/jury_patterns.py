@@ -22,10 +22,10 @@ import numpy.typing as npt
 from ..errors import JuriesError
 from ..juries.panel import Panel
 from ..juries.rules import Jury, Rule
-from ..juries.votes import TIE, Votes
+from ..juries.votes import TIE
 from ..metrics import agreement
 from ..metrics.agreement import accuracy, cohen_kappa
-from ..metrics.arrays import Array, Index
+from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
 
 Numbers = npt.NDArray[Any]  # float32 where that is exact, else float64
@@ -100,7 +100,7 @@ class Patterns:
             return_index=True,
             return_inverse=True,
         )
-        patterns = _rows(votes, labelled[first])
+        patterns = votes.rows(labelled[first])
         self.human = panel.human[labelled[first]].astype(int)
         self.voted = _sided(patterns.labels.T, NO_VOTE)
         # Questions without a label are drawn too, as for every other interval of the package.
@@ -126,7 +126,7 @@ class Patterns:
                 at = np.flatnonzero((self.human == true) & (self.voted[self.best] == vote))
                 if at.size:
                     self.blocks[true, vote] = slice(at[0], at[-1] + 1)
-        patterns = _rows(patterns, order)
+        patterns = patterns.rows(order)
         self.decisions = np.empty((len(self.juries), len(first)), np.int8)
         for row, jury in enumerate(self.juries):
             self.decisions[row] = _sided(jury.decide(patterns).labels[:, 0], UNDECIDED)
@@ -223,10 +223,6 @@ class Patterns:
 def _sided(labels: Array, otherwise: int) -> npt.NDArray[np.int_]:
     """Return labels as integers; neither of a pair is no side that a human could agree with."""
     return np.where(labels == 1, 1, np.where(labels == 0, 0, otherwise))
-
-
-def _rows(votes: Votes, at: Index) -> Votes:
-    return Votes(votes.voters, votes.labels[at], votes.scores[at], votes.outcomes[at])
 
 
 def slices(length: int, step: int) -> Iterator[slice]:

@@ -1,11 +1,11 @@
-"""From stored verdicts to votes: judges take their seats and juries decide. Asks no model.
+"""Read a panel from a store: stored verdicts become votes, and juries decide. Calls no model.
 
-Prompts have scales of their own (true or false, one to five, A>>B to B>>A), so labels are brought
-to the way from the lowest to the highest: 0 to 1. Above the middle is a vote for the answer (or the
-first of a pair), below it one against; the middle itself is no side: of a pair it is a tie (0.5),
-of a single answer no vote.
+Prompts have scales of their own (true or false, one to five, A>>B to B>>A), so labels are scaled
+from their lowest and highest to 0 and 1. Above the middle is a vote for the answer (or the first of
+a pair), below it one against; the middle itself is a tie (0.5) of a pair, and no vote on a single
+answer.
 
-A pair is one unit, however many orders it was shown in, so that no battle counts twice.
+A pair is one unit, however many orders it was shown in, so no battle counts twice.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..juries.aggregation import context_of, decide
 from ..juries.panel import Inconsistent, Panel, pool
+from ..juries.pooling import context_of
 from ..juries.votes import Voter, Votes
 from ..store.plan import Plan
 from ..store.store import Store
@@ -24,7 +24,7 @@ from ..study import Study, read
 from ..types import Order
 
 
-def seat(
+def read_panel(
     study: Study,
     store: Store,
     inconsistent: Inconsistent = "missing",
@@ -38,7 +38,7 @@ def seat(
     inconsistent : {"missing", "tie", "mean"}
         What a pair counts as whose two orders point to different sides.
     candidate_families : mapping of str to str, optional
-        Of the models that answered, for juries whose members leave their seats for their own kin.
+        The model family of each candidate, for juries whose members recuse themselves.
     """
     dataset = study.dataset.loaded()
     context = context_of(dataset.items, candidate_families)
@@ -48,7 +48,7 @@ def seat(
     voters = tuple(Voter(p.judge.name, p.judge.kind, p.judge.family) for p in plans)
 
     def decided(votes: Votes) -> Votes:
-        return votes.joined(*(decide(jury, votes, context) for jury in study.juries))
+        return votes.joined(*(jury.decide(votes, context) for jury in study.juries))
 
     pairs = dataset.pairwise
     pooled = pool(labels, scores, outcomes, inconsistent, pairs=pairs)

@@ -19,6 +19,7 @@ from ..data.dataset import UNNAMED
 from ..data.leaderboard import reference_leaderboard
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
+from ..juries.stored import from_unit
 from ..juries.votes import Voter
 from ..metrics import ranking as measures
 from ..metrics.arrays import Array, Mask
@@ -311,7 +312,7 @@ def _scored(panel: Panel) -> list[tuple[Voter, Array]]:
     graded = (low, high) != (0.0, 1.0)
     votes = panel.votes.scores if graded else panel.votes.labels
     scored = [
-        (voter, low + (high - low) * column)
+        (voter, from_unit(column, low, high))
         for voter, column in zip(panel.votes.voters, votes.T, strict=True)
     ]
     if not graded and not np.isnan(panel.human).all():

@@ -14,7 +14,7 @@ from ..juries.panel import Panel
 from ..store.store import Store
 from ..study import Study
 from .jury_search import JurySearch, search_juries
-from .panels import seat
+from .panels import read_panel
 from .settings import Analysis
 from .tables import TABLES, Subject
 
@@ -66,7 +66,7 @@ def _check(studies: Sequence[Study], analysis: Analysis) -> None:
 
 def _subject(study: Study, store: Store, analysis: Analysis, *, alone: bool) -> Subject:
     settings = analysis.settings
-    panel = seat(study, store, settings.inconsistent, settings.families)
+    panel = read_panel(study, store, settings.inconsistent, settings.families)
     usd = panel.stored.usd_a_call() if panel.stored else {}
     given = analysis.search.dollars or {}
     usd |= {name: cost for name, cost in given.items() if name in usd}  # else of other datasets

@@ -11,9 +11,9 @@ import pandas as pd
 
 from ..errors import JuriesError
 from ..judges.base import by_price
-from ..juries.aggregation import Pooling
 from ..juries.panel import NOT_ASKED, Panel
 from ..juries.policies import NAN, Cast, CyclicAssignment, Planner, SequentialMajority
+from ..juries.pooling import Pooling
 from ..juries.rules import Jury
 from ..juries.votes import Voter, Votes
 from ..metrics.arrays import Array, Mask, ratio
@@ -27,7 +27,7 @@ FEWEST_SEATS = 3  # of two, both are always asked
 def policies(
     panel: Panel,
     plans: Sequence[Plan],
-    juries: Sequence[Jury | Pooling],
+    juries: Sequence[Pooling],
     usd_a_call: Mapping[str, float | None],
 ) -> pd.DataFrame:
     """Replay the policies of `savings` on each jury that decides by majority.

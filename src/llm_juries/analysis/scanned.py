@@ -11,6 +11,7 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..juries.panel import NOT_ASKED, Inconsistent, Panel, pool
+from ..juries.stored import to_unit
 from ..juries.votes import Voter, Votes
 from ..store.scan import APART, Wanted, parts, under_prompts
 from ..types import Outcome
@@ -24,10 +25,11 @@ def panel(
     scale: tuple[float, float] = (0.0, 1.0),
     inconsistent: Inconsistent = "missing",
 ) -> Panel:
-    """Read judges' votes on a dataset as they were stored, for `analysis` to measure.
+    """Read judges' votes on a dataset as they were stored.
 
-    An item that shares its text with another, whose verdict was stored under the other's identity,
-    has no vote here, and a changed reader of replies reads nothing anew: `seating.seat` does both.
+    Unlike `panels.read_panel` it finds verdicts by item, not by text: an item has no vote if its
+    verdict was stored under another item with the same text. Replies are not parsed again with a
+    prompt's current parser.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ def panel(
     scale : (float, float)
         The lowest and the highest label of the prompt.
     inconsistent : {"missing", "tie", "mean"}
-        See `seating`.
+        See `juries.panel`.
 
     Raises
     ------
@@ -79,8 +81,8 @@ def panel(
         if column[at].any() or len(np.unique(at)) < len(at):
             raise JuriesError(
                 f"store {store}: has two verdicts of judge {part.judge!r} on an item of "
-                f"{dataset.name} under prompt {prompt}, whose model or decoding has changed; "
-                "measure it with scripts/analyze.py, which tells them apart"
+                f"{dataset.name} under prompt {prompt}, since its model or decoding has changed; "
+                "use llm-juries analyze, which tells them apart"
             )
         column[at] = _codes(rows["outcome"], codes)[known]
         for name, into in (("label", labels), ("score", scores)):
@@ -89,14 +91,13 @@ def panel(
     _check_there(store, dataset.name, prompt, prompts, voters, outcomes)
     voters = voters or [Voter(name, "judge", "unknown") for name in sorted(outcomes)]
     texts = np.array(codes.to_pylist())
-    low, high = scale
 
     def stacked(columns: dict[str, Any]) -> Any:
         return np.stack([columns[voter.name] for voter in voters], axis=1)
 
     pooled = pool(
-        (stacked(labels) - low) / (high - low),
-        (stacked(scores) - low) / (high - low),
+        to_unit(stacked(labels), *scale),
+        to_unit(stacked(scores), *scale),
         texts[stacked(outcomes)],
         inconsistent,
         pairs=dataset.pairwise,

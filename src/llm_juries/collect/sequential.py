@@ -10,10 +10,10 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..errors import JuriesError
 from ..judges.base import by_price
-from ..juries.aggregation import Pooling, context_of
 from ..juries.escalation import Calibration, EscalatingJury
 from ..juries.panel import NOT_ASKED, Inconsistent, pool
 from ..juries.policies import Cast, CyclicAssignment, Planner, SequentialMajority
+from ..juries.pooling import Pooling, context_of
 from ..juries.rules import Jury
 from ..juries.votes import Voter, Votes
 from ..store.plan import Plan
@@ -136,7 +136,7 @@ def collect_by_jury(
     return tallies
 
 
-def _spares(jury: Jury | Pooling, policy: Policy) -> bool:
+def _spares(jury: Pooling, policy: Policy) -> bool:
     """Return whether a jury can decide without all of its members' votes."""
     if isinstance(jury, EscalatingJury):
         return policy.asking == "sequential"

@@ -18,8 +18,7 @@ from yaml import YAMLError
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..judges.base import Judge
-from ..juries.aggregation import Pooling
-from ..juries.rules import Jury
+from ..juries.pooling import Pooling
 from ..prompts.prompt import Prompt
 from .build import build
 from .locations import conf_dir
@@ -73,12 +72,12 @@ def load_dataset(name: str | Path, folders: Folders = ()) -> Dataset:
     return dataset
 
 
-def load_jury(name: str | Path, folders: Folders = ()) -> Jury | Pooling:
+def load_jury(name: str | Path, folders: Folders = ()) -> Pooling:
     """Build a jury by its name in conf/jury or from the path of a yaml; see `load_judge`."""
     jury = _build("jury", name, folders)
     if not hasattr(jury, "decide"):
         raise _other("jury", name, jury)
-    found: Jury | Pooling = jury
+    found: Pooling = jury
     return found
 
 

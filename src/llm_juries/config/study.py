@@ -12,8 +12,7 @@ from ..data.human_labels import HumanLabels
 from ..errors import JuriesError, nearest
 from ..judges.base import Judge
 from ..judges.recorded import recorded_judges
-from ..juries.aggregation import Pooling
-from ..juries.rules import Jury
+from ..juries.pooling import Pooling
 from ..prompts.prompt import Prompt
 from ..store.plan import Plan
 from ..study import Study
@@ -86,7 +85,7 @@ def source_of(study: Study) -> str:
 
 
 def study_of(
-    dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Jury | Pooling]
+    dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Pooling]
 ) -> Study:
     """Return a dataset's study: its recorded judges, those with something to judge, its juries.
 
@@ -136,7 +135,7 @@ def _check_suited(prompt: Prompt, dataset: str, *, pairs: bool) -> None:
         )
 
 
-def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Jury | Pooling]) -> None:
+def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Pooling]) -> None:
     everyone = {plan.judge.name for study in found for plan in study.plans}
     for jury in juries:
         if not any(jury in study.juries for study in found):

@@ -20,10 +20,10 @@ import numpy as np
 
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array
-from .aggregation import Context
 from .policies import Cast, check_judges, majority_of
+from .pooling import Context, needed
 from .rules import majority
-from .votes import Voter, Votes
+from .votes import Votes, one_voter
 
 Evidence = Literal["labels", "scores"]
 TOLERANCE = 1e-9
@@ -291,15 +291,11 @@ class EscalatingJury:
         JuriesError
             If there is no human label to calibrate on.
         """
-        if context is None:
-            raise JuriesError(f"jury {self.name}: needs human labels to find its threshold")
-        threshold = self.calibrate(votes, context).threshold
+        threshold = self.calibrate(votes, needed(context, self.name)).threshold
         small, large = votes.columns(self.small), votes.columns((self.large,))
         kept = confidence(small.labels, small.scores, self.evidence) >= threshold - TOLERANCE
         labels, outcomes = (
             np.where(kept, own, other)
             for own, other in zip(majority(small.labels), majority(large.labels), strict=True)
         )
-        none = np.full((len(labels), 1), np.nan)
-        voter = Voter(self.name, "jury", members=self.members)
-        return Votes((voter,), labels[:, None], none, outcomes[:, None])
+        return one_voter(self.name, self.members, labels, outcomes)

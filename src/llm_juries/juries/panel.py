@@ -12,8 +12,8 @@ from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
 from ..types import Order, Outcome
-from .aggregation import Pooling, context_of, decide
-from .rules import Jury, side
+from .pooling import Pooling, context_of
+from .rules import side
 from .stored import StoredVotes
 from .votes import DECIDED, TIE, Votes
 
@@ -52,7 +52,7 @@ class Panel:
     votes: Votes
     orders: Mapping[Order, Votes] = field(default_factory=dict)
     scale: tuple[float, float] = (0.0, 1.0)
-    juries: tuple[Jury | Pooling, ...] = ()
+    juries: tuple[Pooling, ...] = ()
     candidate_families: Mapping[str, str] = field(default_factory=dict)
     stored: StoredVotes | None = None
 
@@ -67,14 +67,12 @@ class Panel:
             f"voters: {voters}>"
         )
 
-    def add(
-        self, jury: Jury | Pooling, candidate_families: Mapping[str, str] | None = None
-    ) -> Self:
+    def add(self, jury: Pooling, candidate_families: Mapping[str, str] | None = None) -> Self:
         """Return a new panel with one more voter: the decisions of a jury of its judges.
 
         Parameters
         ----------
-        jury : Jury or another rule of `juries.aggregation`
+        jury : Jury, or another rule of `juries`
         candidate_families : mapping of str to str, optional
             The model family of each candidate, for a jury whose members recuse themselves from
             answers of their own family.
@@ -96,9 +94,9 @@ class Panel:
         context = context_of(self.dataset.items, families)
         return replace(
             self,
-            votes=self.votes.joined(decide(jury, self.votes, context)),
+            votes=self.votes.joined(jury.decide(self.votes, context)),
             orders={
-                order: votes.joined(decide(jury, votes, context))
+                order: votes.joined(jury.decide(votes, context))
                 for order, votes in self.orders.items()
             },
             juries=(*self.juries, jury),

@@ -1,8 +1,8 @@
-"""Juries: from the votes of several judges to one decision. They know votes, not models.
+"""The voting rules of a jury: majority, any, mean, median.
 
-What happens with ties and missing votes is part of a jury, because it decides results: a panel of
-three that loses one judge is a panel of two that can tie. A jury that can't decide gives no label:
-its outcome is "tie" or "no_quorum", counted like any other missing vote.
+How ties and missing votes count is part of a jury, because it changes results: a panel of three
+that loses one judge is a panel of two that can tie. A jury that cannot decide gives no label: its
+outcome is "tie" or "no_quorum", counted like any other missing vote.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import numpy as np
 
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
-from .votes import DECIDED, NO_QUORUM, TIE, Voter, Votes
+from .pooling import Context, check_members
+from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
 Rule = Literal["majority", "any", "mean", "median", "majority_or_mean"]
+Ties = Literal["missing", "positive", "negative", "half"]
 COUNTED_AS = {"positive": 1.0, "negative": 0.0, "half": 0.5}
 
 
 @dataclass(frozen=True)
 class Jury:
-    """A panel of judges and the rule that makes its decision.
+    """Several judges and the rule by which they decide.
 
     Parameters
     ----------
@@ -46,34 +48,24 @@ class Jury:
     name: str
     members: tuple[str, ...]
     rule: Rule = "majority"
-    ties: Literal["missing", "positive", "negative", "half"] = "missing"
+    ties: Ties = "missing"
     quorum: int | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.members, str):
-            raise JuriesError(f"jury {self.name}: members is a text; give a list of judges' names")
+        check_members(self.name, self.members, self.quorum)
         object.__setattr__(self, "members", tuple(self.members))  # a list is fine in a notebook
         for key, value, known in (
             ("rule", self.rule, get_args(Rule)),
-            ("ties", self.ties, ("missing", *COUNTED_AS)),
+            ("ties", self.ties, get_args(Ties)),
         ):
             if value not in known:
                 raise JuriesError(f"jury {self.name}: no {key} {value!r}{nearest(value, known)}")
-        if not self.members:
-            raise JuriesError(f"jury {self.name}: has no members")
-        if len(set(self.members)) < len(self.members):
-            raise JuriesError(f"jury {self.name}: names a member twice")
-        if self.quorum is not None and not 1 <= self.quorum <= len(self.members):
-            raise JuriesError(
-                f"jury {self.name}: a quorum of {self.quorum} can't be had of "
-                f"{len(self.members)} seats"
-            )
 
-    def decide(self, votes: Votes) -> Votes:
+    def decide(self, votes: Votes, context: Context | None = None) -> Votes:  # noqa: ARG002
         """Return the jury's decisions as the votes of one voter.
 
-        Their scores are what the rule computes: the mean, the median, the common score. A majority
-        and "any" have none but the label.
+        Their scores are what the rule computes: the mean, the median, the common score. "majority"
+        and "any" give labels only.
         """
         seats = votes.columns(self.members)
         cast = ~np.isnan(seats.labels) | (seats.outcomes == TIE)  # a middling score is a vote too
@@ -97,12 +89,7 @@ class Jury:
         if self.ties != "missing":
             labels = np.where(tied, COUNTED_AS[self.ties], labels)
             outcomes = np.where(tied, DECIDED, outcomes)
-        return Votes(
-            (Voter(self.name, "jury", members=self.members),),
-            labels[:, None],
-            strength[:, None],
-            outcomes[:, None],
-        )
+        return one_voter(self.name, self.members, labels, outcomes, strength)
 
 
 def side(strength: Array) -> Array:
@@ -112,9 +99,9 @@ def side(strength: Array) -> Array:
 
 
 def majority(labels: Array) -> tuple[Array, Names]:
-    """Return the label of more than half of the seats, and why there is none where there is none.
+    """Return the label of more than half of the seats, and the outcome of each decision.
 
-    Without one it is a tie if every seat voted, and no quorum if a vote is missing.
+    Without a majority it is a tie if every seat voted, and no quorum if a vote is missing.
     """
     seats = labels.shape[1]
     decided = np.full(len(labels), np.nan)
@@ -126,9 +113,9 @@ def majority(labels: Array) -> tuple[Array, Names]:
 
 
 def any_positive(labels: Array) -> tuple[Array, Names]:
-    """Return positive where one vote is, negative where all seats voted negative.
+    """Return positive where one vote is, negative where all seats voted negative, and the outcomes.
 
-    With no vote for but one for neither of a pair it is a tie.
+    Without a positive vote, a vote for neither of a pair makes it a tie.
     """
     positive = (labels == 1).any(axis=1)
     negative = (labels == 0).all(axis=1)
@@ -142,7 +129,7 @@ def any_positive(labels: Array) -> tuple[Array, Names]:
 def centre(scores: Array, rule: Literal["mean", "median"], quorum: int) -> Array:
     """Return the mean or median of the scores cast, NaN where fewer than the quorum are."""
     enough = (~np.isnan(scores)).sum(axis=1) >= quorum
-    voted = np.where(enough[:, None], scores, 0.0)  # spares an average over nothing
+    voted = np.where(enough[:, None], scores, 0.0)  # numpy warns of means over nothing
     middle = np.nanmean(voted, axis=1) if rule == "mean" else np.nanmedian(voted, axis=1)
     return np.where(enough, middle, np.nan)
 
@@ -150,7 +137,7 @@ def centre(scores: Array, rule: Literal["mean", "median"], quorum: int) -> Array
 def most_common(scores: Array) -> Array:
     """Return the score that more than half of all seats gave, NaN where there is none.
 
-    In the order of size, more than half of the seats always take in the middle one.
+    Sorted, a score that more than half of the seats gave is always the middle one.
     """
     seats = scores.shape[1]
     middle = np.sort(scores, axis=1)[:, (seats - 1) // 2]  # NaN sorts last
@@ -159,7 +146,7 @@ def most_common(scores: Array) -> Array:
 
 
 def decision(strength: Array) -> tuple[Array, Names]:
-    """Return on which side of the middle a strength lies: at it a tie, without one no quorum."""
+    """Return the labels and outcomes of strengths: a tie in the middle, no quorum where NaN."""
     sides = side(strength)
     return (
         np.where(sides == 0.5, np.nan, sides),

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import ArrayLike
 
 from ..metrics.arrays import Array, Names
 
@@ -64,6 +65,15 @@ class StoredVotes:
         return found
 
     def _scaled(self, given: Array) -> Array:
-        low, high = self.scales[:, 0, None], self.scales[:, 1, None]
-        scaled: Array = (given - low) / (high - low)
-        return scaled
+        return to_unit(given, self.scales[:, 0, None], self.scales[:, 1, None])
+
+
+def to_unit(values: Array, low: ArrayLike, high: ArrayLike) -> Array:
+    """Return values on a scale from low to high as values from 0 to 1."""
+    scaled: Array = (values - np.asarray(low)) / (np.asarray(high) - np.asarray(low))
+    return scaled
+
+
+def from_unit(values: Array, low: float, high: float) -> Array:
+    """Return values from 0 to 1 on a scale from low to high: the inverse of `to_unit`."""
+    return low + (high - low) * values

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from ..errors import JuriesError, nearest
-from ..metrics.arrays import Array, Names
+from ..metrics.arrays import Array, Index, Mask, Names
 from ..types import Kind
 
 DECIDED, TIE, NO_QUORUM = "ok", "tie", "no_quorum"
@@ -34,10 +34,10 @@ class Votes:
     labels : array of shape (n, k)
         1.0 or 0.0, of a pair also 0.5 (neither), NaN where there is no vote.
     scores : array of shape (n, k)
-        The strength behind each label in [0, 1] (a probability, a token F1, a level: 0.75 for a
-        slightly better answer), NaN where none.
+        The evidence behind each label, in [0, 1] (a probability, a token F1, a level: 0.75 for a
+        slightly better answer), NaN where there is none.
     outcomes : array of str of shape (n, k)
-        Why there is a vote or none: an `Outcome`, "not_asked", "inconsistent" (a pair judged
+        What became of each vote: an `Outcome`, "not_asked", "inconsistent" (a pair judged
         differently in its two orders), or a jury's "tie" or "no_quorum".
     """
 
@@ -65,6 +65,12 @@ class Votes:
             outcomes=self.outcomes[:, at],
         )
 
+    def rows(self, at: Index | Mask) -> Self:
+        """Return the votes on some units."""
+        return replace(
+            self, labels=self.labels[at], scores=self.scores[at], outcomes=self.outcomes[at]
+        )
+
     def joined(self, *others: Votes) -> Self:
         """Return these votes with those of further voters on the same units."""
         parts: tuple[Votes, ...] = (self, *others)
@@ -75,3 +81,19 @@ class Votes:
             scores=np.hstack([part.scores for part in parts]),
             outcomes=np.hstack([part.outcomes for part in parts]),
         )
+
+
+def one_voter(
+    jury: str,
+    members: tuple[str, ...],
+    labels: Array,
+    outcomes: Names,
+    scores: Array | None = None,
+) -> Votes:
+    """Return a jury's decisions, arrays of shape (n,), as the votes of one voter."""
+    return Votes(
+        (Voter(jury, "jury", members=members),),
+        labels[:, None],
+        (np.full(len(labels), np.nan) if scores is None else scores)[:, None],
+        outcomes[:, None],
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ...analysis import tables as analysis
-from ...analysis.panels import seat
+from ...analysis.panels import read_panel
 from ...analysis.rankings import fit
 from ...analysis.run import joined
 from ...collect.run import collect
@@ -64,7 +64,7 @@ def reproduce(
 
     def seated(study: Study) -> Panel:
         how = settings.analysis
-        return seat(study, store, how.inconsistent, how.candidate_families)
+        return read_panel(study, store, how.inconsistent, how.candidate_families)
 
     return measure(
         [seated(study) for study in studies],
