@@ -297,7 +297,7 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
         ),
         "human off the scale": (
             lambda: read(wide.replace({"human": 1}, 7)),
-            "DataFrame, row 1, column human: is '?7'?",
+            "DataFrame, row 1, column human: '?7'? is not a label",
         ),
         "no verdicts": (
             lambda: read(wide[["item_id", "candidate", "human", "note"]]),
@@ -312,7 +312,7 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
             "scale: ordinal verdicts are not supported yet",
         ),
         "no table": (lambda: read(3), "data: int is not a table"),  # type: ignore[arg-type]
-        "no file": (lambda: read("verdicst.csv"), "there is no such file"),
+        "no file": (lambda: read("verdicst.csv"), "no such file"),
         "no dataset": (lambda: read("recorded_nq30"), "did you mean recorded_nq301"),
         "unknown recording": (
             lambda: read("recorded_nq301", judges=["gpt4"]),

@@ -164,7 +164,7 @@ def test_passages_come_from_tables(name: str, text: str, passages: list[Passage]
     [
         ("p.jsonl", '{"texts": "A"}\n', "has no column 'text'; did you mean texts?"),
         ("p.tsv", "id\ttext\ttitle\n7\tA\n", "line 2: has another number of cells"),
-        ("p.txt", "A", "unknown file ending"),
+        ("p.txt", "A", "unknown file type"),
         ("p.jsonl", '{"text": "?!"}\n', "holds no passages with words"),
         ("p.jsonl", "", "holds no passages with words"),
     ],

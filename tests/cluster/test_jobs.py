@@ -119,7 +119,7 @@ def test_a_failing_job_is_said_to_have_failed(tmp_path: Path, monkeypatch: pytes
         (["judge=contains", "cluster=local", "cluster.at_once=0"], "at_once: is 0; must be 1"),
         (["judge=contains", "cluster=local", "logs=/dev/null"], "logs: can't write to /dev/null"),
         (["judge=contains", "shards=5000", "shard=1"], "use fewer shards"),
-        (["judge=contains", "shards=2", "shard=2"], "take 0 to 1"),
+        (["judge=contains", "shards=2", "shard=2"], "set 0 to 1"),
         (["judge=contains", "cluster.partion=x"], "partition"),
         (["judge=contains", "cluster=slrum"], "did you mean slurm"),
         (["judge=contains", "+judges.contains.resources.gpu=1"], "did you mean gpus"),

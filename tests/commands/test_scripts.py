@@ -167,7 +167,7 @@ def test_where_a_model_is_not_to_be_had_the_others_go_on(run_script: Run, tmp_pa
     overrides = ["jury=embedded", missing, "dataset.limit=4"]
     done = run_script("judge", *overrides)
     assert done.returncode == 2
-    assert "there is no such file" in done.stderr
+    assert "no such file" in done.stderr
     done = run_script("judge", *overrides, "on_unavailable=skip")
     assert done.returncode == 0
     assert "SKIPPED: judge qwen25_coder: /nowhere/model.gguf" in done.stdout
@@ -280,7 +280,7 @@ def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp
         (["export"], "sheet: is needed"),
         (["export", "sheet=README.csv", "sede=1"], "did you mean seed"),
         (["export", "dataset=recorded_nq301", "sheet=s.csv"], "has no text, only the numbers"),
-        (["import", "sheet=nowhere.csv", "annotator=ann"], "nowhere.csv: there is no such file"),
+        (["import", "sheet=nowhere.csv", "annotator=ann"], "nowhere.csv: no such file"),
     ],
 )
 def test_a_mistake_in_labelling_ends_in_one_line(arguments: list[str], said: str):

@@ -84,7 +84,10 @@ def test_a_nested_dataclass_is_built_with_its_defaults():
         ),
         (PROMPT | {"labels": {"True": "one"}}, "here.labels"),
         (SMALL | {"file": SMALL["file"] | {"size": "1 GB"}}, "here.file.size: "),
-        (SMALL | {"file": {"name": "x"}}, "here.file: give a path, or the name, sha256 and size"),
+        (
+            SMALL | {"file": {"name": "x"}},
+            "here.file: incomplete; set path, or the name, sha256 and size",
+        ),
         ({"name": "x"}, "here: has no _target_"),
         (
             {"_target_": "llm_juries.juries.rules.Jurry"},

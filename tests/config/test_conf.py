@@ -131,14 +131,15 @@ def test_a_dataset_yaml_loads_or_asks_for_its_path(
 ):
     monkeypatch.chdir(ROOT)
     node = composed("judge", f"dataset={name}").dataset
-    if "repo" in node:  # tests/data/test_hub.py loads those of the hub
+    source = node.get("source", {})
+    if "repo" in source:  # tests/data/test_hub.py loads those of the hub
         return
     if OmegaConf.is_missing(node, "path"):
         with pytest.raises(JuriesError, match=r"dataset\.path: is needed"):
             build(node, "dataset")
         return
-    if "home" in node:  # fetched on first use: tests/data/test_public_sets.py builds these
-        node.folder = str(tmp_path)
+    if "home" in source:  # downloaded on first use: tests/data/test_public_sets.py builds these
+        source.folder = str(tmp_path)
         with pytest.raises(JuriesError, match=r"has neither "):
             build(node, "dataset")
         return

@@ -195,7 +195,7 @@ def conf(name: str) -> dict[str, Any]:
 
 def at(root: Path, name: str) -> Path:
     """Return the folder of the revision that a yaml names."""
-    return root / conf(name)["repo"] / conf(name)["revision"]
+    return root / conf(name)["source"]["repo"] / conf(name)["source"]["revision"]
 
 
 def write(path: Path, schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -155,7 +155,7 @@ def test_no_cell_is_a_formula_and_any_text_comes_back(
 def test_a_sheet_with_labels_in_it_is_not_written_over(sheet: str):
     export_sheet(SINGLE, sheet)
     fill(sheet, "1")
-    with pytest.raises(JuriesError, match="exists already and may hold labels"):
+    with pytest.raises(JuriesError, match="already exists and may contain labels"):
         export_sheet(SINGLE, sheet)
     assert {row["label"] for row in read(sheet)} == {"1"}
     export_sheet(SINGLE, sheet, overwrite=True)
@@ -166,7 +166,7 @@ def test_an_answer_that_was_changed_since_gets_no_label(sheet: str, out: str):
     export_sheet(SINGLE, sheet)
     fill(sheet, "1")
     changed = replace(SINGLE, items=tuple(replace(i, answer="other") for i in SINGLE.items))
-    with pytest.raises(JuriesError, match="is no row of single with seed 0"):
+    with pytest.raises(JuriesError, match="is not a row of single with seed 0"):
         import_sheet(changed, sheet, "ann", out)
 
 
@@ -196,16 +196,18 @@ def damaged(table: list[dict[str, str]], what: str) -> list[dict[str, str]]:
 def test_a_sheet_saved_with_semicolons_is_told(sheet: str, out: str):
     export_sheet(SINGLE, sheet)
     Path(sheet).write_text("row;question;reference;answer;label\nr1;Q;R;A, B;1\n")
-    with pytest.raises(JuriesError, match="line 1: has no comma; save the sheet as CSV"):
+    with pytest.raises(
+        JuriesError, match="line 1: has no comma; save the sheet as comma-separated CSV"
+    ):
         import_sheet(SINGLE, sheet, "ann", out)
 
 
 @pytest.mark.parametrize(
     ("what", "seed", "said"),
     [
-        ("odd label", 0, ", line 3, field label: is 'A'; a label is one of 1, "),
-        ("twice", 0, "stands already in line 2"),
-        ("stranger", 0, ", line 3, field row: 'r0' is no row of single with seed 0"),
+        ("odd label", 0, ", line 3, field label: 'A' is not a label; set one of 1, "),
+        ("twice", 0, "is already in line 2"),
+        ("stranger", 0, ", line 3, field row: 'r0' is not a row of single with seed 0"),
         ("no column", 0, ": has no column 'row'; did you mean rwo?"),
         ("empty", 0, ": no row has a label"),
         ("", 1, ", line 2, field row: 'r"),
@@ -241,7 +243,7 @@ def test_labels_are_not_added_to_a_file_of_another_form(sheet: str, out: str):
 
 
 def test_numbers_without_texts_can_not_be_labelled(sheet: str):
-    with pytest.raises(JuriesError, match="item 'q1' has no text, only the numbers"):
+    with pytest.raises(JuriesError, match="item 'q1' has no text, only recorded"):
         export_sheet(Dataset("d", (Item("d", "q1", "m"),)), sheet)
     assert not Path(sheet).exists()
 
@@ -249,10 +251,13 @@ def test_numbers_without_texts_can_not_be_labelled(sheet: str):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"sheet": "sheet.xlsx"}, "sheet: is 'sheet.xlsx'; a name that ends in .csv"),
-        ({"out": "labels"}, "out: is 'labels'"),
-        ({"action": "import"}, "annotator: is needed"),
-        ({"action": "import", "annotator": " "}, "annotator: is needed"),
+        (
+            {"sheet": "sheet.xlsx"},
+            "sheet: 'sheet.xlsx' is not a CSV file; set a name that ends in .csv",
+        ),
+        ({"out": "labels"}, "out: 'labels' is not a CSV file"),
+        ({"action": "import"}, "annotator: required"),
+        ({"action": "import", "annotator": " "}, "annotator: required"),
     ],
 )
 def test_a_task_is_checked_before_anything_is_done(values: dict[str, Any], said: str):

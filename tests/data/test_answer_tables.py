@@ -197,21 +197,21 @@ def test_the_name_is_the_files_by_default(tmp_path: Path):
 @pytest.mark.parametrize(
     ("row", "place", "problem"),
     [
-        ({"human": "maybe"}, "line 2, field human", "is 'maybe'; a label is 0 or 1"),
-        ({"human": 2}, "line 2, field human", "is 2"),
-        ({"human": 0.5}, "line 2, field human", "is 0.5"),
-        ({"human_votes": [1, 3]}, "line 2, field human_votes", "is 3"),
-        ({"human_votes": 1}, "line 2, field human_votes", "a list of 0 and 1 is needed"),
-        ({"references": 3}, "line 2, field references", "a text or a list of texts is needed"),
-        ({"references": ["a", 3]}, "line 2, field references", "is ['a', 3]"),
-        ({"references": {"a": 1}}, "line 2, field references", "is {'a': 1}"),
+        ({"human": "maybe"}, "line 2, field human", "'maybe' is not a label; set 0 or 1"),
+        ({"human": 2}, "line 2, field human", "2 is not a label"),
+        ({"human": 0.5}, "line 2, field human", "0.5 is not a label"),
+        ({"human_votes": [1, 3]}, "line 2, field human_votes", "3 is not a label"),
+        ({"human_votes": 1}, "line 2, field human_votes", "is not a list of labels"),
+        ({"references": 3}, "line 2, field references", "is not a text or a list of texts"),
+        ({"references": ["a", 3]}, "line 2, field references", "['a', 3] is not a text or"),
+        ({"references": {"a": 1}}, "line 2, field references", "{'a': 1} is not a text or"),
         ({"references": "[Mary"}, "line 2, field references", "begins like a JSON list"),
-        ({"question": ""}, "line 2, field question", "is ''; a text is needed"),
-        ({"question": None}, "line 2, field question", "is None"),
-        ({"answer": 42}, "line 2, field answer", "is 42; a text is needed"),
-        ({"item_id": True}, "line 2, field item_id", "is True"),
-        ({"item_id": 1.5}, "line 2, field item_id", "is 1.5"),
-        ({"candidate": ["gpt"]}, "line 2, field candidate", "is ['gpt']"),
+        ({"question": ""}, "line 2, field question", "'' is not a text; set a text"),
+        ({"question": None}, "line 2, field question", "None is not a text"),
+        ({"answer": 42}, "line 2, field answer", "42 is not a text; set a text"),
+        ({"item_id": True}, "line 2, field item_id", "True is not a text"),
+        ({"item_id": 1.5}, "line 2, field item_id", "1.5 is not a text"),
+        ({"candidate": ["gpt"]}, "line 2, field candidate", "['gpt'] is not a text"),
     ],
 )
 def test_a_wrong_value_is_told_by_file_row_and_field(
@@ -225,26 +225,29 @@ def test_a_wrong_value_is_told_by_file_row_and_field(
 
 def test_a_row_without_an_answer_is_told(tmp_path: Path):
     path = jsonl(tmp_path, ROW, {"question": "Q"})
-    assert said(path) == f"{path}, line 2, field answer: is missing"
+    assert (
+        said(path)
+        == f"{path}, line 2, field answer: is missing; add it, empty if the candidate gave none"
+    )
 
 
 def test_a_wrong_label_of_a_csv_is_told_by_its_line(tmp_path: Path):
     path = text(tmp_path, "question,answer,human\nQ,A,1\nR,B,perhaps\n", "t.csv")
-    assert said(path).startswith(f"{path}, line 3, field human: is 'perhaps'")
+    assert said(path).startswith(f"{path}, line 3, field human: 'perhaps' is not a label")
 
 
 def test_a_wrong_label_of_a_parquet_file_is_told_by_its_row(tmp_path: Path):
     path = parquet(tmp_path, ROW, ROW | {"human": 5})
-    assert said(path).startswith(f"{path}, row 2, field human: is 5")
+    assert said(path).startswith(f"{path}, row 2, field human: 5 is not a label")
 
 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ('{"question": "Q"', "line 2: is not JSON"),
-        ("question,answer", "line 2: is not JSON"),
-        (b'{"question": "\xff"}', "line 2: is not JSON"),
-        ("[1, 2]", "line 2: is a list; each line is an object"),
+        ('{"question": "Q"', "line 2: not JSON"),
+        ("question,answer", "line 2: not JSON"),
+        (b'{"question": "\xff"}', "line 2: not JSON"),
+        ("[1, 2]", "line 2: is a list; write an object"),
         ("null", "line 2: is a NoneType"),
     ],
 )
@@ -284,15 +287,15 @@ def test_a_second_row_about_one_answer_is_told_with_the_first(tmp_path: Path):
     row = ROW | {"item_id": "q1", "candidate": "gpt"}
     path = jsonl(tmp_path, row, ROW | {"item_id": "q2"}, row | {"answer": "Byron"})
     assert said(path).startswith(
-        f"{path}, line 3: item 'q1' of candidate 'gpt' stands already in line 1"
+        f"{path}, line 3: item 'q1' of candidate 'gpt' is already in line 1"
     )
 
 
 @pytest.mark.parametrize(
     ("content", "place"),
     [
-        ("question,answer\nQ,A\nR\n", "line 3: has another number of cells"),
-        ("question,answer\nQ,A,B\n", "line 2: has another number of cells"),
+        ("question,answer\nQ,A\nR\n", "line 3: not as many cells as the header"),
+        ("question,answer\nQ,A,B\n", "line 2: not as many cells as the header"),
         ('question,answer\nQ,"A\n', "line "),
         (b"question,answer\nQ,A\nR,caf\xe9\n", "line "),
     ],
@@ -329,30 +332,30 @@ def test_a_broken_parquet_file_is_told(how: str, tmp_path: Path):
 def test_an_unknown_ending_is_told_with_the_known_ones(name: str, tmp_path: Path):
     path = text(tmp_path, "{}", name)
     assert said(path) == (
-        f"{path}: unknown file ending {path.suffix!r}; there are: .jsonl, .json, .csv, .parquet"
+        f"{path}: unknown file type {path.suffix!r}; supported are .jsonl, .json, .csv, .parquet"
     )
 
 
 def test_a_missing_file_is_told_with_the_nearest(tmp_path: Path):
     jsonl(tmp_path, ROW, name="answers.jsonl")
     path = tmp_path / "anwsers.jsonl"
-    assert said(path) == f"{path}: there is no such file; did you mean answers.jsonl?"
+    assert said(path) == f"{path}: no such file; did you mean answers.jsonl?"
 
 
 def test_a_file_of_a_missing_folder_is_told(tmp_path: Path):
     path = tmp_path / "none" / "t.jsonl"
-    assert said(path) == f"{path}: there is no such file"
+    assert said(path) == f"{path}: no such file"
 
 
 def test_a_folder_is_no_file(tmp_path: Path):
-    assert f"{tmp_path}: there is no such file" in said(tmp_path)
+    assert f"{tmp_path}: no such file" in said(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "content"), [("t.jsonl", ""), ("t.jsonl", "\n\n"), ("t.csv", "question,answer\n")]
 )
 def test_a_table_without_rows_is_told(name: str, content: str, tmp_path: Path):
-    assert "holds no items" in said(text(tmp_path, content, name))
+    assert "has no items" in said(text(tmp_path, content, name))
 
 
 def test_a_file_of_the_package_is_found_by_its_name():
@@ -416,7 +419,7 @@ def test_pairs_are_shown_in_both_orders_unless_told_otherwise(tmp_path: Path):
 
 
 def test_a_single_answer_has_no_tie(tmp_path: Path):
-    assert "a label is 0 or 1" in said(jsonl(tmp_path, ROW | {"human": "tie"}))
+    assert "set 0 or 1" in said(jsonl(tmp_path, ROW | {"human": "tie"}))
 
 
 def test_pairs_and_single_answers_do_not_mix(tmp_path: Path):

@@ -10,6 +10,7 @@ import pytest
 from hub_repositories import arena_hard_answer
 
 from llm_juries.data.dataset import Dataset
+from llm_juries.data.hub import HubFiles
 from llm_juries.data.sources import arena_hard
 from llm_juries.errors import JuriesError
 from llm_juries.types import Order
@@ -37,9 +38,8 @@ def own(folder: Path, *uids: str, candidate: str = "mine", name: str = "own.json
 
 
 def loaded(folder: Path, **more: Any) -> Dataset:
-    return arena_hard.load(
-        str(folder), "", "question.jsonl", "{model}.jsonl", {"c": "base"}, "a", **more
-    )
+    source = HubFiles(str(folder), "", ("question.jsonl",))
+    return arena_hard.load(source, "{model}.jsonl", {"c": "base"}, "a", **more)
 
 
 def pairs(dataset: Dataset) -> list[tuple[str, str, str]]:
@@ -67,12 +67,14 @@ def test_without_opponents_each_answer_stands_alone_the_baselines_too(folder: Pa
 
 
 def test_an_answer_that_the_table_lacks_is_told(folder: Path):
-    with pytest.raises(JuriesError, match=r"1 answers are missing, that of mine to u2 .*complete"):
+    with pytest.raises(
+        JuriesError, match=r"1 answers are missing, such as that of mine to u2; complete"
+    ):
         loaded(folder, own=[own(folder, "u1")])
 
 
 def test_a_candidate_that_is_published_too_is_told(folder: Path):
-    with pytest.raises(JuriesError, match="own holds answers of base, and so do the published"):
+    with pytest.raises(JuriesError, match="own has answers of base, and so do the published"):
         loaded(folder, own=[own(folder, "u1", "u2", candidate="base")])
 
 

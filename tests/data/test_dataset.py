@@ -88,12 +88,12 @@ def test_no_limit_takes_all():
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_below_one_is_told(limit: int):
-    with pytest.raises(JuriesError, match=f"dataset d: limit is {limit}; take 1 or more, or null"):
+    with pytest.raises(JuriesError, match=f"dataset d: limit is {limit}; set 1 or more, or null"):
         Dataset("d", items(QUESTIONS)).sample(limit, None).loaded()
 
 
 def test_a_dataset_without_items_is_told():
-    with pytest.raises(JuriesError, match="dataset d: holds no items"):
+    with pytest.raises(JuriesError, match="dataset d: has no items"):
         Dataset("d", ())
 
 
@@ -155,7 +155,11 @@ def test_no_shard_is_all():
 
 @pytest.mark.parametrize(
     ("shard", "number", "said"),
-    [(3, 3, "shard: is 3; with shards=3, take 0 to 2"), (-1, 3, "shard: is -1"), (0, 0, "shards")],
+    [
+        (3, 3, "shard: 3 is out of range; with shards=3, set 0 to 2"),
+        (-1, 3, "shard: -1 is out of range"),
+        (0, 0, "shards"),
+    ],
 )
 def test_a_wrong_shard_is_told(shard: int, number: int, said: str):
     with pytest.raises(JuriesError, match=said):
@@ -165,5 +169,5 @@ def test_a_wrong_shard_is_told(shard: int, number: int, said: str):
 def test_a_shard_without_questions_is_told():
     one = Dataset("d", items(["q"]))
     (empty,) = [n for n in range(2) if not Shard(n, 2).holds("q")]
-    with pytest.raises(JuriesError, match="take fewer shards"):
+    with pytest.raises(JuriesError, match="set fewer shards"):
         one.shard(Shard(empty, 2))

@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from llm_juries.data.downloads import PublicFile, find
+from llm_juries.data.downloads import PublicFile, PublicFiles
 from llm_juries.errors import JuriesError
 
 CONTENT = b"some data\n"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 FILE = PublicFile("A folder/x^2.json", SHA256)
+
+
+def find(file: PublicFile, home: str, folder: str | None) -> Path:
+    return PublicFiles(home, {"it": file}, folder).find("it")
 
 
 class Home(http.server.BaseHTTPRequestHandler):
@@ -54,7 +58,7 @@ def test_a_file_is_fetched_once_and_checked(home: str):
 
 def test_another_file_than_the_pinned_one_is_not_kept(home: str, tmp_path: Path):
     other = PublicFile(FILE.path, "0" * 64)
-    with pytest.raises(JuriesError, match=r"another file than the pinned one .* dataset\.folder="):
+    with pytest.raises(JuriesError, match=r"not the pinned file .* dataset\.source\.folder="):
         find(other, home, None)
     assert not any(path.is_file() for path in (tmp_path / "cache").rglob("*"))
 
@@ -68,7 +72,9 @@ def test_a_file_without_a_stated_checksum_tells_it(home: str, caplog: pytest.Log
 @pytest.mark.parametrize("there", [True, False])
 def test_a_file_that_is_not_to_be_had_is_told_in_one_line(home: str, there: bool):
     where = f"{home}/gone" if there else "http://127.0.0.1:9/repo"
-    with pytest.raises(JuriesError, match=r"can't be fetched .*set dataset\.folder=FOLDER") as told:
+    with pytest.raises(
+        JuriesError, match=r"download failed .*set dataset\.source\.folder=FOLDER"
+    ) as told:
         find(FILE, where, None)
     assert "\n" not in str(told.value)
 

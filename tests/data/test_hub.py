@@ -28,13 +28,14 @@ from data.hub_repositories import (
 )
 from fake_hub import TOKEN, FakeHub, commit_of, fake_hub
 from llm_juries.data import hub as hub_module
+from llm_juries.data.dataset import About
 from llm_juries.errors import JuriesError
 from llm_juries.types import Item
 
 NAMES = sorted(
     path.stem
     for path in (ROOT / "conf/dataset").glob("*.yaml")
-    if "repo" in yaml.safe_load(path.read_text())
+    if "repo" in yaml.safe_load(path.read_text()).get("source", {})
 )
 GATED = "lmsys/chatbot_arena_conversations"
 NOWHERE = "http://127.0.0.1:9"
@@ -81,8 +82,8 @@ VARIANTS = {
     "in English": "chatbot_arena language=English",
     "of any length": "chatbot_arena turns=null",
     "by both turns": "mt_bench_human turn=2",
-    "another revision": f"bamboogle revision={OTHER}",
-    "a branch": "bamboogle revision=main",
+    "another revision": f"bamboogle source.revision={OTHER}",
+    "a branch": "bamboogle source.revision=main",
 }
 
 
@@ -99,7 +100,7 @@ def test_every_yaml_loads_and_says_where_from(name: str, cached: dict[str, Found
     assert "error" not in found
     assert found["name"] == name
     assert found["items"]
-    settings = conf(name)
+    settings = conf(name)["source"]
     assert f"Read from {settings['repo']} at {settings['revision']}" in found["note"]
     assert re.fullmatch(r"[0-9a-f]{40}", settings["revision"])
 
@@ -189,14 +190,16 @@ def test_streaming_gives_the_same_items(
 ):
     hub.asked.clear()
     empty = {**environment, "HF_HOME": str(tmp_path)}
-    streamed = loads(empty, *(f"{name} streaming=true" for name in NAMES))
+    streamed = loads(empty, *(f"{name} source.streaming=true" for name in NAMES))
     assert dict(zip(NAMES, streamed, strict=True)) == {name: cached[name] for name in NAMES}
     assert not list(tmp_path.rglob("*.parquet"))
 
 
 def test_a_streamed_limit_fetches_the_beginning_only(environment: dict[str, str], hub: FakeHub):
     hub.sent = 0
-    (found,) = loads(environment, f"bamboogle revision={LARGE} limit=3 streaming=true")
+    (found,) = loads(
+        environment, f"bamboogle source.revision={LARGE} limit=3 source.streaming=true"
+    )
     assert len(found["items"]) == 3
     assert 0 < hub.sent < 10e6  # of 24 MB
 
@@ -206,9 +209,9 @@ def test_offline_gives_the_same_items_of_the_same_revisions(
 ):
     hub.asked.clear()
     jobs = [*(name for name in NAMES), *VARIANTS.values()]
-    unknown = f"bamboogle revision={'c' * 40}"
-    streamed = "bamboogle streaming=true"
-    absent = "kilt_nq files=[fever/validation-*.parquet]"  # another file of a cached commit
+    unknown = f"bamboogle source.revision={'c' * 40}"
+    streamed = "bamboogle source.streaming=true"
+    absent = "kilt_nq source.files=[fever/validation-*.parquet]"  # another file of a cached commit
     jobs = [*jobs, unknown, streamed, absent]
     *found, other, live, part = loads(environment, *jobs, HF_HUB_OFFLINE="1")
     assert found == list(cached.values())
@@ -219,37 +222,37 @@ def test_offline_gives_the_same_items_of_the_same_revisions(
 
 
 MISTAKES = {
-    f"bamboogle revision={'c' * 40}": r"has no revision c{40}; take a commit of",
-    "bamboogle repo=chiayewken/bambogle": r"there is no such dataset at http",
-    "bamboogle repo=a/b/c": r"is no repository's name; give owner/name",
-    "bamboogle repo=./nowhere": r"nowhere: there is no such folder",
-    "bamboogle files=[data/tst-*.parquet]": (
+    f"bamboogle source.revision={'c' * 40}": r"has no revision c{40}; set a commit of",
+    "bamboogle source.repo=chiayewken/bambogle": r"no such dataset at http",
+    "bamboogle source.repo=a/b/c": r"not a repository name; set owner/name",
+    "bamboogle source.repo=./nowhere": r"nowhere: no such folder",
+    "bamboogle source.files=[data/tst-*.parquet]": (
         r"at \w{40}: has no file data/tst-\*\.parquet; did you mean data/test-00000"
     ),
-    f"bamboogle revision={MOVED}": (
+    f"bamboogle source.revision={MOVED}": (
         rf"bamboogle at {MOVED}: has no column Question; did you mean Questions\?"
     ),
-    f"bamboogle revision={RETYPED}": r"column Answer holds a list, not text",
-    f"bamboogle revision={HALF}": r"has 1 of the 2 files of data/test-\*",
-    f"bamboogle revision={SCRIPT}": (
-        r"has no file .* but a loading script \(bamboogle\.py\), which is not run"
+    f"bamboogle source.revision={RETYPED}": r"column Answer contains a list, not text",
+    f"bamboogle source.revision={HALF}": r"has 1 of the 2 files of data/test-\*",
+    f"bamboogle source.revision={SCRIPT}": (
+        r"has no file .* only a loading script \(bamboogle\.py\), which is never run"
     ),
     "kilt_triviaqa questions.files=[rc.wikipedia.nocontext/*.parquet]": (
-        r"1 of 3 ids have no question in mandarjoshi/trivia_qa .*, 'q2' for one"
+        r"1 of 3 ids have no question in mandarjoshi/trivia_qa .*, such as 'q2'"
     ),
     "kilt_triviaqa questions=null": r"3 of 3 ids have no question in the data",
     "arena_hard_v01 candidates=[gpt-4-0614]": r"gpt-4-0614\.jsonl; did you mean .*0613",
-    "arena_hard_v2 questions=data/arena-hard-v0.1/question.jsonl": (
+    "arena_hard_v2 source.files=[data/arena-hard-v0.1/question.jsonl]": (
         r"baseline names no model for the category 'arena-hard-v0.1'"
     ),
-    "kilt_nq limit=0": r"limit is 0; take 1 or more",
+    "kilt_nq limit=0": r"limit is 0; set 1 or more",
 }
 
 
 def test_each_mistake_is_told_in_one_line(environment: dict[str, str]):
     cached = list(MISTAKES)
     streamed = [job for job in cached if "revision=" in job or "files=" in job]
-    found = loads(environment, *cached, *(f"{job} streaming=true" for job in streamed))
+    found = loads(environment, *cached, *(f"{job} source.streaming=true" for job in streamed))
     for job, told in zip([*cached, *streamed], found, strict=True):
         assert re.search(MISTAKES[job], told.get("error", "")), (job, told)
         assert "\n" not in told["error"]
@@ -259,12 +262,16 @@ def test_each_mistake_is_told_in_one_line(environment: dict[str, str]):
 def test_without_a_network_only_what_is_cached_is_had(
     environment: dict[str, str], cached: dict[str, Found], hub: FakeHub
 ):
-    folder = hub.root / conf("arena_hard_v01")["repo"] / conf("arena_hard_v01")["revision"]
+    folder = (
+        hub.root
+        / conf("arena_hard_v01")["source"]["repo"]
+        / conf("arena_hard_v01")["source"]["revision"]
+    )
     jobs = (
         "bamboogle",
-        f"arena_hard_v01 repo={folder}",
-        f"bamboogle revision={'c' * 40}",
-        "kilt_nq streaming=true",
+        f"arena_hard_v01 source.repo={folder}",
+        f"bamboogle source.revision={'c' * 40}",
+        "kilt_nq source.streaming=true",
     )
     had, local, *refused = loads({**environment, "HF_ENDPOINT": NOWHERE}, *jobs)
     assert had == cached["bamboogle"]
@@ -290,12 +297,12 @@ def test_a_gated_dataset_says_what_to_do(
     run_script: Run,
     tmp_path: Path,
 ):
-    gated = "dataset=chatbot_arena", "judge=contains", f"dataset.streaming={streaming}"
+    gated = "dataset=chatbot_arena", "judge=contains", f"dataset.source.streaming={streaming}"
     settings = {**environment, "HF_HOME": str(tmp_path / "home")}
     done = run_script("judge", *gated, **settings | {"HF_TOKEN": token})
     assert done.returncode == 2
     *log, line = done.stderr.splitlines()
-    assert all(line.startswith("fetching") for line in log)
+    assert all(line.startswith("downloading") for line in log)
     page = f"{environment['HF_ENDPOINT']}/datasets/{GATED}"
     assert line.endswith(said.format(page=page))
     assert not token or token not in done.stderr
@@ -309,7 +316,7 @@ def test_a_full_disk_is_told_however_deep(error: OSError):
     wrapped = RuntimeError("an error occurred while generating")
     wrapped.__cause__ = error
     told = pytest.raises(JuriesError, match=r"^a/b: the disk of \S+ is full; set HF_HOME")
-    with told, hub_module._told("a/b", "main"):
+    with told, hub_module.one_line_errors("a/b", "main"):
         raise wrapped
 
 
@@ -323,6 +330,6 @@ def test_a_limit_without_a_seed_reads_no_further(seed: int | None, read: int):
             yield Item("d", str(number), "")
 
     source = hub_module.Table("a/b", "c", ())
-    dataset = hub_module.dataset("d", source, make, "", "", 3, seed)
+    dataset = hub_module.dataset("d", source, make, About(), 3, seed)
     assert sum(1 for _ in dataset.items) == 3
     assert len(read_rows) == read

@@ -145,13 +145,16 @@ HEAD = "item_id,candidate,label,annotator\nq1,m,1,ann\n"
         (HEAD + "q2,k,1,ann\n", ", line 3, field candidate: two has no candidate 'k'; there are"),
         (HEAD + "q2,,1,ann\n", ", line 3, field candidate: is empty, but two has several; there"),
         (HEAD + ",m,1,ann\n", ", line 3, field item_id: is empty"),
-        (HEAD + "q2,m,maybe,ann\n", ", line 3, field label: is 'maybe'; a label is one of 1, "),
-        (HEAD + "q2,m,0.5,ann\n", ", line 3, field label: is '0.5'"),
+        (
+            HEAD + "q2,m,maybe,ann\n",
+            ", line 3, field label: 'maybe' is not a label; set one of 1, ",
+        ),
+        (HEAD + "q2,m,0.5,ann\n", ", line 3, field label: '0.5' is not a label"),
         (HEAD + "q1,m,1,ann\n", ", line 3, field annotator: 'ann' labelled item 'q1' of 'm' alre"),
         ("item_id,candidate,labl\nq1,m,1\n", ": has no column 'label'; did you mean labl?"),
         ("id,candidate,label\nq1,m,1\n", ": has no column 'item_id'"),
-        ("item_id,candidate,label\nq1,m,\n", ": holds no label"),
-        ("", ": holds no label"),
+        ("item_id,candidate,label\nq1,m,\n", ": has no label"),
+        ("", ": has no label"),
     ],
 )
 def test_a_broken_file_is_told_in_one_line_with_its_place(text: str, said: str, write: Write):

@@ -24,12 +24,12 @@ def test_scores_are_read_by_model(tmp_path: Path):
     [
         ("name,score\na,1\n", "has no column 'model'"),
         ("model,scor\na,1\n", "has no column 'score'.*scor"),
-        ("model,score\na,1\nb,2\na,3\n", "line 4, field model: 'a' is in line 2 already"),
+        ("model,score\na,1\nb,2\na,3\n", "line 4, field model: 'a' is already in line 2"),
         ("model,score\n,1\n", "line 2, field model: is empty"),
-        ("model,score\na,high\n", "line 2, field score: is 'high'"),
-        ("model,score\na,inf\n", "line 2, field score: is 'inf'"),
-        ("model,score\na,\n", "holds no score"),
-        ("model,score\n", "holds no score"),
+        ("model,score\na,high\n", "line 2, field score: 'high' is not a number"),
+        ("model,score\na,inf\n", "line 2, field score: 'inf' is not a number"),
+        ("model,score\na,\n", "has no score"),
+        ("model,score\n", "has no score"),
     ],
 )
 def test_mistakes_are_told_in_one_line(tmp_path: Path, text: str, told: str):

@@ -25,7 +25,12 @@ SHARED = ROOT.parent / "shared" / "data"
 
 def loaded(name: str, folder: Path, *overrides: str) -> Dataset:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        said = [f"dataset={name}", f"dataset.folder='{folder}'", "output_dir=unused", *overrides]
+        said = [
+            f"dataset={name}",
+            f"dataset.source.folder='{folder}'",
+            "output_dir=unused",
+            *overrides,
+        ]
         dataset = build(compose("judge", said).dataset, "dataset")
     assert isinstance(dataset, Dataset)
     return dataset.loaded()
@@ -105,7 +110,7 @@ def test_nq301_has_an_item_an_answer_with_its_annotators(tmp_path: Path):
 
 def test_nq301_tables_that_are_not_of_the_same_rows_are_told(tmp_path: Path):
     nq301(tmp_path, question="another")
-    with pytest.raises(JuriesError, match=r"NQ301_human\.tsv, row 1: is about another question"):
+    with pytest.raises(JuriesError, match=r"NQ301_human\.tsv, row 1: the question differs"):
         loaded("openqa_nq301", tmp_path)
 
 
@@ -147,19 +152,19 @@ def test_recorded_judges_of_triviaqa_are_no_texts_to_judge(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "file", "content", "said"),
     [
-        ("evouna_nq", "NQ.json", "[", r"NQ\.json: is not JSON"),
-        ("evouna_nq", "NQ.json", "{}", r"NQ\.json: is a dict; a list of objects is needed"),
-        ("evouna_nq", "NQ.json", "[1]", r"NQ\.json, row 1: is a int, not an object"),
+        ("evouna_nq", "NQ.json", "[", r"NQ\.json: not JSON"),
+        ("evouna_nq", "NQ.json", "{}", r"NQ\.json: is a dict; write a list of objects"),
+        ("evouna_nq", "NQ.json", "[1]", r"NQ\.json, row 1: is a int; write an object"),
         ("evouna_nq", "NQ.json", [{"improper": False}], r"row 1: has no field 'golden_answer'"),
         (
             "evouna_nq", "NQ.json", [evouna_row(judge_gpt4="maybe")],
-            r"row 1, field judge_gpt4: is 'maybe'",
+            r"row 1, field judge_gpt4: 'maybe' is not a label",
         ),
         ("openqa_nq301", "NQ301_human.tsv", HUMAN.replace("Model", "Models"), "'Model answer'"),
         (
             "llmbar", "dataset.json",
             [{"input": "i", "output_1": "1", "output_2": "2", "label": 3}],
-            r"row 1, field label: is 3; it is 1 or 2",
+            r"row 1, field label: 3 is not 1 or 2",
         ),
         ("judging_the_judges", "TriviaQA_Judges_w_HumanJudgement_V1.csv",
             JUDGES.replace("GPT-4", "GPT4") + "m,p,q" + ",True" * 14 + "\n", r"no judge 'GPT-4'"),

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm_juries.data.dataset import Dataset, Seen
-from llm_juries.data.verdicts import RecordedColumn, load
+from llm_juries.data.verdicts import Layout, RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import RecordedJudge
 from llm_juries.prompts.prompt import Prompt
@@ -134,7 +134,7 @@ def test_a_number_counts_from_its_judges_threshold_on(table: Any):
 
 def test_words_give_cells_a_meaning_of_their_own(table: Any):
     path = table("item_id,human,haiku\nq1,A,B\nq2,B,a\n")
-    dataset = load(path, words={"A": 1.0, "B": 0.0})
+    dataset = load(path, layout=Layout(words={"A": 1.0, "B": 0.0}))
     assert [item.human for item in dataset.items] == [1.0, 0.0]
     assert [label for _, label in readings(dataset)["haiku"].values()] == [0.0, 1.0]
 
@@ -157,7 +157,7 @@ def test_a_recording_says_whether_it_is_a_string_rule(table: Any):
 def test_an_unknown_cell_is_unparsed_and_warned_of(table: Any, caplog: pytest.LogCaptureFixture):
     dataset = load(table("item_id,human,haiku\nq1,1,1\nq2,1,perhaps\n"))
     assert [outcome for outcome, _ in readings(dataset)["haiku"].values()] == ["ok", "unparsed"]
-    assert "1 kinds of cells of haiku hold no verdict and count as unparsed" in caplog.text
+    assert "1 different cells of haiku are not verdicts and count as unparsed" in caplog.text
     assert "'perhaps'" in caplog.text
 
 
@@ -170,7 +170,7 @@ def test_a_column_of_texts_is_no_judge(table: Any):
     path = table("item_id,human,comment,haiku\nq1,1,good,1\nq2,0,,0\n")
     with pytest.raises(JuriesError) as caught:
         load(path)
-    assert str(caught.value).startswith(f"{path}, column comment: holds no verdicts")
+    assert str(caught.value).startswith(f"{path}, column comment: has no verdicts")
 
 
 def test_texts_of_the_answer_are_no_judges(table: Any):
@@ -187,7 +187,7 @@ def test_a_list_of_references_in_csv_is_written_as_json(table: Any):
 
 def test_annotators_votes_are_kept_and_are_no_judges(table: Any):
     path = table("item_id,human,ann1,ann2,haiku\nq1,1,1,0,1\nq2,1,1,,1\n")
-    dataset = load(path, human_votes=["ann1", "ann2"])
+    dataset = load(path, layout=Layout(human_votes=("ann1", "ann2")))
     assert [item.human_votes for item in dataset.items] == [(1.0, 0.0), (1.0, None)]
     assert dataset.annotators == ("ann1", "ann2")
     assert [recording.judge for recording in dataset.recordings] == ["haiku"]
@@ -196,7 +196,7 @@ def test_annotators_votes_are_kept_and_are_no_judges(table: Any):
 def test_columns_may_be_called_otherwise_and_an_id_be_made_of_several(table: Any):
     path = table("subset,nr,model,gold,haiku\nx,1,m,1,0\n")
     columns = {"item_id": ("subset", "nr"), "candidate": "model", "human": "gold"}
-    dataset = load(path, columns=columns)
+    dataset = load(path, layout=Layout(columns))
     assert [(i.item_id, i.candidate, i.human) for i in dataset.items] == [("x/1", "m", 1.0)]
     assert [recording.judge for recording in dataset.recordings] == ["haiku"]
 
@@ -251,29 +251,41 @@ HEAD = "item_id,candidate,human,judge,label,order\n"
 @pytest.mark.parametrize(
     ("content", "options", "said"),
     [
-        ("item_id,human,haiku\n", {}, ": holds no rows"),
+        ("item_id,human,haiku\n", {}, ": has no rows"),
         ("item,human,haiku\nq1,1,1\n", {}, ": has no column 'item_id'; did you mean item?"),
         ("item_id,humn,haiku\nq1,1,1\n", {}, ": has no column 'human'; did you mean humn?"),
-        (WIDE, {"human_votes": ["ann1"]}, ": has no column 'ann1'"),
-        (WIDE, {"columns": {"item_id": "item_no"}}, ": has no column 'item_no'; did you mean"),
-        (WIDE, {"columns": {"candidate": "candidat"}}, ": has no column 'candidat'; did you mean"),
+        (WIDE, {"layout": Layout(human_votes=("ann1",))}, ": has no column 'ann1'"),
+        (
+            WIDE,
+            {"layout": Layout({"item_id": "item_no"})},
+            ": has no column 'item_no'; did you mean",
+        ),
+        (
+            WIDE,
+            {"layout": Layout({"candidate": "candidat"})},
+            ": has no column 'candidat'; did you mean",
+        ),
         (WIDE, {"judges": {"haikoo": RecordedColumn()}}, ": has no judge 'haikoo'; did you mean"),
         (LONG, {"judges": {"haikoo": RecordedColumn()}}, ": has no judge 'haikoo'; did you mean"),
         (LONG, {"prompts": ["shrt"]}, ": has no prompt 'shrt'; did you mean short?"),
         (LONG.replace("label", "lable"), {}, ": has no column 'label'; did you mean lable?"),
-        ("item_id,human\nq1,1\n", {}, ": has no column of a judge; it has item_id, human"),
-        ("item_id,human,haiku\nq1,7,1\n", {}, ", line 2, column human: is '7'; a label is one of"),
+        ("item_id,human\nq1,1\n", {}, ": has no judge's column; it has item_id, human"),
+        (
+            "item_id,human,haiku\nq1,7,1\n",
+            {},
+            ", line 2, column human: '7' is not a label; set one of",
+        ),
         ("item_id,human,haiku\n,1,1\n", {}, ", line 2, column item_id: is empty"),
-        ("item_id,human,haiku\nq1,1\n", {}, ", line 2: has another number of cells"),
+        ("item_id,human,haiku\nq1,1\n", {}, ", line 2: not as many cells as the header"),
         (
             WIDE + "q1,a,1,1,1\n",
             {},
-            ", line 6: item 'q1' of candidate 'a' stands already in line 2",
+            ", line 6: item 'q1' of candidate 'a' is already in line 2",
         ),
         (
             HEAD + "q1,a,1,haiku,1,original\nq1,a,0,gpt,1,original\n",
             {},
-            ", line 3: item 'q1' of 'a' has the human label 0.0 here and 1.0 before",
+            ", line 3: item 'q1' of 'a' has the human label 0.0 here and 1.0 in an earlier row",
         ),
         (
             HEAD + "q1,a,1,haiku,1,original\nq1,a,1,haiku,0,original\n",
@@ -283,7 +295,7 @@ HEAD = "item_id,candidate,human,judge,label,order\n"
         (
             HEAD + "q1,a,1,haiku,1,swaped\n",
             {},
-            ", line 2, column order: is 'swaped'; did you mean swapped?",
+            ", line 2, column order: unknown order 'swaped'; did you mean swapped?",
         ),
     ],
 )
@@ -299,5 +311,5 @@ def test_a_wrong_table_is_told_by_file_and_place(
 
 def test_a_wrong_vote_of_an_annotator_is_told(table: Any):
     path = table("item_id,human,ann1,haiku\nq1,1,1,1\nq2,1,x,1\n")
-    with pytest.raises(JuriesError, match=r"line 3, column ann1: is 'x'"):
-        load(path, human_votes=["ann1"])
+    with pytest.raises(JuriesError, match=r"line 3, column ann1: 'x' is not a label"):
+        load(path, layout=Layout(human_votes=("ann1",)))

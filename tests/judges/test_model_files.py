@@ -190,7 +190,5 @@ def test_a_path_that_is_not_there_is_told_when_its_identity_is_asked_for(tmp_pat
 
 
 def test_a_file_without_a_path_must_say_what_to_fetch():
-    with pytest.raises(
-        JuriesError, match="file: incomplete; set path, or the name, sha256 and size"
-    ):
+    with pytest.raises(JuriesError, match="incomplete; set path, or the name, sha256 and size"):
         ModelFile(name="m.gguf")

@@ -20,7 +20,7 @@ from llm_juries.analysis.run import Results, measure
 from llm_juries.analysis.settings import Analysis
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset, Recording, Seen
-from llm_juries.data.verdicts import RecordedColumn, load
+from llm_juries.data.verdicts import Layout, RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits, PromptedJudge
 from llm_juries.judges.decoding import Decoding
@@ -94,12 +94,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bem": RecordedColumn("bert"),
         "contains": RecordedColumn("lexical", "lexical"),
     }
-    columns = {"item_id": "item", "candidate": "model"}
-    qa = load(str(NQ301), "nq301", columns=columns, judges=judges)
-    pairs = load(
-        str(LLMBAR), "llmbar", columns={"item_id": ("subset", "item"), "label": "winner"},
-        prompts=["Metrics_Reference"], words={"1": 1, "2": 0}, pairs=True,
-    )  # fmt: skip
+    layout = Layout({"item_id": "item", "candidate": "model"})
+    qa = load(str(NQ301), "nq301", layout=layout, judges=judges)
+    layout = Layout({"item_id": ("subset", "item"), "label": "winner"}, words={"1": 1, "2": 0})
+    prompts = ["Metrics_Reference"]
+    pairs = load(str(LLMBAR), "llmbar", layout=layout, prompts=prompts, pairs=True)
     trio = Jury("trio", ("gpt_4", "text_davinci_003", "bem"))
     folder = tmp_path_factory.mktemp("recorded")
     picture = folder / "kappa.png"

@@ -9,7 +9,7 @@ import pytest
 from llm_juries.analysis.run import measure
 from llm_juries.analysis.settings import Analysis, Settings
 from llm_juries.collect.run import collect
-from llm_juries.data.verdicts import load
+from llm_juries.data.verdicts import Layout, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import recorded_judges
 from llm_juries.metrics.bootstrap import Bootstrap
@@ -32,7 +32,7 @@ def reported(folder: Path, rows: list[str], **options: str) -> tuple[str, set[st
         for order in ("original", "swapped")
     ]  # fmt: skip
     path.write_text(HEAD + "\n".join(lines) + "\n")
-    dataset = load(str(path), pairs=True, words={"tie": 0.5})
+    dataset = load(str(path), pairs=True, layout=Layout(words={"tie": 0.5}))
     study = Study(dataset, tuple(Plan(j, dataset, PROMPT) for j in recorded_judges(dataset)), ())
     with Store(folder / "store") as store:
         collect(study.plans, store)

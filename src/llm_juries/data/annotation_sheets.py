@@ -1,8 +1,8 @@
-"""Labelling by hand: a blind, shuffled sheet for a spreadsheet, and its labels read back.
+"""Annotation sheets: export a blind, shuffled CSV file to label, and import its labels.
 
-A row of the sheet shows one answer (or the two of a pair) and nothing of who gave it. Its id is a
-hash of the answer and a seed, so no key file lies about that would tell: the same dataset and seed
-are given again at the import, and turn the ids back into items.
+A row of the sheet shows one answer (or the two of a pair), but not who gave it. Its id is a hash of
+the answer and a seed, so that no key file could reveal it: at the import, the same dataset and seed
+turn the ids back into items.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .dataset import Dataset
 from .human_labels import COLUMNS, NEITHER, Identity
 from .tables import BINARY, located, rows
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins so
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would execute such a cell
 PREFERENCES = {"a": 1.0, "b": 0.0, "tie": NEITHER}  # for the answer shown as A
 
 
@@ -35,13 +35,13 @@ class Task:
     ----------
     action : {"export", "import"}
     sheet : str
-        The CSV file that is labelled.
+        The CSV file to label.
     seed : int
-        Of the shuffling and the rows' ids; an import needs that of the export.
+        Of the shuffling and the rows' ids; the same for export and import.
     annotator : str, optional
-        Whose labels they are; an import needs it.
+        Who labelled; required for an import.
     out : str
-        Where an import adds the labels, as CSV.
+        The CSV file to which an import adds the labels.
     overwrite : bool
         Whether an export may replace a sheet.
     """
@@ -56,12 +56,14 @@ class Task:
     def __post_init__(self) -> None:
         for field, path in (("sheet", self.sheet), ("out", self.out)):
             if not path.lower().endswith(".csv"):
-                raise JuriesError(f"{field}: is {path!r}; a name that ends in .csv is needed")
+                raise JuriesError(
+                    f"{field}: {path!r} is not a CSV file; set a name that ends in .csv"
+                )
         if self.action == "import" and not (self.annotator or "").strip():
-            raise JuriesError("annotator: is needed to import labels; set it with annotator=NAME")
+            raise JuriesError("annotator: required to import labels; set annotator=NAME")
 
     def run(self, dataset: Dataset) -> str:
-        """Do it; return what was done, in words.
+        """Export or import; return what was done, as a message.
 
         Raises
         ------
@@ -72,13 +74,13 @@ class Task:
             number = export_sheet(dataset, self.sheet, self.seed, overwrite=self.overwrite)
             words = "A, B or tie" if dataset.pairwise else "1 for correct, 0 for not"
             return (
-                f"{number} rows to label in {self.sheet}: fill its last column with {words}; what "
-                "stays empty is not imported"
+                f"{number} rows to label in {self.sheet}: fill the last column with {words}; empty "
+                "cells are not imported"
             )
         annotator = str(self.annotator).strip()
         found = import_sheet(dataset, self.sheet, annotator, self.out, self.seed)
         return (
-            f"{found.filled} labels of {annotator} now in {self.out}; {found.unfilled} rows of "
+            f"{found.filled} labels of {annotator} are now in {self.out}; {found.unfilled} rows of "
             f"{self.sheet} have no label and were not imported"
         )
 
@@ -94,9 +96,9 @@ class Imported:
 def export_sheet(dataset: Dataset, sheet: str, seed: int = 0, *, overwrite: bool = False) -> int:
     """Write a blind sheet in a shuffled order; return its number of rows.
 
-    CSV in UTF-8 with a byte order mark, as spreadsheets like it, with the columns row, question,
-    reference, answer (answer_a and answer_b for pairs) and label, which is empty. A text that a
-    spreadsheet would take for a formula gets an apostrophe before it.
+    CSV in UTF-8 with a byte order mark, as spreadsheets expect, with the columns row, question,
+    reference, answer (answer_a and answer_b for pairs) and label, which is empty. A text that
+    looks like a formula is preceded by an apostrophe.
 
     Raises
     ------
@@ -106,7 +108,7 @@ def export_sheet(dataset: Dataset, sheet: str, seed: int = 0, *, overwrite: bool
     path = Path(sheet).expanduser()
     if path.exists() and not overwrite:
         raise JuriesError(
-            f"sheet: {path} exists already and may hold labels; choose another name, or set "
+            f"sheet: {path} already exists and may contain labels; choose another name, or set "
             "overwrite=true"
         )
     pairwise = dataset.pairwise
@@ -115,15 +117,15 @@ def export_sheet(dataset: Dataset, sheet: str, seed: int = 0, *, overwrite: bool
     for item in dataset.items:
         if not item.question:
             raise JuriesError(
-                f"dataset {dataset.name}: item {item.item_id!r} has no text, only the numbers of "
-                "recorded verdicts; choose a dataset with questions and answers"
+                f"dataset {dataset.name}: item {item.item_id!r} has no text, only recorded "
+                "verdicts; choose a dataset with questions and answers"
             )
         texts = [item.answer, item.opponent_answer] if pairwise else [item.answer]
         if pairwise and _turned(item, seed):
             texts.reverse()
         cells = [item.question, " | ".join(item.references), *texts]
         shown.append([_row_id(item, seed), *map(_harmless, cells), ""])
-    shown.sort(key=lambda cells: cells[0])  # the order of hashes is a shuffle that the seed makes
+    shown.sort(key=lambda cells: cells[0])  # sorting by hash is a shuffle that the seed determines
     _write(path, ("row", "question", "reference", *answers, "label"), shown, mark="\ufeff")
     return len(shown)
 
@@ -132,14 +134,14 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
     """Read a filled sheet and merge its labels into a file that `human=` takes.
 
     An annotator's earlier labels of the sheet's rows are replaced; all other labels in the file
-    stay. The file is written whole or not at all.
+    remain. The file is written atomically.
 
     Raises
     ------
     JuriesError
-        In one line, naming the file, the line and the field: a row that is not of this dataset and
-        seed, or stands there twice; a label that is none; a sheet without a label; a file of
-        labels with other columns.
+        In one line, naming the file, the line and the field: a row of another dataset or seed, a
+        duplicate row, an invalid label, a sheet without labels, a file of labels with other
+        columns.
     """
     file, into = located(sheet), Path(out).expanduser()
     cells = _cells(file)
@@ -148,8 +150,8 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
     for row, (place, cell) in cells.items():
         if row not in items:
             raise JuriesError(
-                f"{file}, {place}, field row: {row!r} is no row of {dataset.name} with seed "
-                f"{seed}; give the dataset and the seed that the sheet was exported with"
+                f"{file}, {place}, field row: {row!r} is not a row of {dataset.name} with seed "
+                f"{seed}; set the dataset and the seed of the export"
             )
         where = f"{file}, {place}, field label"
         labels[Identity.of(items[row])] = _label(cell, items[row], seed, where)
@@ -169,38 +171,37 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
 def _cells(sheet: Path) -> dict[str, tuple[str, object]]:
     """Return the place and the label's cell of each row of a sheet, by the row's id."""
     with sheet.open("rb") as stream:
-        if b"," not in stream.readline():  # some languages' spreadsheets write semicolons
+        if b"," not in stream.readline():  # spreadsheets in some languages write semicolons
             raise JuriesError(
-                f"{sheet}, line 1: has no comma; save the sheet as CSV in UTF-8 with commas "
-                "between its cells"
+                f"{sheet}, line 1: has no comma; save the sheet as comma-separated CSV in UTF-8"
             )
     found: dict[str, tuple[str, object]] = {}
     for place, row in rows(sheet):
         _check_columns(row, ("row", "label"), sheet)
         if not any(row.values()):
-            continue  # spreadsheets like to add such lines
+            continue  # spreadsheets may add empty lines
         row_id = str(row["row"] or "").strip()
         if row_id in found:
             raise JuriesError(
-                f"{sheet}, {place}, field row: {row_id!r} stands already in {found[row_id][0]}; "
-                "keep one of the two"
+                f"{sheet}, {place}, field row: {row_id!r} is already in {found[row_id][0]}; keep "
+                "one of the two"
             )
         found[row_id] = place, row["label"]
     return found
 
 
 def _row_id(item: Item, seed: int) -> str:
-    # It begins with a letter, or a spreadsheet would take some ids for numbers and round them.
+    # It begins with a letter; otherwise a spreadsheet would round some ids as numbers.
     return f"r{_hash(item, seed, b'row').hexdigest()}"
 
 
 def _turned(item: Item, seed: int) -> bool:
-    """Return whether a pair is shown with the opponent's answer as A: nothing of it in the id."""
+    """Return whether a pair is shown with the opponent's answer as A; the id does not reveal it."""
     return _hash(item, seed, b"order").digest()[0] % 2 == 1
 
 
 def _hash(item: Item, seed: int, use: bytes) -> hashlib.blake2b:
-    """Hash who answered and what is shown: a label never goes to a text that was changed since."""
+    """Hash who answered and what is shown, so that no label is assigned to a changed text."""
     content = [item.dataset, *Identity.of(item), item.question, item.answer, item.opponent_answer]
     key = str(seed).encode()
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=8, key=key, person=use)
@@ -217,12 +218,14 @@ def _label(value: object, item: Item, seed: int, place: str) -> float | None:
         return None
     words = PREFERENCES if item.opponent else BINARY
     if word not in words:
-        raise JuriesError(f"{place}: is {value!r}; a label is one of {', '.join(words)}, or empty")
+        raise JuriesError(
+            f"{place}: {value!r} is not a label; set one of {', '.join(words)}, or leave it empty"
+        )
     return 1 - words[word] if item.opponent and _turned(item, seed) else words[word]
 
 
 def _labelled(path: Path) -> Iterable[Mapping[str, Any]]:
-    """Return the rows of a file of labels, none if there is no such file yet."""
+    """Return the rows of a file of labels, none if the file does not exist yet."""
     if not path.exists():
         return []
     found = [row for _, row in rows(path)]
@@ -230,9 +233,7 @@ def _labelled(path: Path) -> Iterable[Mapping[str, Any]]:
         _check_columns(row, COLUMNS, path)
         for column in row:
             if column not in COLUMNS:
-                raise JuriesError(
-                    f"{path}: has a column {column!r}, which no import writes; choose another out="
-                )
+                raise JuriesError(f"{path}: has an unknown column {column!r}; choose another out=")
     return found
 
 

@@ -1,6 +1,6 @@
-"""Datasets: one module a source; each returns a Dataset of Items and their human labels.
+"""Datasets: items to judge with their human labels, and the recorded verdicts that came with them.
 
-Add a dataset by adding a yaml to conf/dataset whose `_target_` is a function of this package (or of
+To add a dataset, add a yaml to conf/dataset whose `_target_` is a function of this package (or of
 yours) that returns a Dataset.
 """
 
@@ -18,11 +18,11 @@ from ..errors import JuriesError
 from ..types import Item, Kind, Order
 
 UNNAMED = ("first", "second")
-"""Candidate and opponent of a pair whose models are not known: places, which nobody ranks."""
+"""Candidate and opponent of a pair whose models are unknown: positions, which are never ranked."""
 
 
 class Seen(NamedTuple):
-    """What a judge was shown: the identity of an item and the order of its answers."""
+    """What a judge was shown: an item's identity and the order of its answers."""
 
     item_id: str
     candidate: str
@@ -40,12 +40,12 @@ class Recording:
     family : str
     kind : {"judge", "lexical"}
     source : str
-        SHA-256 of the file they were read from: it stands for the judge in every key.
+        SHA-256 of the file they were read from: it identifies the judge in every key.
     cells : mapping of Seen to str
     threshold : float
-        At which a number counts as correct.
+        From which on a number counts as correct.
     words : mapping of str to float
-        What the other cells mean.
+        The values of all other cells.
     """
 
     judge: str
@@ -60,7 +60,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Streamed:
-    """Items that are made anew on each pass, so that no more than one is held at a time."""
+    """Items that are created anew on each pass, so that only one is in memory at a time."""
 
     make: Callable[[], Iterator[Item]]
 
@@ -70,14 +70,14 @@ class Streamed:
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several disjoint parts of a dataset's questions, to share them among jobs.
+    """One of several disjoint parts of a dataset's questions, to distribute them over jobs.
 
     Parameters
     ----------
     shard : int, optional
         Which part, from 0; all questions by default.
     shards : int
-        How many parts there are.
+        The number of parts.
     """
 
     shard: int | None = None
@@ -85,16 +85,37 @@ class Shard:
 
     def __post_init__(self) -> None:
         if self.shards < 1:
-            raise JuriesError(f"shards: is {self.shards}; take 1 or more")
+            raise JuriesError(f"shards: {self.shards} is too few; set 1 or more")
         if self.shard is not None and not 0 <= self.shard < self.shards:
             raise JuriesError(
-                f"shard: is {self.shard}; with shards={self.shards}, take 0 to {self.shards - 1}"
+                f"shard: {self.shard} is out of range; with shards={self.shards}, set 0 to "
+                f"{self.shards - 1}"
             )
 
     def holds(self, question: str) -> bool:
-        """Return whether a question falls into this part."""
+        """Return whether a question belongs to this part."""
         number = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8], "big")
         return self.shard is None or number % self.shards == self.shard
+
+
+@dataclass(frozen=True)
+class About:
+    """What a reader of a dataset's numbers must know, for reports.
+
+    Parameters
+    ----------
+    labels : str
+        Who labelled the items.
+    note : str
+        Everything else: the source, the licence, what a positive label means.
+    """
+
+    labels: str = ""
+    note: str = ""
+
+
+NOTHING_KNOWN = About()
+AS_GIVEN = About(labels="as given")
 
 
 @dataclass(frozen=True)
@@ -105,18 +126,18 @@ class Dataset:
     ----------
     name : str
     items : iterable of Item
-        The same items in the same order, however often it is iterated: a tuple, or `Streamed`
-        where there may be more of them than the memory holds.
+        The same items in the same order on each iteration: a tuple, or `Streamed` where they may
+        not fit in memory.
     labels : str
-        Who labelled the items, in words for reports.
+        Who labelled the items, for reports.
     note : str
-        What else a reader of its numbers must know.
+        What else a reader of the numbers must know.
     orders : tuple of Order
         The orders in which a pair is shown; single answers have one.
     recordings : tuple of Recording
         Verdicts that came with the data.
     annotators : tuple of str
-        Whose labels an item's `human_votes` are, in that order.
+        Who gave an item's `human_votes`, in that order.
     """
 
     name: str
@@ -129,7 +150,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         if next(iter(self.items), None) is None:
-            raise JuriesError(f"dataset {self.name}: holds no items")
+            raise JuriesError(f"dataset {self.name}: has no items; check its file and filters")
 
     @property
     def pairwise(self) -> bool:
@@ -143,14 +164,14 @@ class Dataset:
     def sample(self, limit: int | None, seed: int | None) -> Self:
         """Return `limit` of the questions with all their answers, in the dataset's order.
 
-        The first ones without a seed; with one, a random sample that depends on nothing but the
-        seed and the questions' ids. A larger limit keeps all questions of a smaller one, so that
-        what was asked about them is not asked again.
+        The first ones without a seed; with one, a random sample that depends only on the seed and
+        the questions' ids. A larger limit includes all questions of a smaller one, so that their
+        verdicts are reused.
         """
         if limit is None:
             return self
         if limit < 1:
-            raise JuriesError(f"dataset {self.name}: limit is {limit}; take 1 or more, or null")
+            raise JuriesError(f"dataset {self.name}: limit is {limit}; set 1 or more, or null")
         questions: Iterable[str] = dict.fromkeys(item.item_id for item in self.items)
         if seed is not None:
             questions = sorted(questions, key=lambda question: _drawn(seed, question))
@@ -161,13 +182,13 @@ class Dataset:
     def shard(self, part: Shard) -> Self:
         """Return one part's questions with all their answers, in the dataset's order.
 
-        A question's text decides, so that no two shards hold items with the same prompt, whatever
+        A question's text decides, so that no two shards have items with the same prompt, whatever
         the order of the items and their ids.
 
         Raises
         ------
         JuriesError
-            If no question falls into the shard.
+            If the shard has no question.
         """
         if part.shard is None:
             return self
@@ -176,21 +197,21 @@ class Dataset:
         if next(iter(found), None) is None:
             raise JuriesError(
                 f"dataset {self.name}: no question falls into shard {part.shard} of {part.shards}; "
-                "take fewer shards"
+                "set fewer shards"
             )
         return replace(self, items=found)
 
 
 def _drawn(seed: int, question: str) -> bytes:
-    """Return the random number that a seed gives to a question."""
+    """Return the random number of a question under a seed."""
     return hashlib.sha256(f"{seed}/{question}".encode()).digest()
 
 
 def check_unique(placed: Iterable[tuple[str, Item]], path: str) -> None:
     """Raise JuriesError if two rows are about the same answer, naming both.
 
-    `placed` holds each item with its place in the file and is iterated twice where an answer seems
-    to come twice; of the items only a hash is held, 8 bytes each.
+    `placed` yields each item with its place in the file and is iterated a second time if a
+    duplicate is likely; only a hash of 8 bytes per item is kept in memory.
     """
     codes = np.fromiter((hash(_identity(item)) for _, item in placed), np.int64)
     found, counts = np.unique(codes, return_counts=True)
@@ -204,8 +225,9 @@ def check_unique(placed: Iterable[tuple[str, Item]], path: str) -> None:
             continue
         if identity in first:
             raise JuriesError(
-                f"{path}, {place}: item {item.item_id!r} of candidate {item.candidate!r} stands "
-                f"already in {first[identity]}; each answer needs ids of its own"
+                f"{path}, {place}: item {item.item_id!r} of candidate {item.candidate!r} is "
+                f"already in {first[identity]}; give each answer "
+                "an item_id and candidate of its own"
             )
         first[identity] = place
 

@@ -1,4 +1,4 @@
-"""Files of public repositories, fetched at a pinned commit and checked against their SHA-256."""
+"""Download files of public repositories at a pinned commit, checked against their SHA-256."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import hashlib
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from ..errors import JuriesError
+from ..errors import JuriesError, nearest
 
 log = logging.getLogger(__name__)
 
@@ -25,38 +26,54 @@ class PublicFile:
     path : str
         In the repository.
     sha256 : str
-        Of the file, in hex; empty where no one could state it: it is then logged, not checked.
+        Of the file, in hex; empty if unknown: it is then logged, not checked.
     """
 
     path: str
     sha256: str = ""
 
 
-def find(file: PublicFile, home: str, folder: str | None) -> Path:
-    """Return a local path of a public file, fetching it on the first call.
+@dataclass(frozen=True)
+class PublicFiles:
+    """Files of one public repository.
 
     Parameters
     ----------
-    file : PublicFile
     home : str
-        The URL that the file's path is relative to, with the commit in it.
+        The URL that the files' paths are relative to, with the commit in it.
+    files : mapping of str to PublicFile
     folder : str, optional
-        A clone of the repository, or a folder with the file in it. Nothing is fetched then, and a
-        file with another checksum is taken with a warning: it is the user's own.
-
-    Raises
-    ------
-    JuriesError
-        If the file can't be fetched, has another checksum, or is not in the folder.
+        A clone of the repository, or a folder with the files in it. Nothing is downloaded then, and
+        a file with another checksum is accepted with a warning: it is the user's own.
     """
-    if folder is not None:
-        return _own(file, Path(folder).expanduser())
+
+    home: str
+    files: Mapping[str, PublicFile]
+    folder: str | None = None
+
+    def find(self, name: str) -> Path:
+        """Return a local path of one of the files, downloading it on the first call.
+
+        Raises
+        ------
+        JuriesError
+            If the file is not named, can't be downloaded, has another checksum, or is not in the
+            folder.
+        """
+        if name not in self.files:
+            raise JuriesError(f"source.files: has no {name!r}{nearest(name, self.files)}")
+        if self.folder is not None:
+            return _own(self.files[name], Path(self.folder).expanduser())
+        return _download(self.files[name], self.home)
+
+
+def _download(file: PublicFile, home: str) -> Path:
     import pooch
     import requests
 
     url = f"{home.rstrip('/')}/{quote(file.path)}"
     commit = hashlib.sha256(url.encode()).hexdigest()[:12]
-    pooch.get_logger().setLevel(logging.WARNING)  # it tells of each file in two lines
+    pooch.get_logger().setLevel(logging.WARNING)  # it logs two lines per file
     log.info("looking for %s", url)
     try:
         found = pooch.retrieve(
@@ -67,18 +84,20 @@ def find(file: PublicFile, home: str, folder: str | None) -> Path:
             downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30),
         )
     except requests.RequestException as error:
-        said = f"can't be fetched ({type(error).__name__})"
+        said = f"download failed ({type(error).__name__})"
     except ValueError as error:  # the checksum
-        said = f"is another file than the pinned one ({' '.join(str(error).split())})"
+        said = f"not the pinned file ({' '.join(str(error).split())})"
     except OSError as error:
         full = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
-        said = f"can't be kept in {cache_folder() / 'data'} ({full})"
+        said = f"can't be written to {cache_folder() / 'data'} ({full})"
     else:
         if not file.sha256:
             digest = hashlib.sha256(Path(found).read_bytes()).hexdigest()
-            log.info("%s: its checksum was never stated; it is sha256 %s", url, digest)
+            log.info("%s: no checksum is set; sha256 is %s", url, digest)
         return Path(found)
-    raise JuriesError(f"{url}: {said}; set dataset.folder=FOLDER to a folder with a copy of it")
+    raise JuriesError(
+        f"{url}: {said}; set dataset.source.folder=FOLDER to a folder with a copy of the file"
+    )
 
 
 def _own(file: PublicFile, folder: Path) -> Path:
@@ -86,14 +105,17 @@ def _own(file: PublicFile, folder: Path) -> Path:
         if path.is_file():
             break
     else:
-        raise JuriesError(f"{folder}: has neither {file.path} nor {Path(file.path).name}")
+        raise JuriesError(
+            f"{folder}: has neither {file.path} nor {Path(file.path).name}; set "
+            "dataset.source.folder to a folder with a copy of the file"
+        )
     if file.sha256 and hashlib.sha256(path.read_bytes()).hexdigest() != file.sha256:
-        log.warning("%s: is not the published file (its sha256 is another)", path)
+        log.warning("%s: not the published file (its sha256 differs)", path)
     return path
 
 
 def cache_folder() -> Path:
-    """Return where fetched files are kept: $LLM_JURIES_CACHE or the user's cache folder."""
+    """Return the folder of downloads: $LLM_JURIES_CACHE or the user's cache folder."""
     import platformdirs
 
     named = os.environ.get("LLM_JURIES_CACHE")

@@ -1,8 +1,8 @@
-"""Rows of dataset repositories on the Hugging Face hub, at one revision, cached or streamed.
+"""Read dataset repositories of the Hugging Face hub at one revision, cached or streamed.
 
-A snapshot of the wanted files is fetched first and read from the disk: asked for a revision by its
-own name, `datasets` takes any cached copy when it is offline, and says nothing. The hub's own
-cache, token and settings hold (HF_HOME, HF_TOKEN, HF_HUB_OFFLINE, HF_ENDPOINT).
+A snapshot of the requested files is downloaded first and read from the disk: offline, `datasets`
+itself silently uses any cached copy, whatever the revision. The hub's own cache, token and settings
+apply (HF_HOME, HF_TOKEN, HF_HUB_OFFLINE, HF_ENDPOINT).
 """
 
 from __future__ import annotations
@@ -24,17 +24,16 @@ from typing import Any
 
 from ..errors import JuriesError, nearest
 from ..types import Item, Order
-from .dataset import Dataset, Streamed
+from .dataset import About, Dataset, Streamed
 
 log = logging.getLogger(__name__)
 Columns = Mapping[str, Any]
-"""Column names and what they hold: "text", "number", [what a list holds], {field: what it holds},
-or None where it does not matter."""
+"""Column names and types: "text", "number", [type of elements], {field: type}, or None for any."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHARD = re.compile(r"-\d{5}-of-(\d{5})")
 STREAM_ROWS, STREAM_BUFFER = 64, 1 << 20  # rows, and bytes of each column, read at a time
-LETTING_GO_S = 0.2
-PATIENCE_S = 5.0  # for the hub's first answer
+ARROW_EXIT_S = 0.2
+HUB_TIMEOUT_S = 5.0  # for the hub's first answer
 READERS = {".parquet": "parquet", ".jsonl": "json", ".json": "json"}
 
 
@@ -48,9 +47,9 @@ class Table:
     revision : str
         The commit they come from; empty for a local folder.
     rows : iterable of dict
-        With the columns' types in `features`, as datasets.Dataset has.
+        With the columns' types in `features`, as in datasets.Dataset.
     streaming : bool
-        Whether a pass fetches them again.
+        Whether each pass downloads them again.
     """
 
     repo: str
@@ -60,63 +59,72 @@ class Table:
 
     @property
     def place(self) -> str:
-        """Where the rows come from, in words."""
+        """Where the rows come from, for messages."""
         return f"{self.repo} at {self.revision}" if self.revision else self.repo
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        with _told(self.repo, self.revision):
+        with one_line_errors(self.repo, self.revision):
             yield from self.rows
 
 
-def table(
-    repo: str,
-    revision: str,
-    files: Sequence[str],
-    columns: Columns,
-    streaming: bool = False,
-) -> Table:
-    """Open files of a dataset repository as one table.
+@dataclass(frozen=True)
+class HubFiles:
+    """Files of a dataset repository, which form one table.
 
     Parameters
     ----------
     repo : str
         "owner/name" on the hub, or a local folder: a path that is absolute or begins with . or ~.
     revision : str
-        A commit's 40 hex digits. A branch works too; what it stands for now is then logged.
-    files : sequence of str
+        A commit's 40 hex digits. A branch works too; its current commit is then logged.
+    files : tuple of str
         Paths or patterns inside the repository, all .parquet or all .jsonl.
-    columns : mapping
-        The columns that are needed, and what they hold; others are left alone.
     streaming : bool
-        Read over the network, fetching no more than is iterated, instead of from the cache.
+        Read over the network, downloading only what is iterated, instead of from the cache.
+    """
+
+    repo: str
+    revision: str
+    files: tuple[str, ...]
+    streaming: bool = False
+
+
+def table(source: HubFiles, columns: Columns) -> Table:
+    """Open the files of a dataset repository as one table.
+
+    Parameters
+    ----------
+    source : HubFiles
+    columns : mapping
+        The required columns and their types; others are ignored.
 
     Raises
     ------
     JuriesError
         In one line: no such repository, revision or file, a gated repository, no network, not in
-        the cache, a full disk, a column that is missing or holds something else.
+        the cache, a full disk, a column that is missing or of another type.
     """
+    repo, revision, files = source.repo, source.revision, source.files
     if repo.startswith((".", "~")) or Path(repo).is_absolute():
         folder = Path(repo).expanduser()
         if not folder.is_dir():
-            raise JuriesError(f"{folder}: there is no such folder")
+            raise JuriesError(f"{folder}: no such folder; fix dataset.source.repo")
         return _opened(repo, "", _paths(folder, files, repo), columns)
-    with _told(repo, revision):
-        if streaming:
+    with one_line_errors(repo, revision):
+        if source.streaming:
             commit, paths = _remote(repo, revision, files)
         else:
             commit, paths = _cached(repo, revision, files)
     if commit != revision:
-        log.info("dataset %s: revision %s is commit %s now", repo, revision, commit)
-    return _opened(repo, commit, paths, columns, streaming)
+        log.info("dataset %s: revision %s is now commit %s", repo, revision, commit)
+    return _opened(repo, commit, paths, columns, source.streaming)
 
 
 def dataset(
     name: str,
     source: Table,
     make: Callable[[], Iterator[Item]],
-    labels: str,
-    note: str,
+    about: About,
     limit: int | None,
     seed: int | None,
     *,
@@ -124,23 +132,23 @@ def dataset(
     annotators: tuple[str, ...] = (),
     one_each: bool = True,
 ) -> Dataset:
-    """Return a sample of the items that `make` yields, their source named in the note.
+    """Return a sample of the items that `make` yields, with their source added to the note.
 
-    Where each question has one item (`one_each`), no more rows are read than a limit without a
-    seed asks for. A sample of a streamed table is kept in memory, lest each pass fetch it again.
+    If each question has one item (`one_each`), a limit without a seed reads only that many rows.
+    A sample of a streamed table is kept in memory, so that it is downloaded once.
     """
     first = needed(limit, seed) if one_each else None
     items: Iterable[Item] = Streamed(lambda: islice(make(), first))
     if source.streaming and first is not None:
         items = tuple(items)
-    note = f"{note.strip()} Read from {source.place}.".strip()
-    whole = Dataset(name, items, labels, note, orders, annotators=annotators)
+    note = f"{about.note.strip()} Read from {source.place}.".strip()
+    whole = Dataset(name, items, about.labels, note, orders, annotators=annotators)
     sample = whole.sample(limit, seed)
     return sample.loaded() if source.streaming and limit is not None else sample
 
 
 def needed(limit: int | None, seed: int | None) -> int | None:
-    """Return how many of the first questions a sample is drawn from; None for all of them."""
+    """Return from how many of the first questions a sample is drawn; None for all of them."""
     return limit if seed is None and limit is not None and limit > 0 else None
 
 
@@ -150,12 +158,12 @@ def _opened(
     import datasets
 
     datasets.disable_progress_bars()
-    _let_arrow_end()
+    _wait_for_arrow_at_exit()
     reader = READERS.get(Path(paths[0]).suffix)
     if reader is None:
-        raise JuriesError(f"{repo}: {paths[0]} is none of {', '.join(READERS)}")
+        raise JuriesError(f"{repo}: can't read {paths[0]}; supported are {', '.join(READERS)}")
     rows: Any
-    with _told(repo, revision):
+    with one_line_errors(repo, revision):
         if streaming and reader == "parquet":
             rows = _StreamedParquet(tuple(paths))
         else:
@@ -171,28 +179,28 @@ def _opened(
 
 
 @cache
-def _let_arrow_end() -> None:
-    """Make the process wait a moment before it ends.
+def _wait_for_arrow_at_exit() -> None:
+    """Make the process wait a moment before it exits.
 
-    Some that had read with Arrow were aborted as they ended, most likely since a thread of Arrow's
-    let go of a Python file only then; none was after a wait (docs/decisions.md).
+    Some processes that had read with Arrow were aborted at exit, most likely because an Arrow
+    thread released a Python file only then; none was after a wait (docs/decisions.md).
     """
-    atexit.register(time.sleep, LETTING_GO_S)
+    atexit.register(time.sleep, ARROW_EXIT_S)
 
 
 @dataclass(frozen=True)
 class _StreamedParquet:
-    """The rows of Parquet files on the hub, fetched as they are read, in this thread alone.
+    """The rows of Parquet files on the hub, downloaded as they are read, in this thread only.
 
-    `datasets` reads them ahead in Arrow's threads. A pass that stops early leaves those at work,
-    and a process that ends meanwhile waits for them for ever (apache/arrow issue 45214).
+    `datasets` reads ahead in Arrow's threads. A pass that stops early leaves them running, and a
+    process that exits meanwhile waits for them forever (apache/arrow issue 45214).
     """
 
     paths: tuple[str, ...]
 
     @cached_property
     def features(self) -> Any:
-        """The columns, as `datasets` has them."""
+        """The columns, as `datasets` represents them."""
         import datasets
         import pyarrow.parquet as pq
         from huggingface_hub import HfFileSystem
@@ -205,7 +213,7 @@ class _StreamedParquet:
         from huggingface_hub import HfFileSystem
 
         for path in self.paths:
-            # Else whole columns are fetched for the first row.
+            # Otherwise whole columns are downloaded for the first row.
             little = {"pre_buffer": False, "buffer_size": STREAM_BUFFER}
             file = HfFileSystem().open(path, "rb")
             with file, pq.ParquetFile(file, **little) as table:
@@ -214,7 +222,7 @@ class _StreamedParquet:
 
 
 def _cached(repo: str, revision: str, files: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the commit and the local paths of the files, fetched if need be."""
+    """Return the commit and the local paths of the files, downloaded if necessary."""
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
     from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -229,31 +237,31 @@ def _cached(repo: str, revision: str, files: Sequence[str]) -> tuple[str, list[s
         )
         return Path(folder)
 
-    # What a commit holds never changes: if it is here, nobody need be asked.
+    # The content of a commit never changes: a cached copy needs no request.
     if COMMIT.fullmatch(revision) or constants.HF_HUB_OFFLINE:
         with suppress(LocalEntryNotFoundError, JuriesError):
             folder = snapshot(local=True)
             return folder.name, _paths(folder, files, repo)
     _reach(repo, revision)
-    log.info("fetching %s of %s at %s", ", ".join(files), repo, revision)
+    log.info("downloading %s of %s at %s", ", ".join(files), repo, revision)
     if not sys.stderr.isatty():
         disable_progress_bars()
     folder = snapshot(local=False)
     with suppress(JuriesError):
         return folder.name, _paths(folder, files, repo)
-    # A file is lacking; the snapshot has only those that were asked for, the hub knows all.
+    # A file is missing: the snapshot has only the requested files, the hub lists all of them.
     _chosen(_listed(repo, folder.name), files, f"{repo} at {folder.name}")
-    raise JuriesError(f"{repo} at {folder.name}: was fetched in part only; try again")
+    raise JuriesError(f"{repo} at {folder.name}: only partly downloaded; run again")
 
 
 def _remote(repo: str, revision: str, files: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the commit and the hub's addresses of the files, none of them fetched."""
+    """Return the commit and the hub's addresses of the files; nothing is downloaded."""
     from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
 
     _reach(repo, revision)
     commit = str(HfApi().dataset_info(repo, revision=revision).sha)
     paths = _chosen(_listed(repo, commit), files, f"{repo} at {commit}")
-    # Asked here, because what is said of a gated file later on is less clear.
+    # Checked here, because later errors about a gated file are less clear.
     get_hf_file_metadata(hf_hub_url(repo, paths[0], repo_type="dataset", revision=commit))
     return commit, [f"hf://datasets/{repo}@{commit}/{path}" for path in paths]
 
@@ -275,7 +283,7 @@ def _chosen(held: Sequence[str], files: Sequence[str], place: str) -> list[str]:
     Raises
     ------
     JuriesError
-        If a pattern has no file, or a table in several numbered files lacks one of them.
+        If a pattern matches no file, or one of a table's numbered files is missing.
     """
     chosen: dict[str, None] = {}
     for pattern in files:
@@ -283,15 +291,15 @@ def _chosen(held: Sequence[str], files: Sequence[str], place: str) -> list[str]:
         scripts = [path for path in held if path.endswith(".py")]
         if not found and scripts:
             raise JuriesError(
-                f"{place}: has no file {pattern}, but a loading script ({scripts[0]}), which is "
-                "not run; take a revision that holds data files, such as refs/convert/parquet"
+                f"{place}: has no file {pattern}, only a loading script ({scripts[0]}), which is "
+                "never run; set a revision with data files, such as refs/convert/parquet"
             )
         if not found:
             raise JuriesError(f"{place}: has no file {pattern}{nearest(pattern, held)}")
         numbered = [int(match[1]) for path in found if (match := SHARD.search(path))]
         if numbered and len(numbered) != max(numbered):
             raise JuriesError(
-                f"{place}: has {len(numbered)} of the {max(numbered)} files of {pattern}; take "
+                f"{place}: has {len(numbered)} of the {max(numbered)} files of {pattern}; set "
                 "another revision"
             )
         chosen |= dict.fromkeys(found)
@@ -299,40 +307,40 @@ def _chosen(held: Sequence[str], files: Sequence[str], place: str) -> list[str]:
 
 
 def _reach(repo: str, revision: str) -> None:
-    """Raise JuriesError where the hub can't be asked.
+    """Raise JuriesError if the hub is offline or unreachable.
 
-    One short question: the client itself retries a dead line for half a minute.
+    One short request: the client itself retries for half a minute without a connection.
     """
     from huggingface_hub import constants, get_session
 
-    for client in ("httpx", "httpx2"):  # a line a request, with addresses that are signed
+    for client in ("httpx", "httpx2"):  # a line per request, with signed addresses
         logging.getLogger(client).setLevel(logging.WARNING)
     if constants.HF_HUB_OFFLINE:
         raise JuriesError(
             f"{repo}: revision {revision} is not in the cache ({constants.HF_HUB_CACHE}), "
-            "and HF_HUB_OFFLINE forbids fetching it; run once with HF_HUB_OFFLINE=0 and a network"
+            "and HF_HUB_OFFLINE forbids downloading; run once online with HF_HUB_OFFLINE=0"
         )
     try:
-        get_session().head(constants.ENDPOINT, timeout=PATIENCE_S)
+        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT_S)
     except Exception as error:
         raise JuriesError(
-            f"{repo}: can't reach {constants.ENDPOINT} ({type(error).__name__}) to fetch "
-            f"revision {revision}; look to the network, or read the cache with HF_HUB_OFFLINE=1"
+            f"{repo}: can't reach {constants.ENDPOINT} ({type(error).__name__}) to download "
+            f"revision {revision}; check your connection, or use the cache with HF_HUB_OFFLINE=1"
         ) from None
 
 
 @contextmanager
-def _told(repo: str, revision: str) -> Iterator[None]:
-    """Turn what the hub's client and `datasets` raise into one line that says what to do."""
+def one_line_errors(repo: str, revision: str) -> Iterator[None]:
+    """Turn errors of the hub's client and of `datasets` into one actionable line."""
     try:
         yield
     except (JuriesError, GeneratorExit):
         raise
     except Exception as error:
-        raise JuriesError(f"{repo}: {_said(error, repo, revision)}") from None
+        raise JuriesError(f"{repo}: {_message(error, repo, revision)}") from None
 
 
-def _said(error: Exception, repo: str, revision: str) -> str:
+def _message(error: Exception, repo: str, revision: str) -> str:
     from huggingface_hub import constants, errors, get_token
 
     page = f"{constants.ENDPOINT}/datasets/{repo}"
@@ -343,39 +351,43 @@ def _said(error: Exception, repo: str, revision: str) -> str:
             case errors.GatedRepoError():
                 return f"is gated; accept its terms at {page}, then set HF_TOKEN to your token"
             case errors.RevisionNotFoundError():
-                return f"has no revision {revision}; take a commit of {page}/commits/main"
+                return f"has no revision {revision}; set a commit of {page}/commits/main"
             case errors.RepositoryNotFoundError():
-                return f"there is no such dataset at {page}, or it is private and needs HF_TOKEN"
+                return (
+                    f"no such dataset at {page}, or it is private; check the name or set HF_TOKEN"
+                )
             case errors.HFValidationError():
-                return "is no repository's name; give owner/name, or a folder as ./NAME"
+                return "not a repository name; set owner/name, or a folder as ./NAME"
             case errors.HfHubHTTPError() if cause.response is not None:
                 return f"{constants.ENDPOINT} answered {cause.response.status_code}; try again"
             case OSError() if cause.errno == errno.ENOSPC or "disk space" in str(cause):
                 return (
                     f"the disk of {constants.HF_HOME} is full; set HF_HOME to a folder on a larger "
-                    "one, or stream: dataset.streaming=true"
+                    "one, or stream: dataset.source.streaming=true"
                 )
             case errors.OfflineModeIsEnabled():
-                return "is streamed, which HF_HUB_OFFLINE forbids; set HF_HUB_OFFLINE=0"
+                return "HF_HUB_OFFLINE forbids streaming; set HF_HUB_OFFLINE=0"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     at = f" at {revision}" if revision else ""
-    return f"can't be read{at} ({type(error).__name__}: {lines[0] if lines else 'no word of why'})"
+    return (
+        f"can't be read{at} ({type(error).__name__}: {lines[0] if lines else 'no error message'})"
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and those behind it: `datasets` wraps what it meets."""
+    """Yield an error and its causes: `datasets` wraps errors."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def _mismatch(expected: Any, found: Any, path: str) -> str:
-    """Return in words how a feature differs from what is expected, "" where it does not."""
+    """Describe how a column differs from the expected type, "" where it does not."""
     if expected is None:
         return ""
     if isinstance(expected, Mapping):
         if not isinstance(found, Mapping):
-            return f"column {path} holds {_kind(found)}, not fields {', '.join(expected)}"
+            return f"column {path} contains {_kind(found)}, not fields {', '.join(expected)}"
         for name, inner in expected.items():
             inside = f"{path}.{name}" if path else name
             if name not in found:
@@ -385,9 +397,11 @@ def _mismatch(expected: Any, found: Any, path: str) -> str:
         return ""
     if isinstance(expected, list):
         if not hasattr(found, "feature"):
-            return f"column {path} holds {_kind(found)}, not a list"
+            return f"column {path} contains {_kind(found)}, not a list"
         return _mismatch(expected[0], found.feature, f"{path}[]")
-    return "" if _kind(found) == expected else f"column {path} holds {_kind(found)}, not {expected}"
+    return (
+        "" if _kind(found) == expected else f"column {path} contains {_kind(found)}, not {expected}"
+    )
 
 
 def _kind(feature: Any) -> str:

@@ -1,18 +1,18 @@
-"""Human labels from a file of their own, joined to a dataset's items by id.
+"""Join human labels from a separate file to a dataset's items by id.
 
 A row is one annotator's label of one answer, in .csv, .jsonl or .parquet:
 
 =========  ==========================  ============================================================
 column     value                       meaning
 =========  ==========================  ============================================================
-item_id    text or whole number        the question's id in the dataset; needed
-candidate  text                        the model that answered; needed if the dataset has several
-opponent   text                        in a pair: the other model; needed if the dataset has several
-label      0, 1, true, false or empty  in a pair: whether the candidate is preferred; 0.5: neither
-annotator  text                        whose label it is; one "annotator" by default
+item_id    text or whole number        the question's id in the dataset; required
+candidate  text                        required if the dataset has several candidates
+opponent   text                        in a pair: required if there are several opponents
+label      0, 1, true, false or empty  in a pair: 1 if the candidate is preferred; 0.5: neither
+annotator  text                        who labelled; "annotator" by default
 =========  ==========================  ============================================================
 
-The label's column may be called `human` too.
+The column `label` may also be called `human`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from .tables import BINARY, located, rows
 log = logging.getLogger(__name__)
 COLUMNS = ("item_id", "candidate", "opponent", "label", "annotator")
 NEITHER = 0.5
-SOMEONE = "annotator"  # who labels where the file names nobody
-MOST_COMPARED = 10_000  # ids looked through for one like an unknown one
+SOMEONE = "annotator"  # the annotator's name if the file has none
+MOST_COMPARED = 10_000  # known ids compared with an unknown one
 
 
 class Identity(NamedTuple):
-    """What an item is known by within its dataset."""
+    """What identifies an item within its dataset."""
 
     item_id: str
     candidate: str
@@ -51,22 +51,22 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True)
 class HumanLabels:
-    """Where the human labels come from.
+    """The source of the human labels.
 
     Parameters
     ----------
     human : str, optional
-        A file of labels, which replace those of the dataset; the dataset's own by default. Of
-        several annotators, the label is the one that more than half of them gave; where there is
-        no such label, the item has none.
+        A file of labels, which replace those of the dataset; the dataset's own by default. With
+        several annotators, the label is the one that more than half of them gave; without such a
+        majority, the item has none.
     adjudicator : str, optional
-        The annotator whose label decides wherever there is one. It is a decision and no vote, so
-        it is left out of the annotators' agreement.
+        The annotator whose label, where there is one, decides. It is a decision, not a vote, so it
+        does not count in the annotators' agreement.
 
     Raises
     ------
     JuriesError
-        If there is an adjudicator and no file.
+        If an adjudicator is set, but no file.
     """
 
     human: str | None = None
@@ -75,22 +75,21 @@ class HumanLabels:
     def __post_init__(self) -> None:
         if self.adjudicator is not None and self.human is None:
             raise JuriesError(
-                f"adjudicator: is {self.adjudicator!r}, but there is no file of labels; set "
-                "human=FILE too"
+                f"adjudicator: {self.adjudicator!r} needs a file of labels; set human=FILE too"
             )
 
     def join(self, dataset: Dataset, *, sampled: bool = False) -> Dataset:
         """Return the dataset with these labels in place of its own.
 
-        Where the dataset is `sampled`, labels of items that it lacks are passed over: they may be
-        of the others.
+        If the dataset is `sampled`, labels of missing items are ignored: they may belong to the
+        rest of it.
 
         Raises
         ------
         JuriesError
-            In one line, naming the file, the line and the field: an item, candidate or opponent
-            that the dataset lacks, a label that is none, two labels of one annotator for one item,
-            an adjudicator without a label.
+            In one line, naming the file, the line and the field: an unknown item, candidate
+            or opponent, an invalid label, two labels by one annotator for one item, an adjudicator
+            without a label.
         """
         if self.human is None:
             return dataset
@@ -103,7 +102,7 @@ class HumanLabels:
                 f"{nearest(self.adjudicator, named)}"
             )
         annotators = tuple(name for name in named if name != self.adjudicator)
-        # An analysis holds a row of votes an item anyway, so the items are held too.
+        # An analysis keeps a row of votes per item in memory anyway.
         items = tuple(
             self._labelled(item, given.get(Identity.of(item), {}), annotators)
             for item in dataset.items
@@ -131,7 +130,7 @@ class HumanLabels:
         )
 
     def _described(self, annotators: tuple[str, ...]) -> str:
-        """Return in words who labelled, for reports."""
+        """Return who labelled, for reports."""
         several = len(annotators) > 1
         who = [f"majority of {len(annotators)} annotators"] if several else list(annotators)
         who += [f"{self.adjudicator} adjudicating"] if self.adjudicator is not None else []
@@ -139,7 +138,7 @@ class HumanLabels:
 
 
 def majority(votes: Mapping[str, float]) -> float | None:
-    """Return the label that more than half of the annotators gave, None where there is none."""
+    """Return the label that more than half of the annotators gave, None if there is none."""
     given = list(votes.values())
     return next((label for label in set(given) if 2 * given.count(label) > len(given)), None)
 
@@ -163,12 +162,12 @@ def _read(file: Path, dataset: Dataset, *, sampled: bool) -> dict[Identity, dict
             raise JuriesError(
                 f"{file}, {place}, field annotator: {annotator!r} labelled item "
                 f"{identity.item_id!r} of {identity.candidate!r} already in "
-                f"{first[identity, annotator]}; keep one label of an annotator, or name two"
+                f"{first[identity, annotator]}; keep one label per annotator, or use two names"
             )
         first[identity, annotator] = place
         given.setdefault(identity, {})[annotator] = label
     if not given:
-        raise JuriesError(f"{file}: holds no label")
+        raise JuriesError(f"{file}: has no label; fill the column label first")
     if not sampled:
         _check_known(places, dataset, file)
     return given
@@ -183,11 +182,11 @@ def _check_columns(row: Mapping[str, Any], file: Path) -> None:
 def _identity(
     row: Mapping[str, Any], place: str, sides: tuple[tuple[str, str], ...], dataset: str
 ) -> Identity:
-    """Return which item a row is about; what it leaves out must be clear from the dataset."""
+    """Return the item of a row; what the row leaves out must be unique in the dataset."""
     cells = [row.get(column) for column in ("item_id", "candidate", "opponent")]
     item_id, candidate, opponent = ("" if cell is None else str(cell) for cell in cells)
     if not item_id:
-        raise JuriesError(f"{place}, field item_id: is empty")
+        raise JuriesError(f"{place}, field item_id: is empty; set it")
     fitting = sides
     for at, (field, value) in enumerate((("candidate", candidate), ("opponent", opponent))):
         known = sorted({side[at] for side in fitting})
@@ -212,13 +211,14 @@ def _label(row: Mapping[str, Any], place: str, *, pair: bool) -> float | None:
     words = {**BINARY, "0.5": NEITHER} if pair else BINARY
     if word not in words:
         raise JuriesError(
-            f"{place}, field {field}: is {value!r}; a label is one of {', '.join(words)}, or empty"
+            f"{place}, field {field}: {value!r} is not a label; set one of {', '.join(words)}, or "
+            "leave it empty"
         )
     return words[word]
 
 
 def _check_known(places: Mapping[Identity, str], dataset: Dataset, file: Path) -> None:
-    """Raise JuriesError for the first row whose item the dataset lacks."""
+    """Raise JuriesError for the first row whose item is not in the dataset."""
     unknown = set(places)
     for item in dataset.items:
         unknown.discard(Identity.of(item))

@@ -1,4 +1,4 @@
-"""Leaderboards to compare a ranking with: a table with a column `model` and a column `score`."""
+"""Read reference leaderboards: tables with a column `model` and a column `score`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .tables import located, rows
 def reference_leaderboard(path: str) -> dict[str, float]:
     """Return the score of each model in a .csv, .jsonl or .parquet file, in the file's order.
 
-    Higher is better. Further columns (the rank, the date, where it was published) are for readers.
-    A row whose score is empty is left out: such a model has no place yet.
+    Higher is better. Further columns (rank, date, source) are ignored. A row with an empty score is
+    skipped.
 
     Raises
     ------
     JuriesError
         In one line, naming the file, the line and the field: a missing column, an empty name, a
-        model that is there twice, a score that is no finite number, no score at all.
+        duplicate model, a score that is not a finite number, no score at all.
     """
     file = located(path)
     scores: dict[str, float] = {}
@@ -33,13 +33,13 @@ def reference_leaderboard(path: str) -> dict[str, float]:
             raise JuriesError(f"{file}, {place}, field model: is empty; name the model")
         if model in places:
             raise JuriesError(
-                f"{file}, {place}, field model: {model!r} is in {places[model]} already; keep one"
+                f"{file}, {place}, field model: {model!r} is already in {places[model]}; keep one"
             )
         places[model] = place
         if row["score"] is not None:
             scores[model] = _score(row["score"], f"{file}, {place}, field score")
     if not scores:
-        raise JuriesError(f"{file}: holds no score; a row is a model and its score")
+        raise JuriesError(f"{file}: has no score; write a model and its score in each row")
     return scores
 
 
@@ -49,5 +49,5 @@ def _score(value: Any, place: str) -> float:
     except (TypeError, ValueError):
         score = math.nan
     if not math.isfinite(score):
-        raise JuriesError(f"{place}: is {value!r}; set it to a number, or leave it empty")
+        raise JuriesError(f"{place}: {value!r} is not a number; set a number, or leave it empty")
     return score

@@ -12,7 +12,7 @@ from ..types import Order, Scale
 from .dataset import Dataset
 from .frames import Tabular, called, digest, table_of
 from .tables import BINARY, PREFERENCE, Table
-from .verdicts import Layout, RecordedColumn, read
+from .verdicts import Layout, RecordedColumn, Voters, read
 
 IDENTITY = ("item_id", "cluster", "candidate", "opponent", "order")
 TEXTS = ("question", "answer", "opponent_answer", "references")
@@ -80,11 +80,11 @@ def recognise(
         rows = _wide_rows(table, found, sorted(known & set(head)), long="order" in head)
     layout = Layout(
         human_votes=annotators,
-        judges={name: one.facts for name, one in found.items()},
         words={word: value for word, value in words.items() if word not in BINARY},
-        pairs=pairs,
     )
-    dataset = read(rows, digest(table), name or called(data, "verdicts"), layout)
+    voters = Voters({name: one.facts for name, one in found.items()})
+    title = name or called(data, "verdicts")
+    dataset = read(rows, digest(table), title, layout, voters, pairs=pairs)
     for item in dataset.items:
         if item.human not in (None, 0.0, 0.5, 1.0):
             raise JuriesError(

@@ -1,27 +1,27 @@
-"""Answers to judge, from a table: JSON Lines, JSON, CSV or Parquet.
+"""Read tables of answers to judge: JSON Lines, JSON, CSV or Parquet.
 
-Columns (others are left alone):
+Columns (others are ignored):
 
 =================  ==========================  ====================================================
 column             value                       meaning
 =================  ==========================  ====================================================
-question           text, needed                what was asked
-answer             text, needed                the answer to judge
-references         list of texts, or one text  the answers known to be right
+question           text, required              the question
+answer             text, required              the answer to judge
+references         list of texts, or one text  the correct answers
 item_id            text or whole number        the question's id; the row's number by default
 candidate          text                        the model that answered; "candidate" by default
 human              0, 1, true, false or empty  the human label; in a pair also a, b, tie or 0.5
 human_votes        list of such labels         the labels of annotators 1, 2, 3 ...
 opponent           text                        in a pair: the other model
 opponent_answer    text                        in a pair: the other answer
-cluster            text or whole number        what a bootstrap draws whole; item_id by default
+cluster            text or whole number        the unit of resampling; item_id by default
 =================  ==========================  ====================================================
 
 In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"]. The label of a pair says which
 answer humans prefer: a (or 1) the candidate's, b (or 0) the opponent's, tie (or 0.5) neither. A
-table holds pairs or single answers, not both; pairs are shown in both orders, and no judge sees a
-model's name. A pair that names neither model is one of a first and a second answer: nothing is
-ranked by it.
+table has pairs or single answers, not both; pairs are shown in both orders, and judges never see a
+model's name. The answers of a pair that names neither model are called first and second, and are
+not ranked.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from typing import Any
 from ..errors import JuriesError, nearest
 from ..files import bundled
 from ..types import Item, Order
-from .dataset import UNNAMED, Dataset, Streamed, check_unique
+from .dataset import AS_GIVEN, UNNAMED, About, Dataset, Streamed, check_unique
 
 log = logging.getLogger(__name__)
 COLUMNS = tuple(f.name for f in fields(Item) if f.name not in ("dataset", "passages", "lengths"))
-BESIDES = ("documents", "answering")  # what scripts/answer.py writes for its readers
+BESIDES = ("documents", "answering")  # written by the command `answer`, for information
 BINARY = {
     "1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "correct": 1.0,
     "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0, "incorrect": 0.0,
@@ -54,8 +54,7 @@ BOTH_WAYS = (Order.ORIGINAL, Order.SWAPPED)
 def load(
     path: str,
     name: str | None = None,
-    labels: str = "as given in the file",
-    note: str = "",
+    about: About = AS_GIVEN,
     answered: bool = True,
     orders: tuple[Order, ...] = BOTH_WAYS,
     limit: int | None = None,
@@ -66,31 +65,30 @@ def load(
     Parameters
     ----------
     path : str
-        The file; "package:NAME" is a file that ships with this package.
+        The file; "package:NAME" is a file that comes with this package.
     name : str, optional
         The dataset's name in tables; the file's name without its ending by default.
-    labels, note : str
-        Who labelled the answers and what else is to be known of them, for reports.
+    about : About
     answered : bool
-        False: the file holds questions alone, a row each, for scripts/answer.py.
+        False: the file has only questions, one per row, for the command `answer`.
     orders : sequence of Order
-        In which orders a pair is shown; single answers have one.
+        The orders in which a pair is shown; single answers have one.
     limit, seed : int, optional
         See `Dataset.sample`.
 
     Raises
     ------
     JuriesError
-        Naming the file, the row and the field at fault.
+        Naming the file, the row and the field.
     """
     file = located(path)
     table = Table(str(file), lambda: rows(file))
-    return read(table, name or file.stem, labels, note, answered, orders).sample(limit, seed)
+    return read(table, name or file.stem, about, answered, orders).sample(limit, seed)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a file or of memory: what errors call it, and its rows, anew on each call.
+    """A table in a file or in memory: its name in errors, and its rows, anew on each call.
 
     A row is its place ("line 3") and its cells by column; an empty cell is None.
     """
@@ -102,8 +100,7 @@ class Table:
 def read(
     table: Table,
     name: str,
-    labels: str = "as given",
-    note: str = "",
+    about: About = AS_GIVEN,
     answered: bool = True,
     orders: tuple[Order, ...] = BOTH_WAYS,
 ) -> Dataset:
@@ -111,14 +108,14 @@ def read(
     if (head := next(table.rows(), None)) is not None:
         _check_columns(head[1], table.name, ("question", "answer") if answered else ("question",))
     placed = _Placed(table, name, answered)
-    check_unique(placed, table.name)  # and so that each row is sound
+    check_unique(placed, table.name)  # it also checks each row
     paired = _paired(placed) if head is not None and "opponent_answer" in head[1] else False
     voted = head is not None and "human_votes" in head[1]
     most = max(len(item.human_votes) for _, item in placed) if voted else 0
     annotators = tuple(str(number) for number in range(1, most + 1))
     items = Streamed(lambda: (item for _, item in placed))
     shown = orders if paired else (Order.ORIGINAL,)
-    return Dataset(name, items, labels, note, shown, annotators=annotators)
+    return Dataset(name, items, about.labels, about.note, shown, annotators=annotators)
 
 
 @dataclass(frozen=True)
@@ -137,15 +134,15 @@ class _Placed:
 
 
 def _paired(placed: Iterable[tuple[str, Item]]) -> bool:
-    """Return whether a table holds pairs. Raises JuriesError where only some rows are pairs."""
+    """Return whether a table has pairs. Raises JuriesError if only some rows are pairs."""
     first: tuple[str, bool] | None = None
     for place, item in placed:
         pair = bool(item.opponent)
         if first is not None and pair != first[1]:
             one, other = ("a pair", "a single answer") if pair else ("a single answer", "a pair")
             raise JuriesError(
-                f"{place}, field opponent: makes the row {one}, {first[0]} is {other}; "
-                "pairs and single answers are files of their own"
+                f"{place}, field opponent: makes the row {one}, but {first[0]} is {other}; put "
+                "pairs and single answers into separate files"
             )
         first = first or (place, pair)
     return first is not None and first[1]
@@ -160,15 +157,15 @@ def located(path: str) -> Path:
     Raises
     ------
     JuriesError
-        If there is no such file.
+        If the file does not exist.
     """
     package, _, inside = path.rpartition("package:")
     file = Path(path).expanduser()
     if not package and inside != path:
         file = bundled(inside)
     if not file.is_file():
-        kin = sorted(p.name for p in file.parent.glob("*")) if file.parent.is_dir() else []
-        raise JuriesError(f"{file}: there is no such file{nearest(file.name, kin) if kin else ''}")
+        near = sorted(p.name for p in file.parent.glob("*")) if file.parent.is_dir() else []
+        raise JuriesError(f"{file}: no such file{nearest(file.name, near) if near else ''}")
     return file
 
 
@@ -188,7 +185,7 @@ def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                         place = f"line {table.line_num}"
                         if None in row or None in row.values():
                             raise JuriesError(
-                                f"{file}, {place}: has another number of cells than the header"
+                                f"{file}, {place}: not as many cells as the header; fix the row"
                             )
                         yield place, {key: value or None for key, value in row.items()}
                 except (csv.Error, UnicodeDecodeError) as error:
@@ -204,22 +201,24 @@ def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                         yield f"row {number}", row
             except (pa.ArrowException, OSError) as error:
                 said = " ".join(str(error).split())
-                raise JuriesError(f"{file}: can't be read as Parquet ({said})") from None
+                raise JuriesError(
+                    f"{file}: can't be read as Parquet ({said}); check the file"
+                ) from None
         case ending:
             raise JuriesError(
-                f"{file}: unknown file ending {ending!r}; there are: .jsonl, .json, .csv, .parquet"
+                f"{file}: unknown file type {ending!r}; supported are .jsonl, .json, .csv, .parquet"
             )
 
 
 def _check_header(columns: Sequence[str], file: Path) -> None:
-    """Raise JuriesError for a column that comes twice: only its last cells would be read."""
+    """Raise JuriesError for a duplicate column: only its last cells would be read."""
     for column in columns:
         if columns.count(column) > 1:
             raise JuriesError(f"{file}, line 1: has column {column!r} twice; rename one")
 
 
 def _parsed(raw: bytes) -> Any:
-    """Return what JSON holds. Half a character, as chat logs have it, becomes a question mark."""
+    """Parse JSON. A lone surrogate, as in some chat logs, becomes a question mark."""
     found = json.loads(raw)
     text = json.dumps(found, ensure_ascii=False) if b"\\u" in raw else ""
     try:
@@ -237,10 +236,10 @@ def _jsonl(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             try:
                 row = _parsed(line)
             except ValueError as error:
-                raise JuriesError(f"{file}, line {number}: is not JSON ({error})") from None
+                raise JuriesError(f"{file}, line {number}: not JSON ({error})") from None
             if not isinstance(row, dict):
                 raise JuriesError(
-                    f"{file}, line {number}: is a {type(row).__name__}; each line is an object "
+                    f"{file}, line {number}: is a {type(row).__name__}; write an object, "
                     '{"question": ..., "answer": ...}'
                 )
             yield f"line {number}", row
@@ -250,17 +249,17 @@ def _json(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         listed = _parsed(file.read_bytes())
     except ValueError as error:
-        raise JuriesError(f"{file}: is not JSON ({error})") from None
+        raise JuriesError(f"{file}: not JSON ({error})") from None
     if not isinstance(listed, list):
-        raise JuriesError(f"{file}: is a {type(listed).__name__}; a list of objects is needed")
+        raise JuriesError(f"{file}: is a {type(listed).__name__}; write a list of objects")
     for number, row in enumerate(listed, 1):
         if not isinstance(row, dict):
-            raise JuriesError(f"{file}, row {number}: is a {type(row).__name__}, not an object")
+            raise JuriesError(f"{file}, row {number}: is a {type(row).__name__}; write an object")
         yield f"row {number}", row
 
 
 def field(row: Mapping[str, Any], name: str, place: str) -> Any:
-    """Return a field that a row must have. Raises JuriesError where it has not."""
+    """Return a required field of a row. Raises JuriesError if it is missing."""
     if name not in row:
         raise JuriesError(f"{place}: has no field {name!r}{nearest(name, row)}")
     return row[name]
@@ -281,14 +280,16 @@ def _check_columns(row: Mapping[str, Any], file: str, needs: Sequence[str]) -> N
 def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item:
     def text(field: str, default: str | None = None) -> str:
         if field == "answer" and field not in row:
-            raise JuriesError(f"{place}, field answer: is missing")
+            raise JuriesError(
+                f"{place}, field answer: is missing; add it, empty if the candidate gave none"
+            )
         value = row.get(field)
         if value is None and default is not None:
             return default
         if field in ("item_id", "candidate", "opponent", "cluster") and type(value) is int:
             return str(value)
         if not isinstance(value, str) or (default is None and not value.strip()):
-            raise JuriesError(f"{place}, field {field}: is {value!r}; a text is needed")
+            raise JuriesError(f"{place}, field {field}: {value!r} is not a text; set a text")
         return value
 
     paired = row.get("opponent_answer") is not None
@@ -305,7 +306,7 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
         item_id=text("item_id", number),
         candidate=text("candidate", places[0]),
         question=text("question"),
-        # An empty answer is a candidate's failure to answer: judged like any other.
+        # An empty answer means that the candidate failed to answer; it is judged like any other.
         answer=text("answer", ""),
         references=texts(row.get("references"), f"{place}, field references"),
         opponent=opponent,
@@ -317,19 +318,19 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
 
 
 def binary(value: object, place: str) -> float | None:
-    """Return a label as 1.0 or 0.0, None for an empty one."""
+    """Return a label as 1.0 or 0.0, None for an empty cell."""
     return label_of(value, place, BINARY)
 
 
 def label_of(value: object, place: str, words: Mapping[str, float]) -> float | None:
-    """Return a label as the number that its word has, None for an empty one."""
+    """Return the number of a label's word, None for an empty cell."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     found = words.get(str(value).strip().casefold())
     if found is None:
         more = ", in a pair also a, b or tie" if "tie" in words else ""
         raise JuriesError(
-            f"{place}: is {value!r}; a label is 0 or 1, true or false{more}, or empty"
+            f"{place}: {value!r} is not a label; set 0 or 1, true or false{more}, or leave it empty"
         )
     return found
 
@@ -342,7 +343,7 @@ def texts(value: object, place: str) -> tuple[str, ...]:
     if isinstance(listed, str):
         listed = [listed]
     if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
-        raise JuriesError(f"{place}: is {value!r}; a text or a list of texts is needed")
+        raise JuriesError(f"{place}: {value!r} is not a text or a list of texts; write it as JSON")
     return tuple(text for text in listed if text.strip())
 
 
@@ -351,15 +352,15 @@ def _votes(value: object, place: str, words: Mapping[str, float]) -> tuple[float
         return ()
     listed = _listed(value, place) if isinstance(value, str) else value
     if not isinstance(listed, list):
-        raise JuriesError(f"{place}: is {value!r}; a list of 0 and 1 is needed")
+        raise JuriesError(f"{place}: {value!r} is not a list of labels; write it as JSON: [1, 0]")
     return tuple(label_of(vote, place, words) for vote in listed)
 
 
 def _listed(text: str, place: str) -> object:
-    """Return the list that a text writes as JSON, or the text itself if it writes none."""
+    """Parse a text that is a JSON list; return any other text as it is."""
     if not text.lstrip().startswith("["):
         return text
     try:
         return json.loads(text)
     except ValueError as error:
-        raise JuriesError(f"{place}: begins like a JSON list but is none ({error})") from None
+        raise JuriesError(f"{place}: begins like a JSON list but is not JSON ({error})") from None

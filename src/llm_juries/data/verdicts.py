@@ -1,22 +1,22 @@
-"""Recorded verdicts: a table of what judges have said before, analysed with no model at all.
+"""Read tables of recorded verdicts, which are analysed without any model.
 
 Two shapes are read, from .csv, .parquet or .jsonl:
 
-* wide: a row an answer, a column a judge: item_id, candidate, human, judge_1, judge_2 ...
-* long: a row a verdict: item_id, candidate, human, judge, label, and optionally prompt, order
+* wide: a row per answer, a column per judge: item_id, candidate, human, judge_1, judge_2 ...
+* long: a row per verdict: item_id, candidate, human, judge, label, and optionally prompt, order
   ("original" or "swapped") and opponent.
 
-An empty cell is a missing vote. A cell is a word (true/false, yes/no, correct/incorrect, or those
-named in `words`) or a number, which counts as correct from the judge's threshold on; a judge with
-numbers outside 0 to 1 has no strengths beside. A cell that is neither is kept as it is and counted
-as unparsed.
+The columns question, answer, references, opponent_answer and cluster have the meaning that they
+have in `data.tables`. An empty cell is a missing vote. A cell is a word (true/false, yes/no,
+correct/incorrect, or those of `Layout.words`) or a number, which counts as correct from the judge's
+threshold on. Any other cell is kept as it is and counts as unparsed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from typing import Any, Literal
 from ..errors import JuriesError, nearest
 from ..prompts.parsers import CellReader
 from ..types import Item, Order, Outcome, Reply
-from .dataset import UNNAMED, Dataset, Recording, Seen, check_unique
+from .dataset import AS_GIVEN, UNNAMED, About, Dataset, Recording, Seen, check_unique
 from .tables import BINARY, Table, located, rows, texts
 from .tables import field as cell
 
@@ -36,59 +36,99 @@ TEXTS = ("question", "answer", "references", "opponent_answer")
 
 @dataclass(frozen=True)
 class RecordedColumn:
-    """What is known of a recorded judge."""
+    """What is known about a recorded judge.
+
+    Parameters
+    ----------
+    family : str
+    kind : {"judge", "lexical"}
+    threshold : float
+        From which on a number counts as correct.
+    """
 
     family: str = "unknown"
     kind: Literal["judge", "lexical"] = "judge"
     threshold: float = 0.5
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What the columns and cells of a table of verdicts mean.
+
+    Parameters
+    ----------
+    columns : mapping
+        The file's names of the known columns: {"item_id": "question_number"}. An item_id may
+        consist of several columns, joined by a slash.
+    human_votes : sequence of str
+        Columns of the single annotators' labels.
+    words : mapping of str to float
+        Cells with values of their own: {"1": 1, "2": 0} where a number names the winner.
+    lengths : str, optional
+        For pairs without texts, a table of the answers' lengths in characters: the columns of
+        item_id, answer_length and opponent_length. For the length bias.
+    """
+
+    columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    human_votes: tuple[str, ...] = ()
+    words: Mapping[str, float] = field(default_factory=dict)
+    lengths: str | None = None
+
+    @property
+    def called(self) -> dict[str, str | tuple[str, ...]]:
+        """The file's name of each known column."""
+        return {column: self.columns.get(column) or column for column in (*KNOWN, *self.columns)}
+
+    @property
+    def meaning(self) -> dict[str, float]:
+        """The value of each word."""
+        return {**BINARY, **{word.casefold(): value for word, value in self.words.items()}}
+
+
+@dataclass(frozen=True)
+class Voters:
+    """Which recorded judges to read; see `load`."""
+
+    judges: Mapping[str, RecordedColumn] = field(default_factory=dict)
+    families: Mapping[str, str] = field(default_factory=dict)
+    prompts: tuple[str, ...] = ()
+
+
+PLAIN, EVERYONE = Layout(), Voters()
+
+
 def load(
     path: str,
     name: str | None = None,
-    labels: str = "as given in the file",
-    note: str = "",
-    columns: Mapping[str, str | tuple[str, ...]] | None = None,
-    human_votes: Sequence[str] = (),
+    about: About = AS_GIVEN,
+    layout: Layout = PLAIN,
     judges: Mapping[str, RecordedColumn] | None = None,
     families: Mapping[str, str] | None = None,
     prompts: Sequence[str] | None = None,
-    words: Mapping[str, float] | None = None,
     pairs: bool = False,
-    lengths: str | None = None,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
-    """Load a table of recorded verdicts, wide or long (it is long where it has a column `judge`).
+    """Load a table of recorded verdicts, wide or long (long if it has a column `judge`).
 
     Parameters
     ----------
     path : str
-        The file; "package:NAME" is a file that ships with this package.
+        The file; "package:NAME" is a file that comes with this package.
     name : str, optional
         The dataset's name in tables; the file's name without its ending by default.
-    labels, note : str
-        Who labelled the answers and what else is to be known of them, for reports.
-    columns : mapping, optional
-        What a column is called in this file: {"item_id": "question_number"}. An item_id may be
-        made of several columns, joined by a slash.
-    human_votes : sequence of str
-        Columns of the single annotators' labels.
+    about : About
+    layout : Layout
     judges : mapping of str to RecordedColumn, optional
-        The judges to read and what is known of them. By default every column that is no other
-        (wide) or every judge named (long).
+        The judges to read. By default every column that has no other meaning (wide) or every judge
+        named (long).
     families : mapping of str to str, optional
-        The family of judges not described in `judges`.
+        The families of judges not described in `judges`.
     prompts : sequence of str, optional
         Keep only these prompts of a long table; all by default.
-    words : mapping of str to float, optional
-        Cells with a meaning of their own: {"1": 1, "2": 0} where a winner is named by number.
     pairs : bool
-        Whether a verdict is a preference between two answers: positive for the first of them. Where
+        Whether a verdict is a preference between two answers: positive for the first of them. If
         the table has no columns candidate and opponent, they are called first and second.
-    lengths : str, optional
-        A table of the answers' lengths in characters, for pairs whose texts are not in this one:
-        the columns of item_id, answer_length and opponent_length. For the bias of length.
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -98,33 +138,22 @@ def load(
         Naming the file, and the row and column where there is one.
     """
     file = located(path)
-    layout = Layout(columns, human_votes, judges, families, prompts, words, pairs, lengths)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
     table = Table(str(file), lambda: rows(file))
-    return read(table, digest, name or file.stem, layout, labels, note).sample(limit, seed)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which columns of a table of verdicts mean what; see `load`."""
-
-    columns: Mapping[str, str | tuple[str, ...]] | None = None
-    human_votes: Sequence[str] = ()
-    judges: Mapping[str, RecordedColumn] | None = None
-    families: Mapping[str, str] | None = None
-    prompts: Sequence[str] | None = None
-    words: Mapping[str, float] | None = None
-    pairs: bool = False
-    lengths: str | None = None
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    voters = Voters(judges or {}, families or {}, tuple(prompts or ()))
+    dataset = read(table, digest, name or file.stem, layout, voters, pairs=pairs, about=about)
+    return dataset.sample(limit, seed)
 
 
 def read(
     source: Table,
     digest: str,
     name: str,
-    layout: Layout,
-    labels: str = "as given",
-    note: str = "",
+    layout: Layout = PLAIN,
+    voters: Voters = EVERYONE,
+    *,
+    pairs: bool = False,
+    about: About = AS_GIVEN,
 ) -> Dataset:
     """Return a table of recorded verdicts as a dataset; see `load`.
 
@@ -132,69 +161,41 @@ def read(
     ----------
     source : Table
     digest : str
-        SHA-256 of the table's content: it stands for the judges in every key.
+        SHA-256 of the table's content: it identifies the judges in every key.
     name : str
     layout : Layout
-    labels, note : str
+    voters : Voters
+    pairs : bool
+    about : About
     """
-    file, table = source.name, list(source.rows())
-    columns, human_votes, judges = layout.columns, layout.human_votes, layout.judges
-    families, prompts, words = layout.families, layout.prompts, layout.words
-    pairs, lengths = layout.pairs, layout.lengths
+    table = list(source.rows())
     if not table:
-        raise JuriesError(f"{file}: holds no rows")
-    if lengths is not None and not pairs:
-        raise JuriesError(f"{file}: lengths are of pairs; set pairs=true or leave them out")
-    called: dict[str, str | tuple[str, ...]] = {**dict.fromkeys(KNOWN, ""), **(columns or {})}
-    called = {column: name or column for column, name in called.items()}
-    meaning = {**BINARY, **{word.casefold(): value for word, value in (words or {}).items()}}
+        raise JuriesError(f"{source.name}: has no rows")
+    if layout.lengths is not None and not pairs:
+        raise JuriesError(
+            f"{source.name}: lengths are for pairs only; set pairs=true or remove lengths"
+        )
     head = list(dict.fromkeys(column for _, row in table for column in row))
-    long = called["judge"] in head
-    needed = [called["item_id"], called["human"], *(columns or {}).values(), *human_votes]
-    for column in [part for name in [*needed, *[called["label"]] * long] for part in _parts(name)]:
-        if column not in head:
-            raise JuriesError(f"{file}: has no column {column!r}{nearest(column, head)}")
-    sheet = _Sheet(file, name, called, tuple(human_votes), meaning, pairs)
+    sheet = _Sheet(source.name, name, layout, pairs)
+    long = layout.called["judge"] in head
+    sheet.check_columns(head, long=long)
     for place, row in table:
         sheet.add_item(place, row)
         if long:
-            sheet.add_long(place, row, prompts)
+            sheet.add_long(place, row, voters.prompts)
     if not long:
-        sheet.add_wide(table, list(judges or ()) or sheet.judge_columns(head), head)
-    known = judges or {}
-    for judge in sorted(set(known) | set(families or {})):
-        if judge not in sheet.names:
-            raise JuriesError(f"{file}: has no judge {judge!r}{nearest(judge, sheet.names)}")
-    for prompt in prompts or () if long else ():
-        if prompt not in sheet.prompts:
-            raise JuriesError(f"{file}: has no prompt {prompt!r}{nearest(prompt, sheet.prompts)}")
-    recordings = []
-    for (judge, prompt), cells in sheet.cells.items():
-        if known and judge not in known:
-            continue
-        facts = known.get(judge) or RecordedColumn((families or {}).get(judge, "unknown"))
-        said = meaning
-        if not 0 < facts.threshold <= 1:  # of a scale on which a 1 is a number and no "yes"
-            digits = {word for word in BINARY if word[0].isdigit()} - set(words or {})
-            said = {word: value for word, value in meaning.items() if word not in digits}
-        recording = Recording(
-            judge, prompt, facts.family, facts.kind, digest, cells, facts.threshold, said
-        )
-        _check_readable(recording, file)
-        recordings.append(recording)
-    items = tuple(sheet.items.values())
-    if lengths is not None:
-        measured = _lengths(located(lengths), _parts(called["item_id"]))
-        items = tuple(replace(item, lengths=measured.get(item.item_id)) for item in items)
+        sheet.add_wide(table, list(voters.judges) or sheet.judge_columns(head), head)
+    sheet.check_voters(voters, long=long)
+    recordings = tuple(sheet.recordings(voters, digest))
     swapped = any(seen.order is Order.SWAPPED for r in recordings for seen in r.cells)
     return Dataset(
         name,
-        items,
-        labels,
-        note,
+        tuple(sheet.items.values()) if layout.lengths is None else sheet.measured(layout.lengths),
+        about.labels,
+        about.note,
         (Order.ORIGINAL, Order.SWAPPED) if swapped else (Order.ORIGINAL,),
-        tuple(recordings),
-        tuple(human_votes),
+        recordings,
+        tuple(layout.human_votes),
     )
 
 
@@ -204,19 +205,66 @@ class _Sheet:
 
     file: str
     dataset: str
-    called: Mapping[str, str | tuple[str, ...]]
-    human_votes: tuple[str, ...]
-    words: Mapping[str, float]
+    layout: Layout
     pairs: bool
     items: dict[tuple[str, str, str], Item] = field(default_factory=dict)
     cells: dict[tuple[str, str], dict[Seen, str]] = field(default_factory=dict)
     names: dict[str, None] = field(default_factory=dict)
     prompts: dict[str, None] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.called = self.layout.called
+        self.words = self.layout.meaning
+
+    def check_columns(self, head: Sequence[str], *, long: bool) -> None:
+        """Raise JuriesError if the table lacks a column that is needed or named."""
+        needed = [self.called["item_id"], self.called["human"], *self.layout.columns.values()]
+        needed += [*self.layout.human_votes, *([self.called["label"]] if long else [])]
+        for column in [part for name in needed for part in _parts(name)]:
+            if column not in head:
+                raise JuriesError(f"{self.file}: has no column {column!r}{nearest(column, head)}")
+
+    def check_voters(self, voters: Voters, *, long: bool) -> None:
+        """Raise JuriesError if a judge or prompt that is named is not in the table."""
+        for judge in sorted({*voters.judges, *voters.families}):
+            if judge not in self.names:
+                raise JuriesError(
+                    f"{self.file}: has no judge {judge!r}{nearest(judge, self.names)}"
+                )
+        for prompt in voters.prompts if long else ():
+            if prompt not in self.prompts:
+                raise JuriesError(
+                    f"{self.file}: has no prompt {prompt!r}{nearest(prompt, self.prompts)}"
+                )
+
+    def recordings(self, voters: Voters, digest: str) -> Iterator[Recording]:
+        """Yield each judge's recorded verdicts."""
+        for (judge, prompt), cells in self.cells.items():
+            if voters.judges and judge not in voters.judges:
+                continue
+            unnamed = RecordedColumn(voters.families.get(judge, "unknown"))
+            facts = voters.judges.get(judge) or unnamed
+            words = self.words
+            if not 0 < facts.threshold <= 1:  # on a scale where 1 is a number, not a "yes"
+                digits = {word for word in BINARY if word[0].isdigit()} - set(self.layout.words)
+                words = {word: value for word, value in words.items() if word not in digits}
+            recording = Recording(
+                judge, prompt, facts.family, facts.kind, digest, cells, facts.threshold, words
+            )
+            _check_readable(recording, self.file)
+            yield recording
+
+    def measured(self, lengths: str) -> tuple[Item, ...]:
+        """Return the items with their answers' lengths."""
+        found = _lengths(located(lengths), _parts(self.called["item_id"]))
+        return tuple(replace(item, lengths=found.get(item.item_id)) for item in self.items.values())
+
     def identity(self, place: str, row: Mapping[str, Any]) -> tuple[str, str, str]:
         parts = [row.get(column) for column in _parts(self.called["item_id"])]
         if None in parts or "" in parts:
-            raise JuriesError(f"{self.file}, {place}, column item_id: is empty")
+            raise JuriesError(
+                f"{self.file}, {place}, column item_id: is empty; give each row an item_id"
+            )
         item_id = "/".join(map(str, parts))
         candidate, opponent = UNNAMED if self.pairs else ("candidate", "")
         return (
@@ -228,7 +276,7 @@ class _Sheet:
     def add_item(self, place: str, row: Mapping[str, Any]) -> None:
         item_id, candidate, opponent = identity = self.identity(place, row)
         human = self._label(row.get(_parts(self.called["human"])[0]), f"{place}, column human")
-        votes = (self._label(row.get(c), f"{place}, column {c}") for c in self.human_votes)
+        votes = (self._label(row.get(c), f"{place}, column {c}") for c in self.layout.human_votes)
         item = Item(
             dataset=self.dataset,
             item_id=item_id,
@@ -246,10 +294,10 @@ class _Sheet:
         if known.human != human:
             raise JuriesError(
                 f"{self.file}, {place}: item {item_id!r} of {candidate!r} has the human label "
-                f"{human} here and {known.human} before"
+                f"{human} here and {known.human} in an earlier row; keep one"
             )
 
-    def add_long(self, place: str, row: Mapping[str, Any], prompts: Sequence[str] | None) -> None:
+    def add_long(self, place: str, row: Mapping[str, Any], prompts: Sequence[str]) -> None:
         prompt, judge = self._text(row, "prompt", ""), self._text(row, "judge", "")
         self.prompts.setdefault(prompt)
         self.names.setdefault(judge)
@@ -258,14 +306,15 @@ class _Sheet:
         order = self._text(row, "order", "original")
         if order not in tuple(Order):
             raise JuriesError(
-                f"{self.file}, {place}, column order: is {order!r}{nearest(order, Order)}"
+                f"{self.file}, {place}, column order: "
+                f"unknown order {order!r}{nearest(order, Order)}"
             )
         cells = self.cells.setdefault((judge, prompt), {})
         seen = Seen(*self.identity(place, row), Order(order))
         if seen in cells:
             raise JuriesError(
                 f"{self.file}, {place}: a second verdict of {judge!r} on item {seen.item_id!r} of "
-                f"{seen.candidate!r}; tell them apart by columns prompt or order"
+                f"{seen.candidate!r}; distinguish them by a column prompt or order"
             )
         cells[seen] = _cell(row.get(_parts(self.called["label"])[0]))
 
@@ -289,10 +338,13 @@ class _Sheet:
 
     def judge_columns(self, head: Sequence[str]) -> list[str]:
         taken = {column for called in self.called.values() for column in _parts(called)}
-        taken |= {*self.human_votes, *TEXTS, "cluster"}
+        taken |= {*self.layout.human_votes, *TEXTS, "cluster"}
         judges = [column for column in head if column not in taken]
         if not judges:
-            raise JuriesError(f"{self.file}: has no column of a judge; it has {', '.join(head)}")
+            raise JuriesError(
+                f"{self.file}: has no judge's column; it has {', '.join(head)}; "
+                "add a column per judge"
+            )
         return judges
 
     def _text(self, row: Mapping[str, Any], column: str, default: str) -> str:
@@ -305,8 +357,8 @@ class _Sheet:
         label = self.words.get(str(value).strip().casefold())
         if label is None:
             raise JuriesError(
-                f"{self.file}, {place}: is {value!r}; a label is one of {', '.join(self.words)}, "
-                "or empty"
+                f"{self.file}, {place}: {value!r} is not a label; set one of "
+                f"{', '.join(self.words)}, or leave it empty"
             )
         return label
 
@@ -326,7 +378,7 @@ def _lengths(file: Path, columns: tuple[str, ...]) -> dict[str, tuple[int, int]]
         except (TypeError, ValueError):
             raise JuriesError(
                 f"{file}, {place}: {' and '.join(LENGTHS)} are {both[0]!r} and {both[1]!r}; "
-                "whole numbers are needed"
+                "set whole numbers"
             ) from None
     return found
 
@@ -336,7 +388,7 @@ def _cell(value: object) -> str:
 
 
 def _check_readable(recording: Recording, file: str) -> None:
-    """Raise JuriesError if no cell of a judge can be read: it is no column of verdicts."""
+    """Raise JuriesError if none of a judge's cells can be read: it is not a column of verdicts."""
     reader = CellReader(recording.threshold, recording.words)
     odd = {
         cell
@@ -346,11 +398,11 @@ def _check_readable(recording: Recording, file: str) -> None:
     full = {cell for cell in recording.cells.values() if cell}
     if odd and odd == full:
         raise JuriesError(
-            f"{file}, column {recording.judge}: holds no verdicts (such as {sorted(odd)[0]!r}); "
-            "name the judges' columns with dataset.judges={NAME:{}}"
+            f"{file}, column {recording.judge}: has no verdicts, only cells such as "
+            f"{sorted(odd)[0]!r}; name the judges' columns with dataset.judges={{NAME:{{}}}}"
         )
     if odd:
         log.warning(
-            "%s: %d kinds of cells of %s hold no verdict and count as unparsed, such as %r",
+            "%s: %d different cells of %s are not verdicts and count as unparsed, such as %r",
             file, len(odd), recording.judge, sorted(odd)[0],
         )  # fmt: skip

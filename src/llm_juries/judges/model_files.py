@@ -71,7 +71,7 @@ class ModelFile:
     def __post_init__(self) -> None:
         if self.path is None and not (self.name and self.sha256 and self.size):
             raise JuriesError(
-                "file: incomplete; set path, or the name, sha256 and size of the file to download"
+                "incomplete; set path, or the name, sha256 and size of the file to download"
             )
 
     @cached_property

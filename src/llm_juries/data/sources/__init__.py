@@ -1,1 +1,1 @@
-"""Public datasets, one module a source."""
+"""Public datasets, one module per source."""

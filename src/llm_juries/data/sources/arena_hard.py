@@ -1,24 +1,22 @@
-"""Arena-Hard: hard prompts of users, answers in pairs with a baseline's (Li et al., 2024)."""
+"""Arena-Hard: hard user prompts, answers paired with a baseline's (Li et al., 2024)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...errors import JuriesError, nearest
 from ...types import Item, Order
-from .. import hub
-from .. import tables as table
-from ..dataset import Dataset
+from .. import hub, tables
+from ..dataset import NOTHING_KNOWN, About, Dataset
 
 QUESTION_COLUMNS: hub.Columns = {"uid": "text", "category": "text", "prompt": "text"}
 ANSWER_COLUMNS: hub.Columns = {"uid": "text", "messages": [{"role": "text", "content": None}]}
 
 
 def load(
-    repo: str,
-    revision: str,
-    questions: str,
+    source: hub.HubFiles,
     answers: str,
     baseline: Mapping[str, str],
     name: str,
@@ -26,9 +24,7 @@ def load(
     own: Sequence[str] = (),
     opponents: bool = True,
     orders: tuple[Order, ...] = (Order.ORIGINAL, Order.SWAPPED),
-    labels: str = "",
-    note: str = "",
-    streaming: bool = False,
+    about: About = NOTHING_KNOWN,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -36,39 +32,37 @@ def load(
 
     Parameters
     ----------
-    repo, revision, streaming
-        See `hub.table`.
-    questions : str
+    source : hub.HubFiles
         The file of the questions.
     answers : str
-        The file of a model's answers; "{model}" stands for its name.
+        The file of a model's answers in the same repository; "{model}" stands for its name.
     baseline : mapping of str to str
         The model that a category's answers are compared with.
     name : str
         The dataset's name in tables.
     candidates : sequence of str
-        The models to compare with it. A candidate has no pair where it is the baseline itself.
-        With neither `candidates` nor `own`, the questions alone, which are yet to be answered.
+        The models to compare with it. A candidate that is the baseline itself has no pair.
+        Without `candidates` and `own`, only the questions, to be answered first.
     own : sequence of str
-        Tables of your own answers (see `data.table`; scripts/answer.py writes them), whose
-        candidates are compared as well. `item_id` is a question's uid.
+        Tables of your own answers (see `data.tables`; the command `answer` writes
+        them), whose candidates are compared too. `item_id` is a question's uid.
     opponents : bool
-        False: single answers instead of pairs, the baseline's too, for prompts that score one.
+        False: single answers instead of pairs, including the baseline's, for prompts that score
+        one answer.
     orders : sequence of Order
-        In which orders a pair is shown.
-    labels, note : str
-        For reports.
+        The orders in which a pair is shown.
+    about : About
     limit, seed : int, optional
         See `Dataset.sample`.
 
     Raises
     ------
     JuriesError
-        See `hub.table` and `table.load`; or naming a category without a baseline, a model without
-        its answers, a candidate that comes twice.
+        See `hub.table` and `tables.load`; or naming a category without a baseline, a model without
+        answers, a duplicate candidate.
     """
-    source = hub.table(repo, revision, [questions], QUESTION_COLUMNS, streaming)
-    asked = list(source)  # some hundreds
+    questions = hub.table(source, QUESTION_COLUMNS)
+    asked = list(questions)  # some hundreds
     for row in asked:
         if row["category"] not in baseline:
             raise JuriesError(
@@ -78,14 +72,14 @@ def load(
     mine = _own(own, name)
     if twice := [model for model in mine if model in {*candidates, *baseline.values()}]:
         raise JuriesError(
-            f"dataset {name}: own holds answers of {twice[0]}, and so do the published ones; "
+            f"dataset {name}: own has answers of {twice[0]}, and so do the published ones; "
             "rename the candidate in your table, or leave it out of dataset.candidates"
         )
     compared = [*candidates, *mine]
     published = dict.fromkeys([*candidates, *baseline.values()] if compared else ())
     said = mine | {
         model: _answers(
-            hub.table(repo, revision, [answers.format(model=model)], ANSWER_COLUMNS, streaming)
+            hub.table(replace(source, files=(answers.format(model=model),)), ANSWER_COLUMNS)
         )
         for model in published
     }
@@ -101,13 +95,13 @@ def load(
 
     wanted = [(row["uid"], model) for row, *pair in shown() for model in pair if model]
     if compared and (
-        lacking := [(uid, model) for uid, model in dict.fromkeys(wanted) if uid not in said[model]]
+        missing := [(uid, model) for uid, model in dict.fromkeys(wanted) if uid not in said[model]]
     ):
-        uid, model = lacking[0]
-        where = "complete your table" if model in mine else "take another revision"
+        uid, model = missing[0]
+        where = "complete your table" if model in mine else "set another revision"
         raise JuriesError(
-            f"dataset {name}: {len(lacking)} answers are missing, that of {model} to {uid} for "
-            f"one; {where} or leave the model out of dataset.candidates and dataset.own"
+            f"dataset {name}: {len(missing)} answers are missing, such as that of {model} to "
+            f"{uid}; {where} or leave the model out of dataset.candidates and dataset.own"
         )
 
     def make() -> Iterator[Item]:
@@ -128,10 +122,9 @@ def load(
 
     return hub.dataset(
         name,
-        source,
+        questions,
         make,
-        labels,
-        note,
+        about,
         limit,
         seed,
         orders=orders if compared and opponents else (Order.ORIGINAL,),
@@ -140,10 +133,10 @@ def load(
 
 
 def _own(paths: Sequence[str], name: str) -> dict[str, dict[str, str]]:
-    """Return the answers of tables of one's own: a mapping of candidate to uid to answer."""
+    """Return the answers of the user's tables: a mapping of candidate to uid to answer."""
     found: dict[str, dict[str, str]] = {}
     for path in paths:
-        for item in table.load(path).items:
+        for item in tables.load(path).items:
             if item.item_id in found.setdefault(item.candidate, {}):
                 raise JuriesError(
                     f"dataset {name}: {path} has an answer of {item.candidate} to {item.item_id}, "

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ...types import Item
 from .. import hub
-from ..dataset import Dataset
+from ..dataset import NOTHING_KNOWN, About, Dataset
 
 COLUMNS: hub.Columns = {"Question": "text", "Answer": "text"}
 
 
 def load(
-    repo: str,
-    revision: str,
-    files: Sequence[str],
+    source: hub.HubFiles,
     name: str,
-    labels: str = "",
-    note: str = "",
-    streaming: bool = False,
+    about: About = NOTHING_KNOWN,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
-    """Load questions without candidates' answers; see `hub.table` and `Dataset.sample`."""
-    source = hub.table(repo, revision, files, COLUMNS, streaming)
+    """Load the questions, without answers; see `hub.HubFiles` and `Dataset.sample`."""
+    table = hub.table(source, COLUMNS)
 
     def make() -> Iterator[Item]:
-        for row in source:
+        for row in table:
             question = row["Question"]
-            # The source has no ids; a row's number would change with the order of the rows.
+            # The source has no ids; row numbers would change with the order of the rows.
             item_id = hashlib.sha256(question.encode()).hexdigest()[:12]
             yield Item(name, item_id, "", question, references=(row["Answer"],))
 
-    return hub.dataset(name, source, make, labels, note, limit, seed)
+    return hub.dataset(name, table, make, about, limit, seed)

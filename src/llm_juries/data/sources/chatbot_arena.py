@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...errors import JuriesError, nearest
 from ...types import Item, Order
 from .. import hub
-from ..dataset import Dataset
+from ..dataset import NOTHING_KNOWN, About, Dataset
 
 MESSAGES = [{"role": "text", "content": "text"}]
 COLUMNS: hub.Columns = {
@@ -24,42 +24,36 @@ WINNERS = {"model_a": 1.0, "model_b": 0.0, "tie": 0.5, "tie (bothbad)": 0.5}
 
 
 def load(
-    repo: str,
-    revision: str,
-    files: Sequence[str],
+    source: hub.HubFiles,
     name: str,
     turns: int | None = 1,
     language: str | None = None,
     orders: tuple[Order, ...] = (Order.ORIGINAL, Order.SWAPPED),
-    labels: str = "",
-    note: str = "",
-    streaming: bool = False,
+    about: About = NOTHING_KNOWN,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
-    """Load a pair for each conversation, with the user's vote as its label; 0.5 is a tie.
+    """Load a pair for each conversation, labelled with the user's vote; 0.5 is a tie.
 
     Parameters
     ----------
-    repo, revision, files, streaming
-        See `hub.table`.
+    source : hub.HubFiles
     name : str
         The dataset's name in tables.
     turns : int, optional
-        Keep conversations of so many turns; None keeps all, and numbers the turns of longer ones.
+        Keep conversations of this many turns; None keeps all. Several turns are numbered.
     language : str, optional
-        Keep conversations in this language: "English". All by default.
+        Keep conversations in this language ("English"); all by default.
     orders : sequence of Order
-        In which orders a pair is shown.
-    labels, note : str
-        For reports.
+        The orders in which a pair is shown.
+    about : About
     limit, seed : int, optional
         See `Dataset.sample`.
     """
-    source = hub.table(repo, revision, files, COLUMNS, streaming)
+    table = hub.table(source, COLUMNS)
 
     def make() -> Iterator[Item]:
-        for row in source:
+        for row in table:
             if turns not in (None, row["turn"]) or language not in (None, row["language"]):
                 continue
             yield Item(
@@ -70,14 +64,14 @@ def load(
                 answer=spoken(row["conversation_a"], "assistant"),
                 opponent=row["model_b"],
                 opponent_answer=spoken(row["conversation_b"], "assistant"),
-                human=vote(row["winner"], f"dataset {source.place}, {row['question_id']}"),
+                human=vote(row["winner"], f"dataset {table.place}, {row['question_id']}"),
             )
 
-    return hub.dataset(name, source, make, labels, note, limit, seed, orders=orders)
+    return hub.dataset(name, table, make, about, limit, seed, orders=orders)
 
 
 def spoken(messages: Sequence[Mapping[str, str]], role: str) -> str:
-    """Return what one side said: one turn as it is, several with their numbers."""
+    """Return the messages of one role: a single turn as it is, several with their numbers."""
     said = [message["content"] or "" for message in messages if message["role"] == role]
     if len(said) == 1:
         return said[0]
@@ -85,7 +79,7 @@ def spoken(messages: Sequence[Mapping[str, str]], role: str) -> str:
 
 
 def vote(winner: str, place: str) -> float:
-    """Return a winner as a label of the first model's: 1.0, 0.0, or 0.5 for a tie."""
+    """Return a winner as the first model's label: 1.0, 0.0, or 0.5 for a tie."""
     if winner not in WINNERS:
-        raise JuriesError(f"{place}: the winner is {winner!r}{nearest(winner, WINNERS)}")
+        raise JuriesError(f"{place}: unknown winner {winner!r}{nearest(winner, WINNERS)}")
     return WINNERS[winner]

@@ -1,8 +1,8 @@
 """EVOUNA: answers of five systems to NQ and TriviaQA questions, judged by humans.
 
-Wang et al., "Evaluating Open-QA Evaluation" (NeurIPS 2023). One JSON file a dataset: an object a
-question with its golden answers, joined by slashes, and for each system its answer and whether
-humans took it for correct.
+Wang et al., "Evaluating Open-QA Evaluation" (NeurIPS 2023). One JSON file per dataset, one object
+per question: its golden answers, joined by slashes, and for each system its answer and whether
+humans judged it correct.
 """
 
 from __future__ import annotations
@@ -11,20 +11,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...types import Item
-from ..dataset import Dataset
-from ..downloads import PublicFile, find
+from ..dataset import NOTHING_KNOWN, About, Dataset
+from ..downloads import PublicFiles
 from ..tables import binary, field, rows
 
 SYSTEMS = ("fid", "gpt35", "chatgpt", "gpt4", "newbing")
 
 
 def load(
+    source: PublicFiles,
     name: str,
-    home: str,
-    file: PublicFile,
-    folder: str | None = None,
-    labels: str = "",
-    note: str = "",
+    about: About = NOTHING_KNOWN,
     improper: bool = False,
     limit: int | None = None,
     seed: int | None = None,
@@ -33,13 +30,14 @@ def load(
 
     Parameters
     ----------
-    name, labels, note : str
-        See `Dataset`.
-    home, file, folder
-        Where the file is; see `public_files.find`.
+    source : PublicFiles
+        With one file, "answers".
+    name : str
+        The dataset's name in tables.
     improper : bool
-        Keep the questions that the authors marked as improper (a question whose answer has changed
-        since, or that has none).
+        Keep the questions that the authors marked as improper (the answer has changed since, or
+        there is none).
+    about : About
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -48,13 +46,13 @@ def load(
     JuriesError
         Naming the file, and the row and field where there is one.
     """
-    path = find(file, home, folder)
+    path = source.find("answers")
     items = tuple(
         item
         for number, (place, row) in enumerate(rows(path))
         for item in _items(row, str(number), name, f"{path}, {place}", improper)
     )
-    return Dataset(name, items, labels, note).sample(limit, seed)
+    return Dataset(name, items, about.labels, about.note).sample(limit, seed)
 
 
 def _items(
@@ -66,7 +64,7 @@ def _items(
     for system in SYSTEMS:
         answer = field(row, f"answer_{system}", place)
         label = field(row, f"judge_{system}", place)
-        judged = str(label).casefold() not in ("none", "nan")  # no one judged these
+        judged = str(label).casefold() not in ("none", "nan")  # not judged
         human = binary(label, f"{place}, field judge_{system}") if judged else None
         if answer is None and human is None:
             continue  # the system was not asked

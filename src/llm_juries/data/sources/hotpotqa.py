@@ -1,13 +1,13 @@
-"""HotpotQA: questions that take two paragraphs to answer (Yang et al., 2018), with paragraphs."""
+"""HotpotQA: multi-hop questions with their paragraphs (Yang et al., 2018)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from ...types import Item, Passage
 from .. import hub
-from ..dataset import Dataset
+from ..dataset import NOTHING_KNOWN, About, Dataset
 
 COLUMNS: hub.Columns = {
     "id": "text",
@@ -19,26 +19,22 @@ COLUMNS: hub.Columns = {
 
 
 def load(
-    repo: str,
-    revision: str,
-    files: Sequence[str],
+    source: hub.HubFiles,
     name: str,
     passages: Literal["gold", "context"] = "gold",
-    labels: str = "",
-    note: str = "",
-    streaming: bool = False,
+    about: About = NOTHING_KNOWN,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
-    """Load questions without candidates' answers; see `hub.table` and `Dataset.sample`.
+    """Load the questions, without answers; see `hub.HubFiles` and `Dataset.sample`.
 
-    `passages` are the paragraphs that hold the supporting facts ("gold") or all ten of the
-    question, most of them there to distract ("context").
+    `passages` are the paragraphs with the supporting facts ("gold") or all ten of the question,
+    most of them distractors ("context").
     """
-    source = hub.table(repo, revision, files, COLUMNS, streaming)
+    table = hub.table(source, COLUMNS)
 
     def make() -> Iterator[Item]:
-        for row in source:
+        for row in table:
             yield Item(
                 name,
                 row["id"],
@@ -48,7 +44,7 @@ def load(
                 passages=tuple(_passages(row, passages)),
             )
 
-    return hub.dataset(name, source, make, labels, note, limit, seed)
+    return hub.dataset(name, table, make, about, limit, seed)
 
 
 def _passages(row: Mapping[str, Any], wanted: str) -> Iterator[Passage]:
@@ -56,4 +52,4 @@ def _passages(row: Mapping[str, Any], wanted: str) -> Iterator[Passage]:
     context = row["context"]
     for title, sentences in zip(context["title"], context["sentences"], strict=True):
         if wanted == "context" or title in gold:
-            yield Passage(title, "".join(sentences).strip())  # sentences bring their spaces
+            yield Passage(title, "".join(sentences).strip())  # sentences include their spaces

@@ -1,8 +1,8 @@
 """Judging the Judges: verdicts of nine LLM judges and two rules on nine models' TriviaQA answers.
 
 Thakur et al., "Judging the Judges: Evaluating Alignment and Vulnerabilities in LLMs-as-Judges"
-(arXiv 2406.12624). One table, a row an answer, with a column a judge and a human label. The answers
-themselves were not published, so the verdicts can be analysed but nothing can be judged anew.
+(arXiv 2406.12624). One table with a row per answer: a column per judge and a human label. The
+answers were not published, so the verdicts can be analysed, but no judge can be added.
 """
 
 from __future__ import annotations
@@ -10,20 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..dataset import Dataset
-from ..downloads import PublicFile, find
-from ..verdicts import RecordedColumn
+from ..dataset import NOTHING_KNOWN, About, Dataset
+from ..downloads import PublicFiles
+from ..verdicts import Layout, RecordedColumn
 from ..verdicts import load as load_verdicts
 
 
 def load(
+    source: PublicFiles,
     name: str,
-    home: str,
-    file: PublicFile,
     judges: Mapping[str, RecordedColumn],
-    folder: str | None = None,
-    labels: str = "",
-    note: str = "",
+    about: About = NOTHING_KNOWN,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -31,12 +28,13 @@ def load(
 
     Parameters
     ----------
-    name, labels, note : str
-        See `Dataset`.
-    home, file, folder
-        Where the table is; see `public_files.find`.
+    source : PublicFiles
+        With one file, "verdicts".
+    name : str
+        The dataset's name in tables.
     judges : mapping of str to RecordedColumn
         The columns with verdicts.
+    about : About
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -46,15 +44,14 @@ def load(
         Naming the file, and the row and column where there is one.
     """
     dataset = load_verdicts(
-        str(find(file, home, folder)),
+        str(source.find("verdicts")),
         name,
-        labels,
-        note,
-        columns={"item_id": "question", "candidate": "model", "human": "HumanJudgement"},
+        about,
+        Layout({"item_id": "question", "candidate": "model", "human": "HumanJudgement"}),
         judges=judges,
         limit=limit,
         seed=seed,
     )
-    # A question without its answer is nothing to ask a model about.
+    # Without the answers there is nothing to ask a model about.
     numbers = tuple(replace(item, question="", references=()) for item in dataset.items)
     return replace(dataset, items=numbers)

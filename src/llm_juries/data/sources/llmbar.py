@@ -1,30 +1,27 @@
-"""LLMBar: pairs of outputs to an instruction, with the one that humans prefer.
+"""LLMBar: pairs of outputs to an instruction, with the output that humans prefer.
 
 Zeng et al., "Evaluating Large Language Models at Evaluating Instruction Following" (ICLR 2024). One
-JSON file a subset: an object a pair with input, output_1, output_2 and label, 1 or 2.
+JSON file per subset, one object per pair: input, output_1, output_2 and label, 1 or 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ...errors import JuriesError, nearest
 from ...types import Item, Order
-from ..dataset import UNNAMED, Dataset
-from ..downloads import PublicFile, find
+from ..dataset import NOTHING_KNOWN, UNNAMED, About, Dataset
+from ..downloads import PublicFiles
 from ..tables import field, rows
 
 PREFERRED = {1: 1.0, 2: 0.0}
 
 
 def load(
+    source: PublicFiles,
     name: str,
-    home: str,
-    files: Mapping[str, PublicFile],
-    folder: str | None = None,
     subsets: Sequence[str] | None = None,
-    labels: str = "",
-    note: str = "",
+    about: About = NOTHING_KNOWN,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -32,14 +29,13 @@ def load(
 
     Parameters
     ----------
-    name, labels, note : str
-        See `Dataset`.
-    home, folder
-        Where the files are; see `public_files.find`.
-    files : mapping of str to PublicFile
+    source : PublicFiles
         The file of each subset.
+    name : str
+        The dataset's name in tables.
     subsets : sequence of str, optional
-        Those to load; all by default.
+        The subsets to load; all by default.
+    about : About
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -49,15 +45,17 @@ def load(
         Naming the file, and the row and field where there is one.
     """
     items = []
-    for subset in files if subsets is None else subsets:
-        if subset not in files:
-            raise JuriesError(f"subsets: there is no {subset!r}{nearest(subset, files)}")
-        path = find(files[subset], home, folder)
+    for subset in source.files if subsets is None else subsets:
+        if subset not in source.files:
+            raise JuriesError(f"subsets: no subset {subset!r}{nearest(subset, source.files)}")
+        path = source.find(subset)
         for number, (at, row) in enumerate(rows(path)):
             place = f"{path}, {at}"
             label = field(row, "label", place)
             if label not in PREFERRED:
-                raise JuriesError(f"{place}, field label: is {label!r}; it is 1 or 2")
+                raise JuriesError(
+                    f"{place}, field label: {label!r} is not 1 or 2; use the published file"
+                )
             items.append(
                 Item(
                     dataset=name,
@@ -71,4 +69,4 @@ def load(
                 )
             )
     both = (Order.ORIGINAL, Order.SWAPPED)
-    return Dataset(name, tuple(items), labels, note, both).sample(limit, seed)
+    return Dataset(name, tuple(items), about.labels, about.note, both).sample(limit, seed)

@@ -1,4 +1,4 @@
-"""MT-Bench: 80 questions in two turns, pairs of answers judged by experts (Zheng et al., 2023)."""
+"""MT-Bench: pairs of answers to 80 two-turn questions, judged by experts (Zheng et al., 2023)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from ...types import Item, Order
 from .. import hub
-from ..dataset import Dataset
+from ..dataset import NOTHING_KNOWN, About, Dataset
 from .chatbot_arena import MESSAGES, spoken, vote
 
 COLUMNS: hub.Columns = {
@@ -24,53 +24,47 @@ COLUMNS: hub.Columns = {
 
 
 def load(
-    repo: str,
-    revision: str,
-    files: Sequence[str],
+    source: hub.HubFiles,
     name: str,
     turn: Literal[1, 2] = 1,
     orders: tuple[Order, ...] = (Order.ORIGINAL, Order.SWAPPED),
-    labels: str = "",
-    note: str = "",
-    streaming: bool = False,
+    about: About = NOTHING_KNOWN,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
-    """Load pairs of answers with the votes of all who judged them.
+    """Load pairs of answers with the votes of all annotators.
 
     The label is the vote given most often; 0.5, a tie, where two were given equally often.
 
     Parameters
     ----------
-    repo, revision, files, streaming
-        See `hub.table`.
+    source : hub.HubFiles
     name : str
         The dataset's name in tables.
     turn : {1, 2}
         Pairs judged by their first turn, or by both turns.
     orders : sequence of Order
-        In which orders a pair is shown.
-    labels, note : str
-        For reports.
+        The orders in which a pair is shown.
+    about : About
     limit, seed : int, optional
         See `Dataset.sample`.
     """
-    source = hub.table(repo, revision, files, COLUMNS, streaming)
+    table = hub.table(source, COLUMNS)
     votes: dict[tuple[int, str, str], dict[str, float]] = {}
     texts: dict[tuple[int, str, str], tuple[str, str, str]] = {}
-    for row in source:  # some thousands
+    for row in table:  # some thousands
         if row["turn"] != turn:
             continue
         pair = (row["question_id"], row["model_a"], row["model_b"])
         turned = (row["question_id"], row["model_b"], row["model_a"])
-        label = vote(row["winner"], f"dataset {source.place}, question {row['question_id']}")
+        label = vote(row["winner"], f"dataset {table.place}, question {row['question_id']}")
         if turned in votes:  # the same two answers, the other way round
             pair, label = turned, 1 - label
         else:
             first, second = row["conversation_a"][: 2 * turn], row["conversation_b"][: 2 * turn]
             answers = spoken(first, "assistant"), spoken(second, "assistant")
             texts[pair] = spoken(first, "user"), *answers
-        # Who judged a pair twice has one vote: the first.
+        # The first vote counts of an annotator who judged a pair twice.
         votes.setdefault(pair, {}).setdefault(row["judge"], label)
     annotators = tuple(sorted({judge for given in votes.values() for judge in given}))
 
@@ -91,10 +85,9 @@ def load(
 
     return hub.dataset(
         name,
-        source,
+        table,
         make,
-        labels,
-        note,
+        about,
         limit,
         seed,
         orders=orders,
@@ -104,6 +97,6 @@ def load(
 
 
 def most_given(votes: Sequence[float]) -> float:
-    """Return the vote given most often, 0.5 where no single one is."""
+    """Return the vote given most often, 0.5 if there are several."""
     (first, most), *others = Counter(votes).most_common()
     return 0.5 if others and others[0][1] == most else first

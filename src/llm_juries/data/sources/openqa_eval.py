@@ -1,10 +1,10 @@
 """NQ-301: the distinct answers of 12 systems to 301 NQ-open questions, judged by humans.
 
 Kamalloo et al., "Evaluating Open-Domain Question Answering in the Era of Large Language Models"
-(ACL 2023). Two tables of tab-separated values, a row an answer, in the same order: one with the
-labels of two annotators and of a third where they differ, one with the gold answers. The tables do
-not say which systems gave an answer, so an answer's candidate is its number among those to its
-question; verdicts a system are in results/recorded.
+(ACL 2023). Two tab-separated tables with a row per answer, in the same order: one with the labels
+of two annotators, and of a third where they differ, one with the gold answers. The tables do not
+say which systems gave an answer, so an answer's candidate is its number within its question;
+verdicts per system are in results/recorded.
 """
 
 from __future__ import annotations
@@ -16,21 +16,17 @@ from typing import Literal
 
 from ...errors import JuriesError
 from ...types import Item
-from ..dataset import Dataset
-from ..downloads import PublicFile, find
+from ..dataset import NOTHING_KNOWN, About, Dataset
+from ..downloads import PublicFiles
 from ..tables import binary, field
 
 ANNOTATORS = ("annotator1", "annotator2", "annotator3")
 
 
 def load(
+    source: PublicFiles,
     name: str,
-    home: str,
-    human: PublicFile,
-    gold: PublicFile,
-    folder: str | None = None,
-    labels: str = "",
-    note: str = "",
+    about: About = NOTHING_KNOWN,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -38,10 +34,11 @@ def load(
 
     Parameters
     ----------
-    name, labels, note : str
-        See `Dataset`.
-    home, human, gold, folder
-        Where the two tables are; see `public_files.find`.
+    source : PublicFiles
+        With two files, "human" and "gold".
+    name : str
+        The dataset's name in tables.
+    about : About
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -50,17 +47,21 @@ def load(
     JuriesError
         Naming the file, and the line and column where there is one.
     """
-    path, met = find(human, home, folder), Counter[str]()
-    answers = _rows(path, csv.QUOTE_NONE)  # quotes in it are parts of answers
-    references = _rows(find(gold, home, folder), csv.QUOTE_MINIMAL)
+    path, gold, met = source.find("human"), source.find("gold"), Counter[str]()
+    answers = _rows(path, csv.QUOTE_NONE)  # quotation marks belong to the answers
+    references = _rows(gold, csv.QUOTE_MINIMAL)
     if len(answers) != len(references):
-        raise JuriesError(f"{path}: has another number of rows than {gold.path}")
+        raise JuriesError(
+            f"{path}: the number of rows differs from {gold}; use the published files"
+        )
     items = []
     for number, (row, golds) in enumerate(zip(answers, references, strict=True), 1):
         place = f"{path}, row {number}"
         item_id, question = field(row, "id", place), field(row, "Question", place)
-        if field(golds, "Question", f"{gold.path}, row {number}") != question:
-            raise JuriesError(f"{place}: is about another question than that row of {gold.path}")
+        if field(golds, "Question", f"{gold}, row {number}") != question:
+            raise JuriesError(
+                f"{place}: the question differs from that row of {gold}; use the published files"
+            )
         met[item_id] += 1
         items.append(
             Item(
@@ -77,7 +78,9 @@ def load(
                 ),
             )
         )
-    return Dataset(name, tuple(items), labels, note, annotators=ANNOTATORS).sample(limit, seed)
+    return Dataset(name, tuple(items), about.labels, about.note, annotators=ANNOTATORS).sample(
+        limit, seed
+    )
 
 
 def _rows(path: Path, quoting: Literal[0, 3]) -> list[dict[str, str]]:
