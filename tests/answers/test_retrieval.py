@@ -129,7 +129,7 @@ def test_the_passages_of_a_dataset_are_one_collection(tmp_path: Path):
     ready = over(retriever, Dataset("d", items))
     assert ready.search(["Moon"], 5) == [[FEW[7]]]
     assert len(ready.search(["on of the"], 9)[0]) == 3  # each passage once
-    with pytest.raises(JuriesError, match="dataset d brings no passages"):
+    with pytest.raises(JuriesError, match="dataset d has no passages"):
         over(retriever, Dataset("d", (replace(items[0], passages=()),)))
 
 
@@ -140,9 +140,9 @@ def test_gold_finds_a_questions_own_passages_and_nothing_else():
     )
     ready = over(Gold(), Dataset("d", items))
     assert ready.search(["Who landed?", "Who sank?"], 1) == [[FEW[7]], [FEW[0], FEW[2]]]
-    with pytest.raises(JuriesError, match="knows the dataset's own questions alone, not 'x'"):
+    with pytest.raises(JuriesError, match="only by the dataset's questions, not by 'x'"):
         ready.search(["x"], 1)
-    with pytest.raises(JuriesError, match="dataset d gives no passages for item 3"):
+    with pytest.raises(JuriesError, match="dataset d has no passages for item 3"):
         over(Gold(), Dataset("d", (*items, Item("d", "3", "", "Why?"))))
 
 
@@ -163,10 +163,10 @@ def test_passages_come_from_tables(name: str, text: str, passages: list[Passage]
     ("name", "text", "said"),
     [
         ("p.jsonl", '{"texts": "A"}\n', "has no column 'text'; did you mean texts?"),
-        ("p.tsv", "id\ttext\ttitle\n7\tA\n", "line 2: has another number of cells"),
+        ("p.tsv", "id\ttext\ttitle\n7\tA\n", "line 2: has a different number of cells"),
         ("p.txt", "A", "unknown file type"),
-        ("p.jsonl", '{"text": "?!"}\n', "holds no passages with words"),
-        ("p.jsonl", "", "holds no passages with words"),
+        ("p.jsonl", '{"text": "?!"}\n', "no passage has words"),
+        ("p.jsonl", "", "no passage has words"),
     ],
 )
 def test_a_bad_file_of_passages_is_told_in_one_line(

@@ -259,7 +259,7 @@ def test_questions_are_asked_once_each_and_carry_no_label_or_answer():
     assert len(found) == 35
     assert {(i.candidate, i.answer, i.human, i.human_votes) for i in found} == {("", "", None, ())}
     assert all(item.references for item in found)
-    with pytest.raises(JuriesError, match="holds no questions"):
+    with pytest.raises(JuriesError, match="has no questions"):
         questions_of(Dataset("numbers", (Item("numbers", "1", "x"),)))
 
 
@@ -279,7 +279,7 @@ def only_questions() -> Dataset:
     [
         (OPEN, NoRetrieval(), "set retrieval=bm25"),
         (CLOSED, Gold(), "set retrieval=none"),
-        (HOPS, Gold(), "searches by queries of its own"),
+        (HOPS, Gold(), "models write queries"),
     ],
 )
 def test_an_answering_and_a_retrieval_must_fit(answering: Answering, retriever: Any, said: str):
@@ -289,7 +289,7 @@ def test_an_answering_and_a_retrieval_must_fit(answering: Answering, retriever: 
 
 def test_a_rule_is_no_candidate():
     rule: Any = LexicalJudge("em", "exact_match")
-    with pytest.raises(JuriesError, match="candidate em: is no language model"):
+    with pytest.raises(JuriesError, match="candidate em: not a language model"):
         check(CLOSED, [rule], NoRetrieval())
 
 
@@ -299,7 +299,7 @@ def test_a_rule_is_no_candidate():
         ({"template": "{{ questoin }}"}, "did you mean question"),
         ({"template": "{{ question"}, "the template, line 1"),
         ({"template": "", "rounds": 3}, "searches would find nothing"),
-        ({"template": "", "rounds": 0}, "take k=0 or more"),
+        ({"template": "", "rounds": 0}, "set k to 0 or more"),
     ],
 )
 def test_a_wrong_answering_is_told_in_one_line(options: dict[str, Any], said: str):
@@ -334,9 +334,11 @@ def test_a_table_takes_candidates_one_at_a_time_and_no_failures(tmp_path: Path):
 def test_a_table_of_something_else_is_left_alone(tmp_path: Path):
     path = tmp_path / "mine.jsonl"
     path.write_text('{"question": "Q", "answer": "A"}\n')
-    with pytest.raises(JuriesError, match=r"line 1, field item_id: is None, so this is no table"):
+    with pytest.raises(
+        JuriesError, match=r"line 1, field item_id: is None, so this is not a table"
+    ):
         answer_table.check_path(path)
-    with pytest.raises(JuriesError, match=r"unknown file ending '\.csv'"):
+    with pytest.raises(JuriesError, match=r"unknown file extension '\.csv'"):
         answer_table.check_path(tmp_path / "a.csv")
 
 
@@ -419,7 +421,7 @@ def test_failed_answers_are_listed_and_end_in_an_exit_code(
         assert done.returncode == 2
         assert "NO ANSWER: mock on space item m: truncated" in done.stdout
         assert done.stderr.splitlines()[-1] == (
-            "error: 1 answers did not come (1 truncated); run again, "
+            "error: 1 answers are missing (1 truncated); run again, "
             "with again=[failed,truncated] to ask for those too"
         )
         assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 1

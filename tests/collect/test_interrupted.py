@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,3 +164,54 @@ def test_a_key_is_in_nothing_that_is_written_or_said(tmp_path: Path):
     # The search would have found it, and what the server echoed was stored.
     assert holding(tmp_path, "[key]")
     assert list(tmp_path.rglob("run-*.wandb"))
+
+
+def test_an_interrupt_in_a_notebook_stops_sending(tmp_path: Path):
+    """As ipykernel does: a loop runs in the main thread, and the interrupt arrives there."""
+    program = f"""
+import asyncio, os, signal, sys, threading, time
+from pathlib import Path
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from faulty_api import FaultyApi, in_a_thread
+from llm_juries.collect.run import collect
+from llm_juries.data.dataset import Dataset
+from llm_juries.judges.base import Limits
+from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.prompts.prompt import Prompt
+from llm_juries.store.plan import Plan
+from llm_juries.store.store import Store
+from llm_juries.types import Item
+
+PROMPT = Prompt("p", "{{{{ question }}}} {{{{ answer }}}}", {{"True": 1.0, "False": 0.0}})
+items = tuple(Item("d", f"q{{n}}", "m", f"Q{{n}}?", f"A{{n}}") for n in range(400))
+with in_a_thread(FaultyApi(latency=0.2)) as api:
+    judge = HttpJudge(
+        "j", "f", "openai", "m", server=Server(api.base_url + "/v1"), limits=Limits(in_flight=4)
+    )
+
+    async def cell():
+        def interrupt():
+            while api.arrivals.total() < 8:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=interrupt).start()
+        with Store({str(tmp_path)!r}) as store:
+            try:
+                collect([Plan(judge, Dataset("d", items), PROMPT)], store)
+            except KeyboardInterrupt:
+                return len(store)
+
+    stored = asyncio.new_event_loop().run_until_complete(cell())
+    print(stored, api.arrivals.total(), api.asked.total())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "OPENAI_API_KEY": "planted"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    stored, arrived, answered = map(int, done.stdout.split())
+    assert 8 <= stored == answered == arrived < 100

@@ -29,8 +29,8 @@ def table1(api: FaultyApi, folder: Path, *overrides: str) -> list[str]:
         f"dataset.limit={ITEMS}",
         "also.kilt_triviaqa.path=package:sample_qa.jsonl",
         f"also.kilt_triviaqa.limit={ITEMS}",
-        *(f"judges.{name}.base_url={api.base_url}/v1" for name in judges),
-        f"judges.command_r.base_url={api.base_url}/v2",
+        *(f"judges.{name}.server.base_url={api.base_url}/v1" for name in judges),
+        f"judges.command_r.server.base_url={api.base_url}/v2",
         f"results={folder / 'results'}",
         *overrides,
     ]

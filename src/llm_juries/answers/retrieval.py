@@ -1,7 +1,7 @@
-"""Retrievers: from a question to the passages to answer it from.
+"""Retrieval: find the passages to answer a question from.
 
 A retriever is anything with `search(queries, k)`; a yaml in conf/retrieval names its class. One
-that needs the dataset, or has an index to build, has `over(dataset)` too: it returns what searches.
+that needs the dataset, or an index, also has `over(dataset)`, which returns the one that searches.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from ..errors import JuriesError, nearest
 from ..types import Passage
 
 log = logging.getLogger(__name__)
-LAYOUT = 1  # of an index's folder; another number makes all indexes anew
-EVERY = 100_000  # passages between two lines of the log
-SAME = 4  # decimals: passages whose scores differ by less are equally good
+LAYOUT = 1  # of an index's folder; another number rebuilds all indexes
+EVERY = 100_000  # passages between two log lines
+SAME = 4  # decimals: scores that differ by less are tied
 WORD = re.compile(r"\w+")
 
 
 class Retriever(Protocol):
-    """What finds passages."""
+    """Finds passages."""
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
         """Return at most k passages for each query, the best first.
 
-        The same query must always find the same: what is found is part of what models are asked.
+        The same query must always find the same passages: they are part of what models are asked.
         """
 
 
@@ -49,7 +49,7 @@ def over(retriever: Any, dataset: Dataset) -> Retriever:
 
 
 class NoRetrieval:
-    """Finds nothing: for ways of answering that show no documents."""
+    """Finds nothing, for answering without documents."""
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:  # noqa: ARG002
         """Return no passages."""
@@ -57,10 +57,10 @@ class NoRetrieval:
 
 
 class Gold:
-    """The passages that the dataset itself says hold the answer: the best any retriever can do."""
+    """The passages that hold the answer according to the dataset: the ideal retriever."""
 
     def over(self, dataset: Dataset) -> Retriever:
-        """Return what finds each question's own passages.
+        """Return a retriever of each question's own passages.
 
         Raises
         ------
@@ -71,8 +71,8 @@ class Gold:
         for item in dataset.items:
             if not item.passages:
                 raise JuriesError(
-                    f"retrieval=gold: dataset {dataset.name} gives no passages for item "
-                    f"{item.item_id}; take retrieval=bm25 or answering=closed_book"
+                    f"retrieval=gold: dataset {dataset.name} has no passages for item "
+                    f"{item.item_id}; set retrieval=bm25 or answering=closed_book"
                 )
             passages.setdefault(item.question, {}).update(dict.fromkeys(item.passages))
         return _OwnPassages({question: list(found) for question, found in passages.items()})
@@ -87,8 +87,8 @@ class _OwnPassages:
         for query in queries:
             if query not in self.passages:
                 raise JuriesError(
-                    f"retrieval=gold: knows the dataset's own questions alone, not {query!r}; "
-                    "take retrieval=bm25 where models search"
+                    f"retrieval=gold: finds passages only by the dataset's questions, not by "
+                    f"{query!r}; set retrieval=bm25 if models search"
                 )
         return [self.passages[query] for query in queries]
 
@@ -103,14 +103,14 @@ class Bm25:
         The passages: .jsonl, .csv or .parquet with the columns text, title and passage_id (the last
         two may be absent), or a .tsv with id, text and title, as DPR's psgs_w100.tsv.
     collection : {"file", "dataset"}
-        "dataset": the passages that the dataset's items bring along, all in one collection.
+        "dataset": the passages of all the dataset's items, as one collection.
     index : str
         The folder for indexes. Each is built once, under a name that depends on the passages and
         the parameters.
     k1, b : float
-        How soon a repeated word counts no more, and how much long passages are held back.
+        The saturation of repeated words, and the penalty on long passages.
     stopwords : sequence of str
-        Words that are left out: a smaller index of a large collection.
+        Words that are left out, for a smaller index of a large collection.
     """
 
     path: str | None = None
@@ -122,20 +122,20 @@ class Bm25:
 
     def __post_init__(self) -> None:
         if self.collection == "file" and not self.path:
-            raise JuriesError("path: is needed; set it with retrieval.path=passages.jsonl")
+            raise JuriesError("path: missing; set retrieval.path=passages.jsonl")
         if self.collection == "dataset" and self.path:
             raise JuriesError(
-                f"path: is {self.path!r}, but collection=dataset takes the dataset's own passages; "
-                "leave one out"
+                f"path: {self.path!r} is not used with collection=dataset, which uses those "
+                "of the dataset; set one of the two"
             )
 
     def over(self, dataset: Dataset) -> Retriever:
-        """Build the index, or find it built, and open it.
+        """Open the index, building it first if needed.
 
         Raises
         ------
         JuriesError
-            If bm25s is absent, the file can't be read or there are no passages.
+            If bm25s is not installed, the file can't be read or there are no passages.
         """
         try:
             import bm25s
@@ -149,7 +149,7 @@ class Bm25:
             own = dict.fromkeys(p for item in dataset.items for p in item.passages)
             if not own:
                 raise JuriesError(
-                    f"retrieval.collection=dataset: dataset {dataset.name} brings no passages; "
+                    f"retrieval.collection=dataset: dataset {dataset.name} has no passages; "
                     "set retrieval.collection=file and retrieval.path"
                 )
             passages = own
@@ -167,7 +167,7 @@ class Bm25:
         return _Bm25Index(folder, frozenset(self.stopwords))
 
     def _build(self, passages: Iterable[Passage], folder: Path) -> None:
-        """Build an index beside its place and move it there whole: a folder is always complete."""
+        """Build an index in a temporary folder, then rename that: an index is always complete."""
         import bm25s
 
         logging.getLogger("bm25s").setLevel(logging.WARNING)  # importing it sets DEBUG
@@ -176,7 +176,7 @@ class Bm25:
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
         try:
             vocabulary: dict[str, int] = {}
-            tokens: list[array[int]] = []  # a list of ints would take thrice the memory
+            tokens: list[array[int]] = []  # a list of ints would take three times the memory
             with (building / "passages.jsonl").open("wb") as texts:
                 offsets = [0]
                 for number, passage in enumerate(passages, 1):
@@ -189,20 +189,20 @@ class Bm25:
                     if number % EVERY == 0:
                         log.info("%s: read %s passages", folder.name, f"{number:,}")
             if not vocabulary:
-                raise JuriesError(f"{self.path}: holds no passages with words")
+                raise JuriesError(f"{self.path}: no passage has words; check the column text")
             log.info("%s: indexing %s passages", folder.name, f"{len(tokens):,}")
             index = bm25s.BM25(k1=self.k1, b=self.b, method="lucene")
             index.index((tokens, vocabulary), show_progress=False)
             index.save(building, show_progress=False)
             _save_offsets(building, offsets)
-            with suppress(OSError):  # another process was faster: its index is as good
+            with suppress(OSError):  # another process was faster; its index is the same
                 building.rename(folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
 
 
 class _Bm25Index:
-    """An index on the disk: scores and passages are mapped, not read."""
+    """An index on disk, memory-mapped."""
 
     def __init__(self, folder: Path, stopwords: frozenset[str]) -> None:
         import bm25s
@@ -214,9 +214,9 @@ class _Bm25Index:
         self.stopwords = stopwords
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
-        """Return the passages of the highest scores; equal scores in the collection's order.
+        """Return the passages with the highest scores; ties are in the collection's order.
 
-        A passage that shares no word with the query is never found.
+        A passage that shares no word with the query is never returned.
         """
         found = []
         for number, query in enumerate(queries, 1):
@@ -231,9 +231,9 @@ class _Bm25Index:
         words = self.index.get_tokens_ids(words_of(query, self.stopwords))
         if not words:
             return []
-        # Sums of 32-bit floats: what is equal by the formula may differ in the last digits.
+        # Sums of 32-bit floats: scores that are equal by the formula may differ in the last digits.
         scores = np.round(self.index.get_scores_from_ids(words), SAME)
-        # bm25s' own selection leaves the order of equal scores, and which of them it takes, open.
+        # bm25s' own selection does not define the order of ties, nor which of them it returns.
         least = np.partition(scores, -k)[-k] if k < scores.size else 0.0
         near = np.flatnonzero((scores >= least) & (scores > 0))
         best = near[np.argsort(-scores[near], kind="stable")][:k]
@@ -245,7 +245,7 @@ class _Bm25Index:
 
 
 def words_of(text: str, stopwords: Iterable[str] = ()) -> list[str]:
-    """Return a text's words as the index knows them: lower case, none too short to count."""
+    """Return the words of a text as indexed: lower case, without stopwords."""
     left_out = frozenset(stopwords)
     return [word for word in WORD.findall(text.lower()) if word not in left_out]
 
@@ -266,22 +266,22 @@ def passages_of(file: Path) -> Iterator[Passage]:
         if not isinstance(text, str) or not isinstance(title, str):
             field = "text" if isinstance(title, str) else "title"
             raise JuriesError(
-                f"{file}, {place}, field {field}: is {row.get(field)!r}; a text is needed"
+                f"{file}, {place}, field {field}: is {row.get(field)!r}; must be a text"
             )
         named = row.get("passage_id", row.get("id"))
         yield Passage(title, text, str(number if named is None else named))
 
 
 def _tsv(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a .tsv, quoted as DPR's is."""
+    """Yield the rows of a .tsv file, quoted as DPR's."""
     with file.open(encoding="utf-8", newline="") as stream:
         table = csv.DictReader(stream, delimiter="\t", strict=True)
         try:
             for row in table:
                 if None in row or None in row.values():
                     raise JuriesError(
-                        f"{file}, line {table.line_num}: has another number of cells than the "
-                        "header"
+                        f"{file}, line {table.line_num}: has a different number of cells than "
+                        "the header"
                     )
                 yield f"line {table.line_num}", row
         except (csv.Error, UnicodeDecodeError) as error:

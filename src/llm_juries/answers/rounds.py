@@ -1,11 +1,11 @@
-"""Candidate answers: the evaluated models answer a dataset's questions, in one round or in several.
+"""Generate candidate answers: models answer a dataset's questions, in one round or in several.
 
-Answers are asked for as verdicts are, through the same judges, `collect` and store: what a round
-shows a model is hashed into the reply's key, so a run that was killed goes on where it was and pays
-for no round twice. An answer that did not come is an outcome, and never becomes an answer.
+Answers are requested as verdicts are, through the same judges, `collect` and store: what a round
+shows a model is part of the reply's key, so a killed run resumes and pays for no round twice. A
+missing answer has an outcome, and never becomes an answer.
 
 Documents are untrusted text: they enter the template as values, and only a model's own reply is
-searched for its answer.
+parsed for its answer.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STEP = re.compile(r"^[\s*_#>-]*(search|answer)[*_ ]*:(.*)", re.IGNORECASE | re.M
 
 
 class Document(NamedTuple):
-    """A passage as a model is shown it, under the number that all its documents are counted by."""
+    """A passage as it is shown to a model, numbered among all documents shown to it."""
 
     number: int
     title: str
@@ -47,7 +47,7 @@ class Document(NamedTuple):
 
 
 class Search(NamedTuple):
-    """A query, and what it found that had not been found before."""
+    """A query, and the documents it found that were not found before."""
 
     query: str
     documents: tuple[Document, ...]
@@ -55,24 +55,24 @@ class Search(NamedTuple):
 
 @dataclass(frozen=True)
 class Answering:
-    """A way of answering.
+    """How candidates answer: the template, and how many documents and rounds.
 
     Parameters
     ----------
     name : str
-        Recorded with every answer. Renaming asks nothing again; editing anything else may.
+        Recorded with every answer. A new name asks nothing again; other changes may.
     template : str
         Jinja2 template of one question in one round, with the variables question, documents (all
         found so far, each with number, title and text), searches (each with query and documents),
         round and rounds, and the filter `one_line`.
     instruction : str
-        What the model is to do; it stands before the question.
+        What the model should do; placed before the question.
     k : int
-        Documents a question, or a search; 0 for an answer from memory.
+        Documents a question or search; 0 for answers from memory.
     rounds : int
-        With 1, the documents are found by the question and the reply is the answer. With more, the
+        With 1, documents are retrieved by the question and the reply is the answer. With more, the
         model searches: a reply holds a line "Search: ..." or the answer after "Answer:", whichever
-        comes first; the reply of the last round must be an answer, with "Answer:" before it or not.
+        comes first; the reply of the last round is the answer, with or without "Answer:".
     """
 
     name: str
@@ -83,15 +83,19 @@ class Answering:
 
     def __post_init__(self) -> None:
         if self.k < 0 or self.rounds < 1:
-            raise JuriesError(f"k is {self.k} and rounds {self.rounds}; take k=0 or more, rounds=1")
+            raise JuriesError(
+                f"k={self.k}, rounds={self.rounds}: set k to 0 or more and rounds to 1 or more"
+            )
         if self.rounds > 1 and not self.k:
-            raise JuriesError("k is 0, so searches would find nothing; take k=1 or more")
+            raise JuriesError("k=0: searches would find nothing; set k to 1 or more")
         for variable in sorted(variables(self.template) - set(FIELDS)):
-            raise JuriesError(f"the template names {variable!r}{nearest(variable, FIELDS)}")
+            raise JuriesError(
+                f"template: there is no variable {variable!r}{nearest(variable, FIELDS)}"
+            )
 
     @property
     def opening(self) -> str:
-        """What all messages begin with."""
+        """The beginning of every message."""
         return f"{self.instruction}\n\n" if self.instruction else ""
 
     @cached_property
@@ -102,9 +106,9 @@ class Answering:
 
 @dataclass(frozen=True)
 class StepReader:
-    """Reads whether a reply holds what its round asks for; the label of a good one is None.
+    """Checks that a reply has what its round asks for; the label is always None.
 
-    A reply that was cut off is TRUNCATED whatever it holds: its end would be missing.
+    A reply that was cut off is TRUNCATED whatever it contains, as its end is missing.
     """
 
     several: bool
@@ -118,7 +122,7 @@ class StepReader:
 
     @property
     def scale(self) -> tuple[float, float]:
-        """No scale at all: it reads no labels."""
+        """No scale: there are no labels."""
         return (0.0, 0.0)
 
     def read(self, reply: Reply) -> Reading:
@@ -130,9 +134,9 @@ class StepReader:
         return Reading(Outcome.OK if any(self.step(reply)) else Outcome.UNPARSED)
 
     def step(self, reply: Reply) -> tuple[str, str]:
-        """Return a reply's query and answer; one of them, or both where it holds none, are empty.
+        """Return a reply's query and answer: one of them, or both if it has neither, are empty.
 
-        Reasoning in think tags is passed over.
+        Reasoning in think tags is ignored.
         """
         text = without_thinking(reply.text)
         if not self.several:
@@ -147,7 +151,7 @@ class StepReader:
 
 @dataclass(frozen=True)
 class Round:
-    """What models are asked in one round, as a plan takes it.
+    """The prompt of one round, as a `Plan` takes it.
 
     Parameters
     ----------
@@ -155,7 +159,7 @@ class Round:
     number : int
         From 1.
     searches : mapping of str to sequence of Search
-        What was searched for and found so far, by the item's id.
+        The searches so far and what they found, by item_id.
     """
 
     answering: Answering
@@ -165,7 +169,7 @@ class Round:
 
     @property
     def name(self) -> str:
-        """The way of answering."""
+        """The name of the way of answering."""
         return self.answering.name
 
     @property
@@ -175,12 +179,12 @@ class Round:
 
     @property
     def turned_reader(self) -> StepReader:
-        """The same: there are no pairs."""
+        """The same reader, as there are no pairs."""
         return self.reader
 
     @property
     def shared(self) -> int:
-        """How many characters of the message all questions share."""
+        """How many characters at the beginning of the message are the same for all questions."""
         return len(self.answering.opening)
 
     def render(self, item: Item, order: Order = Order.ORIGINAL) -> tuple[Message, ...]:  # noqa: ARG002
@@ -196,21 +200,21 @@ class Round:
             )
         except jinja2.TemplateError as error:
             raise JuriesError(
-                f"answering {self.name}: can't be rendered for {item.dataset} item {item.item_id}: "
+                f"answering {self.name}: template fails on {item.dataset} item {item.item_id}: "
                 f"{error}"
             ) from None
         return (Message("user", self.answering.opening + text),)
 
     def check_disjoint(self, items: Iterable[Item]) -> None:
-        """Do nothing: there are no shots."""
+        """Do nothing: there are no few-shot examples."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one question under one candidate.
+    """One candidate's answer to one question.
 
-    `text` is the answer, empty where there is none; `outcome` is None where the question was not
-    asked to its end, as where the money did not suffice. `documents` are the ids of those shown.
+    `text` is empty if there is no answer; `outcome` is None if the question was not asked in every
+    round, for instance because of the budget. `documents` are the ids of those shown.
     """
 
     item: Item
@@ -223,12 +227,12 @@ class Answer:
 def questions_of(dataset: Dataset) -> Dataset:
     """Return each question of a dataset once, without answers or labels.
 
-    They are held in memory, unlike a dataset's answers: each takes part in several rounds.
+    They are held in memory, unlike a dataset's answers, as each is used in several rounds.
 
     Raises
     ------
     JuriesError
-        If the dataset holds numbers only.
+        If the dataset has no texts.
     """
     found: dict[str, Item] = {}
     for item in dataset.items:
@@ -242,34 +246,38 @@ def questions_of(dataset: Dataset) -> Dataset:
                 passages=item.passages,
             )
     if not found:
-        raise JuriesError(f"dataset {dataset.name}: holds no questions, so there is nothing to ask")
+        raise JuriesError(
+            f"dataset {dataset.name}: has no questions to answer; use a dataset with texts"
+        )
     return Dataset(dataset.name, tuple(found.values()), note=dataset.note)
 
 
 def check(answering: Answering, candidates: Sequence[Judge], retriever: object) -> None:
-    """Raise JuriesError where the parts of a config do not go together."""
+    """Raise JuriesError if parts of a config are incompatible."""
     if not candidates:
-        raise JuriesError("no candidate is named; set candidate=NAME, e.g. candidate=qwen25_coder")
+        raise JuriesError("candidate: none is named; set one, such as candidate=qwen25_coder")
     for judge in candidates:
         if not isinstance(judge, PromptedJudge):
-            raise JuriesError(f"candidate {judge.name}: is no language model, so it can't answer")
+            raise JuriesError(
+                f"candidate {judge.name}: not a language model; name one that answers"
+            )
         if (by := judge.decoding.verdict_by) != "text":
             raise JuriesError(
-                f"candidates.{judge.name}.decoding.verdict_by: is {by!r}; answers need 'text'"
+                f"candidates.{judge.name}.decoding.verdict_by: is {by!r}; set 'text' for answers"
             )
     finds = not isinstance(retriever, NoRetrieval)
     if answering.k and not finds:
         raise JuriesError(
-            f"answering={answering.name} shows documents; set retrieval=bm25 retrieval.path=FILE, "
+            f"answering={answering.name}: shows documents; set retrieval=bm25 retrieval.path=FILE, "
             "or retrieval=gold"
         )
     if isinstance(retriever, Gold) and answering.rounds > 1:
         raise JuriesError(
-            f"answering={answering.name} searches by queries of its own, but retrieval=gold knows "
-            "the dataset's questions alone; take retrieval=bm25 retrieval.collection=dataset"
+            f"answering={answering.name}: models write queries, but retrieval=gold finds passages "
+            "only by the dataset's questions; set retrieval=bm25 retrieval.collection=dataset"
         )
     if finds and not answering.k:
-        raise JuriesError(f"answering={answering.name} shows no documents; set retrieval=none")
+        raise JuriesError(f"answering={answering.name}: shows no documents; set retrieval=none")
 
 
 class Rounds:
@@ -299,7 +307,7 @@ class Rounds:
         self._answers: dict[tuple[str, str], Answer] = {}
 
     def first(self) -> list[Plan]:
-        """Return what is asked in the first round, a plan a candidate."""
+        """Return the plans of the first round, one a candidate."""
         shown: dict[str, tuple[Search, ...]] = {}
         if self.answering.k and self.answering.rounds == 1:
             asked = {item.item_id: item.question for item in self.questions.items}
@@ -309,14 +317,14 @@ class Rounds:
     def run(
         self, store: Store, policy: Policy, progress: Progress | None = None
     ) -> tuple[list[Answer], list[Tally]]:
-        """Ask round after round until no question is open.
+        """Ask round after round until every question is answered.
 
         Returns
         -------
         answers : list of Answer
             In the order of the questions, then of the candidates.
         tallies : list of Tally
-            What was asked, one a candidate and round.
+            One a candidate and round.
         """
         budget = Budget(policy.max_cost_usd)
         tallies: list[Tally] = []
@@ -335,7 +343,7 @@ class Rounds:
         return [self._answers[pair] for pair in pairs], tallies
 
     def _further(self, plan: Plan, tally: Tally, store: Store, number: int) -> Plan | None:
-        """Take a round's answers; return the next round's plan for the questions still open."""
+        """Record a round's answers; return the next round's plan for the unanswered questions."""
         prompt = plan.prompt
         assert isinstance(prompt, Round)  # noqa: S101 - made by _plan
         name = plan.judge.name
@@ -375,7 +383,7 @@ class Rounds:
     def _found(
         self, queries: Mapping[str, str], earlier: Mapping[str, tuple[Search, ...]]
     ) -> dict[str, tuple[Search, ...]]:
-        """Search for each item's query; return its searches so far and this one."""
+        """Run each item's query; return its searches including this one."""
         results = self.retriever.search(list(queries.values()), self.answering.k)
         searches = {}
         for (item_id, query), passages in zip(queries.items(), results, strict=True):
@@ -385,7 +393,7 @@ class Rounds:
 
 
 def _new(passages: Iterable[Passage], before: Sequence[Search]) -> tuple[Document, ...]:
-    """Return the passages that were not shown before, numbered on from those that were."""
+    """Return the passages that were not shown before, numbered after those that were."""
     shown = [document for search in before for document in search.documents]
     known = {(document.title, document.text) for document in shown}
     fresh = [p for p in passages if (p.title, p.text) not in known]

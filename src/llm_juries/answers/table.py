@@ -1,4 +1,4 @@
-"""The table of answers that judges are then asked about, and what a run says of its answers."""
+"""The table of answers that judges are then asked about, and the summary of an answering run."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NOT_ASKED = "not_asked"
 
 
 def write(path: Path, answers: Sequence[Answer], answering: str) -> int:
-    """Write the answers that came to a .jsonl file; return how many rows it holds.
+    """Write the answers to a .jsonl file; return how many rows it has.
 
-    Rows of the candidates at hand are replaced whole, those of others are kept. The order is the
-    dataset's, then the candidate's; kept rows about other questions come last. A killed run leaves
-    the old file or the new one.
+    All rows of these candidates are replaced, those of others are kept. Rows are in the order of
+    the dataset, then of the candidates; kept rows about other questions come last. A killed run
+    leaves the old file or the new one.
 
     Raises
     ------
@@ -62,14 +62,14 @@ def _row(answer: Answer, answering: str) -> dict[str, Any]:
 
 
 def check_path(path: Path) -> None:
-    """Raise JuriesError if a table at this path can't be written as it should, or is another's."""
+    """Raise JuriesError if a path is not .jsonl, or a file there is not a table of answers."""
     if path.suffix.lower() != ".jsonl":
-        raise JuriesError(f"answers={path}: unknown file ending {path.suffix!r}; there is: .jsonl")
+        raise JuriesError(f"answers={path}: unknown file extension {path.suffix!r}; use .jsonl")
     _earlier(path)
 
 
 def _earlier(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a table of answers that is there already."""
+    """Return the rows of an existing table of answers."""
     if not path.exists():
         return []
     found = []
@@ -77,22 +77,22 @@ def _earlier(path: Path) -> list[dict[str, Any]]:
         for field in ("item_id", "candidate", "answering"):
             if not isinstance(row.get(field), str):
                 raise JuriesError(
-                    f"answers={path}, {place}, field {field}: is {row.get(field)!r}, so this is no "
-                    "table that scripts/answer.py wrote; name another file"
+                    f"answers={path}, {place}, field {field}: is {row.get(field)!r}, so this is "
+                    "not a table of answers; name another file"
                 )
         found.append(row)
     return found
 
 
 def summary(answers: Sequence[Answer], tallies: Sequence[Tally]) -> pd.DataFrame:
-    """Return a row a candidate: questions, answers, what became of the others, tokens and dollars.
+    """Return a row a candidate: questions, answers, the outcomes of the others, tokens and dollars.
 
-    `calls` counts the model calls of this run, `stored` the replies that the store had; both count
-    every round. `usd` sums the replies whose cost is known, `unpriced` counts the others; neither
-    is there where nothing was paid for.
+    `calls` counts the model calls of this run, `stored` the stored replies, both over all rounds.
+    `usd` sums the replies whose cost is known, `unpriced` counts the others; both columns are left
+    out if they are zero.
     """
-    became = Counter((a.candidate, str(a.outcome or NOT_ASKED)) for a in answers)
-    odd = sorted({outcome for _, outcome in became} - {Outcome.OK})
+    outcomes = Counter((a.candidate, str(a.outcome or NOT_ASKED)) for a in answers)
+    odd = sorted({outcome for _, outcome in outcomes} - {Outcome.OK})
     found = []
     for name in dict.fromkeys(answer.candidate for answer in answers):
         mine = [tally for tally in tallies if tally.judge == name]
@@ -100,8 +100,8 @@ def summary(answers: Sequence[Answer], tallies: Sequence[Tally]) -> pd.DataFrame
             {
                 "candidate": name,
                 "questions": sum(answer.candidate == name for answer in answers),
-                "answers": became[name, Outcome.OK],
-                **{outcome: became[name, outcome] for outcome in odd},
+                "answers": outcomes[name, Outcome.OK],
+                **{outcome: outcomes[name, outcome] for outcome in odd},
                 "calls": sum(tally.asked for tally in mine),
                 "stored": sum(tally.kept for tally in mine),
                 "input_tokens": sum(tally.input_tokens for tally in mine),
@@ -115,7 +115,7 @@ def summary(answers: Sequence[Answer], tallies: Sequence[Tally]) -> pd.DataFrame
 
 
 def failures(answers: Sequence[Answer]) -> list[str]:
-    """Return a line for each answer that did not come, two dozen at most."""
+    """Return a line for each missing answer, two dozen at most."""
     failed = [answer for answer in answers if answer.outcome is not Outcome.OK]
     lines = [
         f"NO ANSWER: {a.candidate} on {a.item.dataset} item {a.item.item_id}: "
@@ -127,12 +127,12 @@ def failures(answers: Sequence[Answer]) -> list[str]:
 
 
 def check_complete(answers: Sequence[Answer]) -> None:
-    """Raise JuriesError if an answer did not come: the table lacks it."""
-    lacking = Counter(str(a.outcome or NOT_ASKED) for a in answers if a.outcome is not Outcome.OK)
-    if not lacking:
+    """Raise JuriesError if answers are missing from the table."""
+    missing = Counter(str(a.outcome or NOT_ASKED) for a in answers if a.outcome is not Outcome.OK)
+    if not missing:
         return
-    counts = ", ".join(f"{n} {outcome}" for outcome, n in sorted(lacking.items()))
-    # What failed or was not asked is asked for by itself.
-    final = sorted(set(lacking) - {NOT_ASKED, Outcome.FAILED})
+    counts = ", ".join(f"{n} {outcome}" for outcome, n in sorted(missing.items()))
+    # Those that failed or were not asked are asked for again without an option.
+    final = sorted(set(missing) - {NOT_ASKED, Outcome.FAILED})
     how = f", with again=[failed,{','.join(final)}] to ask for those too" if final else ""
-    raise JuriesError(f"{lacking.total()} answers did not come ({counts}); run again{how}")
+    raise JuriesError(f"{missing.total()} answers are missing ({counts}); run again{how}")

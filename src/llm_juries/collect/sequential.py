@@ -72,11 +72,11 @@ def collect_in_rounds(
     policy, progress = policy or Policy(), progress or NoProgress()
     budget = budget or Budget(policy.max_cost_usd)
     dataset = plans[0].dataset.loaded()
-    rounds = _Rounds(dataset, policy, inconsistent)
+    known = _KnownVotes(dataset, policy, inconsistent)
     for plan in plans:
-        rounds.update(plan, list(dataset.items), store, asked=False)
+        known.update(plan, list(dataset.items), store, asked=False)
     tallies: list[Tally] = []
-    while due := rounds.due(planner):
+    while due := known.due(planner):
         part = [
             replace(by_name[judge], dataset=replace(dataset, items=tuple(items)))
             for judge, items in due.items()
@@ -86,7 +86,7 @@ def collect_in_rounds(
         if any(tally.stopped for tally in found):
             break
         for judge, items in due.items():
-            rounds.update(by_name[judge], items, store, asked=True)
+            known.update(by_name[judge], items, store, asked=True)
     return tallies
 
 
@@ -152,7 +152,7 @@ def _calibrated(jury: EscalatingJury, small: Sequence[Plan], store: Store) -> Ca
 
 
 @dataclass
-class _Rounds:
+class _KnownVotes:
     """The votes known about each item between two rounds."""
 
     dataset: Dataset
