@@ -157,7 +157,7 @@ def test_models_that_a_leaderboard_lacks_are_named(
     board.write_text("model,score\na,3\n")
     correlated(circle(), Rankings(reference=str(board)))
     (said,) = caplog.messages
-    assert "has 1 of the 3 models of d; it lacks b, c." in said
+    assert "has 1 of the 3 models of d; missing are b, c." in said
 
 
 def test_an_unknown_baseline_is_told_in_one_line():

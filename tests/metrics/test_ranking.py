@@ -509,7 +509,7 @@ def test_a_comparison_with_nothing_in_common_has_no_value():
         ({"models": ()}, "battles: there are none"),
         ({"first": np.array([0, 1, 0])}, "field first: has 3 rows, score has 2"),
         ({"first": np.array([0, 7])}, "field first: holds an index outside 0..1"),
-        ({"second": np.array([0, 1])}, "row 0: 'a' fights itself"),
+        ({"second": np.array([0, 1])}, "row 0: 'a' is compared with itself"),
         ({"score": np.array([1.0, 1.5])}, "field score: is 1.5 in row 1"),
         ({"clusters": ["q"]}, "field clusters: has 1 rows"),
     ],
@@ -542,5 +542,5 @@ def test_an_unknown_baseline_and_unfit_features_are_told():
         bradley_terry(battles, PLAIN, anchor="nobody")
     with pytest.raises(JuriesError, match=r"have the shape \(3, 1\); set a row for each of 50"):
         style_controlled(battles, np.ones((3, 1)), PLAIN, Bootstrap(5))
-    with pytest.raises(JuriesError, match="no finite number"):
+    with pytest.raises(JuriesError, match="not finite"):
         style_controlled(battles, np.full((50, 1), math.nan), PLAIN, Bootstrap(5))

@@ -224,7 +224,7 @@ def test_a_family_without_labels_has_no_delta_and_no_test():
 
 def test_mistakes_are_told():
     labels, human, families, clusters = simulated(8)
-    with pytest.raises(JuriesError, match="candidate_families lacks 'b'"):
+    with pytest.raises(JuriesError, match="candidate_families: 'b' is missing"):
         family_of(["a", "b"], {"a": "x"})
     items, everyone = range(len(human)), ["x"] * len(human)
     given = labels, human, items

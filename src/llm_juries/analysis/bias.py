@@ -1,4 +1,4 @@
-"""Tables of bias toward candidates: how evenly a voter treats them, and its own kin among them."""
+"""Tables of bias toward candidates: even-handedness, error rates, and self-preference."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def self_preference(
     DataFrame
         A row for all judges and one for each that can be told apart: dataset, judge (str); own with
         ci_low and ci_high, and p (float); n, votes (int). Empty for pairs, without human labels,
-        where the candidates' families are not given, and where no judge has kin among them.
+        where the candidates' families are not given, and where no judge is of a candidate's family.
     """
     if _nothing_to_compare(panel) or not candidate_families:
         return pd.DataFrame()

@@ -1,4 +1,4 @@
-"""Juries beside single judges, on the items both voted on."""
+"""Table of juries compared with the best single judge, on the items both voted on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..metrics.bootstrap import Bootstrap, cluster_sums
 
 
 def against_best(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Set each jury beside the best single judge: of its members, and of all that voted.
+    """Compare each jury with the best single judge: of its members, and of all that voted.
 
     The difference is taken within each resample, so what is common to both cancels. The best judge
-    is picked on the same items it is measured on, which flatters it.
+    is picked on the items it is measured on, which is optimistically biased.
 
     Returns
     -------

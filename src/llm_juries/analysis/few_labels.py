@@ -12,7 +12,7 @@ from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
 from .order import in_order
 
-FEWEST_LABELS = 2  # of a candidate, below which nothing can be said
+FEWEST_LABELS = 2  # of a candidate, below which there is no estimate
 
 
 def corrected(
@@ -26,7 +26,7 @@ def corrected(
     bootstrap : Bootstrap
     labelled_questions : int, optional
         Use the labels of this many questions only (random ones, by the bootstrap's seed), to see
-        what few labels would have told. By default all, and then only where some are missing. A
+        what few labels would give. By default all, and then only where some are missing. A
         jury that learns from labels has still seen them all, unless its own `folds.questions` says
         otherwise.
     width : float
@@ -52,7 +52,7 @@ def corrected(
         if not FEWEST_LABELS <= labelled_questions <= len(known):
             raise JuriesError(
                 f"labelled_questions: is {labelled_questions}; {panel.dataset.name} has labels on "
-                f"{len(known)} questions, take {FEWEST_LABELS} to {len(known)}, or null"
+                f"{len(known)} questions, set {FEWEST_LABELS} to {len(known)}, or null"
             )
         drawn = np.random.default_rng(bootstrap.seed).permutation(known)[:labelled_questions]
         used = np.where(np.isin(questions, drawn), human, np.nan)

@@ -173,10 +173,10 @@ class Patterns:
         """
         cells = np.zeros((2, 3, 2, len(self.juries), weights.shape[1]), weights.dtype)
         for (true, vote), at in self.blocks.items():
-            said = self.decisions[:, at]
+            decided = self.decisions[:, at]
             for label in (0, 1):
                 np.matmul(
-                    (said == label).astype(weights.dtype), weights[at], cells[true, vote, label]
+                    (decided == label).astype(weights.dtype), weights[at], cells[true, vote, label]
                 )
         return cells
 
@@ -212,7 +212,7 @@ class Patterns:
 
         The value of a judge is the mean change of kappa when it joins those before it, over all
         orders in which judges can join (Shapley 1953): each size of jury weighs the same. The
-        jury of nobody has kappa 0, which is chance.
+        empty jury has kappa 0, which is chance.
         """
         k, size = len(self.names), self.members.sum(axis=1)
         joined = np.array([1 / (k * comb(k - 1, s - 1)) for s in size])
@@ -221,7 +221,7 @@ class Patterns:
 
 
 def _sided(labels: Array, otherwise: int) -> npt.NDArray[np.int_]:
-    """Return labels as integers; neither of a pair is no side that a human could agree with."""
+    """Return labels as integers, `otherwise` where there is none or it is neither of a pair."""
     return np.where(labels == 1, 1, np.where(labels == 0, 0, otherwise))
 
 
@@ -239,8 +239,8 @@ def _table(positive: Numbers, negative: Numbers) -> Array:
 
 def own_counts(cells: Numbers) -> Array:
     """Return each jury's counts over the items it decided."""
-    said = cells.sum(axis=1)
-    return _table(said[:, 1], said[:, 0])
+    decided = cells.sum(axis=1)
+    return _table(decided[:, 1], decided[:, 0])
 
 
 def measures(cells: Numbers) -> tuple[Array, Array, Array]:

@@ -32,7 +32,7 @@ class Criteria:
     Parameters
     ----------
     rules : tuple of rule
-        Each is searched by itself; none: no search.
+        Each is searched separately; none: no search.
     dollars : mapping of str to float, optional
         What one item costs with a judge. A jury with a judge that is not named has no known cost.
     folds : int

@@ -71,7 +71,7 @@ class Rankings:
         Raises
         ------
         JuriesError
-            If the reference can't be read, or lacks a name that `names` gives.
+            If the reference can't be read, or does not have a name that `names` gives.
         """
         if self.reference is None:
             return {}
@@ -151,7 +151,7 @@ def correlation(panel: Panel, fits: Fits) -> pd.DataFrame:
         A row a voter, measure, reference and correlation: dataset, voter, kind, measure, reference
         ("humans", or the leaderboard's file), correlation ("kendall_tau_b", ...; what the paper
         prints as Pearson is "spearman") (str); models, those in both, and missing, the ranked ones
-        that the reference lacks (int); value with ci_low and ci_high (float), over resampled
+        missing from the reference (int); value with ci_low and ci_high (float), over resampled
         questions, the reference taken as given. Empty with fewer than three models in common.
     """
     how, found = fits.settings, fits.rankings
@@ -166,11 +166,11 @@ def correlation(panel: Panel, fits: Fits) -> pd.DataFrame:
         for at, scores in references.items()
     }
     board = how.leaderboard(models)
-    if models and how.reference is not None and (lacking := sorted(set(models) - set(board))):
+    if models and how.reference is not None and (absent := sorted(set(models) - set(board))):
         log.warning(
-            "ranking.reference: %s has %d of the %d models of %s; it lacks %s. Where it calls them "
-            "otherwise, say so in ranking.names",
-            how.reference, len(board), len(models), panel.dataset.name, ", ".join(lacking),
+            "ranking.reference: %s has %d of the %d models of %s; missing are %s. If they have "
+            "other names there, set ranking.names",
+            how.reference, len(board), len(models), panel.dataset.name, ", ".join(absent),
         )  # fmt: skip
     rows = []
     for voter, measure, one in found:
@@ -210,9 +210,9 @@ def battles(panel: Panel, how: Rankings) -> pd.DataFrame:
         (int); share, of the wins that went to the first (float). Empty for single answers.
     """
     rows = []
-    for voter, fought in _battles(panel):
-        won, lost = how.weights.wins(fought.score)
-        pair = np.stack([fought.first, fought.second], axis=1)
+    for voter, held in _battles(panel):
+        won, lost = how.weights.wins(held.score)
+        pair = np.stack([held.first, held.second], axis=1)
         turned = pair[:, 0] > pair[:, 1]
         pair[turned] = pair[turned][:, ::-1]
         wins, losses = np.where(turned, lost, won), np.where(turned, won, lost)
@@ -224,8 +224,8 @@ def battles(panel: Panel, how: Rankings) -> pd.DataFrame:
                     "dataset": panel.dataset.name,
                     "voter": voter.name,
                     "kind": voter.kind,
-                    "first": fought.models[first],
-                    "second": fought.models[second],
+                    "first": held.models[first],
+                    "second": held.models[second],
                     "n": int(own.sum()),
                     "share": wins[own].sum() / (wins[own].sum() + losses[own].sum()),
                 }
@@ -279,12 +279,12 @@ def _ranked(panel: Panel, bootstrap: Bootstrap, how: Rankings) -> list[Ranked]:
 def _battles(panel: Panel) -> list[tuple[Voter, measures.Battles]]:
     """Return each voter's battles, one a pair of answers, the humans' first where there are any.
 
-    Two answers of one model are no battle, and nor are answers of models that are not known.
+    Two answers of one model are not a battle, nor are answers of unknown models.
     """
-    fought = _fought(panel)
-    if not fought.any():
+    held = _between_models(panel)
+    if not held.any():
         return []
-    items = [item for item, battle in zip(panel.dataset.items, fought, strict=True) if battle]
+    items = [item for item, battle in zip(panel.dataset.items, held, strict=True) if battle]
     columns = list(zip(panel.votes.voters, shares(panel).T, strict=True))
     if not np.isnan(panel.preferences).all():
         columns.insert(0, (HUMAN, panel.preferences))
@@ -294,7 +294,7 @@ def _battles(panel: Panel) -> list[tuple[Voter, measures.Battles]]:
             measures.Battles.between(
                 [item.candidate for item in items],
                 [item.opponent for item in items],
-                column[fought],
+                column[held],
                 [item.drawn_with for item in items],
             ),
         )
@@ -320,7 +320,7 @@ def _scored(panel: Panel) -> list[tuple[Voter, Array]]:
     return scored
 
 
-def _fought(panel: Panel) -> Mask:
+def _between_models(panel: Panel) -> Mask:
     """Return which items are pairs of two models."""
     sides = [(item.candidate, item.opponent) for item in panel.dataset.items]
     return np.array([bool(b) and a != b and (a, b) != UNNAMED for a, b in sides], dtype=bool)
@@ -331,8 +331,8 @@ def _models(panel: Panel) -> set[str]:
 
 
 def _baseline(panel: Panel, how: Rankings) -> str | None:
-    fought = zip(panel.dataset.items, _fought(panel), strict=True)
-    opponents = {item.opponent for item, battle in fought if battle}
+    held = zip(panel.dataset.items, _between_models(panel), strict=True)
+    opponents = {item.opponent for item, battle in held if battle}
     models = _models(panel)
     if how.baseline is None:
         return opponents.pop() if len(opponents) == 1 else None
@@ -345,8 +345,8 @@ def _baseline(panel: Panel, how: Rankings) -> str | None:
 
 
 def _styles(panel: Panel) -> Array | None:
-    fought = zip(panel.dataset.items, _fought(panel), strict=True)
-    items: list[Item] = [item for item, battle in fought if battle]
+    held = zip(panel.dataset.items, _between_models(panel), strict=True)
+    items: list[Item] = [item for item, battle in held if battle]
     if not any(item.answer for item in items):
         return None
     return style.differences(

@@ -1,4 +1,4 @@
-"""What asking fewer judges would have saved on the votes at hand."""
+"""Tables of what asking fewer judges would have saved, by replaying policies on stored votes."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Replay:
     votes : Votes
         The policy's verdicts, as the votes of one voter.
     asked : array of bool of shape (n, k)
-        Whom it asked, in the order of the policy's judges.
+        Which judges it asked, in the order of the policy's judges.
     """
 
     planner: Planner
@@ -87,29 +87,29 @@ class Replay:
 
 
 def replay(planner: Planner, votes: Votes, questions: Sequence[str]) -> Replay:
-    """Let a policy ask for votes that are there already.
+    """Replay a policy on stored votes.
 
     Raises
     ------
     JuriesError
-        If it asks for a vote that was never asked for: nobody knows what it would have been.
+        If it asks for a vote that was never collected.
     """
     seats = votes.columns(planner.judges)
     n = len(seats.labels)
     asked = np.zeros((n, len(planner.judges)), bool)
     labels, outcomes = np.full(n, np.nan), [""] * n
     for row, question in enumerate(questions):
-        said: dict[str, Cast] = {}
-        while (judge := planner.next_judge(said, question)) is not None:
+        given: dict[str, Cast] = {}
+        while (judge := planner.next_judge(given, question)) is not None:
             at = planner.judges.index(judge)
             if seats.outcomes[row, at] == NOT_ASKED:
                 raise JuriesError(
                     f"{planner.name}: {judge} was never asked about an item of question "
-                    f"{question!r}, so the policy can't be replayed; leave the judge or item out"
+                    f"{question!r}, so the policy cannot be replayed; leave the judge or item out"
                 )
-            said[judge] = Cast(float(seats.labels[row, at]), float(seats.scores[row, at]))
+            given[judge] = Cast(float(seats.labels[row, at]), float(seats.scores[row, at]))
             asked[row, at] = True
-        labels[row], outcomes[row] = planner.verdict(said)
+        labels[row], outcomes[row] = planner.verdict(given)
     voter = Voter(planner.name, "jury", members=planner.judges)
     decided = Votes((voter,), labels[:, None], np.full((n, 1), np.nan), np.array(outcomes)[:, None])
     return Replay(planner, decided, asked)

@@ -1,4 +1,4 @@
-"""What an analysis is told: how to count votes, make intervals, rank models and search juries."""
+"""Settings of an analysis: how to count votes, make intervals, rank models and search juries."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Small judges first, a large one where they are not sure enough, under a target risk.
+"""Escalation: small judges decide where they are confident, a large judge decides the rest.
 
-The threshold is found on few human labels so that, with a probability that is chosen, the verdicts
-the small judges keep are wrong no more often than the target (Jung, Brahman and Choi 2024, "Trust
-or Escalate", arXiv 2407.18370): thresholds are tried from the strictest down, and the last before
-the first whose upper bound on the risk (Clopper and Pearson 1934) passes the target is taken. Tests
-in a sequence that was fixed beforehand need no correction for their number (Bauer 1991).
+The confidence threshold is calibrated on few human labels so that, with a chosen probability, the
+small judges' verdicts are wrong no more often than a target (Jung, Brahman and Choi 2024, "Trust or
+Escalate", arXiv 2407.18370). Thresholds are tried from the strictest down, up to the first whose
+upper bound on the risk (Clopper and Pearson 1934) is above the target; the one before it is taken.
+Tests in a sequence fixed beforehand need no correction for their number (Bauer 1991).
 
-The promise is about verdicts that are kept, on items like those labelled; what the large judge says
-is as good as the large judge.
+The guarantee covers the verdicts that the small judges decide, on items like those labelled. It
+says nothing about the large judge's verdicts.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ STEPS = 100  # thresholds tried between 0 and 1
 
 @dataclass(frozen=True)
 class Escalation:
-    """Ask the members; where their verdict is not sure enough, the large judge decides alone.
+    """Ask the members; where they are not confident enough, the large judge decides alone.
 
     Parameters
     ----------
     members : tuple of str
-        The small judges; their verdict is the majority over seats. One will do if it gives scores.
+        The small judges, whose verdict is the majority over seats. One is enough if it gives
+        scores.
     large : str
     threshold : float
-        The confidence from which a verdict is kept (see `confidence`); above 1 keeps none.
+        Verdicts with at least this confidence are kept (see `confidence`); above 1, none are.
     evidence : {"labels", "scores"}
         What confidence is made of.
     """
@@ -59,35 +60,35 @@ class Escalation:
         """The members, then the large judge."""
         return (*self.members, self.large)
 
-    def next_judge(self, said: Mapping[str, Cast], question: str = "") -> str | None:  # noqa: ARG002
-        """Return the next member, then the large judge where the members are not sure enough."""
+    def next_judge(self, given: Mapping[str, Cast], question: str = "") -> str | None:  # noqa: ARG002
+        """Return the next member, then the large judge if the members are not confident enough."""
         for member in self.members:
-            if member not in said:
+            if member not in given:
                 return member
-        return None if self.large in said or self._kept(said) else self.large
+        return None if self.large in given or self._kept(given) else self.large
 
-    def verdict(self, said: Mapping[str, Cast]) -> tuple[float, str]:
+    def verdict(self, given: Mapping[str, Cast]) -> tuple[float, str]:
         """Return the large judge's vote where it was asked, else the members' majority."""
-        return majority_of(said, (self.large,) if self.large in said else self.members)
+        return majority_of(given, (self.large,) if self.large in given else self.members)
 
-    def _kept(self, said: Mapping[str, Cast]) -> bool:
-        cast = [said[member] for member in self.members]
+    def _kept(self, given: Mapping[str, Cast]) -> bool:
+        cast = [given[member] for member in self.members]
         labels = np.array([[one.label for one in cast]])
         scores = np.array([[one.score for one in cast]])
         return bool(confidence(labels, scores, self.evidence)[0] >= self.threshold - TOLERANCE)
 
 
 def confidence(labels: Array, scores: Array, evidence: Evidence) -> Array:
-    """Return how sure a jury is of its majority, of shape (n,), from votes of shape (n, k).
+    """Return a jury's confidence in its majority, of shape (n,), from votes of shape (n, k).
 
-    For and against its verdict, a vote counts by how far its evidence (with "scores" its score, the
-    label where there is none) lies from one half; the difference is divided by the seats. So with
-    labels it is the margin of the majority. In [0, 1]; 0 where there is no verdict, and a missing
-    vote makes a jury less sure.
+    Each vote counts, for or against the verdict, by the distance of its evidence (with "scores" its
+    score, or its label without one) from one half; the difference is divided by the number of
+    seats. With labels it is the margin of the majority. In [0, 1]; 0 where there is no verdict, and
+    lower with missing votes.
     """
     verdict, _ = majority(labels)
-    said = np.where(np.isnan(scores), labels, scores) if evidence == "scores" else labels
-    pull = np.where(np.isnan(labels), 0.0, 2 * said - 1).sum(axis=1) / labels.shape[1]
+    strength = np.where(np.isnan(scores), labels, scores) if evidence == "scores" else labels
+    pull = np.where(np.isnan(labels), 0.0, 2 * strength - 1).sum(axis=1) / labels.shape[1]
     found: Array = np.where(np.isnan(verdict), 0.0, np.maximum(pull * (2 * verdict - 1), 0.0))
     return found
 
@@ -213,7 +214,7 @@ def upper_bound(wrong: int, n: int, error: float) -> float:
 
 @dataclass(frozen=True)
 class EscalatingJury:
-    """A jury whose small members decide where they are confident, and whose large one does else.
+    """A jury whose small members decide where they are confident, and its large one the rest.
 
     The threshold is calibrated on the dataset's human labels, so it needs some. `asking=sequential`
     collects it: the small members are asked about everything, the large one about the rest.

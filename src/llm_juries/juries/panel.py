@@ -107,7 +107,7 @@ class Panel:
     def human(self) -> Array:
         """The human labels, NaN where there are none.
 
-        A tie has none either: it is no side that a voter could agree with.
+        A tie is NaN too: a voter cannot agree with it on a side.
         """
         return np.where(self.preferences == 0.5, np.nan, self.preferences)
 
@@ -140,16 +140,16 @@ def pool(
     *,
     pairs: bool,
 ) -> tuple[Array, Array, Names]:
-    """Make one vote of the orders that a pair was shown in; a vote that lacks one of them is none.
+    """Make one vote of the orders that a pair was shown in; with an order missing there is none.
 
     Parameters
     ----------
     labels, scores, outcomes : arrays of shape (n, k, orders)
-        On the way from 0 to 1, NaN where missing. A score is the evidence behind a label that is
-        more than the label; where there is none, the label's own strength stands for it.
+        Scaled to 0 and 1, NaN where missing. A score is the evidence behind a label; without one,
+        the label counts as its own score.
     inconsistent : {"missing", "tie", "mean"}
     pairs : bool
-        Whether the middle is a vote, for neither.
+        Whether the middle is a vote (for neither answer).
 
     Returns
     -------
@@ -161,8 +161,8 @@ def pool(
     whole = ~np.isnan(labels).any(axis=2)
     same = (sides == sides[:, :, :1]).all(axis=2)
     mean = strengths.mean(axis=2)
-    odd = (outcomes != Outcome.OK).argmax(axis=2)  # the first order with something amiss
-    amiss = np.take_along_axis(outcomes, odd[:, :, None], axis=2)[:, :, 0]
+    odd = (outcomes != Outcome.OK).argmax(axis=2)  # the first order without a verdict
+    failure = np.take_along_axis(outcomes, odd[:, :, None], axis=2)[:, :, 0]
     pooled, strength = np.where(same, sides[:, :, 0], np.nan), np.where(same, mean, np.nan)
     reason = np.where(same, DECIDED, INCONSISTENT)
     match inconsistent:
@@ -181,5 +181,5 @@ def pool(
     return (
         np.where(whole, pooled, np.nan),
         np.where(whole, strength, np.nan),
-        np.where(whole, reason, amiss),
+        np.where(whole, reason, failure),
     )

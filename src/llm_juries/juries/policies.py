@@ -1,12 +1,12 @@
-"""Asking fewer judges: who is asked next about an item, and when there is enough.
+"""Policies that ask fewer judges: which judge to ask next about an item, and when to stop.
 
 A policy plans for one item at a time: given the votes so far it names the next judge, or none. The
-same policy plans a live collection (`collect_in_rounds`) and is replayed on votes that are there
-already (`replay`), to see what it would have saved and what it would have changed.
+same policy drives a live collection (`collect.sequential`) and is replayed on stored votes
+(`analysis.savings`), to see what it would have saved and changed.
 
-Votes that were collected this way are not those of a full collection: a judge that is asked only
-where others disagree sees the hard items, so its own agreement with humans must not be compared
-with that of a judge that saw all.
+Votes collected this way are not those of a full collection: a judge that is asked only where others
+disagree sees the hard items, so its agreement with humans must not be compared with that of a judge
+that saw all items.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ NAN = math.nan
 
 
 class Cast(NamedTuple):
-    """What a judge that was asked about an item said: NaN where that is no vote, or no score."""
+    """A judge's vote on an item; NaN where it gave no label, or no score."""
 
     label: float
     score: float = NAN
 
 
 class Planner(Protocol):
-    """Decides whom to ask about an item."""
+    """Decides which judges to ask about an item."""
 
     @property
     def name(self) -> str:
-        """How the policy is called in tables."""
+        """The policy's name in tables."""
 
     @property
     def judges(self) -> tuple[str, ...]:
         """All judges that may be asked."""
 
-    def next_judge(self, said: Mapping[str, Cast], question: str) -> str | None:
-        """Return whom to ask next about an item of a question, None where no one is needed.
+    def next_judge(self, given: Mapping[str, Cast], question: str) -> str | None:
+        """Return the judge to ask next about an item of a question, None if no more are needed.
 
-        `said` holds those that were asked already, also where they gave no vote.
+        `given` holds the votes of the judges asked so far, missing votes included.
         """
 
-    def verdict(self, said: Mapping[str, Cast]) -> tuple[float, str]:
-        """Return the label of the votes that were asked for, and the outcome (see `Votes`)."""
+    def verdict(self, given: Mapping[str, Cast]) -> tuple[float, str]:
+        """Return the label that follows from the votes given, and the outcome (see `Votes`)."""
 
 
 @dataclass(frozen=True)
 class SequentialMajority:
     """Ask one judge after the other while the majority is open.
 
-    The verdict is always that of the whole jury under rule majority: votes that can't change it are
-    all that is saved. With three judges the third is asked only where the first two differ or one
+    The verdict is always that of the whole jury under rule majority: only votes that cannot change
+    it are saved. With three judges the third is asked only where the first two differ or one
     of them gave no vote (Badshah and Sajjad 2025, arXiv 2503.08542).
 
     Parameters
@@ -73,36 +73,36 @@ class SequentialMajority:
     def __post_init__(self) -> None:
         check_judges(self.name, self.judges)
 
-    def next_judge(self, said: Mapping[str, Cast], question: str = "") -> str | None:  # noqa: ARG002
+    def next_judge(self, given: Mapping[str, Cast], question: str = "") -> str | None:  # noqa: ARG002
         """Return the first judge not asked, None once no further vote could change the verdict."""
-        labels = [said[judge].label for judge in self.judges if judge in said]
+        labels = [given[judge].label for judge in self.judges if judge in given]
         left, seats = len(self.judges) - len(labels), len(self.judges)
         most = max(labels.count(value) for value in (1.0, 0.0, 0.5))
-        lacking = any(math.isnan(label) for label in labels)
+        missing = any(math.isnan(label) for label in labels)
         # Without a majority, whether that is a tie turns on there being a missing vote.
-        if most * 2 > seats or (lacking and (most + left) * 2 <= seats):
+        if most * 2 > seats or (missing and (most + left) * 2 <= seats):
             return None
-        return next((judge for judge in self.judges if judge not in said), None)
+        return next((judge for judge in self.judges if judge not in given), None)
 
-    def verdict(self, said: Mapping[str, Cast]) -> tuple[float, str]:
+    def verdict(self, given: Mapping[str, Cast]) -> tuple[float, str]:
         """Return the majority over all seats, those that were not asked among them."""
-        return majority_of(said, self.judges)
+        return majority_of(given, self.judges)
 
 
 @dataclass(frozen=True)
 class CyclicAssignment:
     """Ask one judge about each question, the judges in rotation (Zhu et al. 2026, 2603.01865).
 
-    All answers to a question go to the same judge and each judge gets as many questions as the
-    others, but for one: so a judge that is lenient is so to all candidates alike, and a candidate's
-    mean is an estimate of its mean under the whole panel. It is made for such means, not for the
-    verdict on a single item: see `cyclic_means`.
+    All answers to a question go to the same judge, and the judges' numbers of questions differ by
+    one at most. So a lenient judge is lenient to all candidates alike, and a candidate's mean
+    estimates its mean under the whole panel. Use it for such means, not for verdicts on single
+    items: see `analysis.savings.cyclic_means`.
 
     Parameters
     ----------
     judges : tuple of str
     questions : sequence of str
-        All questions there are; repeated names count once.
+        Of the whole dataset; repeated names count once.
     seed : int
         Of the order in which the questions are dealt.
     """
@@ -125,29 +125,31 @@ class CyclicAssignment:
             for number, at in enumerate(order)
         }
 
-    def next_judge(self, said: Mapping[str, Cast], question: str) -> str | None:
+    def next_judge(self, given: Mapping[str, Cast], question: str) -> str | None:
         """Return the question's judge if it was not asked yet."""
         if question not in self.assigned:
-            raise JuriesError(f"{self.name}: does not know the question {question!r}")
+            raise JuriesError(
+                f"{self.name}: unknown question {question!r}; create the policy with all questions"
+            )
         judge = self.assigned[question]
-        return None if judge in said else judge
+        return None if judge in given else judge
 
-    def verdict(self, said: Mapping[str, Cast]) -> tuple[float, str]:
+    def verdict(self, given: Mapping[str, Cast]) -> tuple[float, str]:
         """Return the one vote."""
-        label = next((said[judge].label for judge in self.judges if judge in said), NAN)
+        label = next((given[judge].label for judge in self.judges if judge in given), NAN)
         return majority_of({"": Cast(label)}, ("",))
 
 
 def check_judges(name: str, judges: tuple[str, ...]) -> None:
     """Raise JuriesError if there is no judge, or one is named twice."""
     if not judges:
-        raise JuriesError(f"{name}: names no judge")
+        raise JuriesError(f"{name}: names no judge; name one or more")
     if len(set(judges)) < len(judges):
-        raise JuriesError(f"{name}: names a judge twice")
+        raise JuriesError(f"{name}: names a judge twice; name each once")
 
 
-def majority_of(said: Mapping[str, Cast], judges: tuple[str, ...]) -> tuple[float, str]:
+def majority_of(given: Mapping[str, Cast], judges: tuple[str, ...]) -> tuple[float, str]:
     """Return the majority over all seats of some judges, and the outcome."""
-    row = np.array([[said[judge].label if judge in said else NAN for judge in judges]])
+    row = np.array([[given[judge].label if judge in given else NAN for judge in judges]])
     labels, outcomes = majority(row)
     return float(labels[0]), str(outcomes[0])

@@ -4,7 +4,7 @@ Judges that fail on the same items are worth fewer votes than they are seats: "N
 Effective Votes" (Kohli 2026, arXiv 2605.29800) finds about two in nine. Labels are binary, so two
 judges that are both wrong always agree; what is measured is how often they are wrong together,
 against what independent errors of the same rates would give. Everything is a function of sums over
-items, so that the bootstrap of `resampling` serves it.
+items, so `metrics.bootstrap` gives its intervals.
 """
 
 from __future__ import annotations
@@ -236,5 +236,5 @@ def condorcet_gap(counts: Array) -> Array:
 
 
 def _sided(labels: Array) -> Mask:
-    """Return where a label takes a side: one that is missing, or neither of a pair, is no error."""
+    """Return where a label is 0 or 1: a missing one, or neither of a pair, is not an error."""
     return np.isin(labels, (0, 1))

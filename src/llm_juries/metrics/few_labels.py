@@ -37,7 +37,7 @@ class CorrectedAccuracies:
     """Accuracies of c candidates under one judge, corrected; arrays have the shape (c,).
 
     `n` counts the judged items, `labelled` those of them with a human label, `missing` those with
-    no judged label, which nothing here speaks about. `judged` is the judge's own share of correct
+    no judged label, which the estimates leave out. `judged` is the judge's own share of correct
     answers. NaN where there is no estimate.
     """
 
@@ -262,7 +262,7 @@ def labels_needed(
     from scipy.stats import norm
 
     if not 0 < width < 1:
-        raise JuriesError(f"labels_needed: width is {width}; take a share between 0 and 1")
+        raise JuriesError(f"labels_needed: width is {width}; set a share between 0 and 1")
     cast = ~np.isnan(labels)
     both = cast & ~np.isnan(human)
     if both.sum() < 2 or np.ptp(human[both]) == 0:

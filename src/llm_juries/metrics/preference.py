@@ -13,7 +13,7 @@ from .arrays import Array, ratio
 
 SIDES = (0.0, 0.5, 1.0)
 EDGES = np.array([-1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0])
-"""Of the bins of length differences: half as many more would leave bins empty in usual data."""
+"""Edges of the bins of length differences; with finer bins some would be empty in typical data."""
 
 
 def crossed(sides: Array, human: Array) -> Array:

@@ -30,8 +30,8 @@ ANCHOR = 1000.0  # where Chatbot Arena and Arena-Hard put their anchor
 class Battles:
     """Which of two models was preferred, battle by battle.
 
-    A battle is one pair of answers; votes in both orders are pooled into its score beforehand, so
-    none is counted twice.
+    A battle is one pair of answers. Votes in both orders are pooled into its score first, so no
+    battle counts twice.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Battles:
         Indices of the two models.
     score : array of shape (n,)
         The first's share, in [0, 1]: 1 a win, 0.5 a tie, 0 a loss; of five levels, a slight win is
-        0.75 and a slight loss 0.25. NaN is no vote: such a battle is left out, and is no tie.
+        0.75 and a slight loss 0.25. NaN is a missing vote: the battle is left out, it is not a tie.
     clusters : sequence of n labels
         The question each battle is about.
 
@@ -59,9 +59,9 @@ class Battles:
 
     def __post_init__(self) -> None:
         if not self.models:
-            raise JuriesError("battles: there are none; nothing can be ranked")
+            raise JuriesError("battles: there are none to rank; check the candidates' names")
         if list(self.models) != sorted(set(self.models)):
-            raise JuriesError("battles, field models: names must be sorted and each be there once")
+            raise JuriesError("battles, field models: names must be sorted and unique")
         n = len(self.score)
         for name in ("first", "second", "clusters"):
             if len(getattr(self, name)) != n:
@@ -78,7 +78,8 @@ class Battles:
         if (self.first == self.second).any():
             at = int(np.flatnonzero(self.first == self.second)[0])
             raise JuriesError(
-                f"battles, row {at}: {self.models[self.first[at]]!r} fights itself; leave it out"
+                f"battles, row {at}: {self.models[self.first[at]]!r} is compared with itself; "
+                "leave it out"
             )
         wrong = (self.score < 0) | (self.score > 1)
         if wrong.any():
@@ -203,7 +204,7 @@ def win_rate(
     battles, weights
     bootstrap : Bootstrap
     baseline : str, optional
-        Against this model; its own rate is 0.5 by definition, if it fought at all. By default the
+        Against this model; its own rate is 0.5 by definition, if it has any battles. By default the
         mean of the shares against each opponent that the model met, all opponents counting the
         same. Such means compare models that met the same opponents.
 
@@ -230,7 +231,7 @@ def win_rate(
     table = _win_table(battles, weights)
     drawn = [rate(_matrices(some, m)) for some in _totals(table, bootstrap, m * m)]
     score = rate(_matrices(_all(table), m))[0]
-    return _ranking(battles.models, _fought(battles), score, _joined(drawn, m), bootstrap)
+    return _ranking(battles.models, _number_voted(battles), score, _joined(drawn, m), bootstrap)
 
 
 def bradley_terry(battles: Battles, weights: Weights, anchor: str | None = None) -> Array:
@@ -242,7 +243,7 @@ def bradley_terry(battles: Battles, weights: Weights, anchor: str | None = None)
     The maximum exists only if, however the models are split in two, some model of each part won
     against one of the other (Ford 1957; Hunter 2004, assumption 1): the graph with an edge from
     each winner to whom it won against is strongly connected. Otherwise all strengths are NaN;
-    `connected` says which models hang together.
+    `connected` returns the groups of models that can be compared.
 
     Parameters
     ----------
@@ -284,7 +285,7 @@ def bradley_terry_bootstrap(
     drawn = [_strengths(_matrices(some, m), start) for some in _totals(table, bootstrap, m * m)]
     return _ranking(
         battles.models,
-        _fought(battles),
+        _number_voted(battles),
         _scaled(point, battles, anchor)[0],
         _scaled(_joined(drawn, m), battles, anchor),
         bootstrap,
@@ -360,7 +361,7 @@ def style_controlled(
     Raises
     ------
     JuriesError
-        If the features are not as many rows as the battles, or one is no finite number where the
+        If there are not as many rows of features as battles, or one is not finite where the
         battle has a vote.
     """
     n, m = len(battles.score), len(battles.models)
@@ -372,7 +373,7 @@ def style_controlled(
     voted = np.flatnonzero(~np.isnan(battles.score))
     if not np.isfinite(features[voted]).all():
         row = int(voted[np.flatnonzero(~np.isfinite(features[voted]).all(axis=1))[0]])
-        raise JuriesError(f"features, row {row}: holds a value that is no finite number")
+        raise JuriesError(f"features, row {row}: holds a value that is not finite")
     f = features.shape[1]
     # Rows in an order of their own, so that sums do not depend on how the battles came.
     labels = np.unique(np.asarray(battles.clusters), return_inverse=True)[1]
@@ -415,7 +416,7 @@ def style_controlled(
     low, high = bootstrap.ends(coefficients[1:])
     ranking = _ranking(
         battles.models,
-        _fought(battles),
+        _number_voted(battles),
         _scaled(point[:, :m], battles, anchor)[0],
         _scaled(fitted[:, :m], battles, anchor),
         bootstrap,
@@ -465,8 +466,8 @@ def mean_scores(
 class Comparison:
     """A ranking against a reference: correlations over `models`, by name, with intervals.
 
-    `missing` are the ranked models that the reference lacks, `unscored` those without a score of
-    their own; both are left out.
+    `missing` are the ranked models without a score in the reference, `unscored` those without one
+    of ours; both are left out.
     """
 
     models: tuple[str, ...]
@@ -521,7 +522,8 @@ def _scaled(strengths: Array, battles: Battles, anchor: str | None) -> Array:
     return np.asarray(ELO * (strengths - strengths[..., at, None]) + ANCHOR)
 
 
-def _fought(battles: Battles) -> Array:
+def _number_voted(battles: Battles) -> Array:
+    """Return each model's number of battles with a vote, of shape (m,)."""
     voted = ~np.isnan(battles.score)
     sides = np.concatenate([battles.first[voted], battles.second[voted]])
     return np.bincount(sides, minlength=len(battles.models)).astype(float)

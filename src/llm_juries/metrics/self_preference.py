@@ -4,8 +4,9 @@ Three views of it: how far each judge is from the humans on each family's answer
 is left of it once answers and judges are held fixed in a regression; and how unevenly a judge
 treats candidates at all, which is what the PoLL paper's standard deviations are about.
 
-A judge that overrates its own family may be lenient to good writing of any maker: a single judge's
-delta can't tell. The regression compares it with judges of other families on the same answers.
+A judge that overrates its own family may be lenient to good writing from any model: the delta of a
+single judge cannot separate the two. The regression compares it with judges of other families on
+the same answers.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ def family_of(candidates: Sequence[str], families: Mapping[str, str]) -> list[st
     Raises
     ------
     JuriesError
-        If a candidate is not in the mapping; "" is no family.
+        If a candidate is not in the mapping; "" means no family.
     """
     for candidate in sorted({str(name) for name in candidates} - set(families)):
         raise JuriesError(
-            f'candidate_families lacks {candidate!r}; give its family, or "" for none'
+            f'candidate_families: {candidate!r} is missing; give its family, or "" for none'
         )
     return [families[str(name)] for name in candidates]
 
@@ -235,8 +236,8 @@ def preference_regression(
     everyone = fitted(own[:, None].astype(float), ["all"], [int(own.sum())])
     if not everyone:
         raise JuriesError(
-            "self-preference: what judges do to their own families can't be told from how lenient "
-            "they are; add a judge of another family, or answers of other families"
+            "self-preference: favouring the own family cannot be separated from leniency here; "
+            " add a judge of another family, or answers of other families"
         )
     single = np.column_stack([own & (column == at) for at in partial]).astype(float)
     each = fitted(single, [str(judges[at]) for at in partial], [int(n) for n in single.sum(axis=0)])
