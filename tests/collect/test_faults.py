@@ -315,7 +315,7 @@ def test_in_flight_stays_within_the_limit(tmp_path: Path):
 
 
 def test_an_overloaded_judge_is_asked_less_at_once(tmp_path: Path):
-    """The server bears four at once; the gate finds out."""
+    """The server takes four at once; the rate limiter adapts."""
     seen: list[int] = []
 
     class Small(FaultyApi):
@@ -440,7 +440,7 @@ def test_a_limit_on_the_cost_is_not_passed_and_the_next_run_goes_on(
 
 
 def test_a_limit_on_the_cost_is_used_up_by_all_judges_together(tmp_path: Path):
-    """A judge that finds the purse empty waits for what the others put back."""
+    """A judge without budget left waits for reservations of the others to be settled."""
     with in_a_thread(FaultyApi(latency=0.005)) as api:
         judges = [judge(api, name, price=PRICE) for name in WIRES]
         tallies = run(tmp_path, *judges, policy=Policy(max_cost_usd=0.03))
