@@ -161,10 +161,13 @@ def test_the_reader_reads_the_prompts_own_words():
         ({"template": "{{ answer"}, "template, line 1"),
         ({"template": "{{ question }}\n{% if %}"}, "template, line 2"),
         ({"template": "{{ answer | onelin }}"}, "onelin"),
-        ({"labels": {}}, "labels need two verdict words"),
-        ({"labels": {"True": 1.0}}, "labels need two verdict words"),
-        ({"labels": {"True": 1.0, "Yes": 1.0}}, "labels need two verdict words"),
-        ({"shots": (GOLD, Shot("Q", "A", "Flase"))}, "shot 2 has the label 'Flase'; did you mean"),
+        ({"labels": {}}, "labels must have two different values"),
+        ({"labels": {"True": 1.0}}, "labels must have two different values"),
+        ({"labels": {"True": 1.0, "Yes": 1.0}}, "labels must have two different values"),
+        (
+            {"shots": (GOLD, Shot("Q", "A", "Flase"))},
+            "shot 2 has the unknown label 'Flase'; did you mean",
+        ),
         ({"shots": (Shot("Q", "A", "perhaps"),)}, "there are: True, False"),
     ],
 )

@@ -1,7 +1,7 @@
-"""Readers: from a raw reply to an outcome, a label and a score.
+"""Parse raw replies into an outcome, a label and a score.
 
 A reader never guesses: a reply it can't read is UNPARSED and its text stays in the store. Every
-reader has an `id` that changes when its readings may; stored replies are then read anew.
+reader has an `id` that changes when its results may; stored replies are then parsed again.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ UNPARSED = Reading(Outcome.UNPARSED)
 
 
 class Reader(Protocol):
-    """What turns replies into readings."""
+    """Turns replies into readings."""
 
     @property
     def id(self) -> str:
-        """A name for this way of reading; another name means stored replies are read anew."""
+        """A name for this way of reading; under another name, stored replies are parsed again."""
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -42,7 +42,7 @@ def without_thinking(text: str) -> str:
 
 
 def unanswered(reply: Reply) -> Reading | None:
-    """Return the reading of a reply that never held a verdict, None for one that may."""
+    """Return the reading of a reply without any verdict, None for one that may have one."""
     match reply.stop:
         case "error":
             return Reading(Outcome.FAILED)
@@ -61,11 +61,11 @@ class LabelReader:
     of True among the two). A verdict token outside the judge's list of likely tokens counts as
     probability 0. Where two labels are exactly as likely, the text decides.
 
-    Text is read strictly. In order: a JSON object (bare or fenced) with exactly one value that is
-    a verdict word; a reply that is nothing but a verdict word, whatever its case, quotes or
-    Markdown; a reply that begins with one, ended by punctuation or a line break; a last line such
-    as "Verdict: True". Words are compared whole, so INCORRECT is never CORRECT. Reasoning in think
-    tags is passed over. Anything else is TRUNCATED if the length limit cut it and UNPARSED if not.
+    Text is parsed strictly. In order: a JSON object (bare or fenced) with exactly one value that is
+    a verdict word; a reply that is only a verdict word, whatever its case, quotes or Markdown; a
+    reply that begins with one, followed by punctuation or a line break; a last line such as
+    "Verdict: True". Whole words are compared, so INCORRECT is never CORRECT. Reasoning in think
+    tags is ignored. Anything else is TRUNCATED if the length limit cut it, otherwise UNPARSED.
     """
 
     labels: Mapping[str, float]
@@ -97,7 +97,7 @@ class LabelReader:
         return Reading(Outcome.TRUNCATED) if reply.stop == "length" else UNPARSED
 
     def _read_logprobs(self, logprobs: Mapping[str, float]) -> tuple[float | None, float | None]:
-        """Return the likeliest label, None if there are two, and the mean of the labels."""
+        """Return the likeliest label, None if two are tied, and the mean of the labels."""
         known = {  # a word of probability 0 has no weight
             word: lp for word, lp in logprobs.items() if word in self.labels and math.isfinite(lp)
         }
@@ -145,13 +145,13 @@ class LabelReader:
         if (word := self._leading.match(text)) or (
             word := self._closing.search(text.splitlines()[-1])
         ):
-            # Case folding makes some letters alike that are none of the verdict word's.
+            # Case folding also equates letters that are not in the verdict word.
             return self._by_word.get(word[1].casefold())
         return None
 
 
 def _json_object(text: str) -> dict[str, object] | None:
-    """Return the JSON object that a reply is, bare or fenced; None where it is none."""
+    """Return a reply's JSON object, bare or fenced; None if it is not one."""
     fenced = re.search(r"```(?:json)?\s*(\{.*?\})\s*```", text, flags=re.DOTALL)
     candidate = fenced[1] if fenced else text
     if not candidate.startswith("{"):

@@ -1,10 +1,10 @@
-"""Prompts: how an item becomes the messages a judge sees, and how its reply is read.
+"""Prompts: render an item into the messages that a judge sees, and name the reader of its reply.
 
 A prompt is one yaml file in conf/prompt: an instruction, a template, the shots and the verdict
-words. Answers under judgement are untrusted text: the template is compiled once and they enter it
-as values, so braces in an answer stay braces; `one_line` folds their line breaks, so that an answer
-can't pose as a further shot, and `unmarked` breaks up marker lines, so that one of many lines can't
-pose as the other answer.
+words. Judged answers are untrusted text: the template is compiled once and they are passed as
+values, so braces in an answer stay braces; `one_line` joins their lines, so that an answer can't
+imitate another shot, and `unmarked` breaks up marker lines, so that it can't imitate the other
+answer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FIELDS = (
 
 
 class Askable(Protocol):
-    """What a plan needs of a prompt, so that models can be asked for other things than verdicts."""
+    """The interface of prompts, so that models can be asked for other things than verdicts."""
 
     @property
     def name(self) -> str:
@@ -40,7 +40,7 @@ class Askable(Protocol):
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The verdict words; none where the reply is free text."""
+        """The verdict words; none if the reply is free text."""
 
     @property
     def reader(self) -> Reader:
@@ -48,7 +48,7 @@ class Askable(Protocol):
 
     @property
     def turned_reader(self) -> Reader:
-        """The reader of replies about a pair that was shown the other way round."""
+        """The reader of replies about a pair shown in swapped order."""
 
     @property
     def shared(self) -> int:
@@ -58,12 +58,12 @@ class Askable(Protocol):
         """Return the messages for one item."""
 
     def check_disjoint(self, items: Iterable[Item]) -> None:
-        """Raise JuriesError if the prompt gives the answer to an item away."""
+        """Raise JuriesError if the prompt reveals the answer to an item."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A worked example: an item's texts and the verdict word that is right for them."""
+    """A worked example: an item's texts and its correct verdict word."""
 
     question: str
     answer: str
@@ -79,24 +79,25 @@ class Prompt:
     Parameters
     ----------
     name : str
-        Recorded with every verdict. Renaming a prompt asks nothing again; editing one does.
+        Recorded with every verdict. Verdicts remain valid when a prompt is renamed, not when it is
+        edited.
     template : str
         Jinja2 template of one item, with the variables question, answer, references (a list) and
         opponent_answer and two filters of its own: `one_line`, and `unmarked` for texts between
-        marker lines such as <<<<< ANSWER >>>>>. It ends where the verdict word is to come.
+        marker lines such as <<<<< ANSWER >>>>>. The verdict word is expected at its end.
     labels : mapping of str to float
         The verdict words and their values.
     instruction : str
-        What the judge is to do.
+        The judge's task.
     instruction_as : {"user", "system"}
-        Where the instruction stands: at the head of the user message or in a system message.
+        Whether the instruction begins the user message or is in a system message.
     shots : sequence of Shot
         Worked examples, shared by all items, so they come first and can be cached.
     shots_as : {"text", "turns"}
         "text": all in one user message; "turns": each shot a user and an assistant message.
     system : str
-        A text of its own for the system message. An instruction of the system follows it in the
-        same message, after an empty line: not every chat template takes two.
+        A text for the system message. An instruction in the system message follows it after an
+        empty line: not every chat template accepts two system messages.
     """
 
     name: str
@@ -110,16 +111,17 @@ class Prompt:
 
     def __post_init__(self) -> None:
         if len(set(self.labels.values())) < 2:
-            raise JuriesError(f"prompt {self.name}: labels need two verdict words or more")
+            raise JuriesError(f"prompt {self.name}: labels must have two different values or more")
         unknown = variables(self.template) - set(FIELDS)
         for variable in sorted(unknown):
             raise JuriesError(
-                f"prompt {self.name}: the template names {variable!r}{nearest(variable, FIELDS)}"
+                f"prompt {self.name}: the template has an unknown variable "
+                f"{variable!r}{nearest(variable, FIELDS)}"
             )
         for number, shot in enumerate(self.shots, 1):
             if shot.label not in self.labels:
                 raise JuriesError(
-                    f"prompt {self.name}: shot {number} has the label {shot.label!r}"
+                    f"prompt {self.name}: shot {number} has the unknown label {shot.label!r}"
                     f"{nearest(shot.label, self.labels)}"
                 )
 
@@ -140,7 +142,7 @@ class Prompt:
 
     @property
     def turned_reader(self) -> LabelReader:
-        """The reader of replies about a pair whose answers were shown the other way round."""
+        """The reader of replies about a pair shown in swapped order."""
         ends = min(self.labels.values()) + max(self.labels.values())
         return LabelReader({word: ends - label for word, label in self.labels.items()})
 
@@ -150,7 +152,7 @@ class Prompt:
         return len(self._head[-1].content)
 
     def render(self, item: Item, order: Order = Order.ORIGINAL) -> tuple[Message, ...]:
-        """Return the messages for one item; SWAPPED shows a pair's answers the other way round."""
+        """Return the messages for one item; SWAPPED exchanges a pair's answers."""
         answer, opponent_answer = item.answer, item.opponent_answer
         if order is Order.SWAPPED:
             answer, opponent_answer = opponent_answer, answer
@@ -163,7 +165,7 @@ class Prompt:
             )
         except jinja2.TemplateError as error:
             raise JuriesError(
-                f"prompt {self.name}: can't be rendered for {item.dataset} item {item.item_id} of "
+                f"prompt {self.name}: rendering failed for {item.dataset} item {item.item_id} of "
                 f"{item.candidate}: {error}"
             ) from None
         *head, (role, content) = self._head
@@ -175,7 +177,7 @@ class Prompt:
 
     @cached_property
     def _head(self) -> tuple[Message, ...]:
-        """All that precedes the item: whole messages, then the beginning of the last one."""
+        """Everything before the item: whole messages, then the beginning of the last one."""
         system, opening = [self.system], ""
         if self.instruction_as == "system":
             system.append(self.instruction)
@@ -198,16 +200,16 @@ class Prompt:
         return (*messages, Message("user", opening))
 
     def check_disjoint(self, items: Iterable[Item]) -> None:
-        """Raise JuriesError if a shot asks the question of an item: the answer would be given.
+        """Raise JuriesError if a shot asks an item's question: it would reveal the answer.
 
-        Case, punctuation, spaces and articles make no difference between two questions.
+        Case, punctuation, spaces and articles are ignored.
         """
         shots = {_bare(shot.question) for shot in self.shots} - {""}
         for item in items:
             if _bare(item.question) in shots:
                 raise JuriesError(
                     f"prompt {self.name}: a shot asks the question of {item.dataset} item "
-                    f"{item.item_id} ({item.question!r}); take another prompt or leave the item out"
+                    f"{item.item_id} ({item.question!r}); use another prompt or remove the item"
                 )
 
 
@@ -222,13 +224,13 @@ def _one_line(text: str) -> str:
 
 
 def _unmarked(text: str) -> str:
-    """Return a text in which runs of five or more < or > are spaced out: it holds no marker."""
+    """Return a text without markers: runs of five or more < or > are spaced out."""
     return re.sub(r"<{5,}|>{5,}", lambda run: " ".join(run[0]), text)
 
 
 def environment() -> jinja2.Environment:
-    """Return what templates are compiled in: a sandbox, strict about names, with our filters."""
-    # Not HTML: escaping would change the text under judgement.
+    """Return the templates' environment: a sandbox, strict about names, with our filters."""
+    # Not HTML: escaping would change the judged text.
     made = jinja2.sandbox.ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         autoescape=False,
@@ -238,7 +240,7 @@ def environment() -> jinja2.Environment:
 
 
 def variables(template: str) -> set[str]:
-    """Return the names that a template takes; raise JuriesError where it is none."""
+    """Return the variables of a template; raise JuriesError if its syntax is wrong."""
     try:
         return jinja2.meta.find_undeclared_variables(environment().parse(template))
     except jinja2.TemplateSyntaxError as error:
