@@ -38,7 +38,8 @@ from .data.recognition import recognise
 from .data.tables import read
 from .errors import JuriesError, nearest
 from .judges.base import Judge
-from .juries.panel import Inconsistent, Panel
+from .juries.panel import Panel
+from .juries.stored import Inconsistent
 from .metrics.bootstrap import Bootstrap
 from .prompts.prompt import Prompt
 from .store.plan import Plan
@@ -113,7 +114,7 @@ def judge(
     name : str, optional
         The dataset's name in tables; the file's name by default, "answers" in memory.
     inconsistent : {"missing", "tie", "mean"}
-        What a pair counts as whose two orders contradict each other: see `juries.panel`.
+        What a pair counts as whose two orders contradict each other: see `juries.stored`.
     max_cost_usd : float, optional
         Stop before more than this may be spent.
     policy : Policy, optional
@@ -177,7 +178,7 @@ def read_verdicts(
     name : str, optional
         The dataset's name in tables; the file's name by default, "verdicts" in memory.
     inconsistent : {"missing", "tie", "mean"}
-        What a pair counts as whose two orders contradict each other: see `juries.panel`.
+        What a pair counts as whose two orders contradict each other: see `juries.stored`.
 
     Raises
     ------

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .data.dataset import Dataset
-from .juries.panel import NOT_ASKED
 from .juries.pooling import Pooling
-from .juries.stored import StoredVotes
+from .juries.stored import NOT_ASKED, StoredVotes
 from .store.plan import Plan, look_up
 from .store.store import Store
 from .types import Order

@@ -19,8 +19,9 @@ from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.judges.base import Limits, PromptedJudge
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.recorded import recorded_judges
-from llm_juries.juries.panel import Panel, pool
+from llm_juries.juries.panel import Panel
 from llm_juries.juries.rules import Jury
+from llm_juries.juries.stored import pool
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store

@@ -15,8 +15,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..juries.panel import Inconsistent, Panel, pool
+from ..juries.panel import Panel
 from ..juries.pooling import context_of
+from ..juries.stored import Inconsistent, pool
 from ..juries.votes import Voter, Votes
 from ..store.plan import Plan
 from ..store.store import Store

@@ -11,10 +11,11 @@ import pandas as pd
 
 from ..errors import JuriesError
 from ..judges.base import by_price
-from ..juries.panel import NOT_ASKED, Panel
+from ..juries.panel import Panel
 from ..juries.policies import NAN, Cast, CyclicAssignment, Planner, SequentialMajority
 from ..juries.pooling import Pooling
 from ..juries.rules import Jury
+from ..juries.stored import NOT_ASKED
 from ..juries.votes import Voter, Votes
 from ..metrics.arrays import Array, Mask, ratio
 from ..metrics.bootstrap import Bootstrap, cluster_sums

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
-from ..juries.panel import NOT_ASKED, Inconsistent, Panel, pool
-from ..juries.stored import to_unit
+from ..juries.panel import Panel
+from ..juries.stored import NOT_ASKED, Inconsistent, pool, to_unit
 from ..juries.votes import Voter, Votes
 from ..store.scan import APART, Wanted, parts, under_prompts
 from ..types import Outcome
@@ -43,7 +43,7 @@ def panel(
     scale : (float, float)
         The lowest and the highest label of the prompt.
     inconsistent : {"missing", "tie", "mean"}
-        See `juries.panel`.
+        See `juries.stored`.
 
     Raises
     ------

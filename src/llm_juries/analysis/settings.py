@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..juries.panel import Inconsistent
+from ..juries.stored import Inconsistent
 from ..metrics.bootstrap import Bootstrap
 from .jury_search import Criteria
 from .rankings import Rankings
@@ -18,7 +18,7 @@ class Settings:
     Parameters
     ----------
     inconsistent : {"missing", "tie", "mean"}
-        What a pair counts as whose two orders point to different sides; see `juries.panel`.
+        What a pair counts as whose two orders point to different sides; see `juries.stored`.
     candidate_families : mapping of str to str, optional
         The model family of each candidate, named as in the judges' `family`.
     labelled_questions : int, optional

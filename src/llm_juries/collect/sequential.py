@@ -11,10 +11,10 @@ from ..data.dataset import Dataset
 from ..errors import JuriesError
 from ..judges.base import by_price
 from ..juries.escalation import Calibration, EscalatingJury
-from ..juries.panel import NOT_ASKED, Inconsistent, pool
 from ..juries.policies import Cast, CyclicAssignment, Planner, SequentialMajority
 from ..juries.pooling import Pooling, context_of
 from ..juries.rules import Jury
+from ..juries.stored import NOT_ASKED, Inconsistent, pool
 from ..juries.votes import Voter, Votes
 from ..store.plan import Plan
 from ..store.store import Store

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
-from ..metrics.arrays import Array, Names
-from ..types import Order, Outcome
+from ..metrics.arrays import Array
+from ..types import Order
 from .pooling import Pooling, context_of
-from .rules import side
 from .stored import StoredVotes
-from .votes import DECIDED, TIE, Votes
-
-Inconsistent = Literal["missing", "tie", "mean"]
-"""What becomes of a pair whose two orders point to different sides (one may be the middle).
-
-"missing": no vote, an abstention; "tie": a tie; "mean": the side on which the mean of the orders'
-strengths lies. Where the sides are the same, all three are: the strength is the orders' mean.
-"""
-NOT_ASKED, INCONSISTENT = "not_asked", "inconsistent"
+from .votes import Votes
 
 
 @dataclass(frozen=True, repr=False)
@@ -130,56 +121,3 @@ class Panel:
     def questions(self) -> list[str]:
         """The question (or cluster) of each item: what the bootstrap draws whole."""
         return [item.drawn_with for item in self.dataset.items]
-
-
-def pool(
-    labels: Array,
-    scores: Array,
-    outcomes: Names,
-    inconsistent: Inconsistent,
-    *,
-    pairs: bool,
-) -> tuple[Array, Array, Names]:
-    """Make one vote of the orders that a pair was shown in; with an order missing there is none.
-
-    Parameters
-    ----------
-    labels, scores, outcomes : arrays of shape (n, k, orders)
-        Scaled to 0 and 1, NaN where missing. A score is the evidence behind a label; without one,
-        the label counts as its own score.
-    inconsistent : {"missing", "tie", "mean"}
-    pairs : bool
-        Whether the middle is a vote (for neither answer).
-
-    Returns
-    -------
-    labels, scores, outcomes : arrays of shape (n, k)
-        Labels are 1, 0 or (of pairs) 0.5.
-    """
-    sides = side(labels)
-    strengths = np.where(np.isnan(scores), labels, scores)
-    whole = ~np.isnan(labels).any(axis=2)
-    same = (sides == sides[:, :, :1]).all(axis=2)
-    mean = strengths.mean(axis=2)
-    odd = (outcomes != Outcome.OK).argmax(axis=2)  # the first order without a verdict
-    failure = np.take_along_axis(outcomes, odd[:, :, None], axis=2)[:, :, 0]
-    pooled, strength = np.where(same, sides[:, :, 0], np.nan), np.where(same, mean, np.nan)
-    reason = np.where(same, DECIDED, INCONSISTENT)
-    match inconsistent:
-        case "missing":
-            pass
-        case "tie":
-            pooled, strength = np.where(same, pooled, 0.5), np.where(same, strength, 0.5)
-            reason = np.full_like(reason, DECIDED)
-        case "mean":
-            pooled, strength = np.where(same, pooled, side(mean)), mean
-            reason = np.full_like(reason, DECIDED)
-    middle = whole & (pooled == 0.5)
-    if not pairs:
-        pooled = np.where(middle, np.nan, pooled)
-        reason = np.where(middle, TIE, reason)
-    return (
-        np.where(whole, pooled, np.nan),
-        np.where(whole, strength, np.nan),
-        np.where(whole, reason, failure),
-    )

@@ -1,16 +1,28 @@
-"""One dataset's stored verdicts as arrays: what each judge said in each order, before pooling."""
+"""One dataset's stored verdicts as arrays, labels scaled to 0 and 1, and a pair's orders pooled."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from ..metrics.arrays import Array, Names
+from ..types import Outcome
+from .rules import side
+from .votes import DECIDED, TIE
+
+Inconsistent = Literal["missing", "tie", "mean"]
+"""What a pair counts as whose two orders point to different sides (one may be the middle).
+
+"missing": no vote; "tie": a tie; "mean": the side of the mean of the two strengths. Where the sides
+are the same, the choice makes no difference: the strength is the mean.
+"""
+NOT_ASKED, INCONSISTENT = "not_asked", "inconsistent"
 
 
 @dataclass(frozen=True)
@@ -77,3 +89,56 @@ def to_unit(values: Array, low: ArrayLike, high: ArrayLike) -> Array:
 def from_unit(values: Array, low: float, high: float) -> Array:
     """Return values from 0 to 1 on a scale from low to high: the inverse of `to_unit`."""
     return low + (high - low) * values
+
+
+def pool(
+    labels: Array,
+    scores: Array,
+    outcomes: Names,
+    inconsistent: Inconsistent,
+    *,
+    pairs: bool,
+) -> tuple[Array, Array, Names]:
+    """Make one vote of the orders that a pair was shown in; with an order missing there is none.
+
+    Parameters
+    ----------
+    labels, scores, outcomes : arrays of shape (n, k, orders)
+        Scaled to 0 and 1, NaN where missing. A score is the evidence behind a label; without one,
+        the label counts as its own score.
+    inconsistent : {"missing", "tie", "mean"}
+    pairs : bool
+        Whether the middle is a vote (for neither answer).
+
+    Returns
+    -------
+    labels, scores, outcomes : arrays of shape (n, k)
+        Labels are 1, 0 or (of pairs) 0.5.
+    """
+    sides = side(labels)
+    strengths = np.where(np.isnan(scores), labels, scores)
+    whole = ~np.isnan(labels).any(axis=2)
+    same = (sides == sides[:, :, :1]).all(axis=2)
+    mean = strengths.mean(axis=2)
+    odd = (outcomes != Outcome.OK).argmax(axis=2)  # the first order without a verdict
+    failure = np.take_along_axis(outcomes, odd[:, :, None], axis=2)[:, :, 0]
+    pooled, strength = np.where(same, sides[:, :, 0], np.nan), np.where(same, mean, np.nan)
+    reason = np.where(same, DECIDED, INCONSISTENT)
+    match inconsistent:
+        case "missing":
+            pass
+        case "tie":
+            pooled, strength = np.where(same, pooled, 0.5), np.where(same, strength, 0.5)
+            reason = np.full_like(reason, DECIDED)
+        case "mean":
+            pooled, strength = np.where(same, pooled, side(mean)), mean
+            reason = np.full_like(reason, DECIDED)
+    middle = whole & (pooled == 0.5)
+    if not pairs:
+        pooled = np.where(middle, np.nan, pooled)
+        reason = np.where(middle, TIE, reason)
+    return (
+        np.where(whole, pooled, np.nan),
+        np.where(whole, strength, np.nan),
+        np.where(whole, reason, failure),
+    )
