@@ -409,7 +409,7 @@ def test_free_text_finds_questions_answers_and_replies_in_any_case(
         assert count(tab) == sum("Ångström" in text for text in words)
         tab.locator("#search").fill("nowhere to be found")
         assert count(tab) == 0
-        expect(tab.locator("#detail")).to_have_text("No item passes these filters.")
+        expect(tab.locator("#detail")).to_have_text("No item matches these filters.")
 
 
 def test_what_is_left_out_is_said_and_drawn_by_the_seed(chromium: Browser, tmp_path: Path):
@@ -471,7 +471,7 @@ def test_half_a_surrogate_pair_is_replaced():
 
 
 def test_limits_that_hold_nothing_are_a_mistake():
-    with pytest.raises(JuriesError, match="items is 0; take more than 0"):
+    with pytest.raises(JuriesError, match="items: 0 must be above 0"):
         page.Options(items=0)
 
 

@@ -244,7 +244,7 @@ def warned(caplog: pytest.LogCaptureFixture) -> str:
     (record,) = (one for one in caplog.records if one.name == "llm_juries.reporting.tracking")
     assert record.levelno == logging.WARNING
     (line,) = record.getMessage().splitlines()
-    assert line.startswith("W&B: this run was not logged, or not wholly (")
+    assert line.startswith("W&B: this run was not logged completely (")
     return line
 
 

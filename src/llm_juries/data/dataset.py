@@ -174,7 +174,7 @@ class Dataset:
             raise JuriesError(f"dataset {self.name}: limit is {limit}; set 1 or more, or null")
         questions: Iterable[str] = dict.fromkeys(item.item_id for item in self.items)
         if seed is not None:
-            questions = sorted(questions, key=lambda question: _drawn(seed, question))
+            questions = sorted(questions, key=lambda question: sampling_key(seed, question))
         chosen = frozenset(islice(questions, limit))
         items = self.items
         return replace(self, items=Streamed(lambda: (i for i in items if i.item_id in chosen)))
@@ -202,9 +202,12 @@ class Dataset:
         return replace(self, items=found)
 
 
-def _drawn(seed: int, question: str) -> bytes:
-    """Return the random number of a question under a seed."""
-    return hashlib.sha256(f"{seed}/{question}".encode()).digest()
+def sampling_key(seed: int, *about: str) -> bytes:
+    """Return the pseudo-random number that a seed gives to what the texts name.
+
+    Sorted by it, things are in a random order that depends on nothing else.
+    """
+    return hashlib.sha256("/".join([str(seed), *about]).encode("utf-8", "replace")).digest()
 
 
 def check_unique(placed: Iterable[tuple[str, Item]], path: str) -> None:

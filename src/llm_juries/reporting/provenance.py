@@ -1,4 +1,4 @@
-"""What produced a set of results: versions, platform, commit."""
+"""Provenance of results: versions of packages, platform, git commit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def provenance() -> dict[str, Any]:
-    """Return what made these results: time, Python, versions of what is used, git commit."""
+    """Return the time, Python, platform, package versions and git commit."""
     named = importlib.metadata.requires("llm-juries") or []
     packages: dict[str, str | None] = {"llm-juries": importlib.metadata.version("llm-juries")}
     for name in sorted({re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in named}):

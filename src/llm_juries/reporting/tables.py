@@ -1,4 +1,4 @@
-"""Writing tables as people use them: CSV for programs, Markdown and LaTeX for reports."""
+"""Write tables as CSV for programs, and as Markdown and LaTeX for reports."""
 
 from __future__ import annotations
 

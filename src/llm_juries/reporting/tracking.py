@@ -1,8 +1,8 @@
-"""Logging to Weights & Biases: config, numbers, tables, figures, verdicts and the report's files.
+"""Experiment tracking with Weights & Biases: config, metrics, tables, figures, verdicts, files.
 
-`wandb.mode=offline` needs no account and no network: the run is a folder, sent later with
-`wandb sync` if one wants to. W&B is a convenience: whatever goes wrong with it (no login, no
-network, a full disk, a broken installation) is one line of warning, and the job goes on.
+`wandb.mode=offline` needs no account and no network: the run is a folder, uploaded later with
+`wandb sync` if wanted. Tracking never stops a job: any failure of it (no login, no network, a full
+disk, a broken installation) is one line of warning.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-# Names under which people keep what nobody else may see; of a variable, any part of its name.
+# Config keys of secrets, and environment variables of secrets (any part of the name).
 SECRET = re.compile(r"(^|_)(api_?key|key|token|secret|password|authorization|credentials?)$", re.I)
 VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.I)
-SHORTEST_SECRET = 8  # what is shorter also stands in a config by chance
+SHORTEST_SECRET = 8  # shorter values also occur in a config by chance
 REDACTED = "(redacted)"
 PER_VOTER = ("kappa", "ci_low", "ci_high", "accuracy", "n", "missing")
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where a run is logged, and how much of it.
+    """Where a run is logged, and what of it.
 
     Parameters
     ----------
@@ -46,18 +46,18 @@ class Tracking:
     entity, name : str, optional
         W&B's own defaults where null.
     group : str, optional
-        Runs of a group are shown together; by default those of one experiment or dataset.
+        W&B shows the runs of a group together; by default, the experiment or the dataset.
     tags : sequence of str
     verdicts : int
-        Rows of the table of verdicts, a sample; 0 for none.
+        Rows of the table of sampled verdicts; 0 for none.
     export : int
-        Rows of the artifact with verdicts as Parquet, a sample of which the table is the beginning;
-        0 for none.
+        Rows of the Parquet artifact of sampled verdicts, which begins with those of the table; 0
+        for none.
     seed : int
         Of both samples.
     timeout_s : float
-        How long to wait for the server at the beginning, and at the end for the uploads. What was
-        not sent by then stays in the run's folder, for `wandb sync`.
+        How long to wait for the server at the start, and for the uploads at the end. What was not
+        sent by then stays in the run's folder, for `wandb sync`.
     """
 
     mode: Literal["disabled", "offline", "online"] = "disabled"
@@ -90,26 +90,26 @@ class Tracking:
         Parameters
         ----------
         folder : Path
-            Where the run's own folder is made.
+            The run's own folder is created in it.
         job : str
             W&B's job_type: "judge", "analyze".
         config : mapping
-            Secrets in it are taken out: see `without_secrets`.
+            Logged without secrets: see `without_secrets`.
         tables : mapping of str to DataFrame
         figures : sequence of Path
         metrics : mapping of str to float, optional
-            Numbers for plots over several runs, in the run's history and summary; NaN is left out.
+            For plots across runs, in the run's history and summary; NaN is left out.
         group : str, optional
-            For where the config names none.
+            Used if the config names none.
         plans, store : optional
-            Whose verdicts are logged.
+            The verdicts to sample.
         files : sequence of Path
-            Files and folders of the report, kept as an artifact.
+            Files and folders of the report, logged as an artifact.
 
         Returns
         -------
         Path or None
-            The run's folder; None where W&B is disabled or failed.
+            The run's folder; None if W&B is disabled or failed.
         """
         if self.mode == "disabled":
             return None
@@ -119,17 +119,17 @@ class Tracking:
                 if store is not None and max(self.verdicts, self.export) > 0:
                     self._add_verdicts(run, folder, job, plans, store)
                 return Path(run.settings.sync_dir)
-        except Exception as error:  # whatever it is, the results are worth more
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            log.warning("W&B: this run was not logged, or not wholly (%s)", said[:300])
+        except Exception as error:  # tracking must never cost the results
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            log.warning("W&B: this run was not logged completely (%s)", reason[:300])
             return None
 
     def _started(
         self, folder: Path, job: str, config: Mapping[str, Any], group: str | None
     ) -> wandb.Run:
-        # Else an offline run still looks up a host.
+        # Without this, an offline run still resolves a host name.
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        os.environ.setdefault("WANDB_SILENT", "true")  # also of its process that ends after ours
+        os.environ.setdefault("WANDB_SILENT", "true")  # also for its process, which outlives ours
         import wandb
 
         if self.mode == "online" and not wandb.login(prompt=False, verify=False):
@@ -149,7 +149,7 @@ class Tracking:
                 silent=True,
                 console="off",
                 save_code=False,
-                # It would hold the command line, where a user may have written a key.
+                # The metadata include the command line, which may hold a key.
                 x_disable_meta=True,
                 x_disable_stats=True,
                 init_timeout=self.timeout_s,
@@ -175,7 +175,7 @@ class Tracking:
             if not table.empty
         }
         media |= {f"figures/{path.stem}": wandb.Image(str(path)) for path in figures}
-        # One step: a run is one point of a plot over runs.
+        # One step: a run is one point in a plot across runs.
         run.log(media | {key: value for key, value in metrics.items() if math.isfinite(value)})
         if files:
             artifact = wandb.Artifact(f"{job}-report", "report")
@@ -213,7 +213,7 @@ class Tracking:
 
 
 def agreement_metrics(agreement: pd.DataFrame) -> dict[str, float]:
-    """Return "kappa/DATASET/VOTER" and the like, from `analysis.agreement.agreement`."""
+    """Return metrics such as "kappa/DATASET/VOTER", from `analysis.agreement.agreement`."""
     return {
         f"{measure}/{row['dataset']}/{row['voter']}": float(row[measure])
         for _, row in agreement.iterrows()
@@ -222,7 +222,7 @@ def agreement_metrics(agreement: pd.DataFrame) -> dict[str, float]:
 
 
 def tally_metrics(collected: pd.DataFrame) -> dict[str, float]:
-    """Return "asked/DATASET/JUDGE" and the like and sums, from `progress.tally_table`."""
+    """Return metrics such as "asked/DATASET/JUDGE", and totals, from `progress.tally_table`."""
     counts = [
         column for column in collected if pd.api.types.is_numeric_dtype(collected[column].dtype)
     ]
@@ -235,10 +235,10 @@ def tally_metrics(collected: pd.DataFrame) -> dict[str, float]:
 
 
 def without_secrets(value: Any) -> Any:
-    """Return a config without what nobody else may see.
+    """Return a config with its secrets redacted.
 
-    That is: the values of keys such as api_key, token, password; of environment variables with such
-    names, wherever they stand in a text; and what stands before the @ of a URL.
+    Redacted are the values of keys such as api_key, token and password; the values of environment
+    variables with such names, anywhere in a text; and credentials in URLs.
     """
     known = sorted(
         {v for name, v in os.environ.items() if VARIABLE.search(name) and len(v) >= SHORTEST_SECRET}

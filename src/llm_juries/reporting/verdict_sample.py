@@ -1,14 +1,14 @@
-"""Verdicts as a table to look at or to give away: a seeded sample, with what was asked and said."""
+"""A seeded sample of verdicts as a table, with the items and the raw replies."""
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from ..data.dataset import sampling_key
 from ..store.plan import Plan, look_up
 from ..store.store import Store
 from ..types import Item, Verdict
@@ -16,19 +16,19 @@ from ..types import Item, Verdict
 
 @dataclass(frozen=True)
 class Sample:
-    """A table of some verdicts, and counts of all.
+    """A table of sampled verdicts, and counts of all.
 
     Attributes
     ----------
     table : DataFrame
-        A row a verdict, in the order in which they were drawn (so its first rows are a sample
+        A row a verdict, in the order in which they were sampled (so its first rows are a sample
         too): dataset, item_id, candidate, opponent, order, judge, prompt, outcome, question,
         answer, opponent_answer, references, reply, thinking, error (str); human, label, score,
         cost_usd, latency_s, input_tokens, output_tokens, asked_at (float, NaN where there is none).
     total : int
-        How many verdicts there were to draw from.
+        How many verdicts were sampled from.
     costs : dict of (dataset, judge) to float
-        US dollars, over all verdicts whose cost is known.
+        US dollars, summed over all verdicts whose cost is known.
     """
 
     table: pd.DataFrame
@@ -37,10 +37,10 @@ class Sample:
 
 
 def sample(plans: Sequence[Plan], store: Store, rows: int, seed: int) -> Sample:
-    """Draw at most so many of the stored verdicts that the plans ask for.
+    """Sample at most `rows` of the stored verdicts that the plans request.
 
-    Which ones depends on the seed and on what they are about, not on the order of judges, items or
-    the store. No more than `rows` are held in memory.
+    The sample depends on the seed and on what each verdict is about, not on the order of judges,
+    items or the store. At most `rows` verdicts are held in memory.
     """
     total, costs = 0, dict[tuple[str, str], float]()
 
@@ -54,19 +54,18 @@ def sample(plans: Sequence[Plan], store: Store, rows: int, seed: int) -> Sample:
                 if verdict.cost_usd is not None:
                     of = verdict.dataset, verdict.judge
                     costs[of] = costs.get(of, 0.0) + verdict.cost_usd
-                yield _drawn(seed, verdict), total, request.item, verdict
+                yield _sampling_key(seed, verdict), total, request.item, verdict
 
     drawn = heapq.nsmallest(rows, counted(), key=lambda one: one[0])
     return Sample(pd.DataFrame([_row(item, v) for *_, item, v in drawn]), total, costs)
 
 
-def _drawn(seed: int, verdict: Verdict) -> bytes:
-    """Return the random number that a seed gives to a verdict."""
+def _sampling_key(seed: int, verdict: Verdict) -> bytes:
     about = (
-        seed, verdict.dataset, verdict.item_id, verdict.candidate, verdict.opponent,
+        verdict.dataset, verdict.item_id, verdict.candidate, verdict.opponent,
         str(verdict.order), verdict.judge, verdict.prompt,
     )  # fmt: skip
-    return hashlib.sha256(repr(about).encode("utf-8", "replace")).digest()
+    return sampling_key(seed, *about)
 
 
 def _row(item: Item, verdict: Verdict) -> dict[str, object]:

@@ -1,12 +1,11 @@
-"""Items, votes and raw replies as columns for the page's script: small, and quick to read.
+"""Items, votes and raw replies as columns of JSON for the page's script.
 
-Each text is held once, in `strings`; columns hold its number (0 is the empty text). A vote that is
-missing is null, never a number.
+Each text is stored once, in `strings`; columns hold its number (0 is the empty text). A missing
+vote is null, never a number.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...analysis.run import Results
+from ...data.dataset import sampling_key
 from ...errors import JuriesError
 from ...juries.panel import Panel
 from ...juries.stored import StoredVotes
@@ -27,16 +27,16 @@ from ...types import Item, Reply
 
 @dataclass(frozen=True)
 class Options:
-    """How much of the items a page holds. Questions are left out whole, drawn by the seed.
+    """How many items a page holds. Whole questions are left out, sampled with the seed.
 
     Parameters
     ----------
     items : int
-        At most so many answers (or pairs), over all datasets.
+        At most this many answers (or pairs), over all datasets.
     megabytes : float
-        At most so much text of items and replies, before equal texts are put together.
+        At most this much text of items and replies, before equal texts are merged.
     characters : int
-        What is longer is cut, and that is said in its place.
+        Longer texts are cut, with a note in their place.
     seed : int
     """
 
@@ -48,7 +48,7 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("items", "megabytes", "characters"):
             if getattr(self, name) <= 0:
-                raise JuriesError(f"{name} is {getattr(self, name)}; take more than 0")
+                raise JuriesError(f"{name}: {getattr(self, name)} must be above 0")
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Strings:
         return self.numbers.setdefault(self.fit(text), len(self.numbers))
 
     def fit(self, text: str) -> str:
-        """Return a text that UTF-8 can hold, cut where it is too long."""
+        """Return a text as valid UTF-8, cut if it is too long."""
         sound = text.encode("utf-8", "replace").decode()
         if len(sound) <= self.longest:
             return sound
@@ -94,7 +94,7 @@ class _Kept:
 
 
 def browsable(results: Results, store: Store, options: Options) -> tuple[dict[str, Any], str]:
-    """Return what the page's script browses, and what was left out, in words (or "").
+    """Return the data of the page's script, and a sentence on what was left out (or "").
 
     Returns
     -------
@@ -110,7 +110,9 @@ def browsable(results: Results, store: Store, options: Options) -> tuple[dict[st
         for at, panel in enumerate(panels)
         for question in dict.fromkeys(item.item_id for item in panel.dataset.items)
     ]
-    drawn = sorted(questions, key=lambda q: _drawn(options.seed, panels[q[0]].dataset.name, q[1]))
+    drawn = sorted(
+        questions, key=lambda q: sampling_key(options.seed, panels[q[0]].dataset.name, q[1])
+    )
     counts: dict[tuple[int, str], float] = defaultdict(float)
     for at, panel in enumerate(panels):
         for item in panel.dataset.items:
@@ -142,19 +144,15 @@ def browsable(results: Results, store: Store, options: Options) -> tuple[dict[st
     ]
     return data, (
         f"{left:,} of {total:,} items are in this file (page.items, page.megabytes): whole "
-        f"questions drawn at random with seed {options.seed}, up to "
+        f"questions sampled with seed {options.seed}, up to "
         f"{' and '.join(filter(None, limits))}. Tables and figures are of all {total:,}."
     )
-
-
-def _drawn(seed: int, dataset: str, question: str) -> bytes:
-    return hashlib.sha256(f"{seed}/{dataset}/{question}".encode("utf-8", "replace")).digest()
 
 
 def _as_fit(
     drawn: Sequence[tuple[int, str]], sizes: dict[tuple[int, str], float], limit: float
 ) -> set[tuple[int, str]]:
-    """Return as many of the drawn questions as fit, from the first on."""
+    """Return as many questions as fit, taken in order."""
     filled = accumulate(sizes[question] for question in drawn)
     return {question for question, size in zip(drawn, filled, strict=True) if size <= limit}
 
@@ -250,5 +248,5 @@ def _verdicts(part: _Kept, judge: int, order: int, strings: Strings) -> dict[str
 
 
 def _number(value: float | None) -> float | None:
-    """Return a finite number to four decimals, None for what is none."""
+    """Return a finite number to four decimals, None otherwise."""
     return round(value, 4) if value is not None and np.isfinite(value) else None

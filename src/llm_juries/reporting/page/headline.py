@@ -1,4 +1,4 @@
-"""What the page says first of each dataset: who agrees most with humans, and how surely."""
+"""The page's summary of each dataset: which voter agrees most with humans, with its interval."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import pandas as pd
 
 from ...analysis.run import Results
 from ...config.study import source_of
-from ..summary import few_questions
+from ..sentences import comparison, few_questions
 
 WIDTH = 180.0  # of a drawn interval, in the units of the drawing
 MARGIN = 7.0  # keeps marks at the ends whole
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A voter's kappa as text and as places on a line of WIDTH."""
+    """A voter's kappa as text, and as positions on a line of WIDTH."""
 
     voter: str
     kind: str
@@ -35,11 +36,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Headline:
-    """What is said of one dataset.
+    """The summary of one dataset.
 
-    `first` leads by kappa over items that need not be the others', so it says how many it lacks;
-    `warning` is of too few questions; `comparisons` are of each jury with the best single judge
-    over the items both voted on.
+    `first` has the highest kappa, on items that need not be the others', so its missing votes are
+    shown; `warning` is about too few questions; `comparisons` are of each jury with the best single
+    judge on the items both voted on.
     """
 
     dataset: str
@@ -82,7 +83,7 @@ def _headline(results: Results, number: int) -> Headline:
         warning=few_questions(panel),
         comparisons=_comparisons(_of(results.tables.get("against_best"), dataset.name)),
         rows=rows,
-        ticks=[(_place(step, left), _said(f"{step:g}")) for step in steps],
+        ticks=[(_place(step, left), _typeset(f"{step:g}")) for step in steps],
         zero=_place(0.0, left),
     )
 
@@ -103,8 +104,8 @@ def _row(row: pd.Series[Any], left: float) -> Row:
         kind=str(row["kind"]),
         n=f"{row['n']:,}",
         missing=f"{row['missing']:,}",
-        kappa="" if undefined else _said(f"{row['kappa']:.3f}"),
-        interval=_said(f"{row['ci_low']:.3f} to {row['ci_high']:.3f}") if bounded else "",
+        kappa="" if undefined else _typeset(f"{row['kappa']:.3f}"),
+        interval=_typeset(f"{row['ci_low']:.3f} to {row['ci_high']:.3f}") if bounded else "",
         accuracy="" if pd.isna(row["accuracy"]) else f"{row['accuracy']:.3f}",
         at=None if undefined else _place(row["kappa"], left),
         low=_place(row["ci_low"], left) if bounded else None,
@@ -119,22 +120,12 @@ def _place(value: float, left: float) -> float:
 def _comparisons(table: pd.DataFrame) -> list[str]:
     if "beside" not in table:
         return []
-    said = []
-    for _, row in table[table["beside"] == "best judge"].iterrows():
-        if row["ci_low"] > 0:
-            verdict = "it agrees more"
-        elif row["ci_high"] < 0:
-            verdict = "it agrees less"
-        else:
-            verdict = "no clear difference"
-        numbers = f"{row['difference']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
-        said.append(
-            f"Jury {row['jury']} beside the best single judge, {row['judge']}: κ {_said(numbers)} "
-            f"on the {row['n']:,} items both voted on; {verdict}."
-        )
-    return said
+    return [
+        f"κ of jury {row['jury']} {comparison(row, MINUS)}."
+        for _, row in table[table["beside"] == "best judge"].iterrows()
+    ]
 
 
-def _said(numbers: str) -> str:
+def _typeset(numbers: str) -> str:
     """Return numbers with minus signs instead of hyphens."""
-    return numbers.replace("-", "\N{MINUS SIGN}")
+    return numbers.replace("-", MINUS)

@@ -1,9 +1,9 @@
 "use strict";
-// Browses the items. All texts are shown with textContent: none is ever read as markup.
+// Browses the items. All texts are shown with textContent, never parsed as markup.
 (() => {
   const $ = (id) => document.getElementById(id);
   const ROW = 3.75 * parseFloat(getComputedStyle(document.documentElement).fontSize); // px; 3.75rem, as .row in page.css
-  const SPARE = 6; // rows that are kept ready above and below what is seen
+  const SPARE = 6; // rows rendered above and below the visible ones
   const FLAGS = { dissent: 1, flip: 2, failure: 4, against: 8 };
   const NOT_ASKED = "not_asked";
 
@@ -30,12 +30,12 @@
     }
   }
 
-  /** Which side a label is on: 1, 0, or 2 for the middle; -1 where there is none. */
+  /** The side of a label: 1, 0, or 2 for the middle; -1 if there is none. */
   const side = (label) => (label === null ? -1 : label > 0.5 ? 1 : label < 0.5 ? 0 : 2);
   const opposed = (one, other) => one + other === 1 && one >= 0 && other >= 0;
   const failed = (outcome) => outcome !== "ok" && outcome !== NOT_ASKED;
 
-  /** What is true of a voter on a row, as a sum of FLAGS; `differs` says whom it may dissent from. */
+  /** The flags of a voter on a row, as a sum of FLAGS, without dissent. */
   const flagsOf = (set, voter, row) => {
     let flags = 0;
     if (opposed(side(voter.label[row]), side(set.human[row]))) flags |= FLAGS.against;
@@ -51,7 +51,7 @@
   };
 
   const flagCache = new Map();
-  /** The flags of all items: of one voter, or (for "") of all but string rules, unless there are no others. */
+  /** The flags of all items for one voter or, for "", all voters but string rules (unless there are no others). */
   const flagsFor = (name) => {
     if (flagCache.has(name)) return flagCache.get(name);
     const found = new Uint8Array(total);
@@ -66,7 +66,7 @@
         const dissents = name || voter.kind !== "jury";
         for (let row = 0; row < rows; row++) {
           let flags = flagsOf(set, voter, row);
-          // With no voter chosen, a jury without a decision is no failure of a judge.
+          // With no voter chosen, failures are those of judges, not juries without a decision.
           if (!name && voter.kind === "jury") flags &= ~FLAGS.failure;
           const own = side(voter.label[row]);
           if (dissents && own >= 0 && peers.some((p) => { const s = side(p.label[row]); return s >= 0 && s !== own; })) flags |= FLAGS.dissent;
@@ -79,7 +79,7 @@
     return found;
   };
 
-  /** Whether the chosen voter (or any) was asked, and had the chosen outcome (or any). */
+  /** Whether the chosen voter (or any) has a verdict, with the chosen outcome (or any). */
   const voterHas = (set, row, name, outcome) => set.voters.some((voter) => {
     if (name && voter.name !== name) return false;
     if (!outcome) return voter.outcome[row] !== NOT_ASKED;
@@ -88,7 +88,7 @@
 
   let lowered = null;
   const lower = () => (lowered ??= strings.map((text) => text.toLowerCase()));
-  /** Which strings hold the words, as a table of 0 and 1: each text is looked at once. */
+  /** Which strings contain the words, as 0 and 1: each text is searched once. */
   const hitsOf = (words) => {
     return Uint8Array.from(lower(), (text) => (text.includes(words) ? 1 : 0));
   };
@@ -144,7 +144,7 @@
     performance.measure("filter", { start: started, end: performance.now() });
   };
 
-  // --- the list: as many elements as fit the screen, moved and refilled as one scrolls
+  // --- the list: as many elements as fit the screen, moved and refilled on scrolling
 
   const pool = [];
   let version = 0;
@@ -187,7 +187,7 @@
     marks.append(mark(set.human[row], "human"));
     for (const voter of set.voters) marks.append(mark(voter.label[row], voter.kind, opposed(side(voter.label[row]), side(set.human[row]))));
     marks.setAttribute("role", "img");
-    marks.setAttribute("aria-label", spoken(set, row));
+    marks.setAttribute("aria-label", summaryOf(set, row));
     under.replaceChildren(make("span", "who", `${named(set, row)} · ${set.name}`), marks);
   };
 
@@ -195,7 +195,7 @@
     const shape = ["yes", "no", "tie", "none"][[1, 0, 2, -1].indexOf(side(label))];
     return make("b", `mark ${shape} ${kind}${against ? " against" : ""}`);
   };
-  const spoken = (set, row) => {
+  const summaryOf = (set, row) => {
     const votes = set.voters.filter((v) => v.label[row] !== null);
     const against = votes.filter((v) => opposed(side(v.label[row]), side(set.human[row]))).length;
     return `Human: ${word(set, row, set.human[row])}; ${votes.length} of ${set.voters.length} voted, ${against} against the human label`;
@@ -237,7 +237,7 @@
   const detail = () => {
     const box = $("detail");
     box.scrollTop = 0;
-    if (at < 0) { box.replaceChildren(make("p", "empty", "No item passes these filters.")); return; }
+    if (at < 0) { box.replaceChildren(make("p", "empty", "No item matches these filters.")); return; }
     const set = datasets[setOf[shown[at]]], row = rowOf[shown[at]];
     const moves = make("div", "moves");
     const button = (text, name, act, label) => {
@@ -263,7 +263,7 @@
 
   const answers = (set, row) => {
     const texts = [["answer", "candidate", 1], ["opponent_answer", "opponent", 0]].slice(0, set.pairs ? 2 : 1);
-    if (texts.every(([text]) => !set[text][row])) return [make("p", "notice", "This dataset holds no texts, only the numbers of recorded verdicts.")];
+    if (texts.every(([text]) => !set[text][row])) return [make("p", "notice", "This dataset has recorded verdicts only, without texts.")];
     const made = texts.map(([text, who, wins], number) => {
       const box = make("div");
       const title = set.pairs ? `Answer ${"AB"[number]}: ${strings[set[who][row]]}` : "Answer";
@@ -337,15 +337,15 @@
       for (const value of values) add(group, value, id === "outcome" ? value.replaceAll("_", " ") : value);
     }
   };
-  const kin = (kind) => [...voterNames].filter(([, k]) => k === kind).map(([name]) => name).sort();
+  const ofKind = (kind) => [...voterNames].filter(([, k]) => k === kind).map(([name]) => name).sort();
   options("dataset", "All datasets", [["", datasets.map((set) => set.name)]]);
-  options("voter", "All judges and juries", [["Judges", kin("judge")], ["String rules", kin("lexical")], ["Juries", kin("jury")]]);
+  options("voter", "All judges and juries", [["Judges", ofKind("judge")], ["String rules", ofKind("lexical")], ["Juries", ofKind("jury")]]);
   options("outcome", "Any outcome", [["", [...outcomesMet].sort()]]);
   $("how-many").textContent = total.toLocaleString("en");
 
   for (const id of ["dataset", "voter", "outcome"]) $(id).addEventListener("change", filter);
   $("search").addEventListener("input", filter);
-  $("search").addEventListener("focus", () => setTimeout(lower), { once: true }); // before the first letter comes
+  $("search").addEventListener("focus", () => setTimeout(lower), { once: true }); // before the first key press
   document.querySelector(".filters").addEventListener("submit", (event) => { event.preventDefault(); $("list").focus(); });
   for (const button of document.querySelectorAll("[data-flag]")) {
     button.addEventListener("click", () => {
@@ -396,12 +396,12 @@
     const letter = event.key === "j" || event.key === "k";
     const inList = event.target === $("list") || event.target === document.body || event.target === $("items");
     if (event.key === "Enter") { if (inList && at >= 0) { event.preventDefault(); select(at, true); } return; }
-    if (!letter && !inList) return; // arrows scroll what has the focus
+    if (!letter && !inList) return; // arrows scroll the focused element
     event.preventDefault();
     move(KEYS[event.key]);
   });
 
-  // --- tables that can be sorted
+  // --- sortable tables
 
   for (const table of document.querySelectorAll(".sortable")) {
     const heads = [...table.querySelectorAll("thead th")], body = table.tBodies[0];
@@ -418,7 +418,7 @@
         const compare = numeric ? (a, b) => Number(a) - Number(b) : (a, b) => a.localeCompare(b, "en");
         const rows = [...body.rows].sort((one, other) => {
           const [a, b] = [cell(one), cell(other)];
-          if (!a || !b) return (a ? 0 : 1) - (b ? 0 : 1); // what is undefined comes last
+          if (!a || !b) return (a ? 0 : 1) - (b ? 0 : 1); // undefined values come last
           return down ? compare(b, a) : compare(a, b);
         });
         body.append(...rows);
@@ -426,7 +426,7 @@
     });
   }
 
-  // --- which of the two parts is shown
+  // --- switching between results and items
 
   const show = () => {
     const items = location.hash.startsWith("#items");

@@ -1,9 +1,8 @@
-"""One HTML file for a whole analysis: its tables, its figures, and a browser of the items.
+"""Write an analysis as one HTML file: its tables, its figures, and a browser of the items.
 
-The file needs no network and no server: styles, script, figures and data are in it. Texts that
-models wrote enter it as data only: JSON in which no "<" is left, shown by the script as text, never
-as markup. A Content-Security-Policy lets nothing run but the script that is named by its hash, and
-nothing be fetched.
+The file needs no network and no server: styles, script, figures and data are in it. Model outputs
+enter it as data only: JSON without any "<", which the script shows as text, never as markup. The
+Content-Security-Policy allows only the script with the given hash to run, and forbids all requests.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from ...files import write_text
 from ...markdown import rounded
 from ...store.store import Store
 from ..provenance import provenance
+from ..sentences import NARROW
 from .columns import Options, browsable
 from .headline import headlines
 
@@ -47,11 +47,11 @@ def write(
     store : Store
         Where the studies' verdicts with their raw replies are.
     path : Path
-        The file; a folder that lacks is made.
+        The file; its folder is created if missing.
     figures : sequence of Path
         PNG files, in the order in which they are shown.
     options : Options, optional
-        How much of the items is put in; what is left out is said on the page.
+        How many items are included; the page says what is left out.
     """
     data, left_out = browsable(results, store, options or Options())
     style, script = _asset("page.css"), _asset("page.js")
@@ -75,13 +75,14 @@ def write(
         figures=[{"name": p.stem.replace("_", " "), "source": _embedded(p)} for p in figures],
         judges=_judges(results),
         bootstrap=results.analysis.bootstrap,
+        narrow=NARROW,
         facts=provenance(),
     )
     write_text(path, html)
 
 
 def as_data(value: Any) -> str:
-    """Return a value as JSON that can stand in an HTML script element: it holds no "<"."""
+    """Return a value as JSON that is safe in an HTML script element: it contains no "<"."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
@@ -91,9 +92,9 @@ def _asset(name: str) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """Return a Content-Security-Policy: what is in this file, nothing else.
+    """Return a Content-Security-Policy that allows only what is in this file.
 
-    https://www.w3.org/TR/CSP3/ ; the hashes are of what stands between the tags, to the byte.
+    https://www.w3.org/TR/CSP3/ ; the hashes are of the exact bytes between the tags.
     """
     return (
         f"default-src 'none'; img-src data:; style-src '{_sha256(style)}'; "
@@ -122,7 +123,7 @@ def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _judges(results: Results) -> list[tuple[str, str, str]]:
-    """Return each judge once: name, family and what is to be known of it."""
+    """Return each judge once: name, family and note."""
     found = {
         (plan.judge.name, plan.judge.family, plan.judge.note)
         for study in results.studies

@@ -1,0 +1,47 @@
+"""Sentences that report.md and the page share: too few questions, a jury beside a judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..juries.panel import Panel
+
+FEW_QUESTIONS = 30  # with fewer to resample, percentile intervals are too narrow
+NARROW = "the intervals are narrower than they should be; treat them as a rough guide"
+
+
+def few_questions(panel: Panel) -> str:
+    """Return a warning if there are too few questions to resample, else "".
+
+    If there are labels, only labelled questions count: the others tell nothing about kappa.
+    """
+    labelled = set(np.asarray(panel.questions)[~np.isnan(panel.human)])
+    if len(labelled or set(panel.questions)) >= FEW_QUESTIONS:
+        return ""
+    return f"Fewer than {FEW_QUESTIONS} questions" + " with a human label" * bool(labelled)
+
+
+def comparison(row: pd.Series[Any], minus: str = "-") -> str:
+    """Return how a jury compares with a judge.
+
+    Parameters
+    ----------
+    row : Series
+        Of `analysis.comparison`: judge, beside, n, difference, ci_low, ci_high.
+    minus : str
+        The sign of negative numbers.
+    """
+    numbers = f"{row['difference']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
+    if row["ci_low"] > 0:
+        finding = "the jury agrees more"
+    elif row["ci_high"] < 0:
+        finding = "the jury agrees less"
+    else:
+        finding = "no clear difference"
+    return (
+        f"compared with the {row['beside']}, {row['judge']}: {numbers.replace('-', minus)} "
+        f"on the {row['n']:,} items both voted on; {finding}"
+    )
