@@ -7,10 +7,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import msgspec
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from ..config.build import RESOURCES
+from ..config.composing import composed, key_of
+from ..config.study import SUBJECT
 from ..errors import JuriesError, nearest
 
 
@@ -41,7 +42,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class Cell:
-    """One job of a sweep: the overrides of scripts/judge.py that describe it, and its config."""
+    """One job of a sweep: the overrides of `llm-juries judge` that describe it, and its config."""
 
     overrides: tuple[str, ...]
     cfg: DictConfig
@@ -86,18 +87,12 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
 
 def grid(
-    conf: Path,
-    name: str,
-    overrides: Sequence[str],
-    searched: Path | None = None,
-    own: Sequence[str] = (),
+    name: str, overrides: Sequence[str], searched: Path | None = None, own: Sequence[str] = ()
 ) -> list[Cell]:
     """Compose the config of each job of a sweep.
 
     Parameters
     ----------
-    conf : Path
-        The folder of the yamls.
     name : str
         The primary config.
     overrides : sequence of str
@@ -108,14 +103,8 @@ def grid(
         Keys that are not the job's: they are composed but left out of the cell's overrides.
     """
     return [
-        Cell(tuple(without(job, own)), composed(conf, name, job, searched))
-        for job in expand(overrides)
+        Cell(tuple(without(job, own)), composed(name, job, searched)) for job in expand(overrides)
     ]
-
-
-def key_of(override: str) -> str:
-    """Return what an override sets: "judge" of "judge=a", "cluster.qos" of "+cluster.qos=low"."""
-    return override.partition("=")[0].lstrip("+~").partition("@")[0]
 
 
 def without(overrides: Iterable[str], keys: Sequence[str]) -> list[str]:
@@ -123,19 +112,9 @@ def without(overrides: Iterable[str], keys: Sequence[str]) -> list[str]:
     return [o for o in overrides if not any(f"{key_of(o)}.".startswith(f"{k}.") for k in keys)]
 
 
-def composed(
-    conf: Path, name: str, overrides: Sequence[str], searched: Path | None = None
-) -> DictConfig:
-    """Return one config; `searched` is a folder of the user's own yamls, as with --config-dir."""
-    more = [f"hydra.searchpath=[file://{searched.absolute()}]"] if searched else []
-    with initialize_config_dir(str(conf.absolute()), version_base="1.3"):
-        return compose(name, [*overrides, *more])
-
-
 def subject(cfg: DictConfig) -> bytes:
     """Return, as text, the part of a config that determines a verdict besides the judge."""
-    keys = ["dataset", "also", "prompt", "human", "adjudicator"]
-    node = OmegaConf.to_container(OmegaConf.masked_copy(cfg, keys), resolve=True)
+    node = OmegaConf.to_container(OmegaConf.masked_copy(cfg, list(SUBJECT)), resolve=True)
     return msgspec.json.encode(node, order="deterministic")
 
 

@@ -1,8 +1,8 @@
 """Jobs of a sweep on Slurm or on this machine, through submitit: submit, requeue, look up state.
 
-A job is scripts/judge.py with the overrides of one cell of the grid, in a process of its own. What
-it has asked is in the store, so a job that is preempted, timed out, killed or submitted again asks
-only for missing verdicts.
+A job is `llm-juries judge` with the overrides of one cell of the grid, in a process of its own. Its
+replies are in the store, so a job that is preempted, timed out, killed or submitted again asks only
+for missing verdicts.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def _submitit() -> Any:
 class Submitted(msgspec.Struct, frozen=True):
     """The record of a submitted job, kept in the store.
 
-    `overrides` are those of scripts/judge.py, `searched` is a folder of the user's own yamls.
+    `overrides` are those of `llm-juries judge`, `searched` is a folder of the user's own yamls.
     """
 
     job_id: str

@@ -10,14 +10,14 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import DictConfig
 
+from ..config.composing import composed, key_of
+from ..config.keys import own_keys
+from ..config.study import VOTERS
 from ..errors import JuriesError
 from ..store.store import Store
 from .coverage import coverage, table
-from .grid import composed, expand, key_of, without
+from .grid import expand, without
 from .jobs import recorded, states
-
-OWN = ("watch", "recent_minutes", "wandb", "logs")  # keys of this command, not of the sweep
-GRID = ("judge", "jury", "judges", "experiment")  # keys that name a sweep's judges
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Watch:
 
 
 def configs(
-    conf: Path, overrides: Sequence[str], searched: Path | None = None
+    overrides: Sequence[str], searched: Path | None = None
 ) -> tuple[DictConfig, list[DictConfig]]:
     """Return the config of the command itself, and those of the sweep it reports on.
 
@@ -55,10 +55,11 @@ def configs(
     JuriesError
         If no judge is named and nothing was submitted.
     """
-    own = [o for o in overrides if key_of(o) == "store" or o not in without([o], OWN)]
-    cfg = composed(conf, "status", own, searched)
+    not_the_sweeps = [*(key.name for key in own_keys("status")), "wandb"]
+    own = [o for o in overrides if key_of(o) == "store" or not without([o], not_the_sweeps)]
+    cfg = composed("status", own, searched)
     sweeps: list[tuple[Path | None, Sequence[str]]]
-    if any(o not in without([o], GRID) for o in overrides):
+    if any(not without([o], VOTERS) for o in overrides):
         sweeps = [(searched, job) for job in expand(overrides)]
     else:
         jobs = recorded(Path(cfg.store))
@@ -70,7 +71,7 @@ def configs(
         sweeps = [(Path(job.searched) if job.searched else None, job.overrides) for job in jobs]
     distinct = {(where, tuple(without(job, ("shard", "shards")))) for where, job in sweeps}
     ordered = sorted(distinct, key=lambda found: (str(found[0]), found[1]))
-    return cfg, [composed(conf, "status", job, where) for where, job in ordered]
+    return cfg, [composed("status", job, where) for where, job in ordered]
 
 
 def sweep_status(wanted: Sequence[DictConfig], store: Path, watch: Watch) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..collect.policy import Policy
-from ..config.build import pick
+from ..config.settings import settings
 from ..data.dataset import Shard
 from ..errors import JuriesError
 from ..store.store import Store
@@ -54,7 +54,7 @@ def workloads(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Workl
     live = {_identity(job.overrides): job.job_id for job in before if state[job.job_id] in LIVE}
     found = []
     for cell in cells:
-        part = pick(cell.cfg, Shard)
+        part = settings(cell.cfg).part
         own = [one for one in covered[subject(cell.cfg)] if one.judge in cell.cfg.judges]
         if not own:
             raise JuriesError("judge: none is named; set some, such as judge=qwen3_4b,phi4_mini")

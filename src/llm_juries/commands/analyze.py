@@ -12,9 +12,10 @@ from . import command_line
 def analyze(cfg: DictConfig) -> None:
     """Write tables, figures and a report to the output folder. Asks no model."""
     from ..analysis.run import measure
-    from ..analysis.settings import Analysis, Settings
     from ..collect.run import collect
-    from ..config.build import build, pick
+    from ..config.analysis import read_analysis
+    from ..config.build import build, read
+    from ..config.settings import settings
     from ..config.study import studies
     from ..markdown import markdown
     from ..reporting import summary
@@ -24,22 +25,19 @@ def analyze(cfg: DictConfig) -> None:
     from ..store.store import Store
 
     tracking = build(cfg.wandb, "wandb")
-    analysis = Analysis(
-        pick(cfg, Settings),
-        build(cfg.bootstrap, "bootstrap"),
-        build(cfg.ranking, "ranking"),
-        build(cfg.search, "search"),
-    )
+    analysis = read_analysis(cfg.analysis)
+    figures = read(FigureOptions, cfg.figures, "figures")
+    store_folder = settings(cfg).places.store
     browsing = build(cfg.page, "page")
     found = studies(cfg)
     folder = Path(cfg.output_dir)
     config = OmegaConf.to_yaml(cfg, resolve=True)
     plans = [plan for study in found for plan in study.plans]
-    with Store(cfg.store) as store:
-        # Rules and recordings answer on the spot; models were asked by scripts/judge.py.
+    with Store(store_folder) as store:
+        # Rules and recordings answer on the spot; models were asked by `llm-juries judge`.
         collect([plan for plan in plans if plan.judge.free], store)
         results = measure(found, store, analysis)
-        drawn = summary.write(results, folder, config, FigureOptions(cfg.paper_table1))
+        drawn = summary.write(results, folder, config, figures)
         page.write(results, store, folder / "report.html", drawn, browsing)
         names = ("report.md", "report.html", "provenance.json", "tables", "figures")
         run = tracking.log(
@@ -62,4 +60,4 @@ def analyze(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run(command_line.hydra_main("analyze", analyze))
+    command_line.run("analyze", command_line.hydra_main("analyze", analyze))

@@ -15,22 +15,23 @@ def answer(cfg: DictConfig) -> None:
     from ..answers.retrieval import over
     from ..answers.rounds import Rounds, check, questions_of
     from ..collect.estimate import forecast, total
-    from ..collect.policy import Policy
     from ..collect.progress import Bars, notes
-    from ..config.build import build, pick
+    from ..config.build import build
+    from ..config.settings import settings
     from ..markdown import markdown
     from ..store.store import Store
 
-    policy = pick(cfg, Policy)
+    chosen = settings(cfg)
+    policy = chosen.policy
     answering = build(cfg.answering, "answering")
     retriever = build(cfg.retrieval, "retrieval")
     candidates = [build(node, f"candidates.{n}") for n, node in sorted(cfg.candidates.items())]
     check(answering, candidates, retriever)
     questions = questions_of(build(cfg.dataset, "dataset"))
-    path = Path(cfg.answers or f"outputs/answers/{questions.name}_{answering.name}.jsonl")
+    path = Path(chosen.places.answers or f"outputs/answers/{questions.name}_{answering.name}.jsonl")
     answer_table.check_path(path)
     rounds = Rounds(questions, candidates, answering, over(retriever, questions))
-    with Store(cfg.store) as store:
+    with Store(chosen.places.store) as store:
         if policy.dry_run:
             table = forecast(rounds.first(), store, policy)
             first = " in the first round; later rounds depend on its replies"
@@ -49,4 +50,4 @@ def answer(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run(command_line.hydra_main("answer", answer))
+    command_line.run("answer", command_line.hydra_main("answer", answer))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -18,39 +19,40 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from ..config.composing import finish, register
 from ..config.locations import conf_dir
 from ..errors import JuriesError, nearest
+from .help import help_of
 
-# Asked before `run` sets the variable for Hydra.
+# Read before `run` sets the variable for Hydra.
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
-USERS = (JuriesError, HydraException, OmegaConfBaseException, YAMLError)
+USER_ERRORS = (JuriesError, HydraException, OmegaConfBaseException, YAMLError)
 
 
-def task(main: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
-    """Make a user's mistake end a single run before Hydra tells of it in lines of its own.
+def hydra_main(name: str, command: Callable[[DictConfig], None]) -> Callable[[], None]:
+    """Return a function that lets Hydra compose conf/NAME.yaml and runs a command on the result."""
+    register()
+    decorate = hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")
+    composed: Callable[[], None] = decorate(task(name, command))
+    return composed
 
-    In a multirun it stays an exception: the other jobs go on.
+
+def task(name: str, command: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
+    """Return a command as Hydra runs it: on a finished config, ending with one line on a mistake.
+
+    In a multirun a mistake stays an exception, so that the other jobs go on.
     """
 
-    @functools.wraps(main)
-    def told(cfg: DictConfig) -> None:
+    @functools.wraps(command)
+    def run_task(cfg: DictConfig) -> None:
         try:
-            main(cfg)
-        except USERS as error:
+            command(finish(cfg, HydraConfig.get(), name))
+        except USER_ERRORS as error:
             if HydraConfig.get().mode is RunMode.MULTIRUN or TRACEBACKS:
                 raise
             stop(error)
 
-    return told
-
-
-def hydra_main(name: str, main: Callable[[DictConfig], None]) -> Callable[[], None]:
-    """Return a function that lets Hydra compose conf/NAME.yaml and calls main with the config."""
-    import hydra
-
-    decorate = hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")
-    composed: Callable[[], None] = decorate(task(main))
-    return composed
+    return run_task
 
 
 def name_action() -> None:
@@ -59,11 +61,22 @@ def name_action() -> None:
         sys.argv[1] = f"action={sys.argv[1]}"
 
 
-def run(main: Callable[[], None], *, hydra: bool = True) -> None:
-    """Run a script's main; a user's mistake ends in one line on standard error and exit code 2.
+def run(name: str, main: Callable[[], None], *, hydra: bool = True) -> None:
+    """Run a command's main; a user's mistake ends in one line on standard error and exit code 2.
 
-    HYDRA_FULL_ERROR=1 shows the traceback of those too. `hydra` says that main is Hydra's own.
+    HYDRA_FULL_ERROR=1 shows the traceback of a mistake too.
+
+    Parameters
+    ----------
+    name : str
+        Of the command, for --help.
+    main : function
+    hydra : bool
+        Whether main is Hydra's own.
     """
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(help_of(name))
+        return
     if TRACEBACKS:
         main()
         return
@@ -71,10 +84,10 @@ def run(main: Callable[[], None], *, hydra: bool = True) -> None:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints the error itself, at length
     try:
         main()
-    except USERS as error:
+    except USER_ERRORS as error:
         stop(error)
     except KeyboardInterrupt:
-        print("stopped; what was received is stored", file=sys.stderr)
+        print("stopped; every reply received so far is stored", file=sys.stderr)
         sys.exit(130)
 
 
@@ -83,20 +96,14 @@ def experiment() -> str | None:
     return HydraConfig.get().runtime.choices.get("experiment")
 
 
-def sweep_arguments(does: str, conf: Path) -> argparse.Namespace:
+def sweep_arguments() -> argparse.Namespace:
     """Parse a command line of sweep-style overrides, which Hydra takes with its own sweeper only.
 
-    Returns a namespace of `overrides` and `config_dir`. The head of the yaml is part of the help.
+    Returns a namespace of `overrides` and `config_dir`.
     """
-    head = conf.read_text().partition("\ndefaults:")[0]
-    keys = conf.read_text().partition("  - _self_\n")[2]
-    parser = argparse.ArgumentParser(
-        description=does,
-        epilog=f"{head}\n{keys}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--config-dir", "-cd", type=Path, help="a folder of your own yamls")
-    parser.add_argument("overrides", nargs="*", help="as for llm-juries judge, swept over commas")
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    parser.add_argument("overrides", nargs="*")
     return parser.parse_args()
 
 
@@ -108,8 +115,8 @@ def stop(error: Exception) -> NoReturn:
 
 def one_line(error: BaseException) -> str:
     """Return an error's message in one line, with the nearest names where there are any."""
-    # Hydra wraps the errors of a config's parts: the innermost is the one that tells.
-    while isinstance(error.__cause__, USERS):
+    # Hydra wraps the errors of a config's parts; the innermost names the cause.
+    while isinstance(error.__cause__, USER_ERRORS):
         error = error.__cause__
     text = str(error)
     if found := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
@@ -124,7 +131,14 @@ def one_line(error: BaseException) -> str:
         return f"there is no {group}={option}{nearest(option, known)}"
     if isinstance(error, OmegaConfBaseException) and "is not in struct" in text:
         node = error.parent_node
-        known = [str(key) for key in node] if OmegaConf.is_dict(node) else []
+        known = [str(key) for key in node if key != "hydra"] if OmegaConf.is_dict(node) else []
         return f"{error.full_key}: no such key{nearest(str(error.key), known)}"
+    if found := re.match(r"Ambiguous value for argument '(([^=]+)=(.*))'", text):
+        given, key, names = found.groups()
+        several = f"{key}s" if key in ("dataset", "prompt") else key
+        return (
+            f"{given}: takes one value; add -m to run a job for each, or set {several}=[{names}] "
+            "for one run with all"
+        )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "; ".join(line for line in lines if "HYDRA_FULL_ERROR" not in line)

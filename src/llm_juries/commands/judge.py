@@ -12,10 +12,10 @@ from . import command_line
 def judge(cfg: DictConfig) -> None:
     """Collect what the store lacks; print what was asked and what it gave."""
     from ..collect.estimate import forecast, total
-    from ..collect.policy import Policy
     from ..collect.progress import Bars, check_complete, tally_table
     from ..collect.run import collect
-    from ..config.build import build, pick
+    from ..config.build import build
+    from ..config.settings import settings
     from ..config.study import studies
     from ..markdown import markdown
     from ..reporting.tracking import tally_metrics
@@ -23,10 +23,11 @@ def judge(cfg: DictConfig) -> None:
     from .collection import summary
 
     tracking = build(cfg.wandb, "wandb")
-    policy = pick(cfg, Policy)
+    chosen = settings(cfg)
+    policy = chosen.policy
     found = studies(cfg)
     plans = [plan for study in found for plan in study.plans]
-    with Store(cfg.store) as store:
+    with Store(chosen.places.store) as store:
         if policy.dry_run:
             table = forecast(plans, store, policy)
             print(f"{markdown(table)}\n\n{total(table)}")
@@ -34,7 +35,7 @@ def judge(cfg: DictConfig) -> None:
         with Bars() as bars:
             tallies = collect(found, store, policy, bars)
         models = {plan.judge.name for plan in plans if not plan.judge.free}
-        print(summary(tallies, models, cfg.store))
+        print(summary(tallies, models, chosen.places.store))
         collected = tally_table(tallies)
         tracking.log(
             Path(cfg.output_dir),
@@ -51,4 +52,4 @@ def judge(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run(command_line.hydra_main("judge", judge))
+    command_line.run("judge", command_line.hydra_main("judge", judge))

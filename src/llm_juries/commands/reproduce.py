@@ -12,10 +12,10 @@ from . import command_line
 def reproduce(cfg: DictConfig) -> None:
     """Collect what is missing if asked to; write tables, figures and their page."""
     from ..collect.estimate import forecast, total
-    from ..collect.policy import Policy
     from ..collect.progress import Bars, check_complete
     from ..collect.run import collect
-    from ..config.build import build, pick
+    from ..config.build import build
+    from ..config.settings import settings
     from ..config.study import ablations, studies
     from ..markdown import markdown
     from ..reporting import paper
@@ -23,27 +23,28 @@ def reproduce(cfg: DictConfig) -> None:
     from .collection import summary
 
     tracking = build(cfg.wandb, "wandb")
-    settings = paper.read_settings(cfg)
-    policy = pick(cfg, Policy)
-    found, ablated = studies(cfg), ablations(cfg)
+    how = paper.read_settings(cfg)
+    chosen = settings(cfg)
+    policy, places = chosen.policy, chosen.places
+    found, ablated = studies(cfg, prompts=[]), ablations(cfg)
     plans = [plan for study in (*found, *(s for _, s in ablated)) for plan in study.plans]
     asked = [plan for plan in plans if not plan.judge.free]
-    with Store(cfg.store) as store:
+    with Store(places.store) as store:
         lacking = forecast(asked, store, policy)
         print(f"missing verdicts: {total(lacking)}")
         if policy.dry_run:
             print(markdown(lacking))
             return
-        if cfg.collect and asked:
+        if chosen.collect and asked:
             with Bars() as bars:
                 tallies = collect(asked, store, policy, bars)
-            print(summary(tallies, {plan.judge.name for plan in asked}, cfg.store))
+            print(summary(tallies, {plan.judge.name for plan in asked}, places.store))
             check_complete(tallies)
             if waiting := sum(tally.pending + tally.submitted for tally in tallies):
                 print(f"{waiting} verdicts are in pending batches; run again once they have ended")
                 return
-        result = paper.reproduce(found, ablated, store, settings)
-    folder = Path(cfg.results)
+        result = paper.reproduce(found, ablated, store, how)
+    folder = Path(places.results)
     drawn = paper.write(result, folder)
     run = tracking.log(
         Path(cfg.output_dir),
@@ -59,4 +60,4 @@ def reproduce(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run(command_line.hydra_main("reproduce", reproduce))
+    command_line.run("reproduce", command_line.hydra_main("reproduce", reproduce))

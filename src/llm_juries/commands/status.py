@@ -5,26 +5,26 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ..config.locations import conf_dir
 from . import command_line
 
 
 def status() -> None:
     """Print what is done of each judge and dataset, again and again if asked to."""
-    given = command_line.sweep_arguments("Show the status of a sweep.", conf_dir() / "status.yaml")
+    given = command_line.sweep_arguments()
 
     from ..cluster.coverage import total
     from ..cluster.status import Watch, configs, sweep_status
     from ..config.build import build, pick
+    from ..config.settings import settings
     from ..markdown import markdown
 
-    cfg, wanted = configs(conf_dir(), given.overrides, given.config_dir)
-    watch = pick(cfg, Watch)
+    cfg, wanted = configs(given.overrides, given.config_dir)
+    watch, places = pick(cfg, Watch), settings(cfg).places
     tracking = build(cfg.wandb, "wandb")
     while True:
-        rows = sweep_status(wanted, Path(cfg.store), watch)
+        rows = sweep_status(wanted, Path(places.store), watch)
         print(f"{time.strftime('%H:%M:%S')}\n\n{markdown(rows)}\n\n{total(rows)}", flush=True)
-        tracking.log(Path(cfg.logs), "status", {"store": cfg.store}, {"status": rows})
+        tracking.log(Path(places.logs), "status", {"store": places.store}, {"status": rows})
         if watch.watch is None:
             return
         print(flush=True)
@@ -33,4 +33,4 @@ def status() -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run(status, hydra=False)
+    command_line.run("status", status, hydra=False)

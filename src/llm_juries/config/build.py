@@ -1,8 +1,8 @@
-"""From a composed Hydra config to objects, with every name and type checked first.
+"""Build objects from a composed Hydra config, checking every key and type first.
 
-`hydra.utils.instantiate` finds a wrong key or type only when the object trips over it, often after
-money was spent. `build` reads the signature of the target instead and says which key is wrong,
-where it stands and what it could have been.
+`hydra.utils.instantiate` passes a wrong key or type on, and it fails only where it is used, often
+after money was spent. `build` reads the signature of the target instead; its errors name the key,
+its place and the nearest valid ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from ..errors import JuriesError, nearest
 
 RESOURCES = "resources"
-"""Beside a target's own keys, a judge's node says what its job needs of a cluster: see `sweeps`."""
+"""A key of a judge's node that is not its target's: what its job needs of a cluster."""
 
 
 def build(node: DictConfig, path: str) -> Any:
@@ -33,19 +33,19 @@ def build(node: DictConfig, path: str) -> Any:
     node : DictConfig
         A config with `_target_` and the keyword arguments of that target.
     path : str
-        Where the node stands in the whole config, for errors: "dataset", "judges.qwen".
+        The place of the node in the whole config, for errors: "dataset", "judges.qwen".
 
     Raises
     ------
     JuriesError
-        In one line: an unknown key (with the nearest known), a missing one, or a wrong type.
+        In one line: an unknown key (with the nearest valid ones), a missing one, a wrong type.
     """
     name = node.get("_target_")
     if not name:
-        raise JuriesError(f"{path}: has no _target_, so nothing says what to build")
+        raise JuriesError(f"{path}: has no _target_; name the class or function to build")
     for key in sorted(OmegaConf.missing_keys(node)):  # named from the root of the whole config
         place = key if key.startswith(f"{path}.") else f"{path}.{key}"
-        raise JuriesError(f"{place}: is needed; set it with {place}=VALUE")
+        raise JuriesError(f"{place}: is required; set it with {place}=VALUE")
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
     del values["_target_"]
@@ -53,9 +53,9 @@ def build(node: DictConfig, path: str) -> Any:
     try:
         target = pkgutil.resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise JuriesError(f"{path}._target_: {name!r} can't be imported ({error})") from None
+        raise JuriesError(f"{path}._target_: {name!r} cannot be imported ({error})") from None
     if not callable(target):
-        raise JuriesError(f"{path}._target_: {name!r} is nothing that can be called")
+        raise JuriesError(f"{path}._target_: {name!r} cannot be called; name a class or a function")
     arguments = _checked(target, {str(key): value for key, value in values.items()}, path)
     try:
         return target(**arguments)
@@ -66,18 +66,31 @@ def build(node: DictConfig, path: str) -> Any:
 T = TypeVar("T")
 
 
-def pick(cfg: DictConfig, kind: type[T]) -> T:
-    """Build a dataclass from those keys at the top of a config that have its fields' names."""
-    names = inspect.signature(kind).parameters
-    values = OmegaConf.to_container(
-        OmegaConf.masked_copy(cfg, [name for name in names if name in cfg]), resolve=True
-    )
+def read(kind: type[T], node: DictConfig, path: str) -> T:
+    """Build a dataclass from a node whose keys are its fields.
+
+    Raises
+    ------
+    JuriesError
+        In one line: an unknown key, a missing one, or a value that is wrong.
+    """
+    values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
-    return kind(**_checked(kind, {str(key): value for key, value in values.items()}, ""))
+    arguments = _checked(kind, {str(key): value for key, value in values.items()}, path)
+    try:
+        return kind(**arguments)
+    except JuriesError as error:
+        raise JuriesError(f"{path}: {error}" if path else str(error)) from None
+
+
+def pick(cfg: DictConfig, kind: type[T]) -> T:
+    """Build a dataclass from those keys at the top of a config that are its fields."""
+    names = [name for name in inspect.signature(kind).parameters if name in cfg]
+    return read(kind, OmegaConf.masked_copy(cfg, names), "")
 
 
 def _checked(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Return the values as the types that the target's signature asks for."""
+    """Return the values converted to the types of the target's signature."""
     hints = _check_names(target, values, path)
     checked = {}
     for key, value in values.items():
@@ -89,16 +102,16 @@ def _checked(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any
         except JuriesError as error:  # of a nested dataclass
             raise JuriesError(f"{place}: {error}") from None
         except msgspec.ValidationError as error:
-            said, _, at = str(error).partition(" - at `$")
-            choices = f"; there are: {', '.join(_choices(hint))}" if "enum" in said else ""
+            message, _, at = str(error).partition(" - at `$")
+            choices = f"; there are: {', '.join(_choices(hint))}" if "enum" in message else ""
             raise JuriesError(
-                f"{place}{at.rstrip('`')}: {said} (its value: {value!r}){choices}"
+                f"{place}{at.rstrip('`')}: {message} (got {value!r}){choices}"
             ) from None
     return checked
 
 
 def _check_names(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Raise JuriesError for an unknown or a missing key; return the type hints of all."""
+    """Raise JuriesError for an unknown or a missing key; return the type hints of the others."""
     prefix = f"{path}." if path else ""
     parameters = inspect.signature(target).parameters
     for key in values:
@@ -106,12 +119,12 @@ def _check_names(target: Any, values: Mapping[str, Any], path: str) -> dict[str,
             raise JuriesError(f"{prefix}{key}: no such key{nearest(key, parameters)}")
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and key not in values:
-            raise JuriesError(f"{prefix}{key}: is needed; set it with {prefix}{key}=VALUE")
+            raise JuriesError(f"{prefix}{key}: is required; set it with {prefix}{key}=VALUE")
     return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
 
 
 def _check_nested(hint: Any, value: Any, path: str) -> None:
-    """Check the keys of dataclasses at any depth: a conversion would pass over unknown ones."""
+    """Check the keys of dataclasses at any depth: the conversion ignores unknown ones."""
     if is_dataclass(hint) and isinstance(value, dict):
         for key, inner in _check_names(hint, value, path).items():
             if key in value:
@@ -130,7 +143,7 @@ def _check_nested(hint: Any, value: Any, path: str) -> None:
 
 
 def _choices(hint: Any) -> list[str]:
-    """Return the names that a hint of Literals or an enumeration allows, at any depth."""
+    """Return the values that a type hint allows, from Literals and enumerations at any depth."""
     if inspect.isclass(hint) and issubclass(hint, Enum):
         return [str(member.value) for member in hint]
     if typing.get_origin(hint) is typing.Literal:

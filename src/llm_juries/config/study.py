@@ -1,14 +1,16 @@
-"""What a config describes: datasets, a prompt, judges and juries, all built and checked at once.
+"""Build the studies that a config describes: datasets, prompts, judges and juries.
 
-Everything that can be wrong with a config is found here, before anything is asked.
+Every mistake in a config is found here, before any judge is asked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from omegaconf import DictConfig
 
-from ..data.dataset import Dataset, Shard
-from ..data.human_labels import HumanLabels
+from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..judges.base import Judge
 from ..judges.recorded import recorded_judges
@@ -16,66 +18,108 @@ from ..juries.pooling import Pooling
 from ..prompts.prompt import Prompt
 from ..store.plan import Plan
 from ..study import Study
-from .build import build, pick
+from .build import build
+from .settings import settings
+
+SUBJECT = ("dataset", "datasets", "prompt", "prompts", "human", "adjudicator")
+"""The keys that say what is judged: with a judge, they determine a verdict."""
+VOTERS = ("judge", "jury", "judges", "juries", "experiment")
+"""The keys that name who judges."""
 
 
-def studies(cfg: DictConfig) -> list[Study]:
-    """Build what a config of scripts/judge.py or scripts/analyze.py describes.
+def studies(cfg: DictConfig, prompts: Sequence[DictConfig] | None = None) -> list[Study]:
+    """Build what a finished config of judge, analyze or reproduce describes.
 
-    A study for `dataset`, with the labels of `human` if there are any, and one for each entry of
-    `also`. A judge takes part where it has something to go by (a language model needs texts, a
-    recorded judge its recording), a jury where all of its members do.
+    One study for each dataset (`dataset`, or all of `datasets`) and prompt (`prompt`, or all of
+    `prompts`). The labels of `human` go to the first dataset. A judge takes part where there is
+    something it can judge (a language model needs texts, a recorded judge its recording), a jury
+    where all of its members do. Under several prompts a study's dataset is called DATASET@PROMPT.
+
+    Parameters
+    ----------
+    cfg : DictConfig
+        As `composing.finish` returns it.
+    prompts : sequence of DictConfig, optional
+        In place of the config's.
 
     Raises
     ------
     JuriesError
-        In one line: a wrong key or type, a missing file, a jury that no dataset can seat, a judge
-        that none can use.
+        In one line: a wrong key or type, a missing file, a jury of which no dataset has all
+        members, a judge that has nothing to judge.
     """
-    prompt: Prompt = build(cfg.prompt, "prompt")
-    judges = {name: build(node, f"judges.{name}") for name, node in sorted(cfg.judges.items())}
+    judges = _judges(cfg)
     juries = [build(node, f"juries.{name}") for name, node in sorted(cfg.juries.items())]
-    nodes = {"dataset": cfg.dataset} | {f"also.{name}": node for name, node in cfg.also.items()}
-    datasets = {path: build(node, path) for path, node in nodes.items()}
-    sampled = cfg.dataset.get("limit") is not None
-    datasets["dataset"] = pick(cfg, HumanLabels).join(datasets["dataset"], sampled=sampled)
-    part = pick(cfg, Shard)
-    found = [study_of(dataset.shard(part), prompt, judges, juries) for dataset in datasets.values()]
-    names = [study.dataset.name for study in found]
+    shown = _prompts(cfg, prompts)
+    part = settings(cfg).part
+    datasets = [dataset.shard(part) for dataset in _datasets(cfg)]
+    names = [dataset.name for dataset in datasets]
     for name in {name for name in names if names.count(name) > 1}:
         raise JuriesError(f"two datasets have the name {name!r}; set a name for one of them")
+    found = [
+        _named(study_of(dataset, prompt, judges, juries), prompt, several=len(shown) > 1)
+        for dataset in datasets
+        for prompt in shown
+    ]
     _check_used(found, judges, juries)
     return found
 
 
 def ablations(cfg: DictConfig) -> list[tuple[str, Study]]:
-    """Build what a config of scripts/reproduce.py compares prompts on.
+    """Build the prompt comparisons that a finished config of reproduce describes.
 
-    The judges on `dataset` under each of `prompts`, with the prompt's name, and recordings of
-    `ablated` under all of their prompts, with "" for a name.
+    The judges on the first dataset under each of `prompts`, with the prompt's name, and the
+    recordings of `ablated` under all of their prompts, with "" for a name.
 
     Raises
     ------
     JuriesError
         As `studies` does.
     """
-    judges = {name: build(node, f"judges.{name}") for name, node in sorted(cfg.judges.items())}
-    found = []
-    if cfg.get("prompts"):
-        dataset = build(cfg.dataset, "dataset")
-        sampled = cfg.dataset.get("limit") is not None
-        dataset = pick(cfg, HumanLabels).join(dataset, sampled=sampled)
-        for name, node in cfg.prompts.items():
-            prompt = build(node, f"prompts.{name}")
-            found.append((prompt.name, study_of(dataset, prompt, judges, [])))
-    for name, node in (cfg.ablated or {}).items():
-        recorded = build(node, f"ablated.{name}")
+    judges = _judges(cfg)
+    found: list[tuple[str, Study]] = []
+    if cfg.prompts:
+        dataset = _datasets(cfg)[0]
+        found += [
+            (prompt.name, study_of(dataset, prompt, judges, []))
+            for prompt in _prompts(cfg, cfg.prompts)
+        ]
+    for number, node in enumerate(cfg.ablated or []):
+        recorded = build(node, f"ablated.{number}")
         found.append(("", study_of(recorded, build(cfg.prompt, "prompt"), {}, [])))
     return found
 
 
+def _judges(cfg: DictConfig) -> dict[str, Judge]:
+    return {name: build(node, f"judges.{name}") for name, node in sorted(cfg.judges.items())}
+
+
+def _datasets(cfg: DictConfig) -> list[Dataset]:
+    """Build the datasets of a config; the first has the labels of `human`, if there are any."""
+    nodes = {f"datasets.{number}": node for number, node in enumerate(cfg.datasets)}
+    nodes = nodes or {"dataset": cfg.dataset}
+    datasets = [build(node, path) for path, node in nodes.items()]
+    sampled = next(iter(nodes.values())).get("limit") is not None
+    return [settings(cfg).labels.join(datasets[0], sampled=sampled), *datasets[1:]]
+
+
+def _prompts(cfg: DictConfig, nodes: Sequence[DictConfig] | None) -> list[Prompt]:
+    chosen = cfg.prompts if nodes is None else nodes
+    if not chosen:
+        return [build(cfg.prompt, "prompt")]
+    return [build(node, f"prompts.{number}") for number, node in enumerate(chosen)]
+
+
+def _named(study: Study, prompt: Prompt, *, several: bool) -> Study:
+    """Return a study whose dataset is told apart from the same one under another prompt."""
+    if not several:
+        return study
+    name = f"{study.dataset.name}@{prompt.name}"
+    return replace(study, dataset=replace(study.dataset, name=name))
+
+
 def source_of(study: Study) -> str:
-    """Return who spoke and who labelled, in one line."""
+    """Return where a study's verdicts and labels come from, in one line."""
     live = any(not plan.judge.free for plan in study.plans)
     recorded = bool(study.dataset.recordings)
     verdicts = "verdicts asked by this package" if live else ""
@@ -98,8 +142,8 @@ def study_of(
     first = next(iter(dataset.items), None)
     if first is not None and not (first.candidate or first.answer):
         raise JuriesError(
-            f"dataset {dataset.name}: holds questions without answers; answer them first with "
-            "scripts/answer.py and judge the table that it writes (dataset=jsonl dataset.path=...)"
+            f"dataset {dataset.name}: has questions without answers; answer them first with "
+            "`llm-juries answer` and judge the table it writes (dataset=jsonl dataset.path=FILE)"
         )
     recorded: dict[str, Judge] = {judge.name: judge for judge in recorded_judges(dataset)}
     taking_part = dict(recorded)
@@ -137,6 +181,12 @@ def _check_suited(prompt: Prompt, dataset: str, *, pairs: bool) -> None:
 
 def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Pooling]) -> None:
     everyone = {plan.judge.name for study in found for plan in study.plans}
+    for name in judges:
+        if name not in everyone:
+            raise JuriesError(
+                f"judge {name}: has nothing to judge in "
+                f"{', '.join(study.dataset.name for study in found)} (no texts or no references)"
+            )
     for jury in juries:
         if not any(jury in study.juries for study in found):
             absent = [member for member in jury.members if member not in everyone]
@@ -144,10 +194,4 @@ def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Pooli
                 raise JuriesError(f"jury {jury.name}: no dataset has all of its members")
             raise JuriesError(
                 f"jury {jury.name}: there is no judge {absent[0]!r}{nearest(absent[0], everyone)}"
-            )
-    for name in judges:
-        if name not in everyone:
-            raise JuriesError(
-                f"judge {name}: has nothing to judge in "
-                f"{', '.join(study.dataset.name for study in found)} (no texts or no references)"
             )

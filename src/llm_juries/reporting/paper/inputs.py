@@ -10,7 +10,8 @@ from omegaconf import DictConfig
 
 from ...analysis import settings as analysis
 from ...analysis.rankings import Rankings
-from ...config.build import build, pick
+from ...config.analysis import read_analysis
+from ...config.build import build
 from ...data.tables import located
 from ...judges.pricing import Price
 from ...metrics.bootstrap import Bootstrap
@@ -87,13 +88,14 @@ class Settings:
 
 
 def read_settings(cfg: DictConfig) -> Settings:
-    """Build the settings that conf/reproduce.yaml describes."""
-    priced = {name: build(node, f"priced.{name}").price for name, node in cfg.priced.items()}
+    """Build the settings that a finished config of conf/reproduce.yaml describes."""
+    priced = [build(node, f"priced.{number}") for number, node in enumerate(cfg.priced)]
+    how = read_analysis(cfg.analysis)
     return Settings(
         build(cfg.paper, "paper"),
         build(cfg.stand_ins, "stand_ins"),
-        {name: price for name, price in priced.items() if price is not None},
-        build(cfg.bootstrap, "bootstrap"),
-        build(cfg.ranking, "ranking"),
-        pick(cfg, analysis.Settings),
+        {judge.name: judge.price for judge in priced if judge.price is not None},
+        how.bootstrap,
+        how.ranking,
+        how.settings,
     )

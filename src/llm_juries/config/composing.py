@@ -1,0 +1,194 @@
+"""Compose a command's config with Hydra, resolve its lists of names and check its keys.
+
+Hydra alone accepts any `+key=` and, of `dataset=[a,b]`, silently keeps the last. `finish` refuses
+both, and turns the lists of names that replace them (`datasets`, `prompts`) into the configs of
+those names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.file_config_source import FileConfigSource as PlainSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+
+from ..errors import JuriesError, nearest
+from . import named
+from .keys import commands, groups, top_level
+from .locations import conf_dir
+
+SEVERAL = ("judge", "jury", "candidate", "experiment")
+"""Groups of which a list of names is composed as it stands."""
+LISTS = {"datasets": "dataset", "prompts": "prompt", "ablated": "dataset", "priced": "judge"}
+"""Keys that are lists of names, and the groups of the names."""
+TABLES = (".jsonl", ".json", ".csv", ".parquet")
+
+
+class FileConfigSource(PlainSource):
+    """Config files, where a jury includes the judges that its `members` name.
+
+    Members without a yaml are judges that come with recorded verdicts. The class has the name of
+    the one it replaces, as Hydra then keeps it when it registers its own, in each process of a
+    launcher.
+    """
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Return a config; a jury's `defaults:` are made from its members."""
+        result = super().load_config(config_path)
+        config: Any = result.config
+        for entry in config.get("defaults") or []:
+            for key, choice in entry.items() if isinstance(entry, DictConfig) else ():
+                group = str(key).removeprefix("override ").lstrip("/").partition("@")[0]
+                _check_single(group, choice, list(LISTS))
+        if config_path.startswith("jury/") and isinstance(config, DictConfig):
+            roots = (Path(self.path), conf_dir())
+            members = [
+                f"/judge/{name}"
+                for name in config.get("members") or []
+                if any((root / "judge" / f"{name}.yaml").is_file() for root in roots)
+            ]
+            given = list(config.get("defaults") or ["_self_"])
+            config["defaults"] = [*(m for m in members if m not in given), *given]
+        return result
+
+
+def register() -> None:
+    """Let Hydra include a jury's members; to be called before it composes anything."""
+    Plugins.instance()  # registers Hydra's own sources, of which ours replaces one
+    SourcesRegistry.instance().types["file"] = FileConfigSource
+
+
+def composed(command: str, overrides: Sequence[str], searched: Path | None = None) -> DictConfig:
+    """Return the config of a command, composed without running it.
+
+    Parameters
+    ----------
+    command : str
+        "judge", "analyze" ...
+    overrides : sequence of str
+        As on the command line, without sweeps.
+    searched : Path, optional
+        A folder of the user's own yamls, as with --config-dir.
+
+    Raises
+    ------
+    JuriesError
+        As `finish` does; Hydra's own errors where it can't compose.
+    """
+    register()
+    more = [f"hydra.searchpath=[file://{searched.absolute()}]"] if searched else []
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = compose(command, [*overrides, *more], return_hydra_config=True)
+    return finish(cfg, cfg.hydra, command)
+
+
+def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
+    """Return a composed config without Hydra's node, its lists resolved and its keys checked.
+
+    Parameters
+    ----------
+    cfg : DictConfig
+    hydra : HydraConf
+        What Hydra says of the run: the overrides, the chosen yamls, the searched folders.
+    command : str
+
+    Raises
+    ------
+    JuriesError
+        In one line: a key that the command does not read, a list where one name is taken, a name
+        that does not exist, two keys that contradict each other.
+    """
+    overrides = [str(override) for override in hydra.overrides.task]
+    for override in OverridesParser.create().parse_overrides(overrides):
+        _check_single(override.key_or_group, override.value(), top_level(command))
+    finished = cfg.copy()
+    with open_dict(finished):
+        finished.pop("hydra", None)
+    _check_keys(finished, overrides, command)
+    _check_lists(finished, overrides, command)
+    folders = [
+        source.path.removeprefix("file://")
+        for source in hydra.runtime.config_sources
+        if source.schema == "file" and Path(source.path) != conf_dir()
+    ]
+    for key in sorted(set(LISTS) & set(map(str, finished))):
+        entries = ListConfig([]) if finished[key] is None else finished[key]
+        if not isinstance(entries, ListConfig):
+            raise JuriesError(f"{key}: is not a list; write {key}=[{entries}]")
+        finished[key] = [_node(entry, key, folders) for entry in entries]
+    OmegaConf.set_struct(finished, True)
+    return finished
+
+
+def key_of(override: str) -> str:
+    """Return what an override sets: "judge" of "judge=a", "cluster.qos" of "+cluster.qos=low"."""
+    return override.partition("=")[0].lstrip("+~").partition("@")[0]
+
+
+def _check_single(group: str, choice: Any, lists: Sequence[str]) -> None:
+    """Raise JuriesError where a list is given to a group that takes one name."""
+    if isinstance(choice, (list, ListConfig)) and group in groups() and group not in SEVERAL:
+        names = ",".join(map(str, choice))
+        several = f"{group}s"
+        remedy = f"; for several in one report set {several}=[{names}]" if several in lists else ""
+        raise JuriesError(f"{group}=[{names}]: takes one name{remedy}")
+
+
+def _check_keys(cfg: DictConfig, overrides: Sequence[str], command: str) -> None:
+    """Raise JuriesError for a key that nothing reads.
+
+    An experiment may set keys of several commands.
+    """
+    known = top_level(command)
+    given = {key_of(override).partition(".")[0] for override in overrides}
+    elsewhere = {key for other in commands() for key in top_level(other)}
+    for key in map(str, cfg):
+        if key not in known and (key in given or key not in elsewhere):
+            raise JuriesError(f"{key}: no such key of {command}{nearest(key, known)}")
+
+
+def _check_lists(cfg: DictConfig, overrides: Sequence[str], command: str) -> None:
+    """Raise JuriesError where a single name was set beside the list that replaces it."""
+    lists = ("datasets",) if command == "reproduce" else ("datasets", "prompts")
+    for override in overrides:
+        group = key_of(override).partition(".")[0]
+        if f"{group}s" in lists and cfg.get(f"{group}s"):
+            names = ",".join(_name(entry) for entry in cfg[f"{group}s"])
+            raise JuriesError(
+                f"{override}: is not used, as {group}s=[{names}] is set too; set one of the two "
+                f"({group}s=[] empties the list)"
+            )
+
+
+def _name(entry: Any) -> str:
+    return str(next(iter(entry), "")) if isinstance(entry, DictConfig) else str(entry)
+
+
+def _node(entry: Any, key: str, folders: Sequence[str]) -> DictConfig:
+    """Return the config that an entry of a list names: a name, a file, or {name: {key: value}}."""
+    group = LISTS[key]
+    more: Any = {}
+    if isinstance(entry, DictConfig):
+        if len(entry) != 1:
+            raise JuriesError(f"{key}: {entry} names several; write {{NAME: {{KEY: VALUE}}}}")
+        ((entry, more),) = entry.items()
+    if group == "dataset" and Path(str(entry)).suffix.lower() in TABLES:
+        entry, more = "jsonl", {"path": str(entry)}
+    try:
+        node = named.node(group, str(entry), folders)
+    except JuriesError as error:
+        raise JuriesError(f"{key}: {error}") from None
+    with open_dict(node):
+        node.merge_with(more or {})
+    for place in sorted(OmegaConf.missing_keys(node)):
+        raise JuriesError(
+            f"{key}: {entry} needs {place}; write {key}=[{{{entry}: {{{place}: VALUE}}}}]"
+        )
+    return node

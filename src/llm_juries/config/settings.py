@@ -1,0 +1,80 @@
+"""The plain keys at the top of a command's config, read in one place into checked objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omegaconf import DictConfig
+
+from ..collect.policy import Policy
+from ..data.dataset import Shard
+from ..data.human_labels import HumanLabels
+from .build import pick
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a command reads and writes; which of these keys it has, its yaml says.
+
+    Parameters
+    ----------
+    store : str
+        The folder in which verdicts and replies are kept.
+    results : str
+        A folder for the reproduction's tables, figures and page.
+    answers : str, optional
+        The table of answers to write.
+    logs : str
+        A folder for the output of jobs.
+    """
+
+    store: str = "outputs/store"
+    results: str = "results/reproduction"
+    answers: str | None = None
+    logs: str = "outputs/jobs"
+
+
+@dataclass(frozen=True)
+class _Switches:
+    collect: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the plain keys of a config say, an object for each concern.
+
+    Parameters
+    ----------
+    places : Places
+    labels : HumanLabels
+        `human`, `adjudicator`.
+    part : Shard
+        `shard`, `shards`.
+    policy : Policy
+        `again`, `dry_run`, `max_cost_usd`, `mode` ...
+    collect : bool
+        Whether reproduce asks for missing verdicts first.
+    """
+
+    places: Places
+    labels: HumanLabels
+    part: Shard
+    policy: Policy
+    collect: bool
+
+
+def settings(cfg: DictConfig) -> Settings:
+    """Read the plain keys of a config; those that its command does not have keep their defaults.
+
+    Raises
+    ------
+    JuriesError
+        In one line: a value of the wrong type, or one that is out of range.
+    """
+    return Settings(
+        pick(cfg, Places),
+        pick(cfg, HumanLabels),
+        pick(cfg, Shard),
+        pick(cfg, Policy),
+        pick(cfg, _Switches).collect,
+    )
