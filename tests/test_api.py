@@ -171,7 +171,7 @@ def test_without_human_labels_judges_are_compared_with_each_other(wide: pd.DataF
 
 def test_the_numbers_are_those_of_the_command(run_script: Callable[..., Any], tmp_path: Path):
     done = run_script(
-        "analyze", "dataset=recorded_nq301", "jury=nq301_trio", "bootstrap.resamples=200"
+        "analyze", "dataset=recorded_nq301", "jury=nq301_trio", "analysis.bootstrap.resamples=200"
     )
     assert done.returncode == 0, done.stderr
     panel = lj.read_verdicts("recorded_nq301").add(

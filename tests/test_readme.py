@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hydra import compose, initialize_config_dir
 
 from conftest import ROOT
 from llm_juries.analysis.agreement import agreement
 from llm_juries.analysis.pairs import length, position
 from llm_juries.analysis.panels import read_panel
 from llm_juries.collect.run import collect
+from llm_juries.config.composing import composed
 from llm_juries.config.study import studies
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.store.store import Store
@@ -44,8 +44,7 @@ def test_the_recorded_rows_are_recomputed_from_the_data(
 ):
     monkeypatch.chdir(ROOT)
     jury = f"jury={dataset.removeprefix('recorded_')}_trio"
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        (study,) = studies(compose("analyze", [f"dataset={dataset}", jury, "output_dir=unused"]))
+    (study,) = studies(composed("analyze", [f"dataset={dataset}", jury]))
     with Store(tmp_path) as store:
         collect(study.plans, store)
         table = agreement(read_panel(study, store), Bootstrap())
@@ -94,9 +93,7 @@ def test_the_page_on_rankings_shows_what_the_recorded_pairs_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(ROOT)
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("analyze", ["dataset=recorded_llmbar", "jury=llmbar_trio", "output_dir=no"])
-    (study,) = studies(cfg)
+    (study,) = studies(composed("analyze", ["dataset=recorded_llmbar", "jury=llmbar_trio"]))
     with Store(tmp_path) as store:
         collect(study.plans, store)
         panel = read_panel(study, store)

@@ -130,7 +130,8 @@ def test_files_do_not_depend_on_the_hash_seed_or_the_order_of_judges(
         ("2", "token_f1,contains,exact_match"),
     ):
         done = run_script(
-            "analyze", f"judge=[{judges}]", "search.rules=[majority]", "bootstrap.resamples=200",
+            "analyze", f"judge=[{judges}]", "analysis.search.rules=[majority]",
+            "analysis.bootstrap.resamples=200",
             f"hydra.run.dir={tmp_path / seed}", f"store={tmp_path / ('store' + seed)}",
             PYTHONHASHSEED=seed,
         )  # fmt: skip

@@ -12,9 +12,10 @@ import pytest
 
 from conftest import ROOT
 from llm_juries.cluster.coverage import Coverage, coverage, table, total
-from llm_juries.cluster.grid import composed, subject
+from llm_juries.cluster.grid import subject
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
+from llm_juries.config.composing import composed
 from llm_juries.config.study import studies
 from llm_juries.data.dataset import Shard
 from llm_juries.store.store import Store
@@ -61,9 +62,8 @@ def test_a_survey_sees_what_a_collection_stored_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(ROOT)
-    conf = ROOT / "conf"
-    half = composed(conf, "judge", ["judge=contains", "shard=0", "shards=2", "output_dir=unused"])
-    other = composed(conf, "judge", ["judge=token_f1", "output_dir=unused"])
+    half = composed("judge", ["judge=contains", "shard=0", "shards=2", "output_dir=unused"])
+    other = composed("judge", ["judge=token_f1", "output_dir=unused"])
     with Store(tmp_path) as store:
         collect([plan for study in studies(half) for plan in study.plans], store, Policy())
         stored = len(store)
@@ -82,7 +82,7 @@ def test_a_survey_sees_what_a_collection_stored_and_writes_nothing(
 
 def test_costs_that_are_known_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
-    cfg = composed(ROOT / "conf", "judge", ["judge=contains", "output_dir=unused"])
+    cfg = composed("judge", ["judge=contains", "output_dir=unused"])
     with Store(tmp_path) as store:
         collect([plan for study in studies(cfg) for plan in study.plans], store, Policy())
         stored = sorted(store, key=lambda verdict: verdict.key)

@@ -10,8 +10,9 @@ import yaml
 from omegaconf import DictConfig
 
 from conftest import ROOT
-from llm_juries.cluster.grid import Resources, composed, expand, grid, merged, needs, without
+from llm_juries.cluster.grid import Resources, expand, grid, merged, needs, without
 from llm_juries.config.build import build
+from llm_juries.config.composing import composed
 from llm_juries.errors import JuriesError
 from llm_juries.types import Item, Order
 
@@ -19,7 +20,7 @@ CONF = ROOT / "conf"
 
 
 def config(*overrides: str) -> DictConfig:
-    return composed(CONF, "judge", overrides)
+    return composed("judge", overrides)
 
 
 def test_a_grid_is_the_product_of_what_is_swept_over():
@@ -34,7 +35,7 @@ def test_a_grid_is_the_product_of_what_is_swept_over():
 def test_keys_of_the_submission_are_no_part_of_a_jobs_overrides():
     given = ["judge=smollm2", "cluster=local", "cluster.at_once=2", "+cluster.x=1", "clusters=1"]
     assert without(given, ("cluster",)) == ["judge=smollm2", "clusters=1"]
-    cells = grid(CONF, "submit", ["judge=smollm2,contains", "cluster=local"], own=("cluster",))
+    cells = grid("submit", ["judge=smollm2,contains", "cluster=local"], own=("cluster",))
     assert [cell.overrides for cell in cells] == [("judge=smollm2",), ("judge=contains",)]
     assert [list(cell.cfg.judges) for cell in cells] == [["smollm2"], ["contains"]]
 
@@ -44,7 +45,7 @@ def test_a_users_own_yamls_are_found(tmp_path: Path):
     folder.mkdir()
     text = (CONF / "judge" / "contains.yaml").read_text().replace("contains", "mine")
     (folder / "mine.yaml").write_text(text)
-    (cell,) = grid(CONF, "submit", ["judge=mine"], tmp_path)
+    (cell,) = grid("submit", ["judge=mine"], tmp_path)
     assert list(cell.cfg.judges) == ["mine"]
 
 

@@ -71,8 +71,8 @@ def test_a_nested_dataclass_is_built_with_its_defaults():
         (JURY | {"quorum": 1.5}, "here.quorum: "),
         (JURY | {"members": "abc"}, "here.members: "),
         (JURY | {"members": ["a", 2]}, "here.members[1]: "),
-        (JURY | {"members": "???"}, "here.members: is needed; set it with here.members=VALUE"),
-        ({"_target_": JURY["_target_"], "name": "trio"}, "here.members: is needed"),
+        (JURY | {"members": "???"}, "here.members: is required; set it with here.members=VALUE"),
+        ({"_target_": JURY["_target_"], "name": "trio"}, "here.members: is required"),
         (JURY | {"members": []}, "here: jury trio: has no members"),
         (LEXICAL | {"threshold": "high"}, "here.threshold: Expected `float`, got `str`"),
         (LEXICAL | {"measure": "bleu"}, "exact_match, contains, token_f1"),
@@ -80,7 +80,7 @@ def test_a_nested_dataclass_is_built_with_its_defaults():
         (PROMPT | {"shots": [SHOT | {"question": 1}]}, "here.shots[0].question: "),
         (
             PROMPT | {"shots": [SHOT, {"question": "Q", "label": "True"}]},
-            "here.shots[1].answer: is needed",
+            "here.shots[1].answer: is required",
         ),
         (PROMPT | {"labels": {"True": "one"}}, "here.labels"),
         (SMALL | {"file": SMALL["file"] | {"size": "1 GB"}}, "here.file.size: "),
@@ -120,7 +120,7 @@ def test_an_unknown_key_of_a_nested_node_is_told_too(node: dict[str, Any], said:
 
 def test_a_nested_value_that_is_still_needed_is_told():
     node = OmegaConf.create(SMALL | {"file": SMALL["file"] | {"sha256": "???"}})
-    with pytest.raises(JuriesError, match=r"here\.file\.sha256: is needed"):
+    with pytest.raises(JuriesError, match=r"here\.file\.sha256: is required"):
         build(node, "here")
 
 

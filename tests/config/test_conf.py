@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from conftest import ROOT
 from llm_juries.answers.rounds import Answering
+from llm_juries.config import composing
 from llm_juries.config.build import build, pick
+from llm_juries.config.keys import commands, keys
 from llm_juries.config.study import ablations, studies
 from llm_juries.data.annotation_sheets import Task
 from llm_juries.data.dataset import Dataset
@@ -33,8 +35,7 @@ def names(group: str) -> list[str]:
 
 
 def composed(primary: str, *overrides: str) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(primary, [*overrides, "output_dir=unused"])
+    return composing.composed(primary, overrides)
 
 
 def overrides(answering: bool) -> list[str]:
@@ -42,7 +43,7 @@ def overrides(answering: bool) -> list[str]:
     return [
         f"{group}=[{path.stem}]" if group in LISTED else f"{group}={path.stem}"
         for path in sorted(CONF.glob("*/*.yaml"))
-        if (group := path.parent.name) not in ("backend", "cluster")
+        if (group := path.parent.name) not in ("backend", "base", "cluster")
         and (group in ANSWER_GROUPS if answering else group not in ANSWER_GROUPS[1:])
     ]
 
@@ -58,8 +59,7 @@ def test_every_yaml_composes_under_every_script_that_takes_it(primary: str, over
 
 @pytest.mark.parametrize("name", names("dataset"))
 def test_every_dataset_yaml_composes_under_the_script_for_labels(name: str):
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("label", ["action=export", "sheet=sheet.csv", f"dataset={name}"])
+    cfg = composed("label", "action=export", "sheet=sheet.csv", f"dataset={name}")
     assert cfg.dataset._target_
     assert pick(cfg, Task) == Task("export", "sheet.csv")
 
@@ -69,7 +69,7 @@ def test_a_judge_yaml_builds_a_judge_of_its_own_name(name: str):
     node = composed("judge", f"judge={name}").judges[name]
     if wanted := sorted(OmegaConf.missing_keys(node)):
         with pytest.raises(
-            JuriesError, match=rf"^{wanted[0]}: is needed; set it with {wanted[0]}="
+            JuriesError, match=rf"^{wanted[0]}: is required; set it with {wanted[0]}="
         ):
             build(node, f"judges.{name}")
         return
@@ -135,7 +135,7 @@ def test_a_dataset_yaml_loads_or_asks_for_its_path(
     if "repo" in source:  # tests/data/test_hub.py loads those of the hub
         return
     if OmegaConf.is_missing(node, "path"):
-        with pytest.raises(JuriesError, match=r"dataset\.path: is needed"):
+        with pytest.raises(JuriesError, match=r"dataset\.path: is required"):
             build(node, "dataset")
         return
     if "home" in source:  # downloaded on first use: tests/data/test_public_sets.py builds these
@@ -175,7 +175,7 @@ def test_an_experiment_of_the_paper_seats_its_judges_once_its_answers_are_there(
     answers = tmp_path / "answers.jsonl"
     answers.write_text('{"question": "q?", "answer": "a", "references": ["a"], "human": 1}\n')
     cfg = composed("reproduce", f"experiment={name}", f"results={tmp_path}")
-    nodes = [cfg.dataset, *cfg.also.values()]
+    nodes = [cfg.dataset, *cfg.datasets]
     for node in nodes:
         if "path" in node:
             node.path = str(answers)
@@ -206,14 +206,126 @@ def with_defaults(path: Path) -> dict[str, Any]:
     return dict(node)
 
 
-@pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: path.stem)
-def test_a_yaml_names_every_option_of_its_target(path: Path):
-    if path.parent.name == "experiment":
-        return
+BUILT = [path for path in sorted(CONF.glob("*/*.yaml")) if "_target_" in with_defaults(path)]
+LEFT_OUT = {
+    "prompt": {"system"},  # most have no system message
+    "dataset": {"pairs", "lengths", "orders", "answered"},  # of another kind of table
+    "jury": {"iterations"},
+}
+
+
+@pytest.mark.parametrize("path", BUILT, ids=lambda path: path.stem)
+def test_a_yaml_names_every_option_of_its_target_and_no_other(path: Path):
     node = with_defaults(path)
-    optional = {"cells"}  # nothing of a yaml's
-    target = inspect.signature(get_object(node["_target_"])).parameters
-    assert set(node) - {"_target_", "defaults", "resources"} <= set(target) | optional
+    named = set(node) - {"_target_", "defaults", "resources"}
+    options = set(inspect.signature(get_object(node["_target_"])).parameters)
+    assert named <= options
+    assert options - named <= LEFT_OUT.get(path.parent.name, set())
+
+
+def test_a_jury_brings_its_members_and_they_can_be_set_by_name():
+    cfg = composed("judge", "jury=[embedded,poll_paper]", "judges.contains.threshold=0.5")
+    members = {*cfg.juries.embedded.members, *cfg.juries.poll_paper.members}
+    assert set(cfg.judges) == members
+    assert cfg.judges.contains.threshold == 0.5
+
+
+def test_a_jury_of_a_users_own_brings_judges_of_conf_and_of_theirs(tmp_path: Path):
+    for group in ("judge", "jury"):
+        (tmp_path / group).mkdir()
+    judge = (CONF / "judge" / "contains.yaml").read_text().replace("contains\n", "mine\n")
+    (tmp_path / "judge" / "mine.yaml").write_text(judge)
+    jury = (CONF / "jury" / "embedded.yaml").read_text()
+    jury = jury.replace("juries.embedded", "juries.own").replace("qwen25_coder,", "mine,")
+    (tmp_path / "jury" / "own.yaml").write_text(jury)
+    cfg = composing.composed("judge", ["jury=own"], tmp_path)
+    assert set(cfg.judges) == {"mine", "contains", "token_f1"}
+
+
+@pytest.mark.parametrize(
+    ("command", "override", "said"),
+    [
+        ("judge", "+stroe=x", "stroe: no such key of judge; did you mean store?"),
+        ("analyze", "+mode=batch", "mode: no such key of analyze"),
+        ("label", "+store=x", "store: no such key of label"),
+        ("judge", "dataset=[sample_qa,recorded_nq301]", "set datasets=[sample_qa,recorded_nq301]"),
+        ("judge", "prompt=[zero_shot,pairwise]", "set prompts=[zero_shot,pairwise]"),
+        ("judge", "wandb=[online,offline]", "wandb=[online,offline]: takes one name"),
+        ("label", "dataset=[sample_qa,jsonl]", "dataset=[sample_qa,jsonl]: takes one name"),
+        ("judge", "datasets=[sample_q]", "datasets: there is no dataset 'sample_q'; did you mean"),
+        ("judge", "datasets=[jsonl]", "write datasets=[{jsonl: {path: VALUE}}]"),
+        ("judge", "datasets=sample_qa", "datasets: is not a list; write datasets=[sample_qa]"),
+        ("judge", "datasets=[{a: {}, b: {}}]", "names several"),
+    ],
+)
+def test_a_key_that_nothing_reads_and_a_wrong_list_are_refused_in_one_line(
+    command: str, override: str, said: str
+):
+    needed = ["action=export", "sheet=x"] if command == "label" else []
+    with pytest.raises(JuriesError) as caught:
+        composed(command, *needed, override)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["datasets=[sample_qa]", "dataset.limit=3"], "dataset.limit=3: is not used, as datasets="),
+        (["prompts=[zero_shot]", "prompt=pairwise"], "prompt=pairwise: is not used, as prompts="),
+    ],
+)
+def test_one_name_beside_the_list_that_replaces_it_is_refused(overrides: list[str], said: str):
+    with pytest.raises(JuriesError, match=re.escape(said)):
+        composed("judge", *overrides)
+
+
+def test_an_experiment_may_set_keys_of_several_commands_but_none_that_no_command_has(
+    tmp_path: Path,
+):
+    (tmp_path / "experiment").mkdir()
+    for name, key in (("shared", "watch: 3"), ("typo", "serach: {rules: [any]}")):
+        text = f"# @package _global_\n{key}\n"
+        (tmp_path / "experiment" / f"{name}.yaml").write_text(text)
+    assert composing.composed("judge", ["experiment=shared"], tmp_path)
+    with pytest.raises(JuriesError, match="serach: no such key of judge"):
+        composing.composed("judge", ["experiment=typo"], tmp_path)
+
+
+def test_lists_name_yamls_files_and_keys_and_give_a_study_for_each_dataset_and_prompt(
+    tmp_path: Path,
+):
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"question": "q?", "answer": "a", "references": ["a"], "human": 1}\n')
+    cfg = composed(
+        "judge",
+        f"datasets=[{path},{{sample_qa: {{limit: 2}}}}]",
+        "prompts=[zero_shot,few_shot_standard]",
+        "judge=smollm2",
+    )
+    found = studies(cfg)
+    assert [study.dataset.name for study in found] == [
+        "mine@zero_shot", "mine@few_shot_standard",
+        "sample_qa@zero_shot", "sample_qa@few_shot_standard",
+    ]  # fmt: skip
+    assert {plan.dataset.name for study in found for plan in study.plans} == {"mine", "sample_qa"}
+    assert len(list(found[2].dataset.items)) == 8  # two questions to four candidates
+    assert [plan.prompt.name for study in found for plan in study.plans] == [
+        "zero_shot", "few_shot_standard",
+    ] * 2  # fmt: skip
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_key_has_a_comment_and_is_one_of_the_composed_config(command: str):
+    for key in keys(command):
+        assert key.comment, key.name
+    if command in ("label", "store"):
+        overrides = ["action=export", *(["sheet=x"] if command == "label" else [])]
+    else:
+        overrides = []
+    composed_keys = set(composed(command, *overrides))
+    named = {key.name.partition(".")[0] for key in keys(command)} - {"judge", "jury", "candidate"}
+    assert composed_keys == named - {"experiment"}
 
 
 def test_judges_select_by_list_and_join_those_of_a_jury():
@@ -230,9 +342,9 @@ def test_judges_select_by_list_and_join_those_of_a_jury():
         (["judge=contains", "prompt.template='{{ anser }}'"], "did you mean answer"),
         (["judge=contains", "~prompt.labels.False"], "two verdict words"),
         (["judge=contains", "prompt.shots.0.question=1"], "prompt.shots[0].question"),
-        (["judge=smollm2", "judges.smollm2._target_=llm_juries.nothing"], "can't be imported"),
+        (["judge=smollm2", "judges.smollm2._target_=llm_juries.nothing"], "cannot be imported"),
         (["judge=smollm2", "dataset=recorded_nq301"], "has nothing to judge"),
-        (["+dataset@also.twice=sample_qa"], "two datasets"),
+        (["datasets=[sample_qa,sample_qa]"], "two datasets"),
         (["judge=gpt_4_turbo", "prompt=pairwise"], "holds single ones; take one that does not"),
     ],
 )
@@ -263,12 +375,12 @@ def test_labels_of_your_own_go_to_the_dataset_and_not_to_further_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(ROOT)
-    own = ["dataset=recorded_nq301", "jury=[nq301_trio]"]
+    own = ["datasets=[recorded_nq301]", "jury=[nq301_trio]"]
     (before,) = studies(composed("analyze", *own))
     item = next(iter(before.dataset.items))
     path = tmp_path / "labels.csv"
     path.write_text(f"item_id,candidate,human\n{item.item_id},{item.candidate},1\n")
-    also = "+dataset@also.sample=sample_qa"
-    mine, other = studies(composed("analyze", *own, also, "judge=contains", f"human={path}"))
+    both = ["datasets=[recorded_nq301,sample_qa]", "jury=[nq301_trio]", "judge=contains"]
+    mine, other = studies(composed("analyze", *both, f"human={path}"))
     assert [i.item_id for i in mine.dataset.items if i.human is not None] == [item.item_id]
     assert all(i.human is not None for i in other.dataset.items)

@@ -477,7 +477,11 @@ def test_limits_that_hold_nothing_are_a_mistake():
 
 def test_an_analysis_writes_its_page_and_says_where(run_script: Run, tmp_path: Path):
     done = run_script(
-        "analyze", "judge=[contains]", "dataset.limit=3", "bootstrap.resamples=20", "page.items=8"
+        "analyze",
+        "judge=[contains]",
+        "dataset.limit=3",
+        "analysis.bootstrap.resamples=20",
+        "page.items=8",
     )
     assert done.returncode == 0, done.stderr
     path = tmp_path / "out" / "report.html"

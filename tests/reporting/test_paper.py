@@ -351,7 +351,7 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path):
         folder = tmp_path / seed
         command = [
             *script("reproduce", folder),
-            "bootstrap.resamples=20",
+            "analysis.bootstrap.resamples=20",
             f"results={folder / 'results'}",
         ]
         done = subprocess.run(

@@ -80,7 +80,7 @@ class Rankings:
         for model, name in names.items():
             if name not in scores:
                 raise JuriesError(
-                    f"ranking.names: {model!r} is called {name!r}, which is missing from "
+                    f"analysis.ranking.names: {model!r} is called {name!r}, which is missing from "
                     f"{self.reference}{nearest(name, scores)}"
                 )
         folded = {name.casefold(): name for name in scores}
@@ -168,8 +168,8 @@ def correlation(panel: Panel, fits: Fits) -> pd.DataFrame:
     board = how.leaderboard(models)
     if models and how.reference is not None and (absent := sorted(set(models) - set(board))):
         log.warning(
-            "ranking.reference: %s has %d of the %d models of %s; missing are %s. If they have "
-            "other names there, set ranking.names",
+            "analysis.ranking.reference: %s has %d of the %d models of %s; missing are %s. If they "
+            "have other names there, set analysis.ranking.names",
             how.reference, len(board), len(models), panel.dataset.name, ", ".join(absent),
         )  # fmt: skip
     rows = []
@@ -338,7 +338,7 @@ def _baseline(panel: Panel, how: Rankings) -> str | None:
         return opponents.pop() if len(opponents) == 1 else None
     if how.baseline not in models:
         raise JuriesError(
-            f"ranking.baseline: {panel.dataset.name} has no model {how.baseline!r}"
+            f"analysis.ranking.baseline: {panel.dataset.name} has no model {how.baseline!r}"
             f"{nearest(how.baseline, sorted(models))}"
         )
     return how.baseline

@@ -279,14 +279,14 @@ TABLES = (
         "All juries of the voters",
         "Believe the table of chosen juries first: the best of many is optimistically biased. wins "
         "is the share of resamples in which a jury comes first.",
-        LABELLED + " and search.rules",
+        LABELLED + " and analysis.search.rules",
     ),
     Table(
         "judges",
         lambda of: of.searched.judges if of.searched else pd.DataFrame(),
         "What each judge adds to juries",
         "shapley is the mean change of kappa when a judge joins; below 0 it does harm on average.",
-        LABELLED + " and search.rules",
+        LABELLED + " and analysis.search.rules",
     ),
     Table(
         "chosen",
@@ -294,7 +294,7 @@ TABLES = (
         "What choosing a jury is worth",
         "kappa_seen is the winner's on the items it was chosen on, kappa what the same choice "
         "reaches on held-out questions: believe kappa.",
-        LABELLED + " and search.rules",
+        LABELLED + " and analysis.search.rules",
     ),
 )
 """All tables of an analysis, in the order in which they are made."""
