@@ -51,7 +51,7 @@ def test_help_comes_without_the_heavy_imports(name: str):
     [
         (["judge=gpt_5"], "there is no judge=gpt_5"),
         (["judge=smolm2"], "did you mean smollm2"),
-        (["dataset=jsonl", "judge=contains"], "dataset.path: is needed"),
+        (["dataset=jsonl", "judge=contains"], "dataset.path: is required"),
         (["dataset=jsonl", "judge=contains", "dataset.path=none.jsonl"], "no such file"),
         (["judge=contains", "dataset.limit=some"], "dataset.limit"),
         (["judge=contains", "dataset.limt=3"], "did you mean limit"),
@@ -59,7 +59,7 @@ def test_help_comes_without_the_heavy_imports(name: str):
         (["judge=contains", "store=README.md"], "is a file"),
         (["judge=[contains"], "no viable alternative at input '[contains'"),
         (["judge=contains", "wandb=ofline"], "did you mean offline"),
-        (["judge=smollm2", "judges.smollm2.file.path=README.md"], "its sha256 is"),
+        (["judge=smollm2", "judges.smollm2.file.path=README.md"], "sha256 is"),
     ],
 )
 def test_a_mistake_ends_in_one_line_and_an_exit_code(
@@ -283,7 +283,7 @@ def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp
     ("arguments", "said"),
     [
         (["exprot", "sheet=s.csv"], "there are: export, import"),
-        (["export"], "sheet: is needed"),
+        (["export"], "sheet: is required"),
         (["export", "sheet=README.csv", "sede=1"], "did you mean seed"),
         (["export", "dataset=recorded_nq301", "sheet=s.csv"], "has no text, only the numbers"),
         (["import", "sheet=nowhere.csv", "annotator=ann"], "nowhere.csv: no such file"),

@@ -23,6 +23,7 @@ def analyze(cfg: DictConfig) -> None:
     from ..reporting.page import page
     from ..reporting.tracking import agreement_metrics
     from ..store.store import Store
+    from .hydra_app import experiment
 
     tracking = build(cfg.wandb, "wandb")
     analysis = read_analysis(cfg.analysis)
@@ -47,7 +48,7 @@ def analyze(cfg: DictConfig) -> None:
             results.tables,
             drawn,
             agreement_metrics(results.tables["agreement"]),
-            group=command_line.experiment() or found[0].dataset.name,
+            group=experiment() or found[0].dataset.name,
             plans=plans,
             store=store,
             files=[folder / name for name in names],
@@ -60,4 +61,4 @@ def analyze(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run("analyze", command_line.hydra_main("analyze", analyze))
+    command_line.run("analyze", analyze)

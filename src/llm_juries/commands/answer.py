@@ -50,4 +50,4 @@ def answer(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run("answer", command_line.hydra_main("answer", answer))
+    command_line.run("answer", answer)

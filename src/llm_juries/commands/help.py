@@ -5,9 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ..config.keys import Key, head, keys
+from ..config.keys import Key, choices, head, keys
 from ..config.locations import conf_dir
-from ..config.named import names
 
 LAUNCHERS = "hydra/launcher"
 WIDTH = 100
@@ -34,7 +33,7 @@ def _lines(key: Key) -> Iterator[str]:
     default = f"={key.default}" if key.default else ""
     yield from _entry(f"{key.name}{default}", key.comment)
     if key.group:
-        yield from _entry("", f"choices: {', '.join(names(key.group))}")
+        yield from _entry("", f"choices: {', '.join(choices(key.group))}")
 
 
 def _entry(name: str, text: str) -> Iterator[str]:
@@ -51,7 +50,7 @@ def _entry(name: str, text: str) -> Iterator[str]:
 
 def _flags(command: str) -> Iterator[str]:
     if command not in SWEPT:
-        launchers = ", ".join(names(LAUNCHERS))
+        launchers = ", ".join(choices(LAUNCHERS))
         yield from _entry("-m, --multirun", "a job for each combination of comma-separated values")
         yield from _entry("", f"where jobs run: {LAUNCHERS}=NAME; choices: {launchers}")
         yield from _entry("--cfg job", "print the composed config and exit")

@@ -21,6 +21,7 @@ def judge(cfg: DictConfig) -> None:
     from ..reporting.tracking import tally_metrics
     from ..store.store import Store
     from .collection import summary
+    from .hydra_app import experiment
 
     tracking = build(cfg.wandb, "wandb")
     chosen = settings(cfg)
@@ -43,7 +44,7 @@ def judge(cfg: DictConfig) -> None:
             OmegaConf.to_container(cfg, resolve=True),
             {"collected": collected},
             metrics=tally_metrics(collected),
-            group=command_line.experiment() or found[0].dataset.name,
+            group=experiment() or found[0].dataset.name,
             plans=plans,
             store=store,
         )
@@ -52,4 +53,4 @@ def judge(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run("judge", command_line.hydra_main("judge", judge))
+    command_line.run("judge", judge)

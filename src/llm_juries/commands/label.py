@@ -19,4 +19,4 @@ def label(cfg: DictConfig) -> None:
 def main() -> None:
     """Run the command with the arguments of the command line."""
     command_line.name_action()
-    command_line.run("label", command_line.hydra_main("label", label))
+    command_line.run("label", label)

@@ -60,4 +60,4 @@ def reproduce(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run("reproduce", command_line.hydra_main("reproduce", reproduce))
+    command_line.run("reproduce", reproduce)

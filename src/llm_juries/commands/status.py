@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
+from argparse import Namespace
 from pathlib import Path
 
 from . import command_line
 
 
-def status() -> None:
+def status(given: Namespace) -> None:
     """Print what is done of each judge and dataset, again and again if asked to."""
-    given = command_line.sweep_arguments()
-
     from ..cluster.coverage import total
     from ..cluster.status import Watch, configs, sweep_status
     from ..config.build import build, pick
@@ -33,4 +32,4 @@ def status() -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run("status", status, hydra=False)
+    command_line.run_sweep("status", status)

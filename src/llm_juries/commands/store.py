@@ -18,4 +18,4 @@ def store(cfg: DictConfig) -> None:
 def main() -> None:
     """Run the command with the arguments of the command line."""
     command_line.name_action()
-    command_line.run("store", command_line.hydra_main("store", store))
+    command_line.run("store", store)

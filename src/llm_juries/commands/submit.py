@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 from . import command_line
 
 
-def submit() -> None:
+def submit(given: Namespace) -> None:
     """Submit a job for each judge and dataset with missing verdicts; print their ids and exit."""
-    given = command_line.sweep_arguments()
-
     from ..cluster.grid import grid
     from ..cluster.submit import send, table, workloads
     from ..config.build import build
@@ -41,4 +40,4 @@ def submit() -> None:
 
 def main() -> None:
     """Run the command with the arguments of the command line."""
-    command_line.run("submit", submit, hydra=False)
+    command_line.run_sweep("submit", submit)

@@ -53,6 +53,11 @@ def groups() -> list[str]:
     return sorted(path.name for path in conf_dir().iterdir() if path.is_dir())
 
 
+def choices(group: str) -> list[str]:
+    """Return the names of the yamls in a folder of conf/."""
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
 @cache
 def keys(command: str) -> tuple[Key, ...]:
     """Return the keys of a command, in the order in which its yaml and the shared ones have them.
