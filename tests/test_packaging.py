@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
+import zipfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,6 +16,7 @@ from hydra.utils import get_object
 
 import llm_juries
 from conftest import ROOT
+from llm_juries.commands import COMMANDS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -22,6 +28,68 @@ def test_environment_yml_asks_for_what_pyproject_does():
     wanted = {*PROJECT["dependencies"], *taken, "-e ."}
     *_, last = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     assert set(last["pip"]) == wanted
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the package as its wheel installs it, apart from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--quiet"]
+    subprocess.run([*command, "--wheel-dir", folder, ROOT], check=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        opened.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_the_wheel_holds_the_console_program_the_configs_and_the_recorded_results(installed: Path):
+    (entry,) = installed.glob("*.dist-info/entry_points.txt")
+    assert "llm-juries = llm_juries.__main__:main" in entry.read_text()
+    package = installed / "llm_juries"
+    for folder in ("conf", "results/paper", "results/recorded", "results/reference"):
+        ours = {p.relative_to(ROOT) for p in (ROOT / folder).rglob("*") if p.is_file()}
+        theirs = {p.relative_to(package) for p in (package / folder).rglob("*") if p.is_file()}
+        assert ours == theirs
+
+
+def test_the_wheel_analyses_and_reproduces_in_an_empty_folder(installed: Path, tmp_path: Path):
+    rows = "".join(f"q{i},m,{i % 2},{i % 2},1\n" for i in range(8))
+    (tmp_path / "v.csv").write_text(f"item_id,candidate,human,haiku,gpt\n{rows}")
+    few = "analysis.bootstrap.resamples=20"
+    for command in (
+        ["analyze", "dataset=verdicts", "dataset.path=v.csv", few, "hydra.run.dir=out"],
+        ["reproduce", few, "results=ours"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "llm_juries", *command],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    assert "haiku" in (tmp_path / "out" / "tables" / "agreement.csv").read_text()
+    assert (tmp_path / "ours" / "README.md").stat().st_size
+
+
+def test_the_programs_help_and_the_import_take_nothing_heavy(tmp_path: Path):
+    for command in (["-m", "llm_juries", "--help"], ["-c", "import llm_juries"]):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", *command],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert not imported & {"hydra", "omegaconf", "numpy", "pandas", "aiohttp", "datasets"}
+
+
+def test_every_command_of_the_program_has_a_script_a_config_and_a_module():
+    modules = {path.stem for path in (ROOT / "src/llm_juries/commands").glob("*.py")}
+    assert set(COMMANDS) <= modules
+    assert set(COMMANDS) == {path.stem for path in (ROOT / "scripts").glob("*.py")}
+    assert set(COMMANDS) == {path.stem for path in (ROOT / "conf").glob("*.yaml")}
 
 
 @pytest.mark.parametrize("lock", ["run.txt", "dev.txt", "ray.txt"])

@@ -10,9 +10,10 @@ import yaml
 from omegaconf import DictConfig
 
 from conftest import ROOT
-from llm_juries.cluster.grid import Resources, expand, grid, merged, needs, without
+from llm_juries.cluster.grid import expand, grid, merged, needs, without
 from llm_juries.config.build import build
 from llm_juries.config.composing import composed
+from llm_juries.config.resources import Resources
 from llm_juries.errors import JuriesError
 from llm_juries.types import Item, Order
 
@@ -90,7 +91,7 @@ def test_what_a_job_needs_decides_on_no_verdict():
     [
         ("+judges.smollm2.resources.gpu=1", "resources.gpu: no such key; did you mean gpus"),
         ("judges.smollm2.resources.cpus=0", "resources: cpus: is 0; must be 1 or more"),
-        ("judges.smollm2.resources.minutes=long", "resources: Expected `int`, got `str`"),
+        ("judges.smollm2.resources.minutes=long", "resources.minutes: Expected `int`, got `str`"),
     ],
 )
 def test_a_wrong_need_is_told_in_one_line(override: str, said: str):

@@ -14,8 +14,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 
 from conftest import ROOT
-from llm_juries.cluster.grid import Resources
 from llm_juries.cluster.jobs import GONE, Job, Slurm, Submitted, record, recorded, states
+from llm_juries.config.resources import Resources
 from llm_juries.errors import JuriesError
 from llm_juries.store.store import Store
 

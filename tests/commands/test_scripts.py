@@ -162,7 +162,7 @@ def test_the_larger_model_judges_better_than_chance(run_script: Run, tmp_path: P
     assert float(row["kappa"]) > 0.3
 
 
-def test_where_a_model_is_not_to_be_had_the_others_go_on(run_script: Run, tmp_path: Path):
+def test_if_a_model_is_unavailable_the_others_go_on(run_script: Run, tmp_path: Path):
     missing = "judges.qwen25_coder.file.path=/nowhere/model.gguf"
     overrides = ["jury=embedded", missing, "dataset.limit=4"]
     done = run_script("judge", *overrides)

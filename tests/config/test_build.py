@@ -98,7 +98,7 @@ def test_a_nested_dataclass_is_built_with_its_defaults():
         ({"_target_": "Jury"}, "here._target_: 'Jury'"),
     ],
 )
-def test_a_wrong_node_is_told_in_one_line(node: dict[str, Any], said: str):
+def test_a_wrong_node_ends_in_one_line(node: dict[str, Any], said: str):
     with pytest.raises(JuriesError) as caught:
         build(OmegaConf.create(node), "here")
     assert said in str(caught.value)
@@ -118,7 +118,7 @@ def test_an_unknown_key_of_a_nested_node_is_told_too(node: dict[str, Any], said:
     assert said in str(caught.value)
 
 
-def test_a_nested_value_that_is_still_needed_is_told():
+def test_a_nested_value_that_is_missing_is_named():
     node = OmegaConf.create(SMALL | {"file": SMALL["file"] | {"sha256": "???"}})
     with pytest.raises(JuriesError, match=r"here\.file\.sha256: is required"):
         build(node, "here")

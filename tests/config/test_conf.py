@@ -101,7 +101,7 @@ def test_an_answering_yaml_builds_a_way_of_its_own_name_and_begins_with_its_comm
 def test_a_retrieval_yaml_builds_or_asks_for_its_path(name: str):
     node = composed("answer", f"retrieval={name}").retrieval
     if name == "bm25":
-        with pytest.raises(JuriesError, match=r"^retrieval: path: is needed"):
+        with pytest.raises(JuriesError, match=r"^retrieval: path: missing"):
             build(node, "retrieval")
         node.path = "passages.jsonl"
     assert build(node, "retrieval")
@@ -340,7 +340,7 @@ def test_judges_select_by_list_and_join_those_of_a_jury():
         (["jury=embedded", "juries.embedded.rule=mojority"], "majority, any, mean, median"),
         (["jury=nq301_trio"], "there is no judge"),
         (["judge=contains", "prompt.template='{{ anser }}'"], "did you mean answer"),
-        (["judge=contains", "~prompt.labels.False"], "two verdict words"),
+        (["judge=contains", "~prompt.labels.False"], "two different values"),
         (["judge=contains", "prompt.shots.0.question=1"], "prompt.shots[0].question"),
         (["judge=smollm2", "judges.smollm2._target_=llm_juries.nothing"], "cannot be imported"),
         (["judge=smollm2", "dataset=recorded_nq301"], "has nothing to judge"),
@@ -348,7 +348,7 @@ def test_judges_select_by_list_and_join_those_of_a_jury():
         (["judge=gpt_4_turbo", "prompt=pairwise"], "holds single ones; take one that does not"),
     ],
 )
-def test_a_wrong_config_is_told_in_one_line_before_anything_is_asked(
+def test_a_wrong_config_ends_in_one_line_before_anything_is_asked(
     overrides: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(ROOT)

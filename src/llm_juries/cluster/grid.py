@@ -9,35 +9,10 @@ from pathlib import Path
 import msgspec
 from omegaconf import DictConfig, OmegaConf
 
-from ..config.build import RESOURCES
+from ..config.build import RESOURCES, read
 from ..config.composing import composed, key_of
+from ..config.resources import Resources
 from ..config.study import SUBJECT
-from ..errors import JuriesError, nearest
-
-
-@dataclass(frozen=True, order=True)
-class Resources:
-    """The resources of a job: the node `resources` of a judge's yaml.
-
-    Parameters
-    ----------
-    gpus, cpus : int
-        On one node.
-    memory_gb : float
-        Of the machine, not of the GPUs.
-    minutes : int
-        The time limit. A job that hits it is requeued, so this does not limit the work.
-    """
-
-    gpus: int = 0
-    cpus: int = 1
-    memory_gb: float = 4.0
-    minutes: int = 60
-
-    def __post_init__(self) -> None:
-        for name, least in (("gpus", 0), ("cpus", 1), ("memory_gb", 0.1), ("minutes", 1)):
-            if getattr(self, name) < least:
-                raise JuriesError(f"{name}: is {getattr(self, name)}; must be {least} or more")
 
 
 @dataclass(frozen=True)
@@ -56,22 +31,13 @@ def needs(cfg: DictConfig) -> Resources:
     JuriesError
         If a judge's `resources` has an unknown key, or a value out of range.
     """
-    known = [field.name for field in fields(Resources)]
-    wanted = []
-    for name, node in sorted(cfg.judges.items()):
-        said = OmegaConf.to_container(node.get(RESOURCES) or DictConfig({}), resolve=True)
-        assert isinstance(said, dict)  # noqa: S101 - a DictConfig always becomes a dict
-        place = f"judges.{name}.{RESOURCES}"
-        for key in map(str, said):
-            if key not in known:
-                raise JuriesError(f"{place}.{key}: no such key{nearest(key, known)}")
-        try:
-            wanted.append(msgspec.convert(said, Resources))
-        except (msgspec.ValidationError, JuriesError) as error:
-            raise JuriesError(f"{place}: {error}") from None
-    if not wanted:
-        return Resources()
-    return Resources(*(max(getattr(w, name) for w in wanted) for name in known))
+    wanted = [
+        read(Resources, node.get(RESOURCES) or DictConfig({}), f"judges.{name}.{RESOURCES}")
+        for name, node in sorted(cfg.judges.items())
+    ]
+    wanted = wanted or [Resources()]
+    names = [field.name for field in fields(Resources)]
+    return Resources(*(max(getattr(one, name) for one in wanted) for name in names))
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:

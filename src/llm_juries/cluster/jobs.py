@@ -22,9 +22,9 @@ from typing import Any
 
 import msgspec
 
+from ..config.resources import Resources
 from ..errors import JuriesError
 from ..files import write_text
-from .grid import Resources
 
 POLL_S = 0.2
 LINGER_S = 60.0  # how long a stopped job waits for the signal that requeues it

@@ -11,12 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from ..collect.policy import Policy
+from ..config.resources import Resources
 from ..config.settings import settings
 from ..data.dataset import Shard
 from ..errors import JuriesError
 from ..store.store import Store
 from .coverage import coverage
-from .grid import Cell, Resources, needs, subject
+from .grid import Cell, needs, subject
 from .jobs import LIVE, Local, Slurm, Submitted, record, recorded, states, submit
 
 

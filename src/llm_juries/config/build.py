@@ -20,6 +20,7 @@ import msgspec
 from omegaconf import DictConfig, OmegaConf
 
 from ..errors import JuriesError, nearest
+from .resources import Resources
 
 RESOURCES = "resources"
 """A key of a judge's node that is not its target's: what its job needs of a cluster."""
@@ -49,7 +50,8 @@ def build(node: DictConfig, path: str) -> Any:
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
     del values["_target_"]
-    values.pop(RESOURCES, None)
+    if (resources := values.pop(RESOURCES, None)) is not None:
+        _checked(Resources, resources, f"{path}.{RESOURCES}")
     try:
         target = pkgutil.resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
