@@ -176,7 +176,7 @@ def test_if_a_model_is_unavailable_the_others_go_on(run_script: Run, tmp_path: P
     rows = {row["voter"]: row for row in table(tmp_path / "out" / "tables" / "agreement.csv")}
     assert (rows["qwen25_coder"]["n"], rows["qwen25_coder"]["missing"]) == ("0", "16")
     assert int(rows["embedded"]["n"]) + int(rows["embedded"]["missing"]) == 16
-    assert "**qwen25_coder** has no vote here" in (tmp_path / "out" / "report.md").read_text()
+    assert "**qwen25_coder** has no votes" in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_the_analysis_of_recorded_verdicts_writes_all_its_files(run_script: Run, tmp_path: Path):

@@ -16,17 +16,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from chromium import launched
 from conftest import ROOT, Run
-from llm_juries.analysis.run import Results, measure
-from llm_juries.analysis.settings import Analysis
-from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset, Recording, Seen
 from llm_juries.data.verdicts import Layout, RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits, PromptedJudge
 from llm_juries.judges.decoding import Decoding
-from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries.rules import Jury
-from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.reporting.page import page
 from llm_juries.reporting.page.columns import Strings, browsable
@@ -34,8 +29,8 @@ from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from llm_juries.types import Item, Order, Reply
+from studies import measured, study_of
 
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
 WORDS = {"true": 1.0, "false": 0.0}
 NQ301 = ROOT / "results" / "recorded" / "nq301_qa.csv"
 LLMBAR = ROOT / "results" / "recorded" / "llmbar_pairwise.parquet"
@@ -48,21 +43,10 @@ HOSTILE = (
 )
 
 
-def measured(datasets: dict[Dataset, tuple[Jury, ...]] | Any, store: Store) -> Results:
-    studies = [
-        Study(dataset, tuple(Plan(j, dataset, PROMPT) for j in recorded_judges(dataset)), juries)
-        for dataset, juries in datasets
-    ]
-    collect([plan for study in studies for plan in study.plans], store)
-    return measure(studies, store, Analysis(bootstrap=Bootstrap(resamples=20)))
-
-
-def written(
-    datasets: Any, folder: Path, options: page.Options | None = None, *figures: Path
-) -> Path:
+def written(studies: list[Study], folder: Path, *figures: Path) -> Path:
     path = folder / "report.html"
     with Store(folder / "store") as store:
-        page.write(measured(datasets, store), store, path, figures, options)
+        page.write(measured(studies, store), store, path, figures)
     return path
 
 
@@ -103,7 +87,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorded")
     picture = folder / "kappa.png"
     Image.new("RGB", (40, 30)).save(picture)
-    return written([(qa, (trio,)), (pairs, ())], folder, None, picture)
+    return written([study_of(qa, [trio]), study_of(pairs)], folder, picture)
 
 
 @pytest.fixture(scope="module")
@@ -377,7 +361,7 @@ def test_every_control_has_a_name_and_is_reached_by_tab(opened: Page):
 
 
 def test_hostile_texts_are_shown_as_text(chromium: Browser, tmp_path: Path):
-    path = written([(made_up(HOSTILE, "</script><b>name"), ())], tmp_path)
+    path = written([study_of(made_up(HOSTILE, "</script><b>name"))], tmp_path)
     for tab in open_page(chromium, path):
         assert tab.title() == "Juries and judges against humans"
         assert tab.locator("#items img, #items script, #results b").count() == 0
@@ -393,7 +377,7 @@ def test_hostile_texts_are_shown_as_text(chromium: Browser, tmp_path: Path):
 
 
 def test_no_less_than_sign_is_left_in_the_data(tmp_path: Path):
-    html = written([(made_up(HOSTILE), ())], tmp_path).read_text(encoding="utf-8")
+    html = written([study_of(made_up(HOSTILE))], tmp_path).read_text(encoding="utf-8")
     (data,) = re.findall(r'<script type="application/json" id="data">([^<]*)</script>', html)
     assert json.loads(data)["datasets"][0]["name"] == "made_up"
     assert html.count("<script") == 2
@@ -404,7 +388,7 @@ def test_free_text_finds_questions_answers_and_replies_in_any_case(
     chromium: Browser, tmp_path: Path
 ):
     words = tuple(f"text {n} {'Ångström' if n % 3 else 'other'}" for n in range(50))
-    for tab in open_page(chromium, written([(made_up(words), ())], tmp_path)):
+    for tab in open_page(chromium, written([study_of(made_up(words))], tmp_path)):
         tab.locator("#search").fill("ÅNGSTRÖM")
         assert count(tab) == sum("Ångström" in text for text in words)
         tab.locator("#search").fill("nowhere to be found")
@@ -415,7 +399,7 @@ def test_free_text_finds_questions_answers_and_replies_in_any_case(
 def test_what_is_left_out_is_said_and_drawn_by_the_seed(chromium: Browser, tmp_path: Path):
     dataset = made_up(tuple(f"text {n}" for n in range(200)))
     with Store(tmp_path / "store") as store:
-        results = measured([(dataset, ())], store)
+        results = measured([study_of(dataset)], store)
         few, said = browsable(results, store, page.Options(items=20))
         again, _ = browsable(results, store, page.Options(items=20))
         more, _ = browsable(results, store, page.Options(items=50))
@@ -442,7 +426,7 @@ def names(data: dict[str, Any]) -> set[str]:
 def test_the_text_is_capped_and_long_texts_are_cut(tmp_path: Path):
     dataset = made_up(tuple(f"{n:03} " + "x" * 5000 for n in range(100)))
     with Store(tmp_path / "store") as store:
-        results = measured([(dataset, ())], store)
+        results = measured([study_of(dataset)], store)
         few, said = browsable(results, store, page.Options(megabytes=0.1, characters=1000))
     # Question, answer, reference and a reply are a thousand characters each, and a note.
     assert 15 < len(names(few)) < 25
@@ -456,7 +440,7 @@ def test_a_missing_vote_is_null_and_never_a_number(tmp_path: Path):
     silent = replace(dataset.recordings[1], judge="silent", cells={})
     dataset = replace(dataset, recordings=(*dataset.recordings, silent))
     with Store(tmp_path / "store") as store:
-        results = measured([(dataset, (Jury("two", ("ever", "prose")),))], store)
+        results = measured([study_of(dataset, [Jury("two", ("ever", "prose"))])], store)
         data, _ = browsable(results, store, page.Options())
     voters = {voter["name"]: voter for voter in data["datasets"][0]["voters"]}
     assert voters["prose"]["label"] == [1.0, None, 0.0]
@@ -497,8 +481,7 @@ def test_a_graded_vote_is_on_its_side_of_the_scale(chromium: Browser, tmp_path: 
     study = Study(Dataset("graded", items), (Plan(Grader(), Dataset("graded", items), prompt),), ())
     path = tmp_path / "report.html"
     with Store(tmp_path / "store") as store:
-        collect(study.plans, store)
-        results = measure([study], store, Analysis(bootstrap=Bootstrap(resamples=20)))
+        results = measured([study], store)
         data, _ = browsable(results, store, page.Options())
         page.write(results, store, path)
     (voter,) = data["datasets"][0]["voters"]

@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_dir
 
 from conftest import ROOT, script
 from llm_juries.analysis.rankings import Rankings
+from llm_juries.analysis.settings import Analysis
 from llm_juries.config.build import build
 from llm_juries.data.dataset import Dataset
 from llm_juries.data.tables import located
@@ -316,7 +317,10 @@ def test_an_unfinished_collection_is_drawn_as_far_as_it_goes(
 ):
     few = Bootstrap(resamples=20)
     found = measure(
-        [panel(votes)], [], {"made": "made up"}, Settings(stand_ins=OURS, bootstrap=few)
+        [panel(votes)],
+        [],
+        {"made": "made up"},
+        Settings(stand_ins=OURS, analysis=Analysis(bootstrap=few)),
     )
     paths = draw(found, tmp_path)
     assert {path.stem for path in paths} == drawn
@@ -335,7 +339,7 @@ def test_pairs_are_ranked_against_the_leaderboard_once_somebody_is_asked(tmp_pat
         )
         asked = replace(asked, dataset=replace(asked.dataset, items=pairs))
         few, how = Bootstrap(resamples=20), Rankings(reference=reference, names=names)
-        settings = Settings(stand_ins=OURS, bootstrap=few, rankings=how)
+        settings = Settings(stand_ins=OURS, analysis=Analysis(bootstrap=few, ranking=how))
         found = measure([asked], [], {"made": "made up"}, settings)
         paths = draw(found, tmp_path)
         assert {path.stem for path in paths} == drawn

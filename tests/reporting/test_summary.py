@@ -8,84 +8,72 @@ import pytest
 
 from llm_juries.analysis.jury_search import Criteria
 from llm_juries.analysis.run import Results, measure
-from llm_juries.analysis.settings import Analysis
-from llm_juries.collect.run import collect
-from llm_juries.data.verdicts import load
+from llm_juries.analysis.settings import Analysis, Settings
+from llm_juries.data.verdicts import Layout, load
 from llm_juries.errors import JuriesError
-from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries.rules import Jury
-from llm_juries.metrics.bootstrap import Bootstrap
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.reporting import summary
 from llm_juries.reporting.page import page
-from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
+from studies import measured, study_of_rows
 
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
 
-
-def study_of(folder: Path, rows: list[str], head: str = "one,two", name: str = "made_up") -> Study:
-    """Return a study of rows "human,vote,vote", a question each."""
-    path = folder / f"{name}.csv"
+def made_up(folder: Path, rows: list[str], head: str = "one,two", name: str = "made_up") -> Study:
+    """Return a study of rows "human,vote,vote", a question each, and of the jury of all judges."""
     lines = [f"item_id,candidate,human,{head}", *(f"q{n},m,{row}" for n, row in enumerate(rows))]
-    path.write_text("\n".join(lines) + "\n")
-    dataset = load(str(path))
-    plans = tuple(Plan(judge, dataset, PROMPT) for judge in recorded_judges(dataset))
-    return Study(dataset, plans, (Jury("both", tuple(head.split(","))),))
+    return study_of_rows(folder / f"{name}.csv", lines, [Jury("both", tuple(head.split(",")))])
 
 
-def measured(
-    folder: Path, *studies: Study, criteria: Criteria | None = None
-) -> tuple[Results, str]:
-    """Return the tables of some studies, and the report in words; the page lies beside it."""
+def reported(
+    folder: Path, *studies: Study, analysis: Analysis | None = None
+) -> tuple[Results, str, set[str]]:
+    """Return the tables of some studies, report.md and the figures; the page lies beside it."""
     with Store(folder / "store") as store:
-        collect([plan for study in studies for plan in study.plans], store)
-        how = Analysis(bootstrap=Bootstrap(resamples=20), search=criteria or Criteria(rules=()))
-        results = measure(studies, store, how)
+        results = measured(studies, store, analysis)
         drawn = summary.write(results, folder)
         page.write(results, store, folder / "report.html", drawn)
-    return results, (folder / "report.md").read_text()
+    return results, (folder / "report.md").read_text(), {path.stem for path in drawn}
 
 
 def test_votes_without_labels_are_not_called_no_votes(tmp_path: Path):
-    results, said = measured(tmp_path, study_of(tmp_path, [",1,0", ",1,1", ",,0"] * 20))
-    assert "has no vote here" not in said
-    assert "No human label says what is right" in said
+    results, report, _ = reported(tmp_path, made_up(tmp_path, [",1,0", ",1,1", ",,0"] * 20))
+    assert "has no votes" not in report
+    assert "There are no human labels to compare the voters with" in report
     # Nothing that compares with humans is there to be shown
     assert not {"spread", "families", "error_pairs", "effective_votes"} & set(results.tables)
-    assert "figures/" not in said.split("## Files")[0]
+    assert "figures/" not in report.split("## Files")[0]
 
 
 def test_a_voter_without_votes_and_one_without_labelled_votes_are_told_apart(tmp_path: Path):
     rows = ["1,1,,", "0,0,,", ",1,1,", ",0,1,"] * 15
-    _, said = measured(tmp_path, study_of(tmp_path, rows, "one,elsewhere,never"))
-    assert "**never** has no vote here" in said
-    assert "**elsewhere** has taken no side on an item with a human label" in said
-    assert "Best single judge: **one**" in said
+    _, report, _ = reported(tmp_path, made_up(tmp_path, rows, "one,elsewhere,never"))
+    assert "**never** has no votes; see the table of outcomes" in report
+    assert "**elsewhere** has no vote on an item with a human label" in report
+    assert "Best single judge: **one**" in report
 
 
 def test_voters_that_say_what_humans_say_and_nothing_else_have_votes(tmp_path: Path):
-    _, said = measured(tmp_path, study_of(tmp_path, ["1,1,0", "1,1,1"] * 20))
-    assert "**one** and the humans only ever said one and the same thing" in said
-    assert "Best single judge: **two**, kappa 0.000" in said
-    _, said = measured(tmp_path, study_of(tmp_path, ["1,1,1"] * 40))
-    assert "**both** and the humans only ever said one and the same thing" in said
-    assert "no item has both" not in said
+    _, report, _ = reported(tmp_path, made_up(tmp_path, ["1,1,0", "1,1,1"] * 20))
+    assert "**one** has no kappa: its votes and the human labels are all the same" in report
+    assert "Best single judge: **two**, kappa 0.000" in report
+    _, report, _ = reported(tmp_path, made_up(tmp_path, ["1,1,1"] * 40))
+    assert "**both** has no kappa: its votes and the human labels are all the same" in report
+    assert "no item has both" not in report
 
 
 @pytest.mark.parametrize(("labelled", "few"), [(29, True), (30, False)])
 def test_few_labelled_questions_are_few_among_many(tmp_path: Path, labelled: int, few: bool):
     rows = ["1,1,1", "0,0,1"] * 50
     rows = [row if n < labelled else row[1:] for n, row in enumerate(rows)]
-    _, said = measured(tmp_path, study_of(tmp_path, rows))
-    for text in (said, (tmp_path / "report.html").read_text()):
+    _, report, _ = reported(tmp_path, made_up(tmp_path, rows))
+    for text in (report, (tmp_path / "report.html").read_text()):
         assert ("Fewer than 30 questions with a human label" in text) is few
 
 
 def test_the_page_says_how_many_votes_its_first_voter_lacks(tmp_path: Path):
     rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
-    measured(tmp_path, study_of(tmp_path, rows))
+    reported(tmp_path, made_up(tmp_path, rows))
     headline = (tmp_path / "report.html").read_text().split('class="headline"')[1].split("</p>")[0]
     assert "both" in headline
     assert "on 20 items, 20 missing" in headline
@@ -94,34 +82,84 @@ def test_the_page_says_how_many_votes_its_first_voter_lacks(tmp_path: Path):
 def test_a_report_shows_no_jury_that_decides_the_easy_items_only(tmp_path: Path):
     rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1", "1,1,0", "0,0,0"] * 10
     criteria = Criteria(("majority", "any"), folds=2)
-    results, said = measured(tmp_path, study_of(tmp_path, rows), criteria=criteria)
+    results, report, _ = reported(
+        tmp_path, made_up(tmp_path, rows), analysis=Analysis(search=criteria)
+    )
     table = results.tables["juries"].set_index(["rule", "jury"])
     assert not table.loc[("majority", "one + two"), "eligible"]
-    shown = said.split("Under `majority`, the 2 of highest kappa of the 2 ")[1]
-    majority, either = shown.split("Under `any`, the 3 of highest kappa of the 3 ")
+    shown = report.split("Under `majority`, the 2 with the highest kappa of the 2 ")[1]
+    majority, either = shown.split("Under `any`, the 3 with the highest kappa of the 3 ")
     assert "one + two" not in majority
     assert "one + two" in either
 
 
 def test_dollars_may_be_of_the_judges_of_any_dataset(tmp_path: Path):
     rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
-    studies = study_of(tmp_path, rows), study_of(tmp_path, rows, "three,four", "other")
+    studies = made_up(tmp_path, rows), made_up(tmp_path, rows, "three,four", "other")
     criteria = Criteria(dollars={"one": 1.0, "four": 2.0}, folds=2)
-    results, _ = measured(tmp_path, *studies, criteria=criteria)
+    results, _, _ = reported(tmp_path, *studies, analysis=Analysis(search=criteria))
     usd = results.tables["judges"].set_index("judge")["usd_per_item"]
     assert usd.dropna().to_dict() == {"one": 1.0, "four": 2.0}
     with pytest.raises(JuriesError, match=r"dollars\.fou: .* did you mean four"):
-        measured(tmp_path, *studies, criteria=Criteria(dollars={"fou": 2.0}))
+        reported(tmp_path, *studies, analysis=Analysis(search=Criteria(dollars={"fou": 2.0})))
 
 
 def test_a_dataset_too_small_to_search_does_not_stop_the_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
-    small = study_of(tmp_path, ["1,1,1", "0,0,1"], "three,four", "small")
+    small = made_up(tmp_path, ["1,1,1", "0,0,1"], "three,four", "small")
     criteria = Criteria(folds=5)
-    results, _ = measured(tmp_path, study_of(tmp_path, rows), small, criteria=criteria)
+    results, _, _ = reported(
+        tmp_path, made_up(tmp_path, rows), small, analysis=Analysis(search=criteria)
+    )
     assert set(results.tables["juries"]["dataset"]) == {"made_up"}
     assert "folds: small has 2 labelled questions" in caplog.text
     with pytest.raises(JuriesError, match="folds: small has 2 labelled questions"):
-        measured(tmp_path, small, criteria=criteria)
+        reported(tmp_path, small, analysis=Analysis(search=criteria))
+
+
+def pairs_of(folder: Path, rows: list[str]) -> Study:
+    """Return a study of rows "item,human:judge,label", each in both orders."""
+    lines = [row.replace(":", f",{order},") for row in rows for order in ("original", "swapped")]
+    head = "item_id,human,order,judge,label"
+    return study_of_rows(
+        folder / "pairs.csv", [head, *lines], pairs=True, layout=Layout(words={"tie": 0.5})
+    )
+
+
+def test_without_labels_nobody_is_said_to_have_no_vote(tmp_path: Path):
+    rows = [f"{n},:{judge},{n % 2}" for n in range(4) for judge in "ab"]
+    _, report, figures = reported(tmp_path, pairs_of(tmp_path, rows))
+    assert "There are no human labels to compare the voters with" in report
+    assert "has no votes" not in report
+    assert "| kappa" not in report
+    assert figures == {"position_pairs"}  # no heat map of errors that nobody can know
+
+
+def test_ties_of_humans_are_counted_apart(tmp_path: Path):
+    rows = ["1,1:a,1", "2,0:a,0", "3,tie:a,1", "4,tie:a,tie", "5,1:a,tie"]
+    analysis = Analysis(Settings(inconsistent="tie"))
+    _, report, _ = reported(tmp_path, pairs_of(tmp_path, rows), analysis=analysis)
+    assert "3 with a human label; 67% of them positive. Humans call 2 more a tie" in report
+    assert "A pair whose two orders point to different sides counts as a tie." in report
+    assert "kappa 1.000 [" in report
+    assert "1 votes missing" in report  # a vote for neither is on no side
+
+
+def test_one_kind_of_label_gives_no_kappa_and_is_told_so(tmp_path: Path):
+    _, report, _ = reported(tmp_path, pairs_of(tmp_path, ["1,1:a,1"]))
+    assert "**a** has no kappa" in report
+
+
+def test_an_analysis_of_nobody_is_told_in_one_line(tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("item_id,human,a\n1,1,1\n")
+    with (
+        Store(tmp_path / "store") as store,
+        pytest.raises(
+            JuriesError,
+            match=r"dataset t: has no voters; name some",
+        ),
+    ):
+        measure([Study(load(str(path)), (), ())], store)

@@ -16,7 +16,6 @@ from typing import Any
 import pandas as pd
 import pytest
 from PIL import Image
-from test_verdict_sample import plans_of
 
 from conftest import Run
 from llm_juries.collect.run import collect
@@ -27,6 +26,7 @@ from llm_juries.reporting.tracking import (
     without_secrets,
 )
 from llm_juries.store.store import Store
+from studies import recorded_plans
 
 BLOCK, HEAD = 32768, 7
 WHOLE, LAST = 1, 4  # kinds of a piece that end a record
@@ -108,7 +108,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "report.md").write_text("# Report")
     import wandb
 
-    plans = plans_of(judges=3, items=41)
+    plans = recorded_plans(judges=3, items=41)
     with Store(folder / "store") as store:
         collect(plans, store)
         path = OFFLINE.log(
@@ -279,7 +279,7 @@ def test_a_full_disk_is_one_line(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
-    plans = plans_of(judges=1, items=3)
+    plans = recorded_plans(judges=1, items=3)
     with Store(tmp_path / "store") as store:
         collect(plans, store)
         logged = OFFLINE.log(tmp_path, "judge", {}, {}, plans=plans, store=store)

@@ -8,41 +8,15 @@ import numpy as np
 import pytest
 
 from llm_juries.collect.run import collect
-from llm_juries.data.dataset import Dataset, Recording, Seen
-from llm_juries.judges.recorded import recorded_judges
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.reporting.verdict_sample import sample
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
-from llm_juries.types import Item, Order
-
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
-
-
-def plans_of(judges: int, items: int) -> list[Plan]:
-    texts = tuple(
-        Item("made_up", f"q{n}", "c", f"Q{n}", f"A{n}", (f"R{n}",), human=float(n % 2))
-        for n in range(items)
-    )
-    # The last item was never judged; every fifth reply is no verdict.
-    recordings = tuple(
-        Recording(
-            f"judge_{at}", "p", "f", "judge", "s",
-            {
-                Seen(item.item_id, "c", "", Order.ORIGINAL): "true" if n % 5 else "hm"
-                for n, item in enumerate(texts[:-1])
-            },
-            words={"true": 1.0},
-        )
-        for at in range(judges)
-    )  # fmt: skip
-    dataset = Dataset("made_up", texts, recordings=recordings)
-    return [Plan(judge, dataset, PROMPT) for judge in recorded_judges(dataset)]
+from studies import recorded_plans
 
 
 @pytest.fixture
 def plans() -> list[Plan]:
-    return plans_of(judges=3, items=41)
+    return recorded_plans(judges=3, items=41)
 
 
 @pytest.fixture

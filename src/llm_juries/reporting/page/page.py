@@ -19,6 +19,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ...analysis.run import Results
+from ...analysis.tables import TABLES, Table
 from ...files import write_text
 from ...markdown import rounded
 from ...store.store import Store
@@ -70,7 +71,11 @@ def write(
         data_type=READ_BY_THE_SCRIPT,
         left_out=left_out,
         datasets=headlines(results),
-        tables=[_table(name, table) for name, table in results.tables.items() if not table.empty],
+        tables=[
+            _table(table, results.tables[table.name])
+            for table in TABLES
+            if not results.tables.get(table.name, pd.DataFrame()).empty
+        ],
         most_rows=MOST_ROWS,
         figures=[{"name": p.stem.replace("_", " "), "source": _embedded(p)} for p in figures],
         judges=_judges(results),
@@ -110,15 +115,15 @@ def _embedded(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
-    shown = rounded(table.head(MOST_ROWS))
+def _table(table: Table, rows: pd.DataFrame) -> dict[str, Any]:
+    shown = rounded(rows.head(MOST_ROWS))
     return {
-        "name": name,
-        "columns": [
-            (str(column), pd.api.types.is_numeric_dtype(table[column])) for column in table
-        ],
+        "name": table.name,
+        "title": table.title,
+        "look_for": table.look_for,
+        "columns": [(str(column), pd.api.types.is_numeric_dtype(rows[column])) for column in rows],
         "rows": shown.to_numpy().tolist(),
-        "total": len(table),
+        "total": len(rows),
     }
 
 

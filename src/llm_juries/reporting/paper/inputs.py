@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 import pandas as pd
 from omegaconf import DictConfig
 
-from ...analysis import settings as analysis
-from ...analysis.rankings import Rankings
+from ...analysis.settings import Analysis
 from ...config.analysis import read_analysis
 from ...config.build import build
 from ...data.tables import located
 from ...judges.pricing import Price
-from ...metrics.bootstrap import Bootstrap
 
 SEPARATOR = " | "
 
@@ -74,28 +72,22 @@ class Settings:
     stand_ins : StandIns
     prices : mapping of str to Price
         Of the judges of the cost table that have a price.
-    bootstrap : Bootstrap
-    rankings : Rankings
-    analysis : analysis.settings.Settings
+    analysis : Analysis
+        Of which the jury search is not used.
     """
 
     paper: Paper = field(default_factory=Paper)
     stand_ins: StandIns = field(default_factory=StandIns)
     prices: Mapping[str, Price] = field(default_factory=dict)
-    bootstrap: Bootstrap = field(default_factory=Bootstrap)
-    rankings: Rankings = field(default_factory=Rankings)
-    analysis: analysis.Settings = field(default_factory=analysis.Settings)
+    analysis: Analysis = field(default_factory=Analysis)
 
 
 def read_settings(cfg: DictConfig) -> Settings:
     """Build the settings that a finished config of conf/reproduce.yaml describes."""
     priced = [build(node, f"priced.{number}") for number, node in enumerate(cfg.priced)]
-    how = read_analysis(cfg.analysis)
     return Settings(
         build(cfg.paper, "paper"),
         build(cfg.stand_ins, "stand_ins"),
         {judge.name: judge.price for judge in priced if judge.price is not None},
-        how.bootstrap,
-        how.ranking,
-        how.settings,
+        read_analysis(cfg.analysis),
     )

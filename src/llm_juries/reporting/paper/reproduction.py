@@ -63,7 +63,7 @@ def reproduce(
     collect([plan for study in everything for plan in study.plans if plan.judge.free], store)
 
     def seated(study: Study) -> Panel:
-        how = settings.analysis
+        how = settings.analysis.settings
         return read_panel(study, store, how.inconsistent, how.candidate_families)
 
     return measure(
@@ -81,7 +81,7 @@ def measure(
     settings: Settings,
 ) -> Reproduction:
     """Measure panels; parameters as of `reproduce`, and the sources of each panel's dataset."""
-    bootstrap, rankings = settings.bootstrap, settings.rankings
+    bootstrap, rankings = settings.analysis.bootstrap, settings.analysis.ranking
     paper, stand_ins = settings.paper, settings.stand_ins
     agreement = joined([analysis.agreement(panel, bootstrap) for panel in panels])
     pairs = [panel.dataset.name for panel in panels if panel.dataset.pairwise]
