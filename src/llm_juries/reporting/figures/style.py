@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Okabe and Ito's palette: told apart by colour-blind readers and in print.
+# Okabe and Ito's palette: distinguishable by colour-blind readers and in print.
 COLOURS = {
     "judge": "#0072B2",
     "lexical": "#999999",

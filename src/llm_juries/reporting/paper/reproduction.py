@@ -48,7 +48,7 @@ def reproduce(
 ) -> Reproduction:
     """Measure the stored verdicts of studies. Calls no model.
 
-    Rules and recordings cost nothing: what the store lacks of them is added to it first.
+    Rules and recordings cost nothing: their missing verdicts are added to the store first.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def table2(printed: pd.DataFrame, correlation: pd.DataFrame, stand_ins: StandIns
     else:
         ours = correlation.rename(columns={"voter": "our_judge", "dataset": "our_dataset"})
         ours = ours[ours["correlation"].isin(names.values()) & (ours["kind"] != "lexical")]
-        # One measure a voter: strengths where there are any, else the mean score or win rate.
+        # One measure a voter: strengths if there are any, else the mean score or win rate.
         strengths = ours[ours["measure"] == "bradley_terry"].dropna(subset="value")
         others = ours[ours["measure"].isin(("mean_score", "win_rate"))]
         at = ["our_judge", "our_dataset", "reference", "correlation"]
