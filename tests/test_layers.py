@@ -24,7 +24,7 @@ FLOORS = (
     {"judges", "metrics"},
     {"data"},
     {"prompts"},
-    {"types"},
+    {"types", "scale", "seats"},
     {"errors", "files", "markdown"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
