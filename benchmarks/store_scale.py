@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,21 +55,22 @@ def write(store: Path, verdicts: int) -> dict[str, float]:
             for dataset in range(DATASETS):
                 for n, (question, candidate, human) in enumerate(identities(answers)):
                     label = human if chance.random() < 0.8 else 1 - human
-                    outcome, said = "ok", f"{label:g}"
+                    outcome, said = "ok", f'"{label:g}"'
                     if chance.random() < 0.02:
                         outcome, said = "unparsed", "null"
-                    file.write(
+                    line = (
                         f'{{"key":"{chance.getrandbits(128):032x}","judge":"judge_{judge}",'
                         f'"prompt":"few_shot","dataset":"dataset_{dataset}",'
                         f'"item_id":"{question}","candidate":"{candidate}","opponent":"",'
-                        f'"order":"original","outcome":"{outcome}","label":{said},"score":null,'
+                        f'"order":"original","outcome":"{outcome}","value":{said},"score":null,'
                         f'"reader":"5f0c3a1e9b77d210","reply":{{"text":"{chance.choice(texts)}","stop":"stop",'
                         '"error":"","thinking":"","earlier":"","choice_logprobs":{},'
                         f'"input_tokens":{400 + n % 90},"cached_tokens":null,'
                         '"cache_write_tokens":null,"output_tokens":14,"latency_s":0.613,'
                         '"batched":false},"cost_usd":0.000125,"attempts":1,'
-                        f'"asked_at":{1.7e9 + n * 0.01:.2f}}}\n'
+                        f'"asked_at":{1.7e9 + n * 0.01:.2f}'
                     )
+                    file.write(f'{line},"checksum":"{zlib.crc32(line.encode()):08x}"}}\n')
     return {}
 
 
@@ -115,7 +117,7 @@ def write_compacted(store: Path, verdicts: int) -> dict[str, float]:
             "opponent": pa.repeat("", answers),
             "order": pa.repeat("original", answers),
             "outcome": pa.array(np.where(ok, "ok", "unparsed").tolist()),
-            "label": pa.array(label, mask=~ok),
+            "value": pa.array([f"{x:g}" for x in label], mask=~ok),
             "reader": pa.repeat("5f0c3a1e9b77d210", answers),
             "reply": pa.StructArray.from_arrays(
                 [

@@ -293,11 +293,11 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
         "judges as a text": (lambda: read(wide, judges="haiku"), r"give a list: judges=\['haiku'"),
         "off the scale": (
             lambda: read(wide.replace({"gpt_4": 1}, 7), judges=["gpt_4"]),
-            "DataFrame, row 1, column gpt_4: 7 is not 0 or 1",
+            "DataFrame, row 1, column gpt_4: 7 is not on the scale binary",
         ),
         "human off the scale": (
             lambda: read(wide.replace({"human": 1}, 7)),
-            "DataFrame, row 1, column human: '?7'? is not a label",
+            "DataFrame, row 1, column human: '7' is not on the scale binary",
         ),
         "no verdicts": (
             lambda: read(wide[["item_id", "candidate", "human", "note"]]),
@@ -309,7 +309,7 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
         ),
         "scale": (
             lambda: read(wide, scale=lj.Scale.ordinal(1, 5)),
-            "scale: ordinal verdicts are not supported yet",
+            r"on the scale ordinal \(1 to 5\) any column of numbers could be a judge; name the",
         ),
         "no table": (lambda: read(3), "data: int is not a table"),  # type: ignore[arg-type]
         "no file": (lambda: read("verdicst.csv"), "no such file"),

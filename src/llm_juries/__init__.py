@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .juries.panel import Panel
     from .juries.rules import Jury
     from .metrics.bootstrap import Bootstrap
-    from .types import Scale
+    from .scale import Scale
 
 __version__ = "0.1.0"
 __all__ = [
@@ -58,7 +58,7 @@ _HOMES = {
     "Jury": "juries.rules",
     "Panel": "juries.panel",
     "Policy": "collect.policy",
-    "Scale": "types",
+    "Scale": "scale",
 }
 
 

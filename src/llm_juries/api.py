@@ -24,7 +24,7 @@ import yaml
 from .analysis import agreement as agreement_tables
 from .analysis import comparison, jury_search
 from .analysis import dependence as dependence_tables
-from .analysis.panels import read_panel
+from .analysis.panels import check_sides, read_panel
 from .analysis.run import measure
 from .analysis.settings import Analysis, Settings
 from .collect.policy import Policy
@@ -42,10 +42,10 @@ from .juries.panel import Panel
 from .juries.stored import Inconsistent
 from .metrics.bootstrap import Bootstrap
 from .prompts.prompt import Prompt
+from .scale import Scale
 from .store.plan import Plan
 from .store.store import Store
 from .study import Study
-from .types import Scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +92,7 @@ def judge(
     *,
     name: str | None = None,
     inconsistent: Inconsistent = "missing",
+    threshold: float | None = None,
     max_cost_usd: float | None = None,
     policy: Policy | None = None,
 ) -> Panel:
@@ -115,6 +116,8 @@ def judge(
         The dataset's name in tables; the file's name by default, "answers" in memory.
     inconsistent : {"missing", "tie", "mean"}
         What a pair counts as whose two orders contradict each other: see `juries.stored`.
+    threshold : float, optional
+        From which on a graded value of judges, juries and humans is positive: 4 of 1 to 5.
     max_cost_usd : float, optional
         Stop before more than this may be spent.
     policy : Policy, optional
@@ -138,13 +141,13 @@ def judge(
                 f"judge {one}: has nothing to judge in {dataset.name} (no texts or no references)"
             )
     if all(plan.judge.free for plan in study.plans) and store is None:
-        return _recorded(study, inconsistent)  # rules and recordings answer on the spot
+        return _recorded(study, inconsistent, threshold)  # rules and recordings answer on the spot
     folder = Path(store).expanduser() if store is not None else _default_store()
     if store is None:
         print(f"verdicts are kept in {folder}; choose another place with store=")  # noqa: T201
     with Store(folder) as opened:
         check_complete(collect([study], opened, policy))
-        return _collected(study, opened, folder, inconsistent)
+        return _collected(study, opened, folder, inconsistent, threshold)
 
 
 def read_verdicts(
@@ -152,8 +155,10 @@ def read_verdicts(
     judges: Sequence[str] | Mapping[str, str | Mapping[str, Any]] | None = None,
     scale: Scale | None = None,
     *,
+    human_scale: Scale | None = None,
     name: str | None = None,
     inconsistent: Inconsistent = "missing",
+    threshold: float | None = None,
 ) -> Panel:
     """Return the votes of verdicts that were recorded elsewhere. Asks nothing, stores nothing.
 
@@ -174,11 +179,16 @@ def read_verdicts(
         columns whose every cell is on the scale.
     scale : Scale, optional
         Binary by default (0, 1, true, false, yes, no, correct, incorrect), and a preference (also
-        a, b, tie, A>>B ...) where there is a column opponent. Other scales are not supported yet.
+        a, b, tie, A>>B ...) where there is a column opponent. On another scale the judges' columns
+        of a wide table must be named.
+    human_scale : Scale, optional
+        Of the human labels, if it is not that of the verdicts.
     name : str, optional
         The dataset's name in tables; the file's name by default, "verdicts" in memory.
     inconsistent : {"missing", "tie", "mean"}
         What a pair counts as whose two orders contradict each other: see `juries.stored`.
+    threshold : float, optional
+        From which on a graded value of judges, juries and humans is positive: 4 of 1 to 5.
 
     Raises
     ------
@@ -189,18 +199,19 @@ def read_verdicts(
         dataset = _dataset(data, name)
         if not dataset.recordings:
             raise JuriesError(f"dataset {dataset.name}: holds no recorded verdicts; use judge()")
-        if scale is not None or isinstance(judges, Mapping):
+        if scale is not None or human_scale is not None or isinstance(judges, Mapping):
             raise JuriesError(
                 f"dataset {dataset.name}: has scales and columns of its own; give judges as a list "
                 "of names, or leave it out"
             )
         dataset = _only(dataset, judges)
     else:
-        found = recognise(data, judges, scale, name)
+        found = recognise(data, judges, scale, name, human_scale)
         dataset = found.dataset
         unused = f"; not used: {', '.join(found.unused)}" if found.unused else ""
         print(f"{dataset.name}: judges {', '.join(found.judges)}{unused}")  # noqa: T201
-    return _recorded(study_of(dataset, named.load_prompt("zero_shot"), {}, []), inconsistent)
+    study = study_of(dataset, named.load_prompt("zero_shot"), {}, [])
+    return _recorded(study, inconsistent, threshold)
 
 
 def agreement(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
@@ -297,6 +308,7 @@ def dependence(
     if not pairs:
         _check_labels(panel, "dependence")
         return dependence_tables.effective_votes(panel, bootstrap)
+    check_sides(panel)
     if _labelled(panel):
         return dependence_tables.error_pairs(panel, bootstrap)
     return agreement_tables.between_judges(panel, bootstrap)
@@ -326,7 +338,7 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
     study = Study(panel.dataset, panel.plans, panel.juries)
     prompt = panel.plans[0].prompt.name
     into = Path(folder).expanduser()
-    settings = Settings(panel.inconsistent, panel.candidate_families)
+    settings = Settings(panel.inconsistent, panel.candidate_families, threshold=panel.threshold)
     analysis = Analysis(settings, bootstrap or Bootstrap())
     with _opened(study, panel.store) as store:
         results = measure([study], store, analysis)
@@ -406,25 +418,34 @@ def _opened(study: Study, folder: Path | None) -> Iterator[Store]:
         yield store
 
 
-def _recorded(study: Study, inconsistent: Inconsistent) -> CollectedPanel:
+def _recorded(study: Study, inconsistent: Inconsistent, threshold: float | None) -> CollectedPanel:
     with _opened(study, None) as store:
-        return _collected(study, store, None, inconsistent)
+        return _collected(study, store, None, inconsistent, threshold)
 
 
 def _collected(
-    study: Study, store: Store, folder: Path | None, inconsistent: Inconsistent
+    study: Study,
+    store: Store,
+    folder: Path | None,
+    inconsistent: Inconsistent,
+    threshold: float | None,
 ) -> CollectedPanel:
     if not study.plans:
         raise JuriesError(f"dataset {study.dataset.name}: has no judges; name some")
     if inconsistent not in get_args(Inconsistent):
         known = nearest(inconsistent, get_args(Inconsistent))
         raise JuriesError(f"inconsistent: there is no {inconsistent!r}{known}")
-    panel = read_panel(study, store, inconsistent)
+    panel = read_panel(study, store, inconsistent, threshold=threshold)
+    if panel.cut_at:
+        print(f"{study.dataset.name}: {panel.cut_at}")  # noqa: T201
     return CollectedPanel(
         panel.dataset,
         panel.votes,
         panel.orders,
         panel.scale,
+        panel.threshold,
+        panel.uncut,
+        stored=panel.stored,
         plans=study.plans,
         store=folder,
         inconsistent=inconsistent,
@@ -441,6 +462,7 @@ def _check_labels(panel: Panel, function: str) -> None:
             f"{function}: {panel.dataset.name} has no human labels; add a column human, or see "
             "dependence(panel, pairs=True) for the judges among themselves"
         )
+    check_sides(panel)
 
 
 def _config(panel: CollectedPanel, prompt: str) -> str:

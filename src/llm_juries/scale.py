@@ -173,6 +173,9 @@ class Scale:
                     f"{spelled[_text(word).casefold()]!r}; case does not tell words apart"
                 )
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     @property
     def id(self) -> str:
         """What tells this scale from others, in a few characters, for the ids of parsers."""
@@ -264,6 +267,22 @@ class Scale:
             raise JuriesError(f"{text!r} is not on the scale {self}")
         return self._in_range(known) if self.kind == "interval" else known
 
+    def value_at(self, given: object, place: str) -> str | None:
+        """Return what a cell stands for, as `value` does; an error names the cell's place first.
+
+        Parameters
+        ----------
+        given : object
+        place : str
+            File, line and column: "answers.jsonl, line 3, field human".
+        """
+        try:
+            return self.value(given)
+        except JuriesError as error:
+            raise JuriesError(
+                f"{place}: {error}; fix the value, or set the scale it is on"
+            ) from None
+
     def _in_range(self, text: str) -> str:
         try:
             number = float(text)
@@ -274,7 +293,7 @@ class Scale:
             raise JuriesError(f"{text!r} is not on the scale {self}")
         return _text(number)
 
-    def encode(self, value: str | None) -> float:
+    def encode(self, value: float | str | None) -> float:
         """Return the number of a value of the scale, NaN for a missing one.
 
         Raises
@@ -286,6 +305,18 @@ class Scale:
         if known is None:
             return math.nan
         return float(known) if self.kind == "interval" else self._by_level[known]
+
+    def mirrored(self, value: str) -> str:
+        """Return a preference as it reads with the two answers in each other's place.
+
+        Raises
+        ------
+        JuriesError
+            If the scale is no preference.
+        """
+        if self.kind != "preference":
+            raise JuriesError(f"the scale {self} is no preference: it can't be turned round")
+        return self.levels[len(self.levels) - 1 - self.levels.index(value)]
 
     def decode(self, code: float) -> str | None:
         """Return the value that a number stands for, None for NaN.
@@ -347,6 +378,76 @@ class Scale:
         return np.where(np.isnan(codes), np.nan, (codes >= threshold).astype(float))
 
 
+def fits(own: Scale, common: Scale) -> bool:
+    """Return whether values of one scale can be taken as values of another without a threshold.
+
+    A yes or no is a preference for the first or the second answer; whole levels are numbers of an
+    interval with the same ends; categories are the same if their names are, in any order.
+    """
+    if own.kind == common.kind == "nominal":
+        return {v.casefold() for v in own.values} == {v.casefold() for v in common.values}
+    if common.kind == "preference":
+        return own.kind in ("binary", "preference")
+    if common.graded:
+        return (
+            own.graded
+            and own.ends == common.ends
+            and (own.kind == common.kind or common.kind == "interval")
+        )
+    return own.kind == common.kind
+
+
+def recode(codes: npt.NDArray[np.float64], own: Scale, common: Scale) -> npt.NDArray[np.float64]:
+    """Return codes of one scale as codes of another that it fits (see `fits`)."""
+    if own.kind != "nominal" or own.levels == common.levels:
+        return codes
+    by_code = {
+        code: common.encode(level) for level, code in zip(own.levels, own.codes, strict=True)
+    }
+    there = ~np.isnan(codes)
+    found = np.full(codes.shape, np.nan)
+    found[there] = [by_code[code] for code in codes[there]]
+    return found
+
+
+def common_scale(own: Mapping[str, Scale], labels: Scale | None, place: str) -> Scale:
+    """Return the scale that voters share, so that they can be pooled and measured.
+
+    Parameters
+    ----------
+    own : mapping of str to Scale
+        Each voter's scale, by name.
+    labels : Scale, optional
+        Of the human labels; None where there are none.
+    place : str
+        What to name in an error.
+
+    Returns
+    -------
+    Scale
+        That of the labels if all voters' values are on it; else the voters' own, if it is one.
+
+    Raises
+    ------
+    JuriesError
+        If the voters are on scales that do not fit each other.
+    """
+    scales = [*own.values(), *([labels] if labels is not None else [])]
+    if labels is not None and all(fits(scale, labels) for scale in own.values()):
+        return labels
+    for common in scales:
+        if all(fits(scale, common) for scale in own.values()):
+            return common
+    groups: dict[str, list[str]] = {}
+    for name, scale in sorted(own.items()):
+        groups.setdefault(str(scale), []).append(name)
+    said = "; ".join(f"{', '.join(names)}: {scale}" for scale, names in groups.items())
+    raise JuriesError(
+        f"{place}: its voters are on different scales ({said}); analyze those of one scale "
+        "together, or set analysis.threshold to turn graded verdicts into yes or no"
+    )
+
+
 def _text(value: object) -> str:
     """Return a cell as text: whole numbers without a decimal point, booleans as true or false."""
     if isinstance(value, (bool, np.bool_)):
@@ -362,3 +463,12 @@ def _number_as_text(text: str) -> str:
         return _text(float(text))
     except ValueError:
         return text
+
+
+def is_number(text: str) -> bool:
+    """Return whether a cell reads as a number, infinite ones and NaN too."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

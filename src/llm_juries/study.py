@@ -31,16 +31,16 @@ def read(plans: Sequence[Plan], dataset: Dataset, store: Store) -> StoredVotes:
     shape = len(row), len(plans), len(orders)
     labels, scores, usd = (np.full(shape, np.nan) for _ in range(3))
     keys, outcomes = np.full(shape, None, object), np.full(shape, NOT_ASKED, "U16")
-    scales = np.array([p.judge.reader(p.prompt, Order.ORIGINAL).scale for p in plans], float)
+    scales = [plan.judge.reader(plan.prompt, Order.ORIGINAL).scale for plan in plans]
     for column, plan in enumerate(plans):
         for request, verdict in look_up(plan, store):
             if verdict is None:
                 continue
             at = row[id(request.item)], column, orders[request.order]
             keys[at], outcomes[at] = request.key, verdict.outcome
-            labels[at] = np.nan if verdict.label is None else verdict.label
+            labels[at] = scales[column].encode(verdict.value)
             scores[at] = np.nan if verdict.score is None else verdict.score
             if plan.judge.price is not None and verdict.cost_usd is not None:
                 usd[at] = verdict.cost_usd
     names = [plan.judge.name for plan in plans]
-    return StoredVotes(names, scales.reshape(-1, 2), keys, labels, scores, outcomes, usd)
+    return StoredVotes(names, scales, keys, labels, scores, outcomes, usd)

@@ -19,11 +19,12 @@ Humans are listed in tables beside the voters that are measured against them.
 
 
 class Outcome(StrEnum):
-    """The outcome of one request. Only OK has a label; the others are never turned into numbers."""
+    """The outcome of one request. Only OK has a value; the others are never turned into numbers."""
 
     OK = "ok"
-    UNPARSED = "unparsed"  # a complete reply without a verdict
+    UNPARSED = "unparsed"  # a complete reply without a verdict, or with one off the scale
     REFUSED = "refused"  # the judge refused
+    REJECTED = "rejected"  # the server will not take this request, however often it is sent
     TRUNCATED = "truncated"  # the reply hit its length limit
     FAILED = "failed"  # no reply arrived
 
@@ -67,8 +68,8 @@ class Item:
     references: tuple[str, ...] = ()
     opponent: str = ""
     opponent_answer: str = ""
-    human: float | None = None
-    human_votes: tuple[float | None, ...] = ()
+    human: float | str | None = None
+    human_votes: tuple[float | str | None, ...] = ()
     passages: tuple[Passage, ...] = ()
     lengths: tuple[int, int] | None = None
     cluster: str = ""
@@ -112,6 +113,10 @@ class Reply:
     logs of the verdict words' probabilities. `input_tokens` counts all input, of which
     `cached_tokens` were read from the provider's cache and `cache_write_tokens` written to it; None
     if the provider did not report them. `batched` replies came through a batch API, at its price.
+    `finish_reason` is the server's own word for why it stopped, `model` the name under which it
+    says it answered, `thinking_tokens` the part of the output that was reasoning. `label_mass` is
+    the probability of all verdict words together, `confidence` what a decision model reports of its
+    own decision.
     """
 
     text: str = ""
@@ -126,13 +131,22 @@ class Reply:
     output_tokens: int | None = None
     latency_s: float | None = None
     batched: bool = False
+    finish_reason: str = ""
+    model: str = ""
+    thinking_tokens: int | None = None
+    label_mass: float | None = None
+    confidence: float | None = None
 
 
 class Reading(NamedTuple):
-    """A parsed reply; `score` is the evidence behind `label`, if there is any."""
+    """A parsed reply.
+
+    `value` is a value of the reader's scale, as it is written in tables; `score` is the evidence
+    behind it as a number of that scale (see `Scale.encode`), if there is any beyond the value.
+    """
 
     outcome: Outcome
-    label: float | None = None
+    value: str | None = None
     score: float | None = None
 
 
@@ -140,9 +154,11 @@ class Reading(NamedTuple):
 class Verdict:
     """One judge's verdict on one item under one prompt, with its raw reply.
 
-    `label` is in terms of the item's own candidate, whatever the order in which a pair was shown.
-    `reader` identifies how the reply was parsed: if that has changed since, a stored verdict is
-    parsed again from `reply`, and nothing is asked. `asked_at` is Unix time in seconds.
+    `value` is a value of the reader's scale, in terms of the item's own candidate, whatever the
+    order in which a pair was shown. `repeat` says which answer to the same request it is, from 1;
+    `criterion` what the item was judged on, if it names one. `reader` identifies how the reply was
+    parsed: if that has changed since, a stored verdict is parsed again from `reply`, and nothing is
+    asked. `asked_at` is Unix time in seconds.
     """
 
     key: str
@@ -154,47 +170,12 @@ class Verdict:
     opponent: str
     order: Order
     outcome: Outcome
-    label: float | None
+    value: str | None
     score: float | None
     reader: str
     reply: Reply
     cost_usd: float | None
     attempts: int
     asked_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """What values a verdict or a human label can take.
-
-    Made by its class methods: `Scale.binary()`, `Scale.preference()`, `Scale.nominal("a", "b")`,
-    `Scale.ordinal(1, 5)`, `Scale.interval(0, 100)`.
-    """
-
-    kind: Literal["binary", "nominal", "ordinal", "interval", "preference"]
-    values: tuple[str | float, ...] = ()
-
-    @classmethod
-    def binary(cls) -> Scale:
-        """Right or wrong: 1 and 0, or words such as true and false."""
-        return cls("binary", (0, 1))
-
-    @classmethod
-    def preference(cls) -> Scale:
-        """Which of two answers is better: a, b or tie, or the levels A>>B, A>B, A=B, B>A, B>>A."""
-        return cls("preference", ("b", "tie", "a"))
-
-    @classmethod
-    def nominal(cls, *names: str) -> Scale:
-        """Named categories without an order."""
-        return cls("nominal", names)
-
-    @classmethod
-    def ordinal(cls, low: int, high: int) -> Scale:
-        """Ordered levels: the whole numbers from low to high."""
-        return cls("ordinal", tuple(range(low, high + 1)))
-
-    @classmethod
-    def interval(cls, low: float, high: float) -> Scale:
-        """Numbers from low to high."""
-        return cls("interval", (low, high))
+    repeat: int = 1
+    criterion: str = ""

@@ -34,6 +34,7 @@ from llm_juries.juries.rules import Jury
 from llm_juries.juries.votes import Voter, Votes
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.prompts.prompt import Prompt
+from llm_juries.scale import Scale
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
@@ -269,7 +270,9 @@ def test_items_without_a_label_are_neither_voted_on_nor_missing():
 
 def test_ties_have_no_side_to_agree_with_and_are_not_missing():
     votes, human = [[1], [NAN], [0], [0]], [1, 0.5, 0.5, 0]
-    (row,) = agreement(small(votes, human), FEW).to_dict("records")
+    made = small(votes, human)
+    pairs = replace(made.dataset, scale=Scale.preference())
+    (row,) = agreement(replace(made, dataset=pairs), FEW).to_dict("records")
     assert (row["n"], row["missing"], row["accuracy"]) == (2, 0, 1.0)
 
 

@@ -42,7 +42,7 @@ def study() -> Study:
         judges={
             "gpt_4": RecordedColumn("openai"),
             "text_davinci_003": RecordedColumn("openai"),
-            "bem": RecordedColumn("bert"),
+            "bem": RecordedColumn("bert", threshold=0.5),
         },
     )
     return Study(

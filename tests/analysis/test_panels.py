@@ -23,12 +23,14 @@ from llm_juries.juries.panel import Panel
 from llm_juries.juries.rules import Jury
 from llm_juries.juries.stored import pool
 from llm_juries.prompts.prompt import Prompt
+from llm_juries.scale import Scale
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from llm_juries.types import Item, Order, Reply, Request
 
 NAN = math.nan
+FIVE = Scale.preference("B>>A", "B>A", "A=B", "A>B", "A>>B")
 LEVELS = {"A>>B": 5.0, "A>B": 4.0, "A=B": 3.0, "B>A": 2.0, "B>>A": 1.0}
 PAIRWISE = Prompt("pairwise", "{{ question }}|{{ answer }}|{{ opponent_answer }}", LEVELS)
 DIGITS = Prompt("point", "{{ question }}|{{ answer }}", {str(n): float(n) for n in range(1, 6)})
@@ -113,7 +115,7 @@ def test_an_inconsistent_pair_is_what_the_config_says(
         (NAN, NAN, "unparsed"),  # a pair that lacks an order has no vote, under any policy
     ]
     np.testing.assert_equal(found, expected)
-    assert panel.scale == (1.0, 5.0)
+    assert panel.scale.levels == ("B>>A", "B>A", "A=B", "A>B", "A>>B")
 
 
 def test_a_recorded_number_off_the_scale_has_a_label_and_no_strength(tmp_path: Path):
@@ -164,15 +166,15 @@ def test_the_common_level_of_most_seats_beats_the_mean(tmp_path: Path):
     np.testing.assert_equal(panel.votes.labels[0, 3:], [1.0, NAN])
 
 
-def test_a_middling_score_of_one_answer_is_no_side_but_counts_in_the_mean(tmp_path: Path):
+def test_levels_of_one_answer_stay_levels_and_a_mean_is_one_too(tmp_path: Path):
     items = tuple(Item("d", i, "m", i, "text") for i in ("q1", "q2"))
     scripts = [{"q1": ("3",), "q2": ("5",)}, {"q1": ("4",), "q2": ("none",)}]
     judges = [Scripted(f"j{at}", script) for at, script in enumerate(scripts)]
     juries = [Jury("mean", ("j0", "j1"), "mean", quorum=1)]
     panel = panel_of(Dataset("d", items), DIGITS, tmp_path, *judges, juries=juries)
-    np.testing.assert_equal(panel.votes.labels, [[NAN, 1, 1], [1, NAN, 1]])
-    np.testing.assert_equal(panel.votes.scores, [[0.5, 0.75, 0.625], [1, NAN, 1]])
-    assert panel.votes.outcomes.tolist() == [["tie", "ok", "ok"], ["ok", "unparsed", "ok"]]
+    np.testing.assert_equal(panel.votes.labels, [[3, 4, 3.5], [5, NAN, 5]])
+    np.testing.assert_equal(panel.votes.scores, [[3, 4, 3.5], [5, NAN, 5]])
+    assert panel.votes.outcomes.tolist() == [["ok", "ok", "ok"], ["ok", "unparsed", "ok"]]
     assert not panel.orders
 
 
@@ -181,7 +183,7 @@ def test_the_three_ways_differ_only_where_the_sides_do(levels: list[float]):
     labels = np.array(levels, float)[None, None]
     outcomes = np.where(np.isnan(labels), "failed", "ok").astype("U16")
     ways: tuple[Any, ...] = ("missing", "tie", "mean")
-    found = [pool(labels, np.full_like(labels, NAN), outcomes, way, pairs=True) for way in ways]
+    found = [pool(labels, np.full_like(labels, NAN), outcomes, way, FIVE) for way in ways]
     sides = np.sign(labels - 0.5)[0, 0]
     if np.isnan(labels).any() or sides[0] == sides[1]:
         for other in found[1:]:
@@ -190,7 +192,7 @@ def test_the_three_ways_differ_only_where_the_sides_do(levels: list[float]):
     else:
         assert np.isnan(found[0][0]).all()
         assert found[1][0][0, 0] == 0.5
-    mirrored = [pool(1 - labels, np.full_like(labels, NAN), outcomes, w, pairs=True) for w in ways]
+    mirrored = [pool(1 - labels, np.full_like(labels, NAN), outcomes, w, FIVE) for w in ways]
     for one, two in zip(found, mirrored, strict=True):
         np.testing.assert_allclose(one[0], 1 - two[0])
         np.testing.assert_equal(one[2], two[2])

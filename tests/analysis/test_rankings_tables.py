@@ -17,6 +17,7 @@ from llm_juries.errors import JuriesError
 from llm_juries.juries.panel import Panel
 from llm_juries.juries.votes import Voter, Votes
 from llm_juries.metrics.bootstrap import Bootstrap
+from llm_juries.scale import Scale
 from llm_juries.types import Item, Order
 
 NAN = math.nan
@@ -181,14 +182,14 @@ def single(labels: Any, scores: Any, candidates: list[str], scale: Any, human: A
 
 
 def test_single_answers_are_ranked_by_the_mean_of_the_levels_given():
-    panel = single([1, NAN, 1, 0], [1.0, 0.5, 0.75, 0.25], ["a", "b", "a", "b"], (1, 5), [None] * 4)
+    panel = single([5, 3, 4, 2], [5, 3, 4, 2], list("abab"), Scale.ordinal(1, 5), [None] * 4)
     table = ranked(panel).set_index("model")
     assert table["score"].to_dict() == {"a": 4.5, "b": 2.5}  # 5 and 4; 3 and 2
     assert set(table["voter"]) == {"j"}
 
 
 def test_right_and_wrong_answers_are_ranked_by_their_labels_beside_the_humans():
-    panel = single([1, 0, 1, 1], [0.6, 0.4, 0.7, 0.9], ["a", "b", "a", "b"], (0, 1), [1, 0, 0, 1])
+    panel = single([1, 0, 1, 1], [0.6, 0.4, 0.7, 0.9], list("abab"), Scale.binary(), [1, 0, 0, 1])
     table = ranked(panel)
     expected = pd.Series({("humans", "a"): 0.5, ("humans", "b"): 0.5, ("j", "a"): 1.0,
                           ("j", "b"): 0.5})  # fmt: skip

@@ -34,7 +34,7 @@ def dataset() -> Dataset:
     return load(
         str(ROOT / "results" / "recorded" / "nq301_qa.csv"),
         layout=Layout({"item_id": "item", "candidate": "model"}),
-        judges={"gpt_4": RecordedColumn("openai"), "bem": RecordedColumn("bert")},
+        judges={"gpt_4": RecordedColumn("openai"), "bem": RecordedColumn("bert", threshold=0.5)},
     )
 
 
@@ -58,7 +58,7 @@ def test_the_large_judge_is_asked_about_the_rest_and_the_verdicts_are_the_same(
     np.testing.assert_equal(
         sparing.votes.columns((jury.name,)).labels, panel.votes.columns((jury.name,)).labels
     )
-    found = jury.calibrate(panel.votes, context_of(dataset.items))
+    found = jury.calibrate(panel.votes, context_of(dataset))
     assert (found.n, round(found.bound, 3)) == (200, 0.131)
     asked = sparing.votes.columns(("gpt_4",)).outcomes[:, 0] != "not_asked"
     assert 0.1 < asked.mean() < 0.4

@@ -71,9 +71,9 @@ def verdicts(folder: Path, asked: HttpJudge) -> dict[str, Verdict | None]:
     return {request.item.item_id: verdict for request, verdict in pairs}
 
 
-def outcomes(folder: Path, asked: HttpJudge) -> dict[str, tuple[Outcome, float | None] | None]:
+def outcomes(folder: Path, asked: HttpJudge) -> dict[str, tuple[Outcome, str | None] | None]:
     found = verdicts(folder, asked).items()
-    return {item_id: (v.outcome, v.label) if v else None for item_id, v in found}
+    return {item_id: (v.outcome, v.value) if v else None for item_id, v in found}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
 def test_a_calm_run_has_both_verdicts_of_every_judge(calm: dict[str, dict[str, Any]]):
     for found in calm.values():
         assert {outcome for outcome, _ in found.values()} == {Outcome.OK}
-        assert {label for _, label in found.values()} == {0.0, 1.0}
+        assert {value for _, value in found.values()} == {"False", "True"}
 
 
 PASSING = [

@@ -69,12 +69,12 @@ def finished(folder: Path, *overrides: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def labels(folder: Path) -> dict[str, float | None]:
+def labels(folder: Path) -> dict[str, str | None]:
     """Return every stored verdict by its key; all of them are good."""
     found = {}
     for verdict in Store(folder / "store"):
         assert verdict.outcome is Outcome.OK
-        found[verdict.key] = verdict.label
+        found[verdict.key] = verdict.value
     return found
 
 

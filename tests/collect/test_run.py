@@ -23,6 +23,7 @@ from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.judges.pricing import Price
 from llm_juries.prompts.parsers import CellReader, Reader
 from llm_juries.prompts.prompt import Prompt, Shot
+from llm_juries.scale import Scale
 from llm_juries.store.plan import Plan, look_up
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Order, Outcome, Reply, Request, Verdict
@@ -122,8 +123,8 @@ def found(
     return {(request.item.item_id, request.order): verdict for request, verdict in pairs}
 
 
-def labels(folder: Path, judge: Any, dataset: Dataset = DATASET) -> list[float | None]:
-    return [v.label if v else None for v in found(folder, judge, dataset).values()]
+def labels(folder: Path, judge: Any, dataset: Dataset = DATASET) -> list[str | None]:
+    return [v.value if v else None for v in found(folder, judge, dataset).values()]
 
 
 EVEN = [1.0, 0.0] * 6
@@ -178,7 +179,7 @@ def test_identical_texts_share_a_verdict_under_their_own_identities(tmp_path: Pa
     judge = Fake()
     run(tmp_path, judge, dataset=TWINS)
     twin = found(tmp_path, judge, TWINS)["twin", Order.ORIGINAL]
-    assert (twin.item_id, twin.candidate, twin.label) == ("twin", "n", 1.0)
+    assert (twin.item_id, twin.candidate, twin.value) == ("twin", "n", "True")
 
 
 @pytest.mark.parametrize("alone", [False, True])
@@ -244,13 +245,13 @@ def test_another_reader_reads_stored_replies_anew_and_asks_nothing(tmp_path: Pat
     run(tmp_path, low, dataset=dataset)
     (tally,) = run(tmp_path, high, dataset=dataset)
     assert (tally.asked, tally.kept) == (0, 1)
-    assert (labels(tmp_path, low, dataset), labels(tmp_path, high, dataset)) == ([1.0], [0.0])
+    assert (labels(tmp_path, low, dataset), labels(tmp_path, high, dataset)) == (["1"], ["0"])
 
 
 def test_what_todays_reader_can_read_is_not_asked_for_again(tmp_path: Path):
     policy = Policy(again=(Outcome.UNPARSED,))
-    run(tmp_path, Fake(says=lambda _: Reply("aye"), reads=CellReader(words={})))
-    judge = Fake(reads=CellReader(words={"aye": 1.0}))
+    run(tmp_path, Fake(says=lambda _: Reply("aye"), reads=CellReader(Scale.binary())))
+    judge = Fake(reads=CellReader(Scale.binary(words={"aye": "1"})))
     run(tmp_path, judge, policy=policy)
     assert judge.asked == []
 
@@ -285,7 +286,7 @@ def test_an_unavailable_judge_is_not_missed_where_all_is_stored(tmp_path: Path):
 def judged(folder: Path, judges: Sequence[Fake]) -> dict[tuple[str, str], Any]:
     run(folder, *judges)
     return {
-        (judge.name, item_id): (verdict.key, verdict.outcome, verdict.label)
+        (judge.name, item_id): (verdict.key, verdict.outcome, verdict.value)
         for judge in judges
         for (item_id, _), verdict in found(folder, judge).items()
     }
@@ -501,4 +502,4 @@ def test_a_pairs_label_is_about_its_own_candidate_in_either_order(order: Order, 
     with Store(tmp_path) as store:
         collect([Plan(judge, PAIRS, FIRST_OR_SECOND)], store)
     verdicts = found(tmp_path, judge, PAIRS, FIRST_OR_SECOND)
-    assert [verdicts[item_id, order].label for item_id in ("q0", "q1")] == [1.0, 0.0]
+    assert [verdicts[item_id, order].value for item_id in ("q0", "q1")] == ["1", "2"]

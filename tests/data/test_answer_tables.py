@@ -96,8 +96,8 @@ def test_a_row_becomes_an_item(tmp_path: Path):
         references=("Mary Shelley", "Shelley"),
         opponent="haiku",
         opponent_answer="Byron",
-        human=1.0,
-        human_votes=(1.0, 1.0, 0.0),
+        human="a",
+        human_votes=("a", "a", "b"),
     )
 
 
@@ -105,7 +105,7 @@ def test_annotators_are_numbered_and_one_without_a_label_keeps_his_place(tmp_pat
     rows = [ROW | {"human_votes": votes} for votes in ([1], [None, 0, ""], [])]
     dataset = load(str(jsonl(tmp_path, *rows)))
     assert dataset.annotators == ("1", "2", "3")
-    assert [item.human_votes for item in dataset.items] == [(1.0,), (None, 0.0, None), ()]
+    assert [item.human_votes for item in dataset.items] == [("1",), (None, "0", None), ()]
 
 
 @pytest.mark.parametrize("write", [as_csv, parquet])
@@ -128,21 +128,21 @@ def test_a_whole_number_is_an_item_id(write: Any, tmp_path: Path):
 @pytest.mark.parametrize(
     ("human", "label"),
     [
-        (1, 1.0),
-        (0, 0.0),
-        (1.0, 1.0),
-        (True, 1.0),
-        (False, 0.0),
-        ("true", 1.0),
-        ("False", 0.0),
-        (" yes ", 1.0),
-        ("incorrect", 0.0),
+        (1, "1"),
+        (0, "0"),
+        (1.0, "1"),
+        (True, "1"),
+        (False, "0"),
+        ("true", "1"),
+        ("False", "0"),
+        (" yes ", "1"),
+        ("incorrect", "0"),
         (None, None),
         ("", None),
         ("  ", None),
     ],
 )
-def test_a_human_label_is_binary_or_empty(human: object, label: float | None, tmp_path: Path):
+def test_a_human_label_is_binary_or_empty(human: object, label: str | None, tmp_path: Path):
     assert only(jsonl(tmp_path, ROW | {"human": human})).human == label
 
 
@@ -197,10 +197,10 @@ def test_the_name_is_the_files_by_default(tmp_path: Path):
 @pytest.mark.parametrize(
     ("row", "place", "problem"),
     [
-        ({"human": "maybe"}, "line 2, field human", "'maybe' is not a label; set 0 or 1"),
-        ({"human": 2}, "line 2, field human", "2 is not a label"),
-        ({"human": 0.5}, "line 2, field human", "0.5 is not a label"),
-        ({"human_votes": [1, 3]}, "line 2, field human_votes", "3 is not a label"),
+        ({"human": "maybe"}, "line 2, field human", "'maybe' is not on the scale binary (0, 1)"),
+        ({"human": 2}, "line 2, field human", "'2' is not on the scale"),
+        ({"human": 0.5}, "line 2, field human", "'0.5' is not on the scale"),
+        ({"human_votes": [1, 3]}, "line 2, field human_votes", "'3' is not on the scale"),
         ({"human_votes": 1}, "line 2, field human_votes", "is not a list of labels"),
         ({"references": 3}, "line 2, field references", "is not a text or a list of texts"),
         ({"references": ["a", 3]}, "line 2, field references", "['a', 3] is not a text or"),
@@ -233,12 +233,12 @@ def test_a_row_without_an_answer_is_told(tmp_path: Path):
 
 def test_a_wrong_label_of_a_csv_is_told_by_its_line(tmp_path: Path):
     path = text(tmp_path, "question,answer,human\nQ,A,1\nR,B,perhaps\n", "t.csv")
-    assert said(path).startswith(f"{path}, line 3, field human: 'perhaps' is not a label")
+    assert said(path).startswith(f"{path}, line 3, field human: 'perhaps' is not on the scale")
 
 
 def test_a_wrong_label_of_a_parquet_file_is_told_by_its_row(tmp_path: Path):
     path = parquet(tmp_path, ROW, ROW | {"human": 5})
-    assert said(path).startswith(f"{path}, row 2, field human: 5 is not a label")
+    assert said(path).startswith(f"{path}, row 2, field human: '5' is not on the scale")
 
 
 @pytest.mark.parametrize(
@@ -393,22 +393,22 @@ PAIR = {
 @pytest.mark.parametrize("write", [jsonl, as_csv, parquet])
 @pytest.mark.parametrize(
     ("label", "human"),
-    [("a", 1.0), ("b", 0.0), ("Tie", 0.5), ("1", 1.0), ("0", 0.0), ("0.5", 0.5), ("", None)],
+    [("a", "a"), ("b", "b"), ("Tie", "tie"), ("1", "a"), ("0", "b"), ("0.5", "tie"), ("", None)],
 )
 def test_a_pairs_label_is_read_in_words_and_in_numbers(
-    tmp_path: Path, write: Any, label: str, human: float | None
+    tmp_path: Path, write: Any, label: str, human: str | None
 ):
     assert only(write(tmp_path, PAIR | {"human": label})).human == human
 
 
 def test_numbers_that_are_labels_of_pairs_are_read_from_parquet(tmp_path: Path):
     rows = [PAIR | {"item_id": str(n), "human": value} for n, value in enumerate((1.0, 0.0, 0.5))]
-    assert [item.human for item in load(str(parquet(tmp_path, *rows))).items] == [1.0, 0.0, 0.5]
+    assert [item.human for item in load(str(parquet(tmp_path, *rows))).items] == ["a", "b", "tie"]
 
 
 def test_annotators_may_find_a_pair_even(tmp_path: Path):
     row = PAIR | {"human_votes": ["a", "tie", "b"]}
-    assert only(jsonl(tmp_path, row)).human_votes == (1.0, 0.5, 0.0)
+    assert only(jsonl(tmp_path, row)).human_votes == ("a", "tie", "b")
 
 
 def test_pairs_are_shown_in_both_orders_unless_told_otherwise(tmp_path: Path):
@@ -419,7 +419,7 @@ def test_pairs_are_shown_in_both_orders_unless_told_otherwise(tmp_path: Path):
 
 
 def test_a_single_answer_has_no_tie(tmp_path: Path):
-    assert "set 0 or 1" in said(jsonl(tmp_path, ROW | {"human": "tie"}))
+    assert "'tie' is not on the scale binary" in said(jsonl(tmp_path, ROW | {"human": "tie"}))
 
 
 def test_pairs_and_single_answers_do_not_mix(tmp_path: Path):

@@ -38,7 +38,7 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-def human(dataset: Dataset) -> dict[str, float | None]:
+def human(dataset: Dataset) -> dict[str, str | None]:
     return {f"{item.item_id} {item.candidate}": item.human for item in dataset.items}
 
 
@@ -48,7 +48,7 @@ def test_labels_replace_those_of_the_dataset_and_the_rest_is_unlabelled(
     path = write("item_id,candidate,label,annotator\nq2,n,correct,ann\nq1,m,No,ann\nq3,m,,ann\n")
     with caplog.at_level(logging.INFO):
         joined = HumanLabels(path).join(TWO)
-    expected = dict.fromkeys(human(TWO)) | {"q2 n": 1.0, "q1 m": 0.0}
+    expected = dict.fromkeys(human(TWO)) | {"q2 n": "1", "q1 m": "0"}
     assert human(joined) == expected
     assert joined.labels == "labels.csv (ann)"
     assert "joined to 2 of 6 items of two; 2 of them have a label" in caplog.text
@@ -63,7 +63,7 @@ def test_labels_replace_those_of_the_dataset_and_the_rest_is_unlabelled(
     ],
 )
 def test_every_form_of_a_file_gives_the_same_labels(text: str, write: Write):
-    assert human(HumanLabels(write(text)).join(ONE)) == {"q1 m": 1.0, "q2 m": None, "7 m": 0.0}
+    assert human(HumanLabels(write(text)).join(ONE)) == {"q1 m": "1", "q2 m": None, "7 m": "0"}
 
 
 def test_jsonl_and_parquet_are_read_too_with_ids_that_are_numbers(tmp_path: Path):
@@ -71,7 +71,7 @@ def test_jsonl_and_parquet_are_read_too_with_ids_that_are_numbers(tmp_path: Path
     (tmp_path / "labels.jsonl").write_text(json.dumps(row) + "\n")
     pd.DataFrame([row]).to_parquet(tmp_path / "labels.parquet")
     for name in ("labels.jsonl", "labels.parquet"):
-        assert human(HumanLabels(str(tmp_path / name)).join(ONE))["7 m"] == 1.0
+        assert human(HumanLabels(str(tmp_path / name)).join(ONE))["7 m"] == "1"
 
 
 SEVERAL = """item_id,label,annotator
@@ -86,12 +86,12 @@ q2,0,ben
 
 def test_the_majority_of_annotators_decides_and_a_tie_is_no_label(write: Write):
     joined = HumanLabels(write(SEVERAL)).join(ONE)
-    assert human(joined) == {"q1 m": 1.0, "q2 m": None, "7 m": 1.0}
+    assert human(joined) == {"q1 m": "1", "q2 m": None, "7 m": "1"}
     assert joined.annotators == ("ann", "ben", "cat")
     assert [item.human_votes for item in joined.items] == [
-        (1.0, 1.0, 0.0),
-        (1.0, 0.0, None),
-        (None, 1.0, None),
+        ("1", "1", "0"),
+        ("1", "0", None),
+        (None, "1", None),
     ]
     assert joined.labels == "labels.csv (majority of 3 annotators)"
 
@@ -99,12 +99,12 @@ def test_the_majority_of_annotators_decides_and_a_tie_is_no_label(write: Write):
 @pytest.mark.parametrize(
     ("adjudicator", "expected"),
     [
-        ("cat", {"q1 m": 0.0, "q2 m": None, "7 m": 1.0}),
-        ("ann", {"q1 m": 1.0, "q2 m": 1.0, "7 m": 1.0}),
+        ("cat", {"q1 m": "0", "q2 m": None, "7 m": "1"}),
+        ("ann", {"q1 m": "1", "q2 m": "1", "7 m": "1"}),
     ],
 )
 def test_an_adjudicator_decides_where_he_labelled_and_is_no_annotator(
-    adjudicator: str, expected: dict[str, float | None], write: Write
+    adjudicator: str, expected: dict[str, str | None], write: Write
 ):
     joined = HumanLabels(write(SEVERAL), adjudicator).join(ONE)
     assert human(joined) == expected
@@ -116,23 +116,23 @@ def test_an_adjudicator_decides_where_he_labelled_and_is_no_annotator(
 @pytest.mark.parametrize(
     ("votes", "label"),
     [
-        ([1.0], 1.0),
-        ([1.0, 0.0], None),
-        ([1.0, 1.0, 0.5], 1.0),
-        ([1.0, 0.5], None),  # a vote of no side is a vote
-        ([0.5, 0.5, 1.0], 0.5),
+        (["1"], "1"),
+        (["1", "0"], None),
+        (["1", "1", "tie"], "1"),
+        (["1", "tie"], None),  # a vote of no side is a vote
+        (["tie", "tie", "1"], "tie"),
         ([], None),
     ],
 )
-def test_a_majority_is_more_than_half_of_all_votes(votes: list[float], label: float | None):
+def test_a_majority_is_more_than_half_of_all_votes(votes: list[str], label: str | None):
     assert majority({str(at): vote for at, vote in enumerate(votes)}) == label
 
 
 def test_a_preference_for_neither_is_a_tie(write: Write):
     path = write("item_id,candidate,opponent,label\nq1,m,n,0.5\nq2,m,n,1\n")
     joined = HumanLabels(path).join(PAIRS)
-    assert human(joined) == {"q1 m": 0.5, "q2 m": 1.0}
-    assert [item.human_votes for item in joined.items] == [(0.5,), (1.0,)]
+    assert human(joined) == {"q1 m": "tie", "q2 m": "a"}
+    assert [item.human_votes for item in joined.items] == [("tie",), ("a",)]
 
 
 HEAD = "item_id,candidate,label,annotator\nq1,m,1,ann\n"
@@ -147,9 +147,9 @@ HEAD = "item_id,candidate,label,annotator\nq1,m,1,ann\n"
         (HEAD + ",m,1,ann\n", ", line 3, field item_id: is empty"),
         (
             HEAD + "q2,m,maybe,ann\n",
-            ", line 3, field label: 'maybe' is not a label; set one of 1, ",
+            ", line 3, field label: 'maybe' is not on the scale binary",
         ),
-        (HEAD + "q2,m,0.5,ann\n", ", line 3, field label: '0.5' is not a label"),
+        (HEAD + "q2,m,0.5,ann\n", ", line 3, field label: '0.5' is not on the scale"),
         (HEAD + "q1,m,1,ann\n", ", line 3, field annotator: 'ann' labelled item 'q1' of 'm' alre"),
         ("item_id,candidate,labl\nq1,m,1\n", ": has no column 'label'; did you mean labl?"),
         ("id,candidate,label\nq1,m,1\n", ": has no column 'item_id'"),
@@ -180,6 +180,6 @@ def test_without_a_file_the_dataset_is_left_alone():
 def test_of_a_sample_only_the_labels_of_its_items_are_taken(write: Write):
     path = write("item_id,candidate,label\nq1,m,1\nq3,n,1\n")
     assert human(HumanLabels(path).join(TWO.sample(1, None), sampled=True)) == {
-        "q1 m": 1.0,
+        "q1 m": "1",
         "q1 n": None,
     }

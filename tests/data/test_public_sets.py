@@ -53,8 +53,8 @@ def test_evouna_has_an_item_a_system_with_its_label(tmp_path: Path):
     written(tmp_path / "NQ.json", [evouna_row()])
     items = loaded("evouna_nq", tmp_path).items
     assert [(i.item_id, i.candidate, i.human) for i in items] == [
-        ("0", "fid", 0.0), ("0", "gpt35", 1.0), ("0", "chatgpt", 1.0), ("0", "gpt4", 1.0),
-        ("0", "newbing", 1.0),
+        ("0", "fid", "0"), ("0", "gpt35", "1"), ("0", "chatgpt", "1"), ("0", "gpt4", "1"),
+        ("0", "newbing", "1"),
     ]  # fmt: skip
     assert {i.references for i in items} == {("A B", "Bee")}
     assert items[0].answer == "said by fid"
@@ -65,7 +65,7 @@ def test_evouna_has_an_item_a_system_with_its_label(tmp_path: Path):
     [
         ({"judge_fid": None}, ("said by fid", None)),
         ({"judge_fid": float("nan")}, ("said by fid", None)),
-        ({"answer_fid": None, "judge_fid": False}, ("", 0.0)),
+        ({"answer_fid": None, "judge_fid": False}, ("", "0")),
         ({"answer_fid": None, "judge_fid": None}, None),
     ],
 )
@@ -100,12 +100,12 @@ def nq301(folder: Path, human: str = HUMAN, question: str = "who") -> None:
 def test_nq301_has_an_item_an_answer_with_its_annotators(tmp_path: Path):
     nq301(tmp_path)
     one, two = loaded("openqa_nq301", tmp_path).items
-    assert (one.item_id, one.candidate, one.answer, one.human) == ("1", "answer 1", "said one", 1.0)
+    assert (one.item_id, one.candidate, one.answer, one.human) == ("1", "answer 1", "said one", "1")
     assert (two.item_id, two.candidate, two.answer, two.human) == (
-        "1", "answer 2", '"said" two', 0.0,
+        "1", "answer 2", '"said" two', "0",
     )  # fmt: skip
     assert one.references == ("A", "B")
-    assert (one.human_votes, two.human_votes) == ((1.0, 1.0, None), (1.0, 0.0, 0.0))
+    assert (one.human_votes, two.human_votes) == (("1", "1", None), ("1", "0", "0"))
 
 
 def test_nq301_tables_that_are_not_of_the_same_rows_are_told(tmp_path: Path):
@@ -141,7 +141,7 @@ def test_recorded_judges_of_triviaqa_are_no_texts_to_judge(tmp_path: Path):
     written(tmp_path / "TriviaQA_Judges_w_HumanJudgement_V1.csv", JUDGES + rows)
     dataset = loaded("judging_the_judges", tmp_path)
     assert [(i.candidate, i.human, i.question) for i in dataset.items] == [
-        ("gpt-4t", 1.0, ""), ("mistral-7b", 0.0, ""),
+        ("gpt-4t", "1", ""), ("mistral-7b", "0", ""),
     ]  # fmt: skip
     cells = {r.judge: list(r.cells.values()) for r in dataset.recordings}
     assert len(cells) == 11
@@ -158,7 +158,7 @@ def test_recorded_judges_of_triviaqa_are_no_texts_to_judge(tmp_path: Path):
         ("evouna_nq", "NQ.json", [{"improper": False}], r"row 1: has no field 'golden_answer'"),
         (
             "evouna_nq", "NQ.json", [evouna_row(judge_gpt4="maybe")],
-            r"row 1, field judge_gpt4: 'maybe' is not a label",
+            r"row 1, field judge_gpt4: 'maybe' is not on the scale",
         ),
         ("openqa_nq301", "NQ301_human.tsv", HUMAN.replace("Model", "Models"), "'Model answer'"),
         (
@@ -197,14 +197,14 @@ def test_the_published_evouna_files_hold_what_the_paper_counts():
         ("fid", "gpt35", "chatgpt", "gpt4", "newbing"), 2000
     )
     labelled = [i for i in nq if i.human is not None]
-    assert sum(i.human == 1 for i in labelled if i.candidate == "gpt4") == 2385
+    assert sum(i.human == "1" for i in labelled if i.candidate == "gpt4") == 2385
 
 
 @published
 def test_the_published_nq301_labels_are_those_recorded():
     dataset = loaded("openqa_nq301", SHARED / "openqa_eval")
     assert len(dataset.items) == 1490
-    assert sum(item.human == 1 for item in dataset.items) == 816
+    assert sum(item.human == "1" for item in dataset.items) == 816
     assert len({item.item_id for item in dataset.items}) == 301
 
 

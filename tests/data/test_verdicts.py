@@ -48,16 +48,16 @@ def table(tmp_path: Path) -> Any:
     return write
 
 
-Read = dict[str, dict[tuple[str, str], tuple[str, float | None]]]
+Read = dict[str, dict[tuple[str, str], tuple[str, str | None]]]
 
 
 def readings(dataset: Dataset) -> Read:
-    """Return each judge's outcome and label by question and candidate, as its reader reads it."""
+    """Return each judge's outcome and value by question and candidate, as its reader reads it."""
     found: Read = {}
     for recording in dataset.recordings:
         reader = RecordedJudge(recording.judge, recording).reader(PROMPT, Order.ORIGINAL)
         found[recording.judge] = {
-            (seen.item_id, seen.candidate): (str(reading.outcome), reading.label)
+            (seen.item_id, seen.candidate): (str(reading.outcome), reading.value)
             for seen, cell in recording.cells.items()
             for reading in [reader.read(Reply(cell))]
         }
@@ -66,16 +66,16 @@ def readings(dataset: Dataset) -> Read:
 
 EXPECTED: Read = {
     "haiku": {
-        ("q1", "a"): ("ok", 1.0),
-        ("q1", "b"): ("ok", 0.0),
-        ("q2", "a"): ("ok", 1.0),
-        ("q2", "b"): ("ok", 1.0),
+        ("q1", "a"): ("ok", "1"),
+        ("q1", "b"): ("ok", "0"),
+        ("q2", "a"): ("ok", "1"),
+        ("q2", "b"): ("ok", "1"),
     },
     "gpt": {
-        ("q1", "a"): ("ok", 0.0),
+        ("q1", "a"): ("ok", "0"),
         ("q1", "b"): ("unparsed", None),
-        ("q2", "a"): ("ok", 0.0),
-        ("q2", "b"): ("ok", 0.0),
+        ("q2", "a"): ("ok", "0"),
+        ("q2", "b"): ("ok", "0"),
     },
 }
 
@@ -89,9 +89,9 @@ def test_a_table_gives_its_judges_verdicts(content: str, table: Any):
 def test_a_table_gives_its_items_once_with_their_labels(content: str, table: Any):
     items = load(table(content)).loaded().items
     assert [(item.item_id, item.candidate, item.human) for item in items] == [
-        ("q1", "a", 1.0),
-        ("q1", "b", 0.0),
-        ("q2", "a", 1.0),
+        ("q1", "a", "1"),
+        ("q1", "b", "0"),
+        ("q2", "a", "1"),
         ("q2", "b", None),
     ]
 
@@ -99,13 +99,13 @@ def test_a_table_gives_its_items_once_with_their_labels(content: str, table: Any
 def test_a_parquet_table_reads_as_the_csv_does(tmp_path: Path):
     path = tmp_path / "t.parquet"
     rows = [
-        {"item_id": "q1", "candidate": "a", "human": 1, "haiku": 1.0, "gpt": 0.2},
+        {"item_id": "q1", "candidate": "a", "human": 1, "haiku": 1.0, "gpt": 0.0},
         {"item_id": "q1", "candidate": "b", "human": 0, "haiku": 0.0, "gpt": None},
     ]
     pq.write_table(pa.Table.from_pylist(rows), path)
     assert readings(load(str(path))) == {
-        "haiku": {("q1", "a"): ("ok", 1.0), ("q1", "b"): ("ok", 0.0)},
-        "gpt": {("q1", "a"): ("ok", 0.0), ("q1", "b"): ("unparsed", None)},
+        "haiku": {("q1", "a"): ("ok", "1"), ("q1", "b"): ("ok", "0")},
+        "gpt": {("q1", "a"): ("ok", "0"), ("q1", "b"): ("unparsed", None)},
     }
 
 
@@ -123,20 +123,20 @@ def test_a_vote_left_out_of_json_lines_is_missing(rows: list[dict[str, Any]], ta
     lines = [json.dumps({"item_id": f"q{n}"} | shared | row) for n, row in enumerate(rows)]
     found = readings(load(table("\n".join(lines), "t.jsonl")))
     votes = [found["gpt"].get((f"q{n}", "a"), ("unparsed", None))[1] for n in range(2)]
-    assert votes == [row.get("gpt") for row in rows]
+    assert votes == [{1: "1"}.get(row.get("gpt")) for row in rows]
 
 
 def test_a_number_counts_from_its_judges_threshold_on(table: Any):
     path = table("item_id,human,bem,other\nq1,1,0.69,0.69\nq2,1,0.7,0.49\n")
     found = readings(load(path, judges={"bem": RecordedColumn(threshold=0.7)}))
-    assert found == {"bem": {("q1", "candidate"): ("ok", 0.0), ("q2", "candidate"): ("ok", 1.0)}}
+    assert found == {"bem": {("q1", "candidate"): ("ok", "0"), ("q2", "candidate"): ("ok", "1")}}
 
 
 def test_words_give_cells_a_meaning_of_their_own(table: Any):
     path = table("item_id,human,haiku\nq1,A,B\nq2,B,a\n")
     dataset = load(path, layout=Layout(words={"A": 1.0, "B": 0.0}))
-    assert [item.human for item in dataset.items] == [1.0, 0.0]
-    assert [label for _, label in readings(dataset)["haiku"].values()] == [0.0, 1.0]
+    assert [item.human for item in dataset.items] == ["1", "0"]
+    assert [value for _, value in readings(dataset)["haiku"].values()] == ["0", "1"]
 
 
 def test_a_family_is_given_by_judge(table: Any):
@@ -157,7 +157,7 @@ def test_a_recording_says_whether_it_is_a_string_rule(table: Any):
 def test_an_unknown_cell_is_unparsed_and_warned_of(table: Any, caplog: pytest.LogCaptureFixture):
     dataset = load(table("item_id,human,haiku\nq1,1,1\nq2,1,perhaps\n"))
     assert [outcome for outcome, _ in readings(dataset)["haiku"].values()] == ["ok", "unparsed"]
-    assert "1 different cells of haiku are not verdicts and count as unparsed" in caplog.text
+    assert "column haiku: 1 different cells are not verdicts and count as unparsed" in caplog.text
     assert "'perhaps'" in caplog.text
 
 
@@ -188,7 +188,7 @@ def test_a_list_of_references_in_csv_is_written_as_json(table: Any):
 def test_annotators_votes_are_kept_and_are_no_judges(table: Any):
     path = table("item_id,human,ann1,ann2,haiku\nq1,1,1,0,1\nq2,1,1,,1\n")
     dataset = load(path, layout=Layout(human_votes=("ann1", "ann2")))
-    assert [item.human_votes for item in dataset.items] == [(1.0, 0.0), (1.0, None)]
+    assert [item.human_votes for item in dataset.items] == [("1", "0"), ("1", None)]
     assert dataset.annotators == ("ann1", "ann2")
     assert [recording.judge for recording in dataset.recordings] == ["haiku"]
 
@@ -197,7 +197,7 @@ def test_columns_may_be_called_otherwise_and_an_id_be_made_of_several(table: Any
     path = table("subset,nr,model,gold,haiku\nx,1,m,1,0\n")
     columns = {"item_id": ("subset", "nr"), "candidate": "model", "human": "gold"}
     dataset = load(path, layout=Layout(columns))
-    assert [(i.item_id, i.candidate, i.human) for i in dataset.items] == [("x/1", "m", 1.0)]
+    assert [(i.item_id, i.candidate, i.human) for i in dataset.items] == [("x/1", "m", "1")]
     assert [recording.judge for recording in dataset.recordings] == ["haiku"]
 
 
@@ -273,7 +273,7 @@ HEAD = "item_id,candidate,human,judge,label,order\n"
         (
             "item_id,human,haiku\nq1,7,1\n",
             {},
-            ", line 2, column human: '7' is not a label; set one of",
+            ", line 2, column human: '7' is not on the scale binary (0, 1)",
         ),
         ("item_id,human,haiku\n,1,1\n", {}, ", line 2, column item_id: is empty"),
         ("item_id,human,haiku\nq1,1\n", {}, ", line 2: not as many cells as the header"),
@@ -285,7 +285,7 @@ HEAD = "item_id,candidate,human,judge,label,order\n"
         (
             HEAD + "q1,a,1,haiku,1,original\nq1,a,0,gpt,1,original\n",
             {},
-            ", line 3: item 'q1' of 'a' has the human label 0.0 here and 1.0 in an earlier row",
+            ", line 3: item 'q1' of 'a' has the human label 0 here and 1 in an earlier row",
         ),
         (
             HEAD + "q1,a,1,haiku,1,original\nq1,a,1,haiku,0,original\n",
@@ -311,5 +311,5 @@ def test_a_wrong_table_is_told_by_file_and_place(
 
 def test_a_wrong_vote_of_an_annotator_is_told(table: Any):
     path = table("item_id,human,ann1,haiku\nq1,1,1,1\nq2,1,x,1\n")
-    with pytest.raises(JuriesError, match=r"line 3, column ann1: 'x' is not a label"):
+    with pytest.raises(JuriesError, match=r"line 3, column ann1: 'x' is not on the scale"):
         load(path, layout=Layout(human_votes=("ann1",)))

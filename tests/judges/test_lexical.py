@@ -129,13 +129,13 @@ def test_a_measure_gives_the_value_worked_out_by_hand(
 
 
 def test_the_best_reference_counts():
-    assert read("exact_match", item("Shelley", "Mary Shelley", "Shelley", "Byron")).label == 1.0
+    assert read("exact_match", item("Shelley", "Mary Shelley", "Shelley", "Byron")).value == "1"
 
 
-@pytest.mark.parametrize(("threshold", "label"), [(0.8, 1.0), (0.81, 0.0)])
-def test_a_measure_that_reaches_the_threshold_is_correct(threshold: float, label: float):
+@pytest.mark.parametrize(("threshold", "value"), [(0.8, "1"), (0.81, "0")])
+def test_a_measure_that_reaches_the_threshold_is_correct(threshold: float, value: str):
     reading = read("token_f1", item("Mary Wollstonecraft Shelley", "Mary Shelley"), threshold)
-    assert reading == Reading(Outcome.OK, label, 0.8)
+    assert reading == Reading(Outcome.OK, value, 0.8)
 
 
 def test_without_a_reference_there_is_nothing_to_ask():

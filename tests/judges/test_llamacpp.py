@@ -83,9 +83,9 @@ def test_every_way_of_asking_gives_a_reply_that_its_reader_takes(
     match judge.decoding.verdict_by:
         case "logprobs":
             assert set(reply.choice_logprobs) == {"True", "False"}
-            assert reading.label in (0.0, 1.0)
+            assert reading.value in ("True", "False")
         case "schema":
-            assert reading.label in (0.0, 1.0)
+            assert reading.value in ("True", "False")
         case _:
             assert reply.text
             assert reply.choice_logprobs == {}
@@ -113,10 +113,10 @@ def test_words_that_begin_alike_are_scored_as_wholes(file: ModelFile, prompt_as:
     reading = LEVELS.reader.read(reply)
     if reply.choice_logprobs:
         assert reply.text == max(reply.choice_logprobs, key=lambda w: reply.choice_logprobs[w])
-        assert reading.label == LEVELS.labels[reply.text]
-        assert 1 <= (reading.score or 0) <= 5
+        assert reading.value == reply.text
+        assert 0 <= (reading.score or 0) <= 1
     else:
-        assert reading.label is None
+        assert reading.value is None
 
 
 @pytest.mark.model
@@ -198,7 +198,7 @@ def test_slots_answer_at_once(file: ModelFile):
             await judge.close()
 
     replies = asyncio.run(act())
-    assert all(PROMPT.reader.read(reply).label is not None for reply in replies)
+    assert all(PROMPT.reader.read(reply).value is not None for reply in replies)
 
 
 def test_what_llama_cpp_has_not_is_said():

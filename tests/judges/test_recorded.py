@@ -10,6 +10,7 @@ import pytest
 from llm_juries.data.dataset import Dataset, Recording, Seen
 from llm_juries.judges.recorded import RecordedJudge, recorded_judges
 from llm_juries.prompts.prompt import Prompt
+from llm_juries.scale import Scale
 from llm_juries.types import Item, Order, Outcome, Reading
 
 PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
@@ -27,7 +28,7 @@ RECORDING = Recording(
         Seen("q2", "a", "", Order.ORIGINAL): "",
     },
     threshold=0.75,
-    words={"first": 1.0, "second": 0.0},
+    scale=Scale.binary(words={"first": "1", "second": "0"}),
 )
 JUDGE = RecordedJudge("haiku", RECORDING)
 
@@ -42,9 +43,9 @@ def reading(item: Item, order: Order = Order.ORIGINAL) -> Reading:
 @pytest.mark.parametrize(
     ("item", "order", "expected"),
     [
-        (SINGLE, Order.ORIGINAL, Reading(Outcome.OK, 0.0, 0.7)),
-        (PAIR, Order.ORIGINAL, Reading(Outcome.OK, 1.0)),
-        (PAIR, Order.SWAPPED, Reading(Outcome.OK, 0.0)),
+        (SINGLE, Order.ORIGINAL, Reading(Outcome.OK, "0", 0.7)),
+        (PAIR, Order.ORIGINAL, Reading(Outcome.OK, "1")),
+        (PAIR, Order.SWAPPED, Reading(Outcome.OK, "0")),
         (Item("d", "q2", "a"), Order.ORIGINAL, Reading(Outcome.UNPARSED)),
     ],
     ids=["number", "pair", "swapped pair", "empty"],

@@ -231,7 +231,7 @@ def test_openais_schema_is_the_one_the_sdk_makes_of_a_model(api: FaultyApi):
     assert mine == theirs
     graded = parsed.choices[0].message.parsed
     assert graded is not None
-    assert PROMPT.reader.read(reply).label == {"True": 1.0, "False": 0.0}[graded.verdict]
+    assert PROMPT.reader.read(reply).value == graded.verdict
 
 
 def test_anthropics_schema_is_the_one_the_sdk_makes_of_a_model(api: FaultyApi):
@@ -251,7 +251,7 @@ def test_anthropics_schema_is_the_one_the_sdk_makes_of_a_model(api: FaultyApi):
     assert unmarked(mine) == theirs
     graded = parsed.parsed_output
     assert graded is not None
-    assert PROMPT.reader.read(reply).label == {"True": 1.0, "False": 0.0}[graded.verdict]
+    assert PROMPT.reader.read(reply).value == graded.verdict
 
 
 def test_coheres_schema_travels_as_the_sdk_sends_it(api: FaultyApi):
@@ -367,7 +367,7 @@ def test_the_likeliest_spelling_of_a_verdict_word_counts():
     }
     reply = WIRES["openai"].reply(body, PROMPT.choices)
     assert reply.choice_logprobs == {"True": -0.2, "False": -2.0}
-    assert PROMPT.reader.read(reply).label == 1.0
+    assert PROMPT.reader.read(reply).value == "True"
 
 
 def marked(body: dict[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
+from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.juries.folds import Folds
 from llm_juries.juries.label_models import LabelModel
@@ -289,12 +290,13 @@ def test_a_context_is_what_the_items_say():
         Item("d", "q", "m", human=1.0, opponent="k"),
         Item("d", "r", "k", human=None, opponent="m"),
     ]
-    found = context_of(items, {"m": "x", "k": ""})
+    found = context_of(Dataset("d", tuple(items)), {"m": "x", "k": ""})
     np.testing.assert_array_equal(found.human, [1.0, NAN])
     assert (found.questions, found.candidates, found.opponents) == (
         ("q", "r"), ("m", "k"), ("k", "m"),
     )  # fmt: skip
-    assert context_of([replace(item, opponent="") for item in items]).opponents == ()
+    alone = tuple(replace(item, opponent="") for item in items)
+    assert context_of(Dataset("d", alone)).opponents == ()
     given_votes = votes([[1, 0, 1], [1, 1, 0]], ("x", "y", "y"))
     expected = [(None, "tie"), (None, "tie")]
     assert decisions(LeaveFamilyOut("j", SEATS[:3]), given_votes, found) == expected

@@ -91,8 +91,8 @@ class Running:
         asking = replace(self.judge.asking, **otherwise)
         return self.runner.run(self.judge.engine.ask(requests, asking))
 
-    def read(self, replies: list[Reply]) -> list[float | None]:
-        return [self.prompt.reader.read(reply).label for reply in replies]
+    def read(self, replies: list[Reply]) -> list[str | None]:
+        return [self.prompt.reader.read(reply).value for reply in replies]
 
 
 @pytest.fixture(scope="module")
@@ -270,4 +270,4 @@ def test_a_kill_resumes_and_llama_cpp_agrees_on_the_same_weights(weights: Path, 
     ours, theirs = both["smollm2"], both["smollm2_vllm"]
     assert len(ours) == len(theirs) == 140
     assert {verdict.outcome for verdict in theirs.values()} == {Outcome.OK}
-    assert sum(ours[key].label == theirs[key].label for key in ours) >= 0.95 * len(ours)
+    assert sum(ours[key].value == theirs[key].value for key in ours) >= 0.95 * len(ours)

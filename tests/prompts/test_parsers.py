@@ -9,14 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llm_juries.errors import JuriesError
 from llm_juries.prompts.parsers import CellReader, LabelReader
+from llm_juries.prompts.prompt import scale_of
+from llm_juries.scale import Scale
 from llm_juries.types import Outcome, Reading, Reply
 
-TRUTH = LabelReader({"True": 1.0, "False": 0.0})
-CORRECT = LabelReader({"CORRECT": 1.0, "INCORRECT": 0.0})
-DIGITS = LabelReader({"1": 1.0, "0": 0.0})
 
-YES, NO = Reading(Outcome.OK, 1.0), Reading(Outcome.OK, 0.0)
+def reader_of(labels: dict[str, float]) -> LabelReader:
+    return LabelReader(scale_of(labels), tuple(labels))
+
+
+TRUTH = reader_of({"True": 1.0, "False": 0.0})
+CORRECT = reader_of({"CORRECT": 1.0, "INCORRECT": 0.0})
+DIGITS = reader_of({"1": 1.0, "0": 0.0})
+CLAIM = Scale.nominal("supported", "refuted", "not enough info")
+
+YES, NO = Reading(Outcome.OK, "True"), Reading(Outcome.OK, "False")
 UNPARSED, TRUNCATED = Reading(Outcome.UNPARSED), Reading(Outcome.TRUNCATED)
 
 
@@ -36,7 +45,7 @@ UNPARSED, TRUNCATED = Reading(Outcome.UNPARSED), Reading(Outcome.TRUNCATED)
     ],
 )
 def test_incorrect_is_never_read_as_correct(text: str):
-    assert CORRECT.read(Reply(text)) == NO
+    assert CORRECT.read(Reply(text)) == Reading(Outcome.OK, "INCORRECT")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +190,7 @@ def test_a_reply_cut_after_its_verdict_is_read():
 @pytest.mark.parametrize(
     ("stop", "outcome"), [("error", Outcome.FAILED), ("refusal", Outcome.REFUSED)]
 )
-@pytest.mark.parametrize("reader", [TRUTH, CellReader(words={"true": 1.0})], ids=["label", "cell"])
+@pytest.mark.parametrize("reader", [TRUTH, CellReader(Scale.binary())], ids=["label", "cell"])
 def test_a_reply_that_never_was_holds_no_verdict(stop, outcome: Outcome, reader):
     assert reader.read(Reply("True", stop=stop)) == Reading(outcome)
 
@@ -211,30 +220,30 @@ def test_fenced_json_is_read_whatever_its_reason(reason: str, word: str):
     if reason.strip().casefold() in ("true", "false") or "```" in reason:
         return
     text = "```json\n" + json.dumps({"reason": reason, "verdict": word}) + "\n```"
-    assert TRUTH.read(Reply(text)).label == float(word == "True")
+    assert TRUTH.read(Reply(text)).value == word
 
 
 def test_the_likeliest_verdict_word_is_the_label_and_the_share_of_true_the_score():
     reply = Reply("T", choice_logprobs={"True": math.log(0.6), "False": math.log(0.2)})
-    outcome, label, score = TRUTH.read(reply)
-    assert (outcome, label, score) == (Outcome.OK, 1.0, pytest.approx(0.75))
+    outcome, value, score = TRUTH.read(reply)
+    assert (outcome, value, score) == (Outcome.OK, "True", pytest.approx(0.75))
 
 
 def test_probabilities_are_read_before_the_text():
     reply = Reply("True", choice_logprobs={"True": math.log(0.1), "False": math.log(0.3)})
-    assert TRUTH.read(reply).label == 0.0
+    assert TRUTH.read(reply).value == "False"
 
 
-@pytest.mark.parametrize(("word", "label"), [("True", 1.0), ("False", 0.0)])
-def test_a_verdict_word_outside_the_likely_tokens_counts_as_probability_0(word: str, label: float):
+@pytest.mark.parametrize(("word", "score"), [("True", 1.0), ("False", 0.0)])
+def test_a_verdict_word_outside_the_likely_tokens_counts_as_probability_0(word: str, score: float):
     reading = TRUTH.read(Reply(choice_logprobs={word: -3.0}))
-    assert reading == Reading(Outcome.OK, label, label)
+    assert reading == Reading(Outcome.OK, word, score)
 
 
-@pytest.mark.parametrize(("text", "label"), [(" True", 1.0), ("False", 0.0)])
-def test_the_text_decides_an_exact_tie_of_probabilities(text: str, label: float):
+@pytest.mark.parametrize(("text", "value"), [(" True", "True"), ("False", "False")])
+def test_the_text_decides_an_exact_tie_of_probabilities(text: str, value: str):
     reply = Reply(text, choice_logprobs={"True": -1.0, "False": -1.0})
-    assert TRUTH.read(reply) == Reading(Outcome.OK, label, 0.5)
+    assert TRUTH.read(reply) == Reading(Outcome.OK, value, 0.5)
 
 
 def test_an_exact_tie_that_the_text_leaves_open_is_unparsed():
@@ -247,16 +256,13 @@ def test_probabilities_of_other_words_are_unparsed():
 
 @pytest.mark.parametrize("odd", [-math.inf, math.nan])
 def test_a_word_of_no_probability_weighs_nothing(odd: float):
-    assert TRUTH.read(Reply(choice_logprobs={"True": odd, "False": -0.5})) == (Outcome.OK, 0.0, 0.0)
-    assert TRUTH.read(Reply("True", choice_logprobs={"True": odd, "False": odd})) == (
-        Outcome.OK,
-        1.0,
-        None,
-    )
+    reply = Reply(choice_logprobs={"True": odd, "False": -0.5})
+    assert TRUTH.read(reply) == (Outcome.OK, "False", 0.0)
+    assert TRUTH.read(Reply("True", choice_logprobs={"True": odd, "False": odd})) == YES
 
 
 def test_probabilities_of_words_with_one_meaning_add_up():
-    reader = LabelReader({"Yes": 1.0, "Right": 1.0, "No": 0.0})
+    reader = reader_of({"Yes": 1.0, "Right": 1.0, "No": 0.0})
     shares = {"Yes": 0.5, "Right": 0.1, "No": 0.3}
     reply = Reply(choice_logprobs={word: math.log(share) for word, share in shares.items()})
     assert reader.read(reply).score == pytest.approx(0.6 / 0.9)
@@ -265,22 +271,53 @@ def test_probabilities_of_words_with_one_meaning_add_up():
 @given(st.floats(min_value=-700, max_value=0), st.floats(min_value=-700, max_value=0))
 @settings(max_examples=200, deadline=None)
 def test_the_score_lies_on_the_labels_side_of_one_half(true: float, false: float):
-    outcome, label, score = TRUTH.read(Reply(choice_logprobs={"True": true, "False": false}))
+    outcome, value, score = TRUTH.read(Reply(choice_logprobs={"True": true, "False": false}))
     if math.exp(-abs(true - false)) == 1:  # as probabilities, they are the same number
         assert outcome is Outcome.UNPARSED
     else:
-        assert label == float(true > false)
-        assert abs(score - label) <= 0.5
+        assert value == str(true > false)
+        assert abs(score - (true > false)) <= 0.5
+
+
+def test_the_score_of_levels_is_the_expected_level_and_of_categories_there_is_none():
+    shares = {"1": 0.1, "4": 0.6, "5": 0.3}
+    reply = Reply(choice_logprobs={word: math.log(share) for word, share in shares.items()})
+    stars = LabelReader(Scale.ordinal(1, 5), ("1", "2", "3", "4", "5"))
+    assert stars.read(reply) == (Outcome.OK, "4", pytest.approx(0.1 + 2.4 + 1.5))
+    reply = Reply(choice_logprobs={"refuted": -0.1, "supported": -3.0})
+    assert LabelReader(CLAIM, CLAIM.levels).read(reply) == Reading(Outcome.OK, "refuted")
+
+
+def test_a_category_of_several_words_is_read_and_another_spelling_means_the_same():
+    scale = Scale.nominal(*CLAIM.values, words={"NEI": "not enough info"})
+    reader = LabelReader(scale, (*CLAIM.values, "NEI"))
+    for text in ("Not enough info.", "**NEI**", '{"verdict": "nei"}', "Verdict: not enough info"):
+        assert reader.read(Reply(text)) == Reading(Outcome.OK, "not enough info")
+    assert reader.read(Reply("not refuted")) == UNPARSED
+
+
+def test_a_turned_reader_mirrors_every_level_and_the_score():
+    scale = Scale.preference("B>>A", "B>A", "A=B", "A>B", "A>>B")
+    turned = LabelReader(scale, scale.levels, turned=True)
+    for word, other in zip(scale.levels, reversed(scale.levels), strict=True):
+        assert turned.read(Reply(word)) == Reading(Outcome.OK, other)
+    reply = Reply(choice_logprobs={"A>>B": math.log(0.6), "A=B": math.log(0.4)})
+    assert turned.read(reply) == (Outcome.OK, "B>>A", pytest.approx(0.2))
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
         (TRUTH, CORRECT),
-        (TRUTH, LabelReader({"True": 0.0, "False": 1.0})),
-        (CellReader(0.5), CellReader(0.6)),
-        (CellReader(words={"yes": 1.0}), CellReader(words={"yes": 0.0})),
-        (TRUTH, CellReader()),
+        (TRUTH, reader_of({"True": 0.0, "False": 1.0})),
+        (CellReader(Scale.binary(), 0.5), CellReader(Scale.binary(), 0.6)),
+        (CellReader(Scale.binary(), 0.5), CellReader(Scale.binary())),
+        (
+            CellReader(Scale.binary(words={"aye": "1"})),
+            CellReader(Scale.binary(words={"aye": "0"})),
+        ),
+        (CellReader(Scale.ordinal(1, 5)), CellReader(Scale.ordinal(1, 6))),
+        (TRUTH, CellReader(Scale.binary())),
     ],
 )
 def test_readers_that_may_read_differently_have_different_ids(one, other):
@@ -290,14 +327,15 @@ def test_readers_that_may_read_differently_have_different_ids(one, other):
 @pytest.mark.parametrize(
     ("cell", "reading"),
     [
-        ("yes", YES),
-        ("YES", YES),
-        (" yes ", YES),
-        ("no", NO),
-        ("0.5", Reading(Outcome.OK, 1.0, 0.5)),
-        ("0.49", Reading(Outcome.OK, 0.0, 0.49)),
-        ("1", Reading(Outcome.OK, 1.0, 1.0)),
-        ("-2e-3", Reading(Outcome.OK, 0.0, -0.002)),
+        ("yes", Reading(Outcome.OK, "1")),
+        ("YES", Reading(Outcome.OK, "1")),
+        (" yes ", Reading(Outcome.OK, "1")),
+        ("no", Reading(Outcome.OK, "0")),
+        ("0.5", Reading(Outcome.OK, "1", 0.5)),
+        ("0.49", Reading(Outcome.OK, "0", 0.49)),
+        ("1", Reading(Outcome.OK, "1", 1.0)),
+        ("-2e-3", Reading(Outcome.OK, "0")),
+        ("7", Reading(Outcome.OK, "1")),
         ("", UNPARSED),
         ("maybe", UNPARSED),
         ("nan", UNPARSED),
@@ -305,8 +343,33 @@ def test_readers_that_may_read_differently_have_different_ids(one, other):
     ],
 )
 def test_a_cell_is_a_word_or_a_number_against_the_threshold(cell: str, reading: Reading):
-    assert CellReader(0.5, {"yes": 1.0, "no": 0.0}).read(Reply(cell)) == reading
+    assert CellReader(Scale.binary(), 0.5).read(Reply(cell)) == reading
+
+
+@pytest.mark.parametrize(
+    ("scale", "cell", "value"),
+    [
+        (Scale.binary(), "1.0", "1"),
+        (Scale.binary(), "0.5", None),
+        (Scale.binary(), "2", None),
+        (Scale.ordinal(1, 5), "4.0", "4"),
+        (Scale.ordinal(1, 5), "6", None),
+        (Scale.interval(0, 100), "73.5", "73.5"),
+        (Scale.preference(), "tie", "tie"),
+        (CLAIM, "Refuted", "refuted"),
+        (CLAIM, "true", None),
+    ],
+)
+def test_a_cell_without_a_threshold_is_a_value_of_its_scale(scale, cell: str, value: str | None):
+    reading = CellReader(scale).read(Reply(cell))
+    assert reading == (UNPARSED if value is None else Reading(Outcome.OK, value))
+
+
+def test_a_threshold_makes_numbers_binary_and_nothing_else():
+    with pytest.raises(JuriesError, match=r"threshold: is 4, and the scale is ordinal \(1 to 5\)"):
+        CellReader(Scale.ordinal(1, 5), 4.0)
 
 
 def test_the_case_of_a_cells_known_words_does_not_matter():
-    assert CellReader(words={"Yes": 1.0}).read(Reply("yes")) == YES
+    reader = CellReader(Scale.binary(words={"Aye": "1"}))
+    assert reader.read(Reply("aye")) == Reading(Outcome.OK, "1")

@@ -149,7 +149,7 @@ def test_swapping_an_item_leaves_the_shots_as_they_are():
 
 def test_the_reader_reads_the_prompts_own_words():
     reader = prompt(labels={"Good": 1.0, "Bad": 0.0}).reader
-    assert reader.read(Reply("Bad")).label == 0.0
+    assert reader.read(Reply("Bad")).value == "Bad"
     assert reader.read(Reply("False")).outcome is Outcome.UNPARSED
 
 
@@ -371,14 +371,12 @@ def test_swapping_a_pair_swaps_its_answers_and_turns_its_labels():
     assert swapped.content == marked.replace("\n?\n", "\nright\n")
     for word, turned in zip(asked.choices, reversed(asked.choices), strict=True):
         assert asked.turned_reader.read(Reply(word)) == asked.reader.read(Reply(turned))
-    assert asked.reader.read(Reply("A>>B")).label == 5
-    assert asked.turned_reader.read(Reply("A>>B")).label == 1
-    assert asked.turned_reader.read(Reply("A=B")).label == 3
+    assert asked.reader.read(Reply("A>>B")).value == "A>>B"
+    assert asked.turned_reader.read(Reply("A>>B")).value == "B>>A"
+    assert asked.turned_reader.read(Reply("A=B")).value == "A=B"
 
 
-@pytest.mark.parametrize(
-    ("word", "label"), [("A>>B", 5), ("A>B", 4), ("A=B", 3), ("B>A", 2), ("B>>A", 1)]
-)
+@pytest.mark.parametrize("word", ["A>>B", "A>B", "A=B", "B>A", "B>>A"])
 @pytest.mark.parametrize(
     "reply",
     [
@@ -398,9 +396,9 @@ def test_swapping_a_pair_swaps_its_answers_and_turns_its_labels():
         "<think>A>B? B>>A?</think>{}",
     ],
 )
-def test_each_level_of_a_pair_is_read_in_its_usual_dress(reply: str, word: str, label: float):
+def test_each_level_of_a_pair_is_read_in_its_usual_dress(reply: str, word: str):
     read = shipped("pairwise").reader.read(Reply(reply.format(word)))
-    assert (read.outcome, read.label) == (Outcome.OK, label)
+    assert (read.outcome, read.value) == (Outcome.OK, word)
 
 
 @pytest.mark.parametrize(
@@ -425,14 +423,14 @@ def test_a_level_that_was_cut_short_is_no_other_level(word: str):
 
 @pytest.mark.parametrize("name", ["single_point", "single_point_reference"])
 @pytest.mark.parametrize(
-    ("reply", "label"),
+    ("reply", "value"),
     [
-        *(("4", 4), ("**1**", 1), ("5.", 5), ("[[2]]", 2), ('{"score": 3}', 3)),
+        *(("4", "4"), ("**1**", "1"), ("5.", "5"), ("[[2]]", "2"), ('{"score": 3}', "3")),
         *(("0", None), ("6", None), ("14", None), ("4.5", None), ("4/5", None), ("four", None)),
     ],
 )
-def test_a_score_is_one_of_five_digits(name: str, reply: str, label: float | None):
-    assert shipped(name).reader.read(Reply(reply)).label == label
+def test_a_score_is_one_of_five_digits(name: str, reply: str, value: str | None):
+    assert shipped(name).reader.read(Reply(reply)).value == value
 
 
 def sample_questions() -> set[str]:

@@ -75,7 +75,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     judges = {
         "gpt_4": RecordedColumn("openai"),
         "text_davinci_003": RecordedColumn("openai"),
-        "bem": RecordedColumn("bert"),
+        "bem": RecordedColumn("bert", threshold=0.5),
         "contains": RecordedColumn("lexical", "lexical"),
     }
     layout = Layout({"item_id": "item", "candidate": "model"})

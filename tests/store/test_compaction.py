@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow.dataset
 import pyarrow.parquet
 import pytest
@@ -29,7 +28,7 @@ from llm_juries.store.store import Store
 from llm_juries.store.verify import verify
 from llm_juries.types import Order, Outcome, Reply, Verdict
 
-FAILED = {"outcome": Outcome.FAILED, "label": None, "score": None}
+FAILED = {"outcome": Outcome.FAILED, "value": None, "score": None}
 
 
 def fill(folder: Path, *verdicts: Verdict) -> None:
@@ -61,15 +60,22 @@ VERDICTS = st.builds(
     judge=st.sampled_from(["j", "a/b c", ""]),
     dataset=st.sampled_from(["d", "é=1"]),
     outcome=st.sampled_from(Outcome),
-    label=st.sampled_from([0.0, 1.0, None]),
+    value=st.sampled_from(["0", "1", "B>>A", None]),
     order=st.sampled_from(Order),
     asked_at=st.integers(1, 3).map(float),
+    repeat=st.integers(1, 3),
+    criterion=st.sampled_from(["", "style"]),
     reply=st.builds(
         Reply,
         text=st.text(max_size=5).filter(lambda text: text.isprintable()),
         choice_logprobs=st.dictionaries(st.sampled_from(["A", "é"]), st.just(-0.5)),
         input_tokens=st.sampled_from([None, 3]),
         batched=st.booleans(),
+        finish_reason=st.sampled_from(["", "stop"]),
+        model=st.sampled_from(["", "m-2026"]),
+        thinking_tokens=st.sampled_from([None, 7]),
+        label_mass=st.sampled_from([None, 0.5]),
+        confidence=st.sampled_from([None, 0.9]),
     ),
 )
 
@@ -275,7 +281,7 @@ def test_whose_segments_are_deleted(tmp_path: Path):
         "named-by-hand.jsonl": False,
     }
     for n, name in enumerate(names):
-        (tmp_path / name).write_bytes(msgspec.json.encode(verdict(f"{n}")) + b"\n")
+        (tmp_path / name).write_bytes(segments.encode(verdict(f"{n}")) + b"\n")
     assert compact(tmp_path).retired == 2
     assert {name: not (tmp_path / name).exists() for name in names} == names
     assert len(kept(tmp_path)) == 5
@@ -370,7 +376,7 @@ def test_a_store_of_a_newer_version_is_told_in_one_line(part: str, tmp_path: Pat
             {"llm_juries.format": str(FORMAT + 1)}
         )
         pyarrow.parquet.write_table(newer, path)
-    with pytest.raises(JuriesError, match=r"has format 2 of a newer version; .* update") as said:
+    with pytest.raises(JuriesError, match=r"has format 3 of a newer version; .* update") as said:
         Store(tmp_path).get("a")
     assert "\n" not in str(said.value)
     assert path.name in str(said.value)

@@ -54,7 +54,7 @@ def test_a_sound_store_is_told_in_numbers(store: Path):
 
 
 def test_keys_with_two_labels_are_named(store: Path):
-    fill(store, verdict("a", label=0.0))
+    fill(store, verdict("a", value="0"))
     said = "2 keys stored again, 1 of them with another label (a ...)"
     assert said in run(StoreAction("verify", str(store)))
 
@@ -126,14 +126,14 @@ def test_stores_are_merged_each_key_once_and_conflicts_told(store: Path, tmp_pat
     other = tmp_path / "other"
     fill(
         other,
-        verdict("a", label=0.0, asked_at=50.0), verdict("c", **FAILED), verdict("b", reply=LONG),
+        verdict("a", value="0", asked_at=50.0), verdict("c", **FAILED), verdict("b", reply=LONG),
         verdict("new"),
     )  # fmt: skip
     found = merge(store, [other])
     assert (found.read, found.new, found.better, found.known) == (4, 1, 1, 2)
     assert found.conflicts == ["a"]
     assert sorted(kept(store)) == ["a", "b", "c", "d", "new"]
-    assert kept(store)["a"].label == 0.0
+    assert kept(store)["a"].value == "0"
     compact(store)
     assert sorted(kept(store)) == ["a", "b", "c", "d", "new"]
 
@@ -152,7 +152,7 @@ def test_an_export_or_an_empty_folder_is_not_merged_as_if_it_were_a_store(
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("bad.jsonl", b'{"key": "a"}\n', r"bad.jsonl, line 1: not a verdict \(Object missing"),
+        ("bad.jsonl", b'{"key": "a"}\n', r"bad.jsonl, line 1: not a verdict \(it has no checksum"),
         ("torn.jsonl", b'{"key": "a"', r"torn.jsonl, line 1: not a verdict \(incomplete"),
         ("bad.parquet", b"PAR1", "bad.parquet: can't be read as Parquet"),
         ("bad.csv", b"", "unknown file extension '.csv'; supported: .jsonl, .parquet"),

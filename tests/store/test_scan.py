@@ -87,7 +87,6 @@ def study(pairs: bool) -> Study:
                 for i in items
                 for order in orders
             },
-            words={"1": 1.0, "0": 0.0},
         )
         for judge in "abc"
     )  # fmt: skip

@@ -34,7 +34,7 @@ def verdict(key: str = "k", **changed: Any) -> Verdict:
         opponent="",
         order=Order.ORIGINAL,
         outcome=Outcome.OK,
-        label=1.0,
+        value="1",
         score=0.75,
         reader="r",
         reply=Reply("True", choice_logprobs={"True": -0.25}, input_tokens=3),
@@ -63,7 +63,7 @@ if limit:
 store = Store(folder)
 for at in range(number):
     one = Verdict(
-        f"{prefix}{at}", "j", "p", "d", "1", "m", "", Order.ORIGINAL, Outcome.OK, 1.0, None, "r",
+        f"{prefix}{at}", "j", "p", "d", "1", "m", "", Order.ORIGINAL, Outcome.OK, "1", None, "r",
         Reply("é\\n" * 40), None, 1, float(at),
     )
     try:
@@ -112,7 +112,7 @@ def test_a_verdict_comes_back_whole_from_a_store_opened_anew(tmp_path: Path):
     kept = verdict(
         "a",
         outcome=Outcome.REFUSED,
-        label=None,
+        value=None,
         score=None,
         order=Order.SWAPPED,
         reply=Reply("lines\nof “text” \u2028 {{x}}", stop="refusal", choice_logprobs={"é": -1.5}),
@@ -289,7 +289,7 @@ def test_what_may_not_be_read_is_told_and_is_not_empty(folder: int, file: int):
     assert all("read" in line and "(Permission denied)" in line for line in said), said
 
 
-FAILED = {"outcome": Outcome.FAILED, "label": None, "score": None}
+FAILED = {"outcome": Outcome.FAILED, "value": None, "score": None}
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -298,7 +298,7 @@ FAILED = {"outcome": Outcome.FAILED, "label": None, "score": None}
     [
         (verdict(asked_at=200.0), verdict(asked_at=100.0, **FAILED)),
         (verdict(asked_at=100.0), verdict(asked_at=200.0, **FAILED)),
-        (verdict(asked_at=100.0), verdict(asked_at=200.0, label=0.0)),
+        (verdict(asked_at=100.0), verdict(asked_at=200.0, value="0")),
         (verdict(asked_at=200.0, **FAILED), verdict(asked_at=100.0, **FAILED)),
     ],
     ids=["a later reply", "an earlier reply", "the earlier reply", "the later failure"],
@@ -321,7 +321,7 @@ def test_which_of_two_verdicts_counts(
             verdict,
             key=st.sampled_from("ab"),
             outcome=st.sampled_from(Outcome),
-            label=st.sampled_from([0.0, 1.0, None]),
+            value=st.sampled_from(["0", "1", None]),
             asked_at=st.integers(1, 3).map(float),
         ),
         max_size=6,

@@ -1,25 +1,27 @@
 """Read a panel from a store: stored verdicts become votes, and juries decide. Calls no model.
 
-Prompts have scales of their own (true or false, one to five, A>>B to B>>A), so labels are scaled
-from their lowest and highest to 0 and 1. Above the middle is a vote for the answer (or the first of
-a pair), below it one against; the middle itself is a tie (0.5) of a pair, and no vote on a single
-answer.
+Prompts and recordings have scales of their own (true or false, one to five, A>>B to B>>A). A panel
+has one scale, that of all its votes; one kind of scale becomes another only by a threshold that was
+asked for. Of a preference only the side counts; its middle is a tie (0.5).
 
 A pair is one unit, however many orders it was shown in, so no battle counts twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from ..data.dataset import Dataset
+from ..errors import JuriesError
 from ..juries.panel import Panel
-from ..juries.pooling import context_of
+from ..juries.pooling import context_of, sided
 from ..juries.stored import Inconsistent, pool
 from ..juries.votes import Voter, Votes
-from ..store.plan import Plan
+from ..metrics.arrays import Array, Names
+from ..scale import Scale, common_scale, fits
 from ..store.store import Store
 from ..study import Study, read
 from ..types import Order
@@ -30,6 +32,7 @@ def read_panel(
     store: Store,
     inconsistent: Inconsistent = "missing",
     candidate_families: Mapping[str, str] | None = None,
+    threshold: float | None = None,
 ) -> Panel:
     """Read a study's votes from the store and let its juries decide.
 
@@ -40,37 +43,111 @@ def read_panel(
         What a pair counts as whose two orders point to different sides.
     candidate_families : mapping of str to str, optional
         The model family of each candidate, for juries whose members recuse themselves.
+    threshold : float, optional
+        From which on a graded value is positive: the same for judges, juries and humans, after
+        juries have pooled. Beside judges that say yes or no, graded ones are cut before.
+
+    Raises
+    ------
+    JuriesError
+        If verdicts and labels are on scales that do not fit each other, or there is nothing that
+        the threshold could cut.
     """
     dataset = study.dataset.loaded()
-    context = context_of(dataset.items, candidate_families)
+    context = context_of(dataset, candidate_families)
     plans = [replace(plan, dataset=dataset) for plan in study.plans]
     stored = read(plans, dataset, store)
-    labels, scores, outcomes = stored.labels, stored.scores, stored.outcomes
+    scale = panel_scale(dataset, dict(zip(stored.judges, stored.scales, strict=True)), threshold)
+    labels, scores = stored.on(scale, threshold)
+    outcomes = stored.outcomes
     voters = tuple(Voter(p.judge.name, p.judge.kind, p.judge.family) for p in plans)
 
-    def decided(votes: Votes) -> Votes:
+    def decided(pooled: tuple[Array, Array, Names]) -> Votes:
+        votes = Votes(voters, *pooled, scale)
         return votes.joined(*(jury.decide(votes, context) for jury in study.juries))
 
-    pairs = dataset.pairwise
-    pooled = pool(labels, scores, outcomes, inconsistent, pairs=pairs)
     single: dict[Order, Votes] = {}
     if len(dataset.orders) > 1:
         for at, order in enumerate(dataset.orders):
             part = np.s_[:, :, at : at + 1]
-            alone = pool(labels[part], scores[part], outcomes[part], inconsistent, pairs=pairs)
-            single[order] = decided(Votes(voters, *alone))
-    return Panel(
+            single[order] = decided(
+                pool(labels[part], scores[part], outcomes[part], inconsistent, scale)
+            )
+    cut_before = threshold is not None and not scale.graded
+    panel = Panel(
         dataset,
-        decided(Votes(voters, *pooled)),
+        decided(pool(labels, scores, outcomes, inconsistent, scale)),
         single,
-        _scale(plans),
-        study.juries,
-        candidate_families or {},
-        stored,
+        scale,
+        threshold if cut_before else None,
+        juries=study.juries,
+        candidate_families=candidate_families or {},
+        stored=stored,
+    )
+    return panel if threshold is None or cut_before else panel.cut(threshold)
+
+
+def panel_scale(dataset: Dataset, own: Mapping[str, Scale], threshold: float | None) -> Scale:
+    """Return the scale of a panel's votes, before a threshold cuts it where all are graded.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    own : mapping of str to Scale
+        Each judge's.
+    threshold : float, optional
+
+    Raises
+    ------
+    JuriesError
+        If the judges' scales do not fit each other or the labels', or nothing is graded that a
+        threshold could cut.
+    """
+    labelled = any(item.human is not None for item in dataset.items)
+    labels = dataset.label_scale if labelled or dataset.scale is not None else None
+    graded = {name for name, scale in own.items() if scale.graded}
+    if threshold is not None and not graded and not (labels and labels.graded):
+        raise JuriesError(
+            f"threshold: is {threshold:g}, but nothing about {dataset.name} is graded; leave it out"
+        )
+    if threshold is not None and graded and len(graded) < len(own):
+        own = {name: Scale.binary() if name in graded else scale for name, scale in own.items()}
+    cut = threshold is not None and labels is not None and labels.graded
+    binary_votes = bool(own) and not any(scale.graded for scale in own.values())
+    wanted = Scale.binary() if cut and binary_votes else labels
+    scale = common_scale(own, wanted, f"dataset {dataset.name}")
+    if wanted is None or fits(scale, wanted) or fits(wanted, scale):
+        return scale
+    if scale.graded and wanted.kind == "binary":
+        return scale  # measured by ROC AUC, or cut
+    raise JuriesError(
+        f"dataset {dataset.name}: the verdicts are {scale} and the human labels {wanted}; "
+        + (
+            "set analysis.threshold (in Python threshold) to the label from which an answer is good"
+            if wanted.graded and scale.kind == "binary"
+            else "put them on one scale"
+        )
     )
 
 
-def _scale(plans: Sequence[Plan]) -> tuple[float, float]:
-    """Return the prompt's scale where a model was asked under it."""
-    asked = [plan for plan in plans if not plan.judge.free]
-    return asked[0].prompt.reader.scale if asked else (0.0, 1.0)
+def check_sides(panel: Panel) -> None:
+    """Check that a panel's votes are for or against, as the measures of agreement need them.
+
+    Raises
+    ------
+    JuriesError
+        If they are graded or categories: kappa of two sides would be wrong for them.
+    """
+    scale = panel.scale
+    if sided(scale):
+        return
+    name = panel.dataset.name
+    if scale.graded:
+        raise JuriesError(
+            f"dataset {name}: the verdicts are {scale}, and agreement is measured on yes or no; "
+            "set analysis.threshold (in Python threshold) to the level from which an answer is good"
+        )
+    raise JuriesError(
+        f"dataset {name}: the verdicts are {scale}, and agreement is measured on yes or no; there "
+        "are no measures for categories"
+    )

@@ -19,7 +19,6 @@ from ..data.dataset import UNNAMED
 from ..data.leaderboard import reference_leaderboard
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
-from ..juries.stored import from_unit
 from ..juries.votes import Voter
 from ..metrics import ranking as measures
 from ..metrics.arrays import Array, Mask
@@ -308,14 +307,9 @@ def _scored(panel: Panel) -> list[tuple[Voter, Array]]:
     Under a prompt of levels, what counts is the level (or the mean or median that a jury makes of
     them; a majority makes none). Under one of right and wrong, it is the label.
     """
-    low, high = panel.scale
-    graded = (low, high) != (0.0, 1.0)
-    votes = panel.votes.scores if graded else panel.votes.labels
-    scored = [
-        (voter, from_unit(column, low, high))
-        for voter, column in zip(panel.votes.voters, votes.T, strict=True)
-    ]
-    if not graded and not np.isnan(panel.human).all():
+    votes = panel.votes.scores if panel.scale.graded else panel.votes.labels
+    scored = list(zip(panel.votes.voters, votes.T, strict=True))
+    if panel.label_scale.graded == panel.scale.graded and not np.isnan(panel.human).all():
         scored.insert(0, (HUMAN, panel.human))
     return scored
 

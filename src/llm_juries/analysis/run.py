@@ -11,10 +11,11 @@ import pandas as pd
 
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
+from ..juries.pooling import sided
 from ..store.store import Store
 from ..study import Study
 from .jury_search import JurySearch, search_juries
-from .panels import read_panel
+from .panels import check_sides, read_panel
 from .settings import Analysis
 from .tables import TABLES, Subject
 
@@ -45,7 +46,9 @@ def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = 
     subjects = [_subject(study, store, analysis, alone=len(studies) == 1) for study in studies]
     tables = {}
     for table in TABLES:
-        made = joined([table.make(subject) for subject in subjects])
+        made = joined(
+            [table.make(one) for one in subjects if table.any_scale or sided(one.panel.scale)]
+        )
         if table.kept_empty or not made.empty:
             tables[table.name] = made
     return Results(studies, [subject.panel for subject in subjects], tables, analysis)
@@ -66,7 +69,9 @@ def _check(studies: Sequence[Study], analysis: Analysis) -> None:
 
 def _subject(study: Study, store: Store, analysis: Analysis, *, alone: bool) -> Subject:
     settings = analysis.settings
-    panel = read_panel(study, store, settings.inconsistent, settings.families)
+    panel = read_panel(study, store, settings.inconsistent, settings.families, settings.threshold)
+    if not np.isnan(panel.human).all():
+        check_sides(panel)
     usd = panel.stored.usd_a_call() if panel.stored else {}
     given = analysis.search.dollars or {}
     usd |= {name: cost for name, cost in given.items() if name in usd}  # else of other datasets

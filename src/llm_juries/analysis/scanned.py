@@ -11,8 +11,9 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
-from ..juries.stored import NOT_ASKED, Inconsistent, pool, to_unit
+from ..juries.stored import NOT_ASKED, Inconsistent, pool
 from ..juries.votes import Voter, Votes
+from ..scale import Scale, is_number
 from ..store.scan import APART, Wanted, parts, under_prompts
 from ..types import Outcome
 
@@ -22,7 +23,7 @@ def panel(
     dataset: Dataset,
     prompt: str,
     voters: Sequence[Voter] | None = None,
-    scale: tuple[float, float] = (0.0, 1.0),
+    scale: Scale | None = None,
     inconsistent: Inconsistent = "missing",
 ) -> Panel:
     """Read judges' votes on a dataset as they were stored.
@@ -40,8 +41,8 @@ def panel(
         The prompt's name.
     voters : sequence of Voter, optional
         By default all judges that the store has on the dataset.
-    scale : (float, float)
-        The lowest and the highest label of the prompt.
+    scale : Scale, optional
+        Of the prompt's verdicts; by default right or wrong, of pairs a preference.
     inconsistent : {"missing", "tie", "mean"}
         See `juries.stored`.
 
@@ -55,6 +56,7 @@ def panel(
     import pyarrow as pa
 
     dataset = dataset.loaded()
+    scale = scale or (Scale.preference() if dataset.pairwise else Scale.binary())
     items = pa.array(
         (APART.join((item.item_id, item.candidate, item.opponent)) for item in dataset.items),
         pa.string(),
@@ -65,7 +67,10 @@ def panel(
     labels: dict[str, Any] = {}
     scores: dict[str, Any] = {}
     outcomes: dict[str, Any] = {}
-    names = ("item_id", "candidate", "opponent", "order", "outcome", "label", "score", "prompt")
+    names = (
+        *("item_id", "candidate", "opponent", "order"),
+        *("outcome", "value", "score", "reader", "prompt"),
+    )
     prompts: set[str] = set()
     codes = pa.array([NOT_ASKED, *map(str, Outcome)])
     for part in parts(store, names, wanted):
@@ -85,9 +90,10 @@ def panel(
                 "use llm-juries analyze, which tells them apart"
             )
         column[at] = _codes(rows["outcome"], codes)[known]
+        found = {"label": _encoded(rows["value"], scale, part.judge)}
+        found["score"] = _scores(rows, scale)
         for name, into in (("label", labels), ("score", scores)):
-            values = into.setdefault(part.judge, np.full(shape, np.nan)).reshape(-1)
-            values[at] = rows[name].to_numpy(zero_copy_only=False)[known]
+            into.setdefault(part.judge, np.full(shape, np.nan)).reshape(-1)[at] = found[name][known]
     _check_there(store, dataset.name, prompt, prompts, voters, outcomes)
     voters = voters or [Voter(name, "judge", "unknown") for name in sorted(outcomes)]
     texts = np.array(codes.to_pylist())
@@ -95,14 +101,38 @@ def panel(
     def stacked(columns: dict[str, Any]) -> Any:
         return np.stack([columns[voter.name] for voter in voters], axis=1)
 
-    pooled = pool(
-        to_unit(stacked(labels), *scale),
-        to_unit(stacked(scores), *scale),
-        texts[stacked(outcomes)],
-        inconsistent,
-        pairs=dataset.pairwise,
+    pooled = pool(stacked(labels), stacked(scores), texts[stacked(outcomes)], inconsistent, scale)
+    return Panel(dataset, Votes(tuple(voters), *pooled, scale), scale=scale)
+
+
+def _encoded(values: Any, scale: Scale, judge: str) -> Any:
+    """Return the codes of a column of values, NaN where there is none."""
+    column = values.dictionary_encode()
+    try:
+        codes = np.array([scale.encode(value) for value in column.dictionary.to_pylist()], float)
+    except JuriesError as error:
+        raise JuriesError(
+            f"judge {judge}: a stored value {error}; give its prompt's scale"
+        ) from None
+    at = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return np.append(codes, np.nan)[at]
+
+
+def _scores(rows: Any, scale: Scale) -> Any:
+    """Return a column of scores as numbers of the scale.
+
+    Parsers before format 2 gave those of preferences as means of the verdict words' own numbers,
+    which the scale knows as spellings (see `prompts.prompt.scale_of`).
+    """
+    scores = rows["score"].to_numpy(zero_copy_only=False).astype(float)
+    former = scale.kind == "preference" and np.array(
+        [str(reader).startswith(("label1:", "label2:")) for reader in rows["reader"].to_pylist()]
     )
-    return Panel(dataset, Votes(tuple(voters), *pooled), scale=scale)
+    if not np.any(former):
+        return scores
+    ends = [float(word) for word in scale.words if is_number(word)] or [np.nan]
+    low, high = min(ends), max(ends)
+    return np.where(former, (scores - low) / (high - low), scores)
 
 
 def _check_there(

@@ -27,12 +27,16 @@ class Settings:
     interval_width : float
         The width of an interval, as a share of 1, for which the number of human labels it takes is
         reported.
+    threshold : float, optional
+        From which on a graded value of judges, juries and humans is positive; see
+        `analysis.panels`. Without one graded verdicts stay graded.
     """
 
     inconsistent: Inconsistent = "missing"
     candidate_families: Mapping[str, str] | None = None
     labelled_questions: int | None = None
     interval_width: float = 0.1
+    threshold: float | None = None
 
     @property
     def families(self) -> dict[str, str]:

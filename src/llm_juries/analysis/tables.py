@@ -96,6 +96,8 @@ class Table:
         The condition under which it has rows.
     kept_empty : bool
         Whether it is part of the results without rows too.
+    any_scale : bool
+        Whether it can be made of graded votes and of categories, too.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Table:
     look_for: str
     applies: str
     kept_empty: bool = False
+    any_scale: bool = False
 
 
 LABELLED = "human labels"
@@ -118,6 +121,7 @@ TABLES = (
         "voters only where their missing votes are few.",
         "always",
         kept_empty=True,
+        any_scale=True,  # without labels; with them `run` has refused it
     ),
     Table(
         "outcomes",
@@ -127,6 +131,7 @@ TABLES = (
         "wrong.",
         "always",
         kept_empty=True,
+        any_scale=True,
     ),
     Table(
         "deltas",
@@ -190,6 +195,7 @@ TABLES = (
         "Rankings of the candidates",
         "Candidates whose intervals of ranks overlap cannot be told apart.",
         "two named candidates or more",
+        any_scale=True,
     ),
     Table(
         "correlation",
@@ -198,6 +204,7 @@ TABLES = (
         "spearman is what the paper prints as Pearson; with few models, a swap of two neighbours "
         "moves every coefficient much.",
         "three models or more in both rankings",
+        any_scale=True,
     ),
     Table(
         "battles",

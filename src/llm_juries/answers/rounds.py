@@ -28,6 +28,7 @@ from ..errors import JuriesError, nearest
 from ..judges.base import Judge, PromptedJudge
 from ..prompts.parsers import unanswered, without_thinking
 from ..prompts.prompt import environment, variables
+from ..scale import Scale
 from ..store.plan import Plan, look_up
 from ..store.store import Store
 from ..types import Item, Message, Order, Outcome, Passage, Reading, Reply
@@ -121,9 +122,9 @@ class StepReader:
         return f"{kind}1"
 
     @property
-    def scale(self) -> tuple[float, float]:
-        """No scale: there are no labels."""
-        return (0.0, 0.0)
+    def scale(self) -> Scale:
+        """The scale of a reply that has what was asked for or not; there are no labels."""
+        return Scale.binary()
 
     def read(self, reply: Reply) -> Reading:
         """Read one reply."""

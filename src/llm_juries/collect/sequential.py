@@ -16,6 +16,7 @@ from ..juries.pooling import Pooling, context_of
 from ..juries.rules import Jury
 from ..juries.stored import NOT_ASKED, Inconsistent, pool
 from ..juries.votes import Voter, Votes
+from ..scale import Scale
 from ..store.plan import Plan
 from ..store.store import Store
 from ..study import Study, read
@@ -146,9 +147,15 @@ def _spares(jury: Pooling, policy: Policy) -> bool:
 def _calibrated(jury: EscalatingJury, small: Sequence[Plan], store: Store) -> Calibration:
     dataset = small[0].dataset.loaded()
     stored = read([replace(plan, dataset=dataset) for plan in small], dataset, store)
-    pooled = pool(stored.labels, stored.scores, stored.outcomes, "missing", pairs=dataset.pairwise)
+    scale = sided_scale(dataset)
+    pooled = pool(*stored.on(scale), stored.outcomes, "missing", scale)
     voters = tuple(Voter(plan.judge.name, "judge") for plan in small)
-    return jury.calibrate(Votes(voters, *pooled), context_of(dataset.items))
+    return jury.calibrate(Votes(voters, *pooled, scale), context_of(dataset))
+
+
+def sided_scale(dataset: Dataset) -> Scale:
+    """Return the scale on which votes have two sides, as asking one judge after another needs."""
+    return Scale.preference() if dataset.pairwise else Scale.binary()
 
 
 @dataclass
@@ -175,13 +182,8 @@ class _KnownVotes:
         stored = read([replace(plan, dataset=part)], part, store)
         open_outcomes = [NOT_ASKED] if asked else [NOT_ASKED, *self.policy.again]
         unknown = np.asarray(np.isin(stored.outcomes, open_outcomes)).any(axis=(1, 2))
-        pooled, strength, _ = pool(
-            stored.labels,
-            stored.scores,
-            stored.outcomes,
-            self.inconsistent,
-            pairs=self.dataset.pairwise,
-        )
+        scale = sided_scale(self.dataset)
+        pooled, strength, _ = pool(*stored.on(scale), stored.outcomes, self.inconsistent, scale)
         for at in np.flatnonzero(~unknown | asked):
             vote = Cast(float(pooled[at, 0]), float(strength[at, 0]))
             self.votes.setdefault(id(items[at]), {})[plan.judge.name] = vote

@@ -56,7 +56,7 @@ class Tally:
 def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Verdict:
     """Return a reply as a verdict: parsed, priced and dated."""
     reader = plan.judge.reader(plan.prompt, request.order)
-    outcome, label, score = reader.read(reply)
+    outcome, value, score = reader.read(reply)
     item = request.item
     return Verdict(
         key=request.key,
@@ -68,7 +68,7 @@ def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Ver
         opponent=item.opponent,
         order=request.order,
         outcome=outcome,
-        label=label,
+        value=value,
         score=score,
         reader=reader.id,
         reply=reply,

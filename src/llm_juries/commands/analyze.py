@@ -54,6 +54,9 @@ def analyze(cfg: DictConfig) -> None:
             files=[folder / name for name in names],
         )
     print(markdown(results.tables["agreement"]))
+    for panel in results.panels:
+        if panel.cut_at:
+            print(f"{panel.dataset.name}: {panel.cut_at}")
     print(f"\npage:    {folder / 'report.html'}\nreport:  {folder / 'report.md'}")
     print(f"tables:  {folder / 'tables'}")
     print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))

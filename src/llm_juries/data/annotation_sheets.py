@@ -18,13 +18,13 @@ from typing import Any, Literal
 
 from ..errors import JuriesError, nearest
 from ..files import write_text
+from ..scale import Scale
 from ..types import Item
 from .dataset import Dataset
-from .human_labels import COLUMNS, NEITHER, Identity
-from .tables import BINARY, located, rows
+from .human_labels import COLUMNS, Identity
+from .tables import located, rows
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would execute such a cell
-PREFERENCES = {"a": 1.0, "b": 0.0, "tie": NEITHER}  # for the answer shown as A
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Task:
         """
         if self.action == "export":
             number = export_sheet(dataset, self.sheet, self.seed, overwrite=self.overwrite)
-            words = "A, B or tie" if dataset.pairwise else "1 for correct, 0 for not"
+            words = _instruction(dataset.label_scale)
             return (
                 f"{number} rows to label in {self.sheet}: fill the last column with {words}; empty "
                 "cells are not imported"
@@ -83,6 +83,17 @@ class Task:
             f"{found.filled} labels of {annotator} are now in {self.out}; {found.unfilled} rows of "
             f"{self.sheet} have no label and were not imported"
         )
+
+
+def _instruction(scale: Scale) -> str:
+    """Return what the last column of a sheet is to be filled with."""
+    if scale == Scale.binary():
+        return "1 for correct, 0 for not"
+    if scale == Scale.preference():
+        return "A, B or tie"
+    if scale.kind == "interval":
+        return f"a number from {scale.low:g} to {scale.high:g}"
+    return f"one of {', '.join(scale.levels)}"
 
 
 @dataclass(frozen=True)
@@ -146,7 +157,7 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
     file, into = located(sheet), Path(out).expanduser()
     cells = _cells(file)
     items = {row: item for item in dataset.items if (row := _row_id(item, seed)) in cells}
-    labels: dict[Identity, float | None] = {}
+    labels: dict[Identity, str | None] = {}
     for row, (place, cell) in cells.items():
         if row not in items:
             raise JuriesError(
@@ -154,7 +165,7 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
                 f"{seed}; set the dataset and the seed of the export"
             )
         where = f"{file}, {place}, field label"
-        labels[Identity.of(items[row])] = _label(cell, items[row], seed, where)
+        labels[Identity.of(items[row])] = _label(cell, items[row], seed, where, dataset.label_scale)
     filled = {identity: label for identity, label in labels.items() if label is not None}
     if not filled:
         raise JuriesError(f"{file}: no row has a label; fill the column label first")
@@ -163,7 +174,7 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
         for old in _labelled(into)
         if old["annotator"] != annotator or _identity(old) not in labels
     ]
-    new = [[*identity, f"{label:g}", annotator] for identity, label in sorted(filled.items())]
+    new = [[*identity, label, annotator] for identity, label in sorted(filled.items())]
     _write(into, COLUMNS, [*kept, *new])
     return Imported(len(filled), len(labels) - len(filled))
 
@@ -211,17 +222,11 @@ def _harmless(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def _label(value: object, item: Item, seed: int, place: str) -> float | None:
+def _label(value: object, item: Item, seed: int, place: str, scale: Scale) -> str | None:
     """Return a sheet's cell as a label of the item's own candidate, None if it is empty."""
-    word = "" if value is None else str(value).strip().casefold()
-    if not word:
-        return None
-    words = PREFERENCES if item.opponent else BINARY
-    if word not in words:
-        raise JuriesError(
-            f"{place}: {value!r} is not a label; set one of {', '.join(words)}, or leave it empty"
-        )
-    return 1 - words[word] if item.opponent and _turned(item, seed) else words[word]
+    label = scale.value_at(value, place)
+    turned = label is not None and item.opponent and _turned(item, seed)
+    return scale.mirrored(label) if label is not None and turned else label
 
 
 def _labelled(path: Path) -> Iterable[Mapping[str, Any]]:

@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from ..errors import JuriesError
+from ..scale import Scale
 from ..types import Item, Kind, Order
 
 UNNAMED = ("first", "second")
@@ -42,10 +43,10 @@ class Recording:
     source : str
         SHA-256 of the file they were read from: it identifies the judge in every key.
     cells : mapping of Seen to str
-    threshold : float
-        From which on a number counts as correct.
-    words : mapping of str to float
-        The values of all other cells.
+    scale : Scale
+        Of the cells; with a threshold what they become.
+    threshold : float, optional
+        From which on a number is positive; without one it must be a value of the scale.
     """
 
     judge: str
@@ -54,8 +55,8 @@ class Recording:
     kind: Kind
     source: str
     cells: Mapping[Seen, str]
-    threshold: float = 0.5
-    words: Mapping[str, float] = field(default_factory=dict)
+    scale: Scale = field(default_factory=Scale.binary)
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,8 @@ class Dataset:
         Verdicts that came with the data.
     annotators : tuple of str
         Who gave an item's `human_votes`, in that order.
+    scale : Scale, optional
+        Of the human labels; by default preferences of pairs, and right or wrong of single answers.
     """
 
     name: str
@@ -147,6 +150,7 @@ class Dataset:
     orders: tuple[Order, ...] = (Order.ORIGINAL,)
     recordings: tuple[Recording, ...] = ()
     annotators: tuple[str, ...] = ()
+    scale: Scale | None = None
 
     def __post_init__(self) -> None:
         if next(iter(self.items), None) is None:
@@ -156,6 +160,11 @@ class Dataset:
     def pairwise(self) -> bool:
         """Whether the items are pairs of answers rather than single ones."""
         return any(item.opponent for item in self.items)
+
+    @property
+    def label_scale(self) -> Scale:
+        """The scale of the human labels."""
+        return self.scale or (Scale.preference() if self.pairwise else Scale.binary())
 
     def loaded(self) -> Self:
         """Return the dataset with all of its items in memory."""

@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import JuriesError, nearest
+from ..scale import Scale
 from ..types import Item
 from .dataset import Dataset
-from .tables import BINARY, located, rows
+from .tables import located, rows
 
 log = logging.getLogger(__name__)
 COLUMNS = ("item_id", "candidate", "opponent", "label", "annotator")
-NEITHER = 0.5
 SOMEONE = "annotator"  # the annotator's name if the file has none
 MOST_COMPARED = 10_000  # known ids compared with an unknown one
 
@@ -117,9 +117,7 @@ class HumanLabels:
             dataset, items=items, labels=self._described(annotators), annotators=annotators
         )
 
-    def _labelled(
-        self, item: Item, votes: Mapping[str, float], annotators: tuple[str, ...]
-    ) -> Item:
+    def _labelled(self, item: Item, votes: Mapping[str, str], annotators: tuple[str, ...]) -> Item:
         human = votes.get(self.adjudicator) if self.adjudicator is not None else None
         if human is None:
             human = majority(votes)
@@ -137,16 +135,16 @@ class HumanLabels:
         return f"{Path(str(self.human)).name} ({', '.join(who)})"
 
 
-def majority(votes: Mapping[str, float]) -> float | None:
+def majority(votes: Mapping[str, str]) -> str | None:
     """Return the label that more than half of the annotators gave, None if there is none."""
     given = list(votes.values())
     return next((label for label in set(given) if 2 * given.count(label) > len(given)), None)
 
 
-def _read(file: Path, dataset: Dataset, *, sampled: bool) -> dict[Identity, dict[str, float]]:
+def _read(file: Path, dataset: Dataset, *, sampled: bool) -> dict[Identity, dict[str, str]]:
     """Return the labels of each item by annotator, after checking that the items exist."""
     sides = {(item.candidate, item.opponent): None for item in dataset.items}
-    given: dict[Identity, dict[str, float]] = {}
+    given: dict[Identity, dict[str, str]] = {}
     places: dict[Identity, str] = {}
     first: dict[tuple[Identity, str], str] = {}
     for place, row in rows(file):
@@ -154,7 +152,7 @@ def _read(file: Path, dataset: Dataset, *, sampled: bool) -> dict[Identity, dict
             _check_columns(row, file)
         identity = _identity(row, f"{file}, {place}", tuple(sides), dataset.name)
         places.setdefault(identity, place)
-        label = _label(row, f"{file}, {place}", pair=bool(identity.opponent))
+        label = _label(row, f"{file}, {place}", dataset.label_scale)
         if label is None:
             continue
         annotator = str(row.get("annotator") or SOMEONE).strip()
@@ -202,19 +200,10 @@ def _identity(
     return Identity(item_id, *fitting[0])
 
 
-def _label(row: Mapping[str, Any], place: str, *, pair: bool) -> float | None:
+def _label(row: Mapping[str, Any], place: str, scale: Scale) -> str | None:
     field = "label" if "label" in row else "human"
     value = row.get(field)
-    word = "" if value is None else str(value).strip().casefold()
-    if not word:
-        return None
-    words = {**BINARY, "0.5": NEITHER} if pair else BINARY
-    if word not in words:
-        raise JuriesError(
-            f"{place}, field {field}: {value!r} is not a label; set one of {', '.join(words)}, or "
-            "leave it empty"
-        )
-    return words[word]
+    return scale.value_at(value, f"{place}, field {field}")
 
 
 def _check_known(places: Mapping[Identity, str], dataset: Dataset, file: Path) -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import JuriesError, nearest
-from ..types import Order, Scale
+from ..scale import Scale, is_number
+from ..types import Order
 from .dataset import Dataset
 from .frames import Tabular, called, digest, table_of
-from .tables import BINARY, PREFERENCE, Table
-from .verdicts import Layout, RecordedColumn, Voters, read
+from .tables import Table
+from .verdicts import Layout, RecordedColumn, Scales, Voters, read
 
 IDENTITY = ("item_id", "cluster", "candidate", "opponent", "order")
 TEXTS = ("question", "answer", "opponent_answer", "references")
@@ -24,8 +25,11 @@ NEVER = re.compile(
     r"number|count|n|unnamed)(_|:|$)"
 )
 """Columns that are never taken for a judge unless they are named."""
-LEVELS = {"a>>b": 1.0, "a>b": 0.75, "a=b": 0.5, "b>a": 0.25, "b>>a": 0.0}
-SUPPORTED = ("binary", "preference")
+LEVELS = Scale.preference(
+    "B>>A", "B>A", "A=B", "A>B", "A>>B",
+    words={"b": "B>>A", "tie": "A=B", "a": "A>>B", "0": "B>>A", "0.5": "A=B", "1": "A>>B"},
+)  # fmt: skip
+"""The preferences of a table that has levels: a plain a or b is a clear one."""
 
 
 @dataclass(frozen=True)
@@ -51,46 +55,41 @@ def recognise(
     judges: Sequence[str] | Mapping[str, str | Mapping[str, Any]] | None = None,
     scale: Scale | None = None,
     name: str | None = None,
+    human_scale: Scale | None = None,
 ) -> Recognised:
     """Read a table of verdicts, wide or long, by the names of its columns.
 
     See `llm_juries.api.read_verdicts` for the columns and the rules.
     """
-    if scale is not None and scale.kind not in SUPPORTED:
-        raise JuriesError(
-            f"scale: {scale.kind} verdicts are not supported yet; use Scale.binary() or "
-            "Scale.preference()"
-        )
     table = table_of(data)
     head = list(dict.fromkeys(column for _, row in table.rows() for column in row))
     if "item_id" not in head:
         raise JuriesError(f"{table.name}: has no column 'item_id'{nearest('item_id', head)}")
     _check_criterion(table, head)
     pairs = "opponent" in head or (scale is not None and scale.kind == "preference")
-    words = {**PREFERENCE, **LEVELS} if pairs else dict(BINARY)
+    if scale is None or scale == Scale.preference():
+        scale = _usual_scale(table, pairs=pairs)
+    if judges is None and scale.graded and "judge" not in head:
+        raise JuriesError(
+            f"{table.name}: on the scale {scale} any column of numbers could be a judge; name the "
+            f"judges' columns with judges=[...] ({', '.join(head)})"
+        )
     annotators = tuple(column for column in head if ANNOTATOR.fullmatch(column))
     known = {*IDENTITY, *TEXTS, "human", *annotators}
     if "judge" in head:
-        found = _long_judges(table, head, judges, words)
+        found = _long_judges(table, head, judges, scale)
         used = known | set(LONG)
         rows = _with_human(table)
     else:
-        found = _wide_judges(table, [c for c in head if c not in known], judges, words, pairs)
+        found = _wide_judges(table, [c for c in head if c not in known], judges, scale)
         used = known | {one.column for one in found.values()}
         rows = _wide_rows(table, found, sorted(known & set(head)), long="order" in head)
     layout = Layout(
         human_votes=annotators,
-        words={word: value for word, value in words.items() if word not in BINARY},
     )
     voters = Voters({name: one.facts for name, one in found.items()})
     title = name or called(data, "verdicts")
-    dataset = read(rows, digest(table), title, layout, voters, pairs=pairs)
-    for item in dataset.items:
-        if item.human not in (None, 0.0, 0.5, 1.0):
-            raise JuriesError(
-                f"{table.name}, item {item.item_id!r}, column human: levels such as A>B are not "
-                "supported for humans yet; write a, b or tie"
-            )
+    dataset = read(rows, digest(table), title, layout, voters, Scales(pairs, scale, human_scale))
     return Recognised(dataset, tuple(found), tuple(c for c in head if c not in used))
 
 
@@ -128,8 +127,7 @@ def _wide_judges(
     table: Table,
     columns: Sequence[str],
     judges: Sequence[str] | Mapping[str, str | Mapping[str, Any]] | None,
-    words: Mapping[str, float],
-    pairs: bool,
+    scale: Scale,
 ) -> dict[str, _Column]:
     if judges is not None:
         found = _named(judges)
@@ -139,7 +137,7 @@ def _wide_judges(
                     f"{table.name}: has no column {one.column!r}{nearest(one.column, columns)}"
                 )
             if not one.threshold:
-                _check_scale(table, one.column, words, None)
+                _check_scale(table, one.column, scale, None)
         if not found:
             raise JuriesError("judges: is empty; name a column, or leave it out")
         return found
@@ -148,10 +146,11 @@ def _wide_judges(
     for _, row in table.rows():
         filled = {c for c in fits if row.get(c) is not None}
         full |= filled
-        fits -= {c for c in filled if _word(row[c]) not in words}
+        fits -= {c for c in filled if not _fits(row[c], scale)}
     found = {c: _Column(c) for c in columns if c in fits and c in full}
     if not found:
-        what = "a, b or tie" if pairs else "0, 1 or a word such as true and false"
+        usual = {Scale.binary(): "0, 1 or a word such as true and false"}
+        what = usual.get(scale) or f"on the scale {scale}"
         raise JuriesError(
             f"{table.name}: has no column whose every cell is {what}; name the judges' columns "
             f"with judges=[...]{nearest('', columns) if columns else ''}"
@@ -163,7 +162,7 @@ def _long_judges(
     table: Table,
     head: Sequence[str],
     judges: Sequence[str] | Mapping[str, str | Mapping[str, Any]] | None,
-    words: Mapping[str, float],
+    scale: Scale,
 ) -> dict[str, _Column]:
     if "label" not in head:
         raise JuriesError(f"{table.name}: has no column 'label'{nearest('label', head)}")
@@ -179,31 +178,46 @@ def _long_judges(
         if name not in there:
             raise JuriesError(f"{table.name}: has no judge {name!r}{nearest(name, there)}")
         if not one.threshold:
-            _check_scale(table, "label", words, name)
+            _check_scale(table, "label", scale, name)
     return found
 
 
-def _check_scale(table: Table, column: str, words: Mapping[str, float], judge: str | None) -> None:
+def _check_scale(table: Table, column: str, scale: Scale, judge: str | None) -> None:
     """Raise JuriesError for a number that is off the scale; other words count as unparsed."""
     for place, row in table.rows():
         if judge is not None and str(row.get("judge")) != judge:
             continue
-        word = _word(row.get(column))
-        if word is None or word in words:
-            continue
-        try:
-            float(word)
-        except ValueError:
+        cell = row.get(column)
+        if _fits(cell, scale) or not is_number(str(cell)):
             continue
         raise JuriesError(
-            f"{table.name}, {place}, column {column}: {row[column]!r} is not 0 or 1; fix it, or "
-            f"set the number from which {judge or column} means yes: "
+            f"{table.name}, {place}, column {column}: {cell!r} is not on the scale {scale}; fix "
+            f"it, set the scale, or set the number from which {judge or column} means yes: "
             f"judges={{{(judge or column)!r}: {{'threshold': 0.5}}}}"
         )
 
 
-def _word(cell: object) -> str | None:
-    return None if cell is None else str(cell).strip().casefold()
+def _fits(cell: object, scale: Scale) -> bool:
+    """Return whether a cell is empty or a value of a scale."""
+    try:
+        scale.value(cell)
+    except JuriesError:
+        return False
+    return True
+
+
+def _usual_scale(table: Table, *, pairs: bool) -> Scale:
+    """Return the scale of a table that names none: right or wrong, of pairs a preference."""
+    if not pairs:
+        return Scale.binary()
+    marks = ("a>", "b>", "a=b")
+    leveled = any(
+        str(cell).strip().casefold().startswith(marks)
+        for _, row in table.rows()
+        for column, cell in row.items()
+        if column not in (*IDENTITY, *TEXTS) and cell is not None
+    )
+    return LEVELS if leveled else Scale.preference()
 
 
 def _with_human(table: Table) -> Table:

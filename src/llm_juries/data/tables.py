@@ -37,17 +37,13 @@ from typing import Any
 
 from ..errors import JuriesError, nearest
 from ..files import bundled
+from ..scale import Scale
 from ..types import Item, Order
 from .dataset import AS_GIVEN, UNNAMED, About, Dataset, Streamed, check_unique
 
 log = logging.getLogger(__name__)
 COLUMNS = tuple(f.name for f in fields(Item) if f.name not in ("dataset", "passages", "lengths"))
 BESIDES = ("documents", "answering")  # written by the command `answer`, for information
-BINARY = {
-    "1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "correct": 1.0,
-    "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0, "incorrect": 0.0,
-}  # fmt: skip
-PREFERENCE = BINARY | {"a": 1.0, "b": 0.0, "tie": 0.5, "0.5": 0.5}
 BOTH_WAYS = (Order.ORIGINAL, Order.SWAPPED)
 
 
@@ -57,6 +53,7 @@ def load(
     about: About = AS_GIVEN,
     answered: bool = True,
     orders: tuple[Order, ...] = BOTH_WAYS,
+    scale: Scale | None = None,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -73,6 +70,8 @@ def load(
         False: the file has only questions, one per row, for the command `answer`.
     orders : sequence of Order
         The orders in which a pair is shown; single answers have one.
+    scale : Scale, optional
+        Of the human labels; by default right or wrong, of pairs a preference.
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -83,7 +82,7 @@ def load(
     """
     file = located(path)
     table = Table(str(file), lambda: rows(file))
-    return read(table, name or file.stem, about, answered, orders).sample(limit, seed)
+    return read(table, name or file.stem, about, answered, orders, scale).sample(limit, seed)
 
 
 @dataclass(frozen=True)
@@ -103,11 +102,12 @@ def read(
     about: About = AS_GIVEN,
     answered: bool = True,
     orders: tuple[Order, ...] = BOTH_WAYS,
+    scale: Scale | None = None,
 ) -> Dataset:
     """Return the answers of a table as a dataset; see `load`."""
     if (head := next(table.rows(), None)) is not None:
         _check_columns(head[1], table.name, ("question", "answer") if answered else ("question",))
-    placed = _Placed(table, name, answered)
+    placed = _Placed(table, name, answered, scale)
     check_unique(placed, table.name)  # it also checks each row
     paired = _paired(placed) if head is not None and "opponent_answer" in head[1] else False
     voted = head is not None and "human_votes" in head[1]
@@ -115,7 +115,7 @@ def read(
     annotators = tuple(str(number) for number in range(1, most + 1))
     items = Streamed(lambda: (item for _, item in placed))
     shown = orders if paired else (Order.ORIGINAL,)
-    return Dataset(name, items, about.labels, about.note, shown, annotators=annotators)
+    return Dataset(name, items, about.labels, about.note, shown, annotators=annotators, scale=scale)
 
 
 @dataclass(frozen=True)
@@ -125,12 +125,16 @@ class _Placed:
     table: Table
     dataset: str
     answered: bool
+    scale: Scale | None = None
 
     def __iter__(self) -> Iterator[tuple[str, Item]]:
         for number, (place, row) in enumerate(self.table.rows(), 1):
             if not self.answered:
                 row = {**row, "candidate": "", "answer": ""}
-            yield place, _item(row, self.dataset, f"{self.table.name}, {place}", str(number))
+            yield (
+                place,
+                _item(row, self.dataset, f"{self.table.name}, {place}", str(number), self.scale),
+            )
 
 
 def _paired(placed: Iterable[tuple[str, Item]]) -> bool:
@@ -277,7 +281,9 @@ def _check_columns(row: Mapping[str, Any], file: str, needs: Sequence[str]) -> N
             log.log(level, "%s: column %r is not used%s", file, column, hint)
 
 
-def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item:
+def _item(
+    row: Mapping[str, Any], dataset: str, place: str, number: str, labels: Scale | None
+) -> Item:
     def text(field: str, default: str | None = None) -> str:
         if field == "answer" and field not in row:
             raise JuriesError(
@@ -300,7 +306,7 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
         raise JuriesError(
             f"{place}, field opponent_answer: is missing; the row names an opponent, {opponent!r}"
         )
-    words = PREFERENCE if opponent else BINARY
+    scale = labels or (Scale.preference() if opponent else Scale.binary())
     return Item(
         dataset=dataset,
         item_id=text("item_id", number),
@@ -311,28 +317,15 @@ def _item(row: Mapping[str, Any], dataset: str, place: str, number: str) -> Item
         references=texts(row.get("references"), f"{place}, field references"),
         opponent=opponent,
         opponent_answer=text("opponent_answer", ""),
-        human=label_of(row.get("human"), f"{place}, field human", words),
-        human_votes=_votes(row.get("human_votes"), f"{place}, field human_votes", words),
+        human=scale.value_at(row.get("human"), f"{place}, field human"),
+        human_votes=_votes(row.get("human_votes"), f"{place}, field human_votes", scale),
         cluster=text("cluster", ""),
     )
 
 
-def binary(value: object, place: str) -> float | None:
-    """Return a label as 1.0 or 0.0, None for an empty cell."""
-    return label_of(value, place, BINARY)
-
-
-def label_of(value: object, place: str, words: Mapping[str, float]) -> float | None:
-    """Return the number of a label's word, None for an empty cell."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    found = words.get(str(value).strip().casefold())
-    if found is None:
-        more = ", in a pair also a, b or tie" if "tie" in words else ""
-        raise JuriesError(
-            f"{place}: {value!r} is not a label; set 0 or 1, true or false{more}, or leave it empty"
-        )
-    return found
+def binary(value: object, place: str) -> str | None:
+    """Return a label of right or wrong, None for an empty cell."""
+    return Scale.binary().value_at(value, place)
 
 
 def texts(value: object, place: str) -> tuple[str, ...]:
@@ -347,13 +340,13 @@ def texts(value: object, place: str) -> tuple[str, ...]:
     return tuple(text for text in listed if text.strip())
 
 
-def _votes(value: object, place: str, words: Mapping[str, float]) -> tuple[float | None, ...]:
+def _votes(value: object, place: str, scale: Scale) -> tuple[str | None, ...]:
     if value is None:
         return ()
     listed = _listed(value, place) if isinstance(value, str) else value
     if not isinstance(listed, list):
         raise JuriesError(f"{place}: {value!r} is not a list of labels; write it as JSON: [1, 0]")
-    return tuple(label_of(vote, place, words) for vote in listed)
+    return tuple(scale.value_at(vote, place) for vote in listed)
 
 
 def _listed(text: str, place: str) -> object:

@@ -23,9 +23,11 @@ from typing import Any, Literal
 
 from ..errors import JuriesError, nearest
 from ..prompts.parsers import CellReader
+from ..prompts.prompt import scale_of
+from ..scale import Scale, is_number
 from ..types import Item, Order, Outcome, Reply
 from .dataset import AS_GIVEN, UNNAMED, About, Dataset, Recording, Seen, check_unique
-from .tables import BINARY, Table, located, rows, texts
+from .tables import Table, located, rows, texts
 from .tables import field as cell
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ class RecordedColumn:
 
     family: str = "unknown"
     kind: Literal["judge", "lexical"] = "judge"
-    threshold: float = 0.5
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Layout:
     human_votes : sequence of str
         Columns of the single annotators' labels.
     words : mapping of str to float
-        Cells with values of their own: {"1": 1, "2": 0} where a number names the winner.
+        Cells with a meaning of their own, as a share from against (0) to for (1): {"1": 1, "2": 0}
+        where a number names the winner.
     lengths : str, optional
         For pairs without texts, a table of the answers' lengths in characters: the columns of
         item_id, answer_length and opponent_length. For the length bias.
@@ -79,11 +82,6 @@ class Layout:
         """The file's name of each known column."""
         return {column: self.columns.get(column) or column for column in (*KNOWN, *self.columns)}
 
-    @property
-    def meaning(self) -> dict[str, float]:
-        """The value of each word."""
-        return {**BINARY, **{word.casefold(): value for word, value in self.words.items()}}
-
 
 @dataclass(frozen=True)
 class Voters:
@@ -92,6 +90,15 @@ class Voters:
     judges: Mapping[str, RecordedColumn] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
     prompts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What the verdicts and the labels of a table can be; see `load`."""
+
+    pairs: bool = False
+    verdicts: Scale | None = None
+    labels: Scale | None = None
 
 
 PLAIN, EVERYONE = Layout(), Voters()
@@ -106,6 +113,8 @@ def load(
     families: Mapping[str, str] | None = None,
     prompts: Sequence[str] | None = None,
     pairs: bool = False,
+    scale: Scale | None = None,
+    human_scale: Scale | None = None,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -129,6 +138,10 @@ def load(
     pairs : bool
         Whether a verdict is a preference between two answers: positive for the first of them. If
         the table has no columns candidate and opponent, they are called first and second.
+    scale : Scale, optional
+        Of the verdicts and labels; by default right or wrong, of pairs a preference.
+    human_scale : Scale, optional
+        Of the labels, if it is not that of the verdicts.
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -141,7 +154,8 @@ def load(
     table = Table(str(file), lambda: rows(file))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     voters = Voters(judges or {}, families or {}, tuple(prompts or ()))
-    dataset = read(table, digest, name or file.stem, layout, voters, pairs=pairs, about=about)
+    scales = Scales(pairs, scale, human_scale)
+    dataset = read(table, digest, name or file.stem, layout, voters, scales, about)
     return dataset.sample(limit, seed)
 
 
@@ -151,8 +165,7 @@ def read(
     name: str,
     layout: Layout = PLAIN,
     voters: Voters = EVERYONE,
-    *,
-    pairs: bool = False,
+    scales: Scales | None = None,
     about: About = AS_GIVEN,
 ) -> Dataset:
     """Return a table of recorded verdicts as a dataset; see `load`.
@@ -165,18 +178,20 @@ def read(
     name : str
     layout : Layout
     voters : Voters
-    pairs : bool
+    scales : Scales
     about : About
     """
-    table = list(source.rows())
+    table, scales = list(source.rows()), scales or Scales()
     if not table:
         raise JuriesError(f"{source.name}: has no rows")
-    if layout.lengths is not None and not pairs:
+    if layout.lengths is not None and not scales.pairs:
         raise JuriesError(
             f"{source.name}: lengths are for pairs only; set pairs=true or remove lengths"
         )
+    scale = scales.verdicts or scale_of_cells(layout.words, pairs=scales.pairs)
+    human_scale = scales.labels or scale
     head = list(dict.fromkeys(column for _, row in table for column in row))
-    sheet = _Sheet(source.name, name, layout, pairs)
+    sheet = _Sheet(source.name, name, layout, human_scale, scales.pairs)
     long = layout.called["judge"] in head
     sheet.check_columns(head, long=long)
     for place, row in table:
@@ -186,7 +201,7 @@ def read(
     if not long:
         sheet.add_wide(table, list(voters.judges) or sheet.judge_columns(head), head)
     sheet.check_voters(voters, long=long)
-    recordings = tuple(sheet.recordings(voters, digest))
+    recordings = tuple(sheet.recordings(voters, digest, scale))
     swapped = any(seen.order is Order.SWAPPED for r in recordings for seen in r.cells)
     return Dataset(
         name,
@@ -196,7 +211,41 @@ def read(
         (Order.ORIGINAL, Order.SWAPPED) if swapped else (Order.ORIGINAL,),
         recordings,
         tuple(layout.human_votes),
+        human_scale,
     )
+
+
+def scale_of_cells(words: Mapping[str, float], *, pairs: bool = False) -> Scale:
+    """Return the scale of cells with a meaning of their own, beside the usual words.
+
+    Parameters
+    ----------
+    words : mapping of str to float
+        Shares from against (0) to for (1).
+    pairs : bool
+        Whether verdicts are preferences, which have a middle and may have levels.
+
+    Raises
+    ------
+    JuriesError
+        If a share is none that such a scale has.
+    """
+    plain = Scale.preference() if pairs else Scale.binary()
+    for word, share in words.items():
+        if not 0 <= share <= 1:
+            raise JuriesError(
+                f"words: {word!r} counts as {share:g}; a cell counts as 0 (against) to 1 (for), "
+                "levels between them as their share of the way: 0.25, 0.5, 0.75"
+            )
+    if set(words.values()) <= set(plain.codes):
+        by_code = {code: plain.decode(code) or "" for code in plain.codes}
+        return replace(plain, words={word: by_code[share] for word, share in words.items()})
+    if not pairs:
+        raise JuriesError(
+            f"words: {', '.join(f'{w!r} counts as {s:g}' for w, s in words.items())}; right or "
+            "wrong is 1 or 0: set dataset.scale for verdicts with more levels"
+        )
+    return scale_of(words, compares=True)
 
 
 @dataclass
@@ -206,15 +255,16 @@ class _Sheet:
     file: str
     dataset: str
     layout: Layout
+    scale: Scale
     pairs: bool
     items: dict[tuple[str, str, str], Item] = field(default_factory=dict)
     cells: dict[tuple[str, str], dict[Seen, str]] = field(default_factory=dict)
     names: dict[str, None] = field(default_factory=dict)
     prompts: dict[str, None] = field(default_factory=dict)
+    places: dict[tuple[str, str, str], str] = field(default_factory=dict)  # a cell's first
 
     def __post_init__(self) -> None:
         self.called = self.layout.called
-        self.words = self.layout.meaning
 
     def check_columns(self, head: Sequence[str], *, long: bool) -> None:
         """Raise JuriesError if the table lacks a column that is needed or named."""
@@ -237,21 +287,18 @@ class _Sheet:
                     f"{self.file}: has no prompt {prompt!r}{nearest(prompt, self.prompts)}"
                 )
 
-    def recordings(self, voters: Voters, digest: str) -> Iterator[Recording]:
+    def recordings(self, voters: Voters, digest: str, scale: Scale) -> Iterator[Recording]:
         """Yield each judge's recorded verdicts."""
         for (judge, prompt), cells in self.cells.items():
             if voters.judges and judge not in voters.judges:
                 continue
             unnamed = RecordedColumn(voters.families.get(judge, "unknown"))
             facts = voters.judges.get(judge) or unnamed
-            words = self.words
-            if not 0 < facts.threshold <= 1:  # on a scale where 1 is a number, not a "yes"
-                digits = {word for word in BINARY if word[0].isdigit()} - set(self.layout.words)
-                words = {word: value for word, value in words.items() if word not in digits}
+            own = scale if facts.threshold is None else Scale.binary()
             recording = Recording(
-                judge, prompt, facts.family, facts.kind, digest, cells, facts.threshold, words
+                judge, prompt, facts.family, facts.kind, digest, cells, own, facts.threshold
             )
-            _check_readable(recording, self.file)
+            _check_readable(recording, self)
             yield recording
 
     def measured(self, lengths: str) -> tuple[Item, ...]:
@@ -316,7 +363,8 @@ class _Sheet:
                 f"{self.file}, {place}: a second verdict of {judge!r} on item {seen.item_id!r} of "
                 f"{seen.candidate!r}; distinguish them by a column prompt or order"
             )
-        cells[seen] = _cell(row.get(_parts(self.called["label"])[0]))
+        cells[seen] = said = _cell(row.get(_parts(self.called["label"])[0]))
+        self.places.setdefault((judge, prompt, said), place)
 
     def add_wide(
         self,
@@ -335,6 +383,8 @@ class _Sheet:
                 Seen(*identity, Order.ORIGINAL): _cell(row.get(judge))
                 for identity, (_, row) in zip(identities, table, strict=True)
             }
+            for place, row in table:
+                self.places.setdefault((judge, "", _cell(row.get(judge))), place)
 
     def judge_columns(self, head: Sequence[str]) -> list[str]:
         taken = {column for called in self.called.values() for column in _parts(called)}
@@ -351,16 +401,8 @@ class _Sheet:
         value = row.get(_parts(self.called[column])[0])
         return default if value is None else str(value)
 
-    def _label(self, value: object, place: str) -> float | None:
-        if value is None or value == "":
-            return None
-        label = self.words.get(str(value).strip().casefold())
-        if label is None:
-            raise JuriesError(
-                f"{self.file}, {place}: {value!r} is not a label; set one of "
-                f"{', '.join(self.words)}, or leave it empty"
-            )
-        return label
+    def _label(self, value: object, place: str) -> str | None:
+        return self.scale.value_at(value, f"{self.file}, {place}")
 
 
 def _parts(called: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -387,22 +429,35 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _check_readable(recording: Recording, file: str) -> None:
-    """Raise JuriesError if none of a judge's cells can be read: it is not a column of verdicts."""
-    reader = CellReader(recording.threshold, recording.words)
+def _check_readable(recording: Recording, sheet: _Sheet) -> None:
+    """Raise JuriesError for a number off the scale, or if none of a judge's cells can be read.
+
+    Words off the scale are what judges say beside verdicts ("I cannot judge this"): they count as
+    unparsed, with a warning.
+    """
+    reader = CellReader(recording.scale, recording.threshold)
     odd = {
         cell
         for cell in recording.cells.values()
         if cell and reader.read(Reply(cell)).outcome is not Outcome.OK
     }
+    column = f"{sheet.file}, column {recording.judge}"
+    for given in sorted(odd):
+        if is_number(given):
+            place = sheet.places[recording.judge, recording.prompt, given]
+            raise JuriesError(
+                f"{sheet.file}, {place}, column {recording.judge}: {given!r} is not on the scale "
+                f"{recording.scale}; set scale, or the number from which it counts as positive: "
+                f"judges={{{recording.judge}: {{threshold: ...}}}}"
+            )
     full = {cell for cell in recording.cells.values() if cell}
     if odd and odd == full:
         raise JuriesError(
-            f"{file}, column {recording.judge}: has no verdicts, only cells such as "
-            f"{sorted(odd)[0]!r}; name the judges' columns with dataset.judges={{NAME:{{}}}}"
+            f"{column}: has no verdicts, only cells such as {sorted(odd)[0]!r}; name the judges' "
+            "columns with dataset.judges={NAME:{}}"
         )
     if odd:
         log.warning(
-            "%s: %d different cells of %s are not verdicts and count as unparsed, such as %r",
-            file, len(odd), recording.judge, sorted(odd)[0],
+            "%s: %d different cells are not verdicts and count as unparsed, such as %r",
+            column, len(odd), sorted(odd)[0],
         )  # fmt: skip

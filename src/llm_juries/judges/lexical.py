@@ -14,6 +14,7 @@ from typing import Literal
 
 from ..prompts.parsers import CellReader, Reader
 from ..prompts.prompt import Askable
+from ..scale import Scale
 from ..types import Item, Kind, Order, Reply, Request
 from .base import FreeJudge, Limits, key_of
 
@@ -91,7 +92,7 @@ class LexicalJudge(FreeJudge):
 
     def reader(self, prompt: Askable, order: Order) -> Reader:  # noqa: ARG002
         """Read the measure against the threshold."""
-        return CellReader(self.threshold)
+        return CellReader(Scale.binary(), self.threshold)
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Return the measure against the best reference."""

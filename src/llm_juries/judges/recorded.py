@@ -32,8 +32,8 @@ class RecordedJudge(FreeJudge):
         return Request(key_of(self._fingerprint, seen), item, order, self._recording.prompt)
 
     def reader(self, prompt: Askable, order: Order) -> Reader:  # noqa: ARG002
-        """Return the reader of the recording's own words and threshold."""
-        return CellReader(self._recording.threshold, self._recording.words)
+        """Return the reader of the recording's own scale and threshold."""
+        return CellReader(self._recording.scale, self._recording.threshold)
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Return the recorded cells."""

@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array
 from .policies import Cast, check_judges, majority_of
-from .pooling import Context, needed
+from .pooling import Context, check_sided, needed
 from .rules import majority
 from .votes import Votes, one_voter
 
@@ -292,6 +292,7 @@ class EscalatingJury:
         JuriesError
             If there is no human label to calibrate on.
         """
+        check_sided(self.name, votes.scale)
         threshold = self.calibrate(votes, needed(context, self.name)).threshold
         small, large = votes.columns(self.small), votes.columns((self.large,))
         kept = confidence(small.labels, small.scores, self.evidence) >= threshold - TOLERANCE

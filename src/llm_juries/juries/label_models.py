@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import JuriesError
 from ..metrics.arrays import Array
-from .pooling import Context, check_members
+from .pooling import Context, check_members, check_sided
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
 TOLERANCE = 1e-12  # two probabilities that differ by rounding alone are tied
@@ -51,6 +51,7 @@ class LabelModel:
 
     def decide(self, votes: Votes, context: Context | None = None) -> Votes:  # noqa: ARG002
         """Return the jury's decisions as the votes of one voter."""
+        check_sided(self.name, votes.scale)
         labels = votes.columns(tuple(sorted(self.members))).labels
         chances = posterior(labels, self.model, self.iterations)
         enough = (~np.isnan(labels)).sum(axis=1) >= (self.quorum or len(self.members) // 2 + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -11,8 +11,10 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array
+from ..scale import Scale, recode
 from ..types import Order
 from .pooling import Pooling, context_of
+from .rules import side
 from .stored import StoredVotes
 from .votes import Votes
 
@@ -29,8 +31,13 @@ class Panel:
     orders : mapping of Order to Votes
         The votes in each order alone, in terms of the item's own candidate: for the bias of
         position. Empty where there is one order only.
-    scale : (float, float)
-        The lowest and highest label of the prompt, to print scores as the judges gave them.
+    scale : Scale
+        Of all votes.
+    threshold : float, optional
+        From which on a graded value was taken as positive, where that was asked for: votes and
+        labels are then binary.
+    uncut : Panel, optional
+        As it was before the threshold: juries that are added later pool its votes, too.
     stored : StoredVotes, optional
         The verdicts that the judges' votes were pooled from, if they are in a store.
     juries : tuple of juries
@@ -42,7 +49,9 @@ class Panel:
     dataset: Dataset
     votes: Votes
     orders: Mapping[Order, Votes] = field(default_factory=dict)
-    scale: tuple[float, float] = (0.0, 1.0)
+    scale: Scale = field(default_factory=Scale.binary)
+    threshold: float | None = None
+    uncut: Panel | None = None
     juries: tuple[Pooling, ...] = ()
     candidate_families: Mapping[str, str] = field(default_factory=dict)
     stored: StoredVotes | None = None
@@ -53,9 +62,10 @@ class Panel:
         labelled = int((~np.isnan(self.preferences)).sum())
         unit = "pairs of answers" if self.dataset.pairwise else "answers"
         voters = ", ".join(self.votes.names)
+        cut = f"; {self.cut_at}" if self.cut_at else ""
         return (
             f"<Panel {self.dataset.name}: {len(items):,} {unit}, {labelled:,} with a human label; "
-            f"voters: {voters}>"
+            f"voters: {voters}{cut}>"
         )
 
     def add(self, jury: Pooling, candidate_families: Mapping[str, str] | None = None) -> Self:
@@ -73,6 +83,13 @@ class Panel:
         JuriesError
             If its name is taken, a member is not a judge of the panel, or the rule cannot decide.
         """
+        if self.uncut is not None and self.threshold is not None:
+            whole = self.uncut.add(jury, candidate_families)
+            cut = whole.cut(self.threshold)
+            families = cut.candidate_families
+            return replace(
+                self, votes=cut.votes, juries=cut.juries, candidate_families=families, uncut=whole
+            )
         if jury.name in self.votes.names:
             raise JuriesError(f"jury {jury.name}: the panel has a voter of that name; rename it")
         judges = [voter.name for voter in self.votes.voters if voter.kind != "jury"]
@@ -82,7 +99,7 @@ class Panel:
                     f"jury {jury.name}: the panel has no judge {member!r}{nearest(member, judges)}"
                 )
         families = {**self.candidate_families, **(candidate_families or {})}
-        context = context_of(self.dataset.items, families)
+        context = context_of(self.dataset, families)
         return replace(
             self,
             votes=self.votes.joined(jury.decide(self.votes, context)),
@@ -95,18 +112,38 @@ class Panel:
         )
 
     @property
-    def human(self) -> Array:
-        """The human labels, NaN where there are none.
+    def cut_at(self) -> str:
+        """What was cut where, for tables and reports: "threshold 4 on ordinal (1 to 5)"."""
+        if self.threshold is None:
+            return ""
+        judged = self.stored.scales if self.stored else ()
+        scales = [self.uncut.scale] if self.uncut else [*judged, self.dataset.label_scale]
+        named = dict.fromkeys(str(scale) for scale in scales if scale.graded)
+        return f"threshold {self.threshold:g} on {', '.join(named)}"
 
-        A tie is NaN too: a voter cannot agree with it on a side.
+    @property
+    def label_scale(self) -> Scale:
+        """The scale of the human labels as they are measured: binary after a threshold."""
+        given = self.dataset.label_scale
+        cut = self.threshold is not None and given.graded
+        return Scale.binary() if cut else given
+
+    @property
+    def human(self) -> Array:
+        """The human labels as codes of `label_scale`, NaN where there are none.
+
+        A tie between two answers is NaN too: a voter cannot agree with it on a side.
         """
-        return np.where(self.preferences == 0.5, np.nan, self.preferences)
+        labels = self.preferences
+        if self.label_scale.kind == "preference":
+            sides = side(labels)
+            return np.where(sides == 0.5, np.nan, sides)
+        return labels
 
     @property
     def preferences(self) -> Array:
-        """The human labels with their ties (0.5), NaN where there are none."""
-        labels = [np.nan if item.human is None else item.human for item in self.dataset.items]
-        return np.array(labels, float)
+        """The human labels with the ties of preferences (0.5), NaN where there are none."""
+        return self._codes([item.human for item in self.dataset.items])
 
     @property
     def annotations(self) -> Array:
@@ -114,8 +151,43 @@ class Panel:
         votes = [item.human_votes for item in self.dataset.items]
         labels = np.full((len(votes), len(self.dataset.annotators)), np.nan)
         for row, given in enumerate(votes):
-            labels[row, : len(given)] = [np.nan if vote is None else vote for vote in given]
+            labels[row, : len(given)] = self._codes(given)
         return labels
+
+    def _codes(self, values: Sequence[float | str | None]) -> Array:
+        scale = self.dataset.label_scale
+        codes = np.fromiter((scale.encode(value) for value in values), np.float64)
+        if self.threshold is not None and scale.graded:
+            return scale.at_least(codes, self.threshold)
+        return recode(codes, scale, self.scale)
+
+    def cut(self, threshold: float) -> Self:
+        """Return the panel with every graded value, of judges, juries and humans, as yes or no.
+
+        Juries have pooled before: a jury by the mean is cut where its mean is.
+
+        Raises
+        ------
+        JuriesError
+            If the panel is not graded, or the threshold does not divide its scale.
+        """
+        if not self.scale.graded:
+            raise JuriesError(
+                f"threshold: is {threshold:g}, and {self.dataset.name} is {self.scale}; there is "
+                "nothing to cut: leave it out"
+            )
+        if self.dataset.label_scale.graded:
+            self.dataset.label_scale.at_least(np.empty(0), threshold)  # it must divide both
+        votes = self.votes
+        labels = self.scale.at_least(votes.labels, threshold)
+        scores = np.full_like(labels, np.nan)
+        return replace(
+            self,
+            votes=replace(votes, labels=labels, scores=scores, scale=Scale.binary()),
+            scale=Scale.binary(),
+            threshold=threshold,
+            uncut=self,
+        )
 
     @property
     def questions(self) -> list[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from ..data.dataset import Dataset
 from ..errors import JuriesError
 from ..metrics.arrays import Array
-from ..types import Item
+from ..scale import Scale
 from .votes import Votes
 
 
@@ -66,12 +67,10 @@ class Context:
     candidate_families: Mapping[str, str] = field(default_factory=dict)
 
 
-def context_of(
-    items: Iterable[Item], candidate_families: Mapping[str, str] | None = None
-) -> Context:
-    """Return the context of items; the families of their candidates come from the caller."""
-    items = tuple(items)
-    human = [np.nan if item.human is None else item.human for item in items]
+def context_of(dataset: Dataset, candidate_families: Mapping[str, str] | None = None) -> Context:
+    """Return the context of a dataset's items; the families of candidates come from the caller."""
+    items = tuple(dataset.items)
+    human = [dataset.label_scale.encode(item.human) for item in items]
     pairs = any(item.opponent for item in items)
     return Context(
         np.array(human, float),
@@ -113,4 +112,24 @@ def check_members(jury: str, members: tuple[str, ...], quorum: int | None = None
         raise JuriesError(
             f"jury {jury}: a quorum of {quorum} is impossible with {len(members)} members; "
             f"set 1 to {len(members)}"
+        )
+
+
+def sided(scale: Scale) -> bool:
+    """Return whether votes are for or against: the codes of such scales are 1, 0 and 0.5."""
+    return scale.kind in ("binary", "preference")
+
+
+def check_sided(jury: str, scale: Scale) -> None:
+    """Check that votes are for or against, as most rules need them.
+
+    Raises
+    ------
+    JuriesError
+        If they are graded or categories.
+    """
+    if not sided(scale):
+        raise JuriesError(
+            f"jury {jury}: its rule needs verdicts for and against, and these are {scale}; take a "
+            f"plain jury by {'majority, mean or median' if scale.graded else 'majority'}"
         )

@@ -52,7 +52,7 @@ class LeaveFamilyOut:
             decided = Jury(self.name, left, self.rule, self.ties).decide(seats.rows(at))
             labels[at], outcomes[at] = decided.labels[:, 0], decided.outcomes[:, 0]
             scores[at] = decided.scores[:, 0]
-        return one_voter(self.name, self.members, labels, outcomes, scores)
+        return one_voter(self.name, self.members, labels, outcomes, scores, votes.scale)
 
     def _recused(self, seats: Votes, context: Context | None) -> Mask:
         if context is None or not context.candidates:

@@ -7,6 +7,7 @@ outcome is "tie" or "no_quorum", counted like any other missing vote.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,7 +15,8 @@ import numpy as np
 
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
-from .pooling import Context, check_members
+from ..scale import Scale
+from .pooling import Context, check_members, sided
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
 Rule = Literal["majority", "any", "mean", "median", "majority_or_mean"]
@@ -37,6 +39,8 @@ class Jury:
         "any": positive if one vote is, negative if every seat voted negative.
         "mean", "median": of the scores (of the label where a judge gives no score), positive above
         0.5, negative below, a tie at it. The paper pools levels by the mean.
+        Of graded votes the mean or median is the label, and so is the level of a majority; "any"
+        needs votes for and against. Of categories there is only the majority.
         "majority_or_mean": the score that more than half of all seats gave, else the mean.
     ties : {"missing", "positive", "negative", "half"}
         What a tie counts as. "missing" keeps it out of every measure and counts it. "half" suits
@@ -66,7 +70,13 @@ class Jury:
 
         Their scores are what the rule computes: the mean, the median, the common score. "majority"
         and "any" give labels only.
+
+        Raises
+        ------
+        JuriesError
+            If a member has no votes, or the rule is not one for votes on this scale.
         """
+        self._check(votes.scale)
         seats = votes.columns(self.members)
         cast = ~np.isnan(seats.labels) | (seats.outcomes == TIE)  # a middling score is a vote too
         scores = np.where(np.isnan(seats.scores), seats.labels, seats.scores)
@@ -75,7 +85,7 @@ class Jury:
         strength = np.full(len(scores), np.nan)
         match self.rule:
             case "majority":
-                labels, outcomes = majority(seats.labels)
+                labels, outcomes = majority(seats.labels, levels(votes.scale))
             case "any":
                 labels, outcomes = any_positive(seats.labels)
             case "mean" | "median":
@@ -85,11 +95,35 @@ class Jury:
                 common = most_common(scores)
                 strength = np.where(np.isnan(common), centre(scores, "mean", quorum), common)
                 labels, outcomes = decision(strength)
+        if votes.scale.graded and self.rule != "majority":
+            labels, outcomes = strength, np.where(np.isnan(strength), NO_QUORUM, DECIDED)
         tied = outcomes == TIE
         if self.ties != "missing":
             labels = np.where(tied, COUNTED_AS[self.ties], labels)
             outcomes = np.where(tied, DECIDED, outcomes)
-        return one_voter(self.name, self.members, labels, outcomes, strength)
+        return one_voter(self.name, self.members, labels, outcomes, strength, votes.scale)
+
+    def _check(self, scale: Scale) -> None:
+        rules = get_args(Rule)
+        if scale.graded:
+            rules = ("mean", "median", "majority", "majority_or_mean")
+        elif scale.kind == "nominal":
+            rules = ("majority",)
+        if self.rule not in rules:
+            raise JuriesError(
+                f"jury {self.name}: the rule {self.rule} is not one for verdicts that are {scale}; "
+                f"take {' or '.join(rules)}"
+            )
+        if self.ties != "missing" and (scale.graded or scale.kind == "nominal"):
+            raise JuriesError(
+                f"jury {self.name}: ties={self.ties} is a side, and verdicts that are {scale} have "
+                "none; leave ties out"
+            )
+
+
+def levels(scale: Scale) -> tuple[float, ...] | None:
+    """Return the codes that a majority can be for, None where any number can be one."""
+    return None if scale.kind == "interval" else (1.0, 0.0, 0.5) if sided(scale) else scale.codes
 
 
 def side(strength: Array) -> Array:
@@ -98,14 +132,14 @@ def side(strength: Array) -> Array:
     return (np.sign(off) + 1) / 2
 
 
-def majority(labels: Array) -> tuple[Array, Names]:
+def majority(labels: Array, codes: Sequence[float] | None = (1.0, 0.0, 0.5)) -> tuple[Array, Names]:
     """Return the label of more than half of the seats, and the outcome of each decision.
 
     Without a majority it is a tie if every seat voted, and no quorum if a vote is missing.
     """
     seats = labels.shape[1]
-    decided = np.full(len(labels), np.nan)
-    for value in (1.0, 0.0, 0.5):
+    decided = most_common(labels) if codes is None else np.full(len(labels), np.nan)
+    for value in codes or ():
         decided[(labels == value).sum(axis=1) * 2 > seats] = value
     missing = np.isnan(labels).any(axis=1)
     none = np.where(missing, NO_QUORUM, TIE)

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import JuriesError
 from ..metrics.arrays import Array, Mask
 from .folds import Folds
-from .pooling import Context, check_members, needed
+from .pooling import Context, check_members, check_sided, needed
 from .rules import decision
 from .votes import TIE, Votes, one_voter
 
@@ -49,6 +49,7 @@ class Stacking:
         """Return the jury's decisions as the votes of one voter."""
         from sklearn.linear_model import LogisticRegression
 
+        check_sided(self.name, votes.scale)
         context = needed(context, self.name)
         seats = votes.columns(tuple(sorted(self.members)))
         inputs = features(seats)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from numpy.typing import ArrayLike
 
+from ..errors import JuriesError
 from ..metrics.arrays import Array, Names
+from ..scale import Scale, fits, recode
 from ..types import Outcome
 from .rules import side
-from .votes import DECIDED, TIE
+from .votes import DECIDED
 
 Inconsistent = Literal["missing", "tie", "mean"]
 """What a pair counts as whose two orders point to different sides (one may be the middle).
@@ -32,40 +32,50 @@ class StoredVotes:
     Attributes
     ----------
     judges : sequence of str
-    scales : array of shape (k, 2)
-        The lowest and highest label of each judge's prompt or recording.
+    scales : sequence of Scale
+        Of each judge's prompt or recording.
     keys : array of str or None of shape (n, k, orders)
         Under which the store has each verdict with its reply; None where it has none.
     given_labels, given_scores : arrays of shape (n, k, orders)
-        As the judges gave them, NaN where missing.
+        As codes on each judge's own scale, NaN where missing.
     outcomes : array of str of shape (n, k, orders)
     usd : array of shape (n, k, orders)
         The cost of each verdict, NaN where it is not known.
     """
 
     judges: Sequence[str]
-    scales: Array
+    scales: Sequence[Scale]
     keys: npt.NDArray[np.object_]
     given_labels: Array
     given_scores: Array
     outcomes: Names
     usd: Array
 
-    @cached_property
-    def labels(self) -> Array:
-        """The labels, scaled from each judge's lowest and highest to 0 and 1."""
-        return self._scaled(self.given_labels)
+    def on(self, common: Scale, threshold: float | None = None) -> tuple[Array, Array]:
+        """Return labels and scores as codes of a scale that all judges' scales fit.
 
-    @cached_property
-    def scores(self) -> Array:
-        """The scores, scaled like the labels; none of a judge with a score off its scale.
+        Raises JuriesError where one does not.
 
-        Where such a judge's scores have their middle (a recorded 7 of 10) is not known.
+        Parameters
+        ----------
+        common : Scale
+        threshold : float, optional
+            On a binary panel, from which on a graded judge's value is positive. Its scores are then
+            dropped: their middle is not the threshold.
         """
-        scores = self._scaled(self.given_scores)
-        off_scale = ((scores < 0) | (scores > 1)).any(axis=(0, 2))
-        scores[:, off_scale] = np.nan
-        return scores
+        labels, scores = self.given_labels.copy(), self.given_scores.copy()
+        for column, own in enumerate(self.scales):
+            if threshold is not None and own.graded and not common.graded:
+                labels[:, column] = own.at_least(labels[:, column], threshold)
+                scores[:, column] = np.nan
+            elif not fits(own, common):
+                raise JuriesError(
+                    f"judge {self.judges[column]}: its verdicts are {own}, and {common} is "
+                    "needed here"
+                )
+            else:
+                labels[:, column] = recode(labels[:, column], own, common)
+        return labels, scores
 
     def usd_a_call(self) -> dict[str, float | None]:
         """Return the mean cost of each judge's stored calls, None where one is not known."""
@@ -76,51 +86,52 @@ class StoredVotes:
             found[judge] = sum(costs.tolist()) / len(costs) if known else None
         return found
 
-    def _scaled(self, given: Array) -> Array:
-        return to_unit(given, self.scales[:, 0, None], self.scales[:, 1, None])
-
-
-def to_unit(values: Array, low: ArrayLike, high: ArrayLike) -> Array:
-    """Return values on a scale from low to high as values from 0 to 1."""
-    scaled: Array = (values - np.asarray(low)) / (np.asarray(high) - np.asarray(low))
-    return scaled
-
-
-def from_unit(values: Array, low: float, high: float) -> Array:
-    """Return values from 0 to 1 on a scale from low to high: the inverse of `to_unit`."""
-    return low + (high - low) * values
-
 
 def pool(
     labels: Array,
     scores: Array,
     outcomes: Names,
     inconsistent: Inconsistent,
-    *,
-    pairs: bool,
+    scale: Scale,
 ) -> tuple[Array, Array, Names]:
     """Make one vote of the orders that a pair was shown in; with an order missing there is none.
+
+    Values of single answers stay as they are; a score that is more than the value stays beside it.
 
     Parameters
     ----------
     labels, scores, outcomes : arrays of shape (n, k, orders)
-        Scaled to 0 and 1, NaN where missing. A score is the evidence behind a label; without one,
-        the label counts as its own score.
+        Codes of the scale, NaN where missing. A score is the evidence behind a label that is
+        more than the label; where there is none, the label's own strength stands for it.
     inconsistent : {"missing", "tie", "mean"}
-    pairs : bool
-        Whether the middle is a vote (for neither answer).
+    scale : Scale
+        Of the votes.
 
     Returns
     -------
     labels, scores, outcomes : arrays of shape (n, k)
-        Labels are 1, 0 or (of pairs) 0.5.
+        Labels are codes of the scale; of a preference 1, 0 or 0.5, its side.
+
+    Raises
+    ------
+    JuriesError
+        If values that are no preferences were given in two orders.
     """
+    if scale.kind not in ("binary", "preference"):
+        if labels.shape[2] != 1:
+            raise JuriesError(
+                f"orders: votes on the scale {scale} were given in two orders; only preferences "
+                "have a second one"
+            )
+        strength = np.where(np.isnan(scores), labels, scores) if scale.graded else scores
+        reason = np.where(outcomes == Outcome.OK, DECIDED, outcomes)
+        return labels[:, :, 0], strength[:, :, 0], reason[:, :, 0]
     sides = side(labels)
     strengths = np.where(np.isnan(scores), labels, scores)
     whole = ~np.isnan(labels).any(axis=2)
     same = (sides == sides[:, :, :1]).all(axis=2)
     mean = strengths.mean(axis=2)
-    odd = (outcomes != Outcome.OK).argmax(axis=2)  # the first order without a verdict
+    odd = (outcomes != Outcome.OK).argmax(axis=2)  # the first order with no verdict
     failure = np.take_along_axis(outcomes, odd[:, :, None], axis=2)[:, :, 0]
     pooled, strength = np.where(same, sides[:, :, 0], np.nan), np.where(same, mean, np.nan)
     reason = np.where(same, DECIDED, INCONSISTENT)
@@ -133,10 +144,6 @@ def pool(
         case "mean":
             pooled, strength = np.where(same, pooled, side(mean)), mean
             reason = np.full_like(reason, DECIDED)
-    middle = whole & (pooled == 0.5)
-    if not pairs:
-        pooled = np.where(middle, np.nan, pooled)
-        reason = np.where(middle, TIE, reason)
     return (
         np.where(whole, pooled, np.nan),
         np.where(whole, strength, np.nan),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Index, Mask, Names
+from ..scale import Scale
 from ..types import Kind
 
 DECIDED, TIE, NO_QUORUM = "ok", "tie", "no_quorum"
@@ -32,19 +33,23 @@ class Votes:
     ----------
     voters : tuple of k Voter
     labels : array of shape (n, k)
-        1.0 or 0.0, of a pair also 0.5 (neither), NaN where there is no vote.
+        Codes of the scale, NaN where there is no vote; of a pair the side: 1.0, 0.0 or 0.5
+        (neither).
     scores : array of shape (n, k)
-        The evidence behind each label, in [0, 1] (a probability, a token F1, a level: 0.75 for a
-        slightly better answer), NaN where there is none.
+        The evidence behind each label as a number of the scale (a probability, an expected level;
+        of a preference 0.75 for a slightly better answer), NaN where there is none.
     outcomes : array of str of shape (n, k)
         What became of each vote: an `Outcome`, "not_asked", "inconsistent" (a pair judged
         differently in its two orders), or a jury's "tie" or "no_quorum".
+    scale : Scale
+        Of all labels.
     """
 
     voters: tuple[Voter, ...]
     labels: Array
     scores: Array
     outcomes: Names
+    scale: Scale = field(default_factory=Scale.binary)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,11 +94,16 @@ def one_voter(
     labels: Array,
     outcomes: Names,
     scores: Array | None = None,
+    scale: Scale | None = None,
 ) -> Votes:
-    """Return a jury's decisions, arrays of shape (n,), as the votes of one voter."""
+    """Return a jury's decisions, arrays of shape (n,), as the votes of one voter.
+
+    The scale is that of right or wrong by default.
+    """
     return Votes(
         (Voter(jury, "jury", members=members),),
         labels[:, None],
         (np.full(len(labels), np.nan) if scores is None else scores)[:, None],
         outcomes[:, None],
+        scale or Scale.binary(),
     )

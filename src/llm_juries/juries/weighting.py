@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
 from .folds import Folds
-from .pooling import Context, check_members, needed
+from .pooling import Context, check_members, check_sided, needed
 from .rules import COUNTED_AS, Ties, majority
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
@@ -67,6 +67,7 @@ class Weighted:
 
     def decide(self, votes: Votes, context: Context | None = None) -> Votes:
         """Return the jury's decisions as the votes of one voter."""
+        check_sided(self.name, votes.scale)
         labels = votes.columns(self.members).labels
         weights = np.empty(labels.shape)
         if self.weights is not None:
@@ -145,6 +146,7 @@ class Veto:
 
     def decide(self, votes: Votes, context: Context | None = None) -> Votes:  # noqa: ARG002
         """Return the jury's decisions as the votes of one voter."""
+        check_sided(self.name, votes.scale)
         seats = votes.columns(self.members)
         vetoing = seats.columns(self.vetoers or self.members).labels
         labels, outcomes = majority(seats.labels)

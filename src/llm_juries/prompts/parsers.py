@@ -10,11 +10,12 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 from ..errors import JuriesError
+from ..scale import Scale
 from ..types import Outcome, Reading, Reply
 
 UNPARSED = Reading(Outcome.UNPARSED)
@@ -28,8 +29,8 @@ class Reader(Protocol):
         """A name for this way of reading; under another name, stored replies are parsed again."""
 
     @property
-    def scale(self) -> tuple[float, float]:
-        """The lowest and the highest label it can read."""
+    def scale(self) -> Scale:
+        """What values its readings can have."""
 
     def read(self, reply: Reply) -> Reading:
         """Read one reply. Never raises: what can't be read is UNPARSED."""
@@ -56,10 +57,11 @@ def unanswered(reply: Reply) -> Reading | None:
 class LabelReader:
     """Reads one of a closed list of verdict words, from token probabilities or from text.
 
-    Where the judge gave the probabilities of the verdict tokens, the likeliest one is the label
-    and the probability-weighted mean of the labels is the score (for True/False: the probability
-    of True among the two). A verdict token outside the judge's list of likely tokens counts as
-    probability 0. Where two labels are exactly as likely, the text decides.
+    Where the judge gave the probabilities of the verdict tokens, the likeliest value is the reading
+    and the probability-weighted mean of the values' numbers is the score (for True/False: the
+    probability of True among the two); values without an order have no mean. A verdict token
+    outside the judge's list of likely tokens counts as probability 0. Where two values are exactly
+    as likely, the text decides.
 
     Text is parsed strictly. In order: a JSON object (bare or fenced) with exactly one value that is
     a verdict word; a reply that is only a verdict word, whatever its case, quotes or Markdown; a
@@ -68,19 +70,27 @@ class LabelReader:
     tags is ignored. Anything else is TRUNCATED if the length limit cut it, otherwise UNPARSED.
     """
 
-    labels: Mapping[str, float]
-    version = 2
+    scale: Scale
+    words: tuple[str, ...]
+    turned: bool = False
+    version = 3
 
     @property
     def id(self) -> str:
-        """The verdict words, their values and the version of the rules."""
-        words = ",".join(f"{word}={value:g}" for word, value in self.labels.items())
-        return f"label{self.version}:{words}"
+        """The scale, the verdict words and the version of the rules."""
+        way = "turned" if self.turned else ""
+        return f"label{self.version}{way}:{self.scale.id}:{','.join(self.words)}"
 
-    @property
-    def scale(self) -> tuple[float, float]:
-        """The lowest and the highest value of a verdict word."""
-        return min(self.labels.values()), max(self.labels.values())
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """The value that each verdict word stands for, in terms of the item's own candidate."""
+        found = {}
+        for word in self.words:
+            value = self.scale.value(word)
+            if value is None:
+                raise JuriesError(f"the verdict word {word!r} is blank")
+            found[word] = self.scale.mirrored(value) if self.turned else value
+        return found
 
     def read(self, reply: Reply) -> Reading:
         """Read a reply by its verdict tokens' probabilities, or else by its text."""
@@ -88,50 +98,53 @@ class LabelReader:
             return reading
         score = None
         if reply.choice_logprobs:
-            label, score = self._read_logprobs(reply.choice_logprobs)
-            if label is not None:
-                return Reading(Outcome.OK, label, score)
-        label = self._read_text(reply.text)
-        if label is not None:
-            return Reading(Outcome.OK, label, score)
+            value, score = self._read_logprobs(reply.choice_logprobs)
+            if value is not None:
+                return Reading(Outcome.OK, value, score)
+        value = self._read_text(reply.text)
+        if value is not None:
+            return Reading(Outcome.OK, value, score)
         return Reading(Outcome.TRUNCATED) if reply.stop == "length" else UNPARSED
 
-    def _read_logprobs(self, logprobs: Mapping[str, float]) -> tuple[float | None, float | None]:
-        """Return the likeliest label, None if two are tied, and the mean of the labels."""
+    def _read_logprobs(self, logprobs: Mapping[str, float]) -> tuple[str | None, float | None]:
+        """Return the likeliest value, None if two are tied, and the mean of their numbers."""
         known = {  # a word of probability 0 has no weight
-            word: lp for word, lp in logprobs.items() if word in self.labels and math.isfinite(lp)
+            word: lp for word, lp in logprobs.items() if word in self.values and math.isfinite(lp)
         }
         if not known:
             return None, None
         best = max(known.values())
-        weights: dict[float, float] = {}
+        weights: dict[str, float] = {}
         for word, lp in sorted(known.items()):  # words of one value (Yes, Right) add up
-            label = self.labels[word]
-            weights[label] = weights.get(label, 0.0) + math.exp(lp - best)
+            value = self.values[word]
+            weights[value] = weights.get(value, 0.0) + math.exp(lp - best)
         most = max(weights.values())
-        winners = [label for label, weight in weights.items() if weight == most]
-        mean = sum(label * weight for label, weight in weights.items()) / sum(weights.values())
+        winners = [value for value, weight in weights.items() if weight == most]
+        mean = None
+        if self.scale.kind != "nominal":
+            total = sum(self.scale.encode(value) * weight for value, weight in weights.items())
+            mean = total / sum(weights.values())
         return (winners[0] if len(winners) == 1 else None), mean
 
     @cached_property
-    def _by_word(self) -> dict[str, float]:
-        return {word.casefold(): value for word, value in self.labels.items()}
+    def _by_word(self) -> dict[str, str]:
+        return {word.casefold(): value for word, value in self.values.items()}
 
     @cached_property
     def _leading(self) -> re.Pattern[str]:
-        words = "|".join(re.escape(word) for word in sorted(self.labels, key=len, reverse=True))
+        words = "|".join(re.escape(word) for word in sorted(self.words, key=len, reverse=True))
         return re.compile(rf"\W*({words})\W*?(?:[.,;:!](?=\s|$)|\n|\s[-–—(]|$)", re.IGNORECASE)
 
     @cached_property
     def _closing(self) -> re.Pattern[str]:
-        words = "|".join(re.escape(word) for word in sorted(self.labels, key=len, reverse=True))
+        words = "|".join(re.escape(word) for word in sorted(self.words, key=len, reverse=True))
         return re.compile(
             r"^\W*(?:(?:my|the|final)\s+)*(?:verdict|answer|correct|decision|judge?ment)"
             rf"\W*(?:is)?\W*?[:=]\W*({words})\W*$",
             re.IGNORECASE,
         )
 
-    def _read_text(self, text: str) -> float | None:
+    def _read_text(self, text: str) -> str | None:
         text = without_thinking(text)
         if not text:
             return None
@@ -140,8 +153,8 @@ class LabelReader:
             found = words & self._by_word.keys()
             return self._by_word[found.pop()] if len(found) == 1 else None
         bare = text.strip(" \t\r\n\"'`*_.!“”‘’")
-        if (label := self._by_word.get(bare.casefold())) is not None:
-            return label
+        if (value := self._by_word.get(bare.casefold())) is not None:
+            return value
         if (word := self._leading.match(text)) or (
             word := self._closing.search(text.splitlines()[-1])
         ):
@@ -165,46 +178,44 @@ def _json_object(text: str) -> dict[str, object] | None:
 
 @dataclass(frozen=True)
 class CellReader:
-    """Reads a cell of a table of verdicts: a known word, or a number against a threshold.
+    """Reads a cell of a table of verdicts: a value of a scale.
 
-    A word (compared without regard to case) has its value of `words`, from 0 to 1; a number is 1.0
-    where it reaches `threshold` and 0.0 where not, with the number as the score. Anything else, an
-    empty cell too, is UNPARSED.
+    Anything off the scale, an empty cell too, is UNPARSED. With a threshold the scale is binary and
+    the cells are numbers: one that reaches the threshold is positive, one that does not negative,
+    with the number as the score where both lie between 0 and 1; words of the scale are read too.
     """
 
-    threshold: float = 0.5
-    words: Mapping[str, float] = field(default_factory=dict)
-    scale = (0.0, 1.0)
+    scale: Scale
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
-        for word, value in self.words.items():
-            if not 0 <= value <= 1:
-                raise JuriesError(
-                    f"words: {word!r} counts as {value:g}; a cell counts as 0 (against) to 1 "
-                    "(for), levels between them as their share of the way: 0.25, 0.5, 0.75"
-                )
-
-    @cached_property
-    def _by_word(self) -> dict[str, float]:
-        return {word.casefold(): value for word, value in self.words.items()}
+        if self.threshold is not None and self.scale.kind != "binary":
+            raise JuriesError(
+                f"threshold: is {self.threshold:g}, and the scale is {self.scale}; a threshold "
+                "makes numbers binary: leave one of them out"
+            )
 
     @property
     def id(self) -> str:
-        """The words and the threshold."""
-        words = ",".join(f"{word}={value:g}" for word, value in self.words.items())
-        return f"cell1:>={self.threshold:g}:{words}"
+        """The scale and the threshold."""
+        cut = "" if self.threshold is None else f">={self.threshold:g}:"
+        return f"cell2:{cut}{self.scale.id}"
 
     def read(self, reply: Reply) -> Reading:
         """Read the reply's text as a cell."""
         if reading := unanswered(reply):
             return reading
-        text = reply.text.strip().casefold()
-        if text in self._by_word:
-            return Reading(Outcome.OK, self._by_word[text])
+        if self.threshold is not None:
+            try:
+                number = float(reply.text)
+            except ValueError:
+                number = math.nan
+            if math.isfinite(number):
+                side = self.scale.values[number >= self.threshold]
+                share = 0 < self.threshold <= 1 and 0 <= number <= 1
+                return Reading(Outcome.OK, side, number if share else None)
         try:
-            score = float(text)
-        except ValueError:
+            value = self.scale.value(reply.text)
+        except JuriesError:
             return UNPARSED
-        if not math.isfinite(score):
-            return UNPARSED
-        return Reading(Outcome.OK, float(score >= self.threshold), score)
+        return UNPARSED if value is None else Reading(Outcome.OK, value)

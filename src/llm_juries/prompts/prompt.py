@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal, Protocol
 
 import jinja2
@@ -20,6 +21,7 @@ import jinja2.meta
 import jinja2.sandbox
 
 from ..errors import JuriesError, nearest
+from ..scale import Scale
 from ..types import Item, Message, Order
 from .parsers import LabelReader, Reader
 
@@ -86,7 +88,10 @@ class Prompt:
         opponent_answer and two filters of its own: `one_line`, and `unmarked` for texts between
         marker lines such as <<<<< ANSWER >>>>>. The verdict word is expected at its end.
     labels : mapping of str to float
-        The verdict words and their values.
+        The verdict words and their numbers: the scale is inferred from them (see `scale_of`). Words
+        with the same number mean the same.
+    scale : Scale, optional
+        In place of `labels`, or to say what they mean: the words are then words of the scale.
     instruction : str
         The judge's task.
     instruction_as : {"user", "system"}
@@ -102,16 +107,22 @@ class Prompt:
 
     name: str
     template: str
-    labels: Mapping[str, float]
+    labels: Mapping[str, float] = field(default_factory=dict)
     instruction: str = ""
     instruction_as: Literal["user", "system"] = "user"
     shots: tuple[Shot, ...] = ()
     shots_as: Literal["text", "turns"] = "text"
     system: str = ""
+    scale: Scale | None = None
 
     def __post_init__(self) -> None:
-        if len(set(self.labels.values())) < 2:
+        if self.scale is None and len(set(self.labels.values())) < 2:
             raise JuriesError(f"prompt {self.name}: labels must have two different values or more")
+        try:
+            self.parser_scale  # noqa: B018 - a wrong one is an error of the config
+            self.reader.values  # noqa: B018
+        except JuriesError as error:
+            raise JuriesError(f"prompt {self.name}: {error}") from None
         unknown = variables(self.template) - set(FIELDS)
         for variable in sorted(unknown):
             raise JuriesError(
@@ -119,16 +130,21 @@ class Prompt:
                 f"{variable!r}{nearest(variable, FIELDS)}"
             )
         for number, shot in enumerate(self.shots, 1):
-            if shot.label not in self.labels:
+            if shot.label not in self.choices:
                 raise JuriesError(
                     f"prompt {self.name}: shot {number} has the unknown label {shot.label!r}"
-                    f"{nearest(shot.label, self.labels)}"
+                    f"{nearest(shot.label, self.choices)}"
                 )
 
     @property
     def choices(self) -> tuple[str, ...]:
         """The verdict words."""
-        return tuple(self.labels)
+        return tuple(self.labels) or self.parser_scale.levels
+
+    @cached_property
+    def parser_scale(self) -> Scale:
+        """The scale of its verdicts: as given, else as its labels say."""
+        return self.scale or scale_of(self.labels, compares=self.compares)
 
     @property
     def compares(self) -> bool:
@@ -138,13 +154,12 @@ class Prompt:
     @property
     def reader(self) -> LabelReader:
         """The reader of replies to this prompt."""
-        return LabelReader(self.labels)
+        return LabelReader(self.parser_scale, self.choices)
 
     @property
     def turned_reader(self) -> LabelReader:
         """The reader of replies about a pair shown in swapped order."""
-        ends = min(self.labels.values()) + max(self.labels.values())
-        return LabelReader({word: ends - label for word, label in self.labels.items()})
+        return LabelReader(self.parser_scale, self.choices, turned=self.compares)
 
     @property
     def shared(self) -> int:
@@ -211,6 +226,39 @@ class Prompt:
                     f"prompt {self.name}: a shot asks the question of {item.dataset} item "
                     f"{item.item_id} ({item.question!r}); use another prompt or remove the item"
                 )
+
+
+def scale_of(labels: Mapping[str, float], *, compares: bool = False) -> Scale:
+    """Return the scale that verdict words with numbers describe.
+
+    Two different numbers make a binary scale, more an ordinal one; of a prompt that compares two
+    answers it is a preference for the first, whose numbers must lie evenly about their middle. The
+    numbers themselves are known as spellings, as stores of format 1 hold them.
+
+    Raises
+    ------
+    JuriesError
+        If the numbers of a comparison are not even.
+    """
+    first: dict[float, str] = {}
+    for word, number in labels.items():
+        first.setdefault(float(number), word)
+    numbers = sorted(first)
+    values = tuple(first[number] for number in numbers)
+    words = {word: first[float(number)] for word, number in labels.items()}
+    taken = {word.casefold() for word in words}
+    words |= {f"{n:g}": first[n] for n in numbers if f"{n:g}" not in taken}
+    if compares:
+        steps = {round(b - a, 9) for a, b in pairwise(numbers)}
+        if len(steps) > 1:
+            raise JuriesError(
+                f"labels: the numbers {', '.join(f'{n:g}' for n in numbers)} of a comparison must "
+                "be evenly spaced"
+            )
+        return Scale("preference", values=values, words=words)
+    if len(numbers) == 2:
+        return Scale("binary", values=values, words=words)
+    return Scale("ordinal", values=values, numbers=tuple(numbers), words=words)
 
 
 def _bare(question: str) -> str:

@@ -162,9 +162,12 @@ def _facts(panel: Panel) -> str:
     tied = f". Humans call {ties:,} more a tie, which a kappa over two sides leaves out" * bool(
         ties
     )
+    cut = f" Graded values count as positive from a threshold on: {panel.cut_at}." * bool(
+        panel.cut_at
+    )
     return (
         f"{len(human):,} {unit} to {len(set(panel.questions)):,} questions, "
-        f"{int(labelled.sum()):,} with a human label{share}{tied}. Labels: {dataset.labels}. "
+        f"{int(labelled.sum()):,} with a human label{share}{tied}. Labels: {dataset.labels}.{cut} "
         f"{dataset.note}"
     ).strip()
 

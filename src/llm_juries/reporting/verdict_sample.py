@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..data.dataset import sampling_key
+from ..scale import Scale
 from ..store.plan import Plan, look_up
 from ..store.store import Store
 from ..types import Item, Verdict
@@ -23,8 +24,9 @@ class Sample:
     table : DataFrame
         A row a verdict, in the order in which they were sampled (so its first rows are a sample
         too): dataset, item_id, candidate, opponent, order, judge, prompt, outcome, question,
-        answer, opponent_answer, references, reply, thinking, error (str); human, label, score,
-        cost_usd, latency_s, input_tokens, output_tokens, asked_at (float, NaN where there is none).
+        answer, opponent_answer, references, reply, thinking, error (str); human and value, as on
+        their scales (str); score, cost_usd, latency_s, input_tokens, output_tokens, asked_at
+        (float, NaN where there is none).
     total : int
         How many verdicts were sampled from.
     costs : dict of (dataset, judge) to float
@@ -44,7 +46,7 @@ def sample(plans: Sequence[Plan], store: Store, rows: int, seed: int) -> Sample:
     """
     total, costs = 0, dict[tuple[str, str], float]()
 
-    def counted() -> Iterator[tuple[bytes, int, Item, Verdict]]:
+    def counted() -> Iterator[tuple[bytes, int, Scale, Item, Verdict]]:
         nonlocal total
         for plan in plans:
             for request, verdict in look_up(plan, store):
@@ -54,10 +56,13 @@ def sample(plans: Sequence[Plan], store: Store, rows: int, seed: int) -> Sample:
                 if verdict.cost_usd is not None:
                     of = verdict.dataset, verdict.judge
                     costs[of] = costs.get(of, 0.0) + verdict.cost_usd
-                yield _sampling_key(seed, verdict), total, request.item, verdict
+                key = _sampling_key(seed, verdict)
+                yield key, total, plan.dataset.label_scale, request.item, verdict
 
     drawn = heapq.nsmallest(rows, counted(), key=lambda one: one[0])
-    return Sample(pd.DataFrame([_row(item, v) for *_, item, v in drawn]), total, costs)
+    return Sample(
+        pd.DataFrame([_row(scale, item, v) for *_, scale, item, v in drawn]), total, costs
+    )
 
 
 def _sampling_key(seed: int, verdict: Verdict) -> bytes:
@@ -68,7 +73,7 @@ def _sampling_key(seed: int, verdict: Verdict) -> bytes:
     return sampling_key(seed, *about)
 
 
-def _row(item: Item, verdict: Verdict) -> dict[str, object]:
+def _row(scale: Scale, item: Item, verdict: Verdict) -> dict[str, object]:
     reply = verdict.reply
     return {
         "dataset": verdict.dataset,
@@ -78,9 +83,9 @@ def _row(item: Item, verdict: Verdict) -> dict[str, object]:
         "order": str(verdict.order),
         "judge": verdict.judge,
         "prompt": verdict.prompt,
-        "human": _float(item.human),
+        "human": scale.value(item.human),
         "outcome": str(verdict.outcome),
-        "label": _float(verdict.label),
+        "value": verdict.value,
         "score": _float(verdict.score),
         "question": item.question,
         "references": "\n".join(item.references),

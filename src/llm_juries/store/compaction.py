@@ -22,7 +22,7 @@ from ..errors import JuriesError
 from ..types import Verdict
 from . import segments, snapshots
 from .index import Index
-from .parquet import GROUP, REPEATED, opened, schema, table_of
+from .parquet import GROUP, REPEATED, batches, opened, schema, table_of, upgraded
 from .snapshots import File, Snapshot
 
 log = logging.getLogger(__name__)
@@ -117,10 +117,14 @@ def _copy(source: Path, stale: set[int], writers: Writers, partition: Partition)
 
     with opened(source) as parquet:
         first = 0
-        for batch in parquet.iter_batches(GROUP):
+        for batch in batches(parquet, source, GROUP):
             there = np.arange(first, first + len(batch))
             first += len(batch)
-            writers.add_table(partition, batch, ~np.isin(there, list(stale)) if stale else None)
+            writers.add_table(
+                partition,
+                upgraded(batch, schema().names),
+                ~np.isin(there, list(stale)) if stale else None,
+            )
 
 
 def _held(index: Index) -> dict[str, segments.Mark]:
@@ -266,7 +270,11 @@ class Writers:
             part.folder.mkdir(parents=True, exist_ok=True)
             part.paths.append(part.folder / f"verdicts-{len(part.paths):04d}.parquet")
             part.writer = pq.ParquetWriter(
-                part.paths[-1], schema(), compression="zstd", use_dictionary=REPEATED
+                part.paths[-1],
+                schema(),
+                compression="zstd",
+                use_dictionary=REPEATED,
+                write_page_checksum=True,
             )
         part.writer.write_table(pa.concat_tables(part.tables), row_group_size=GROUP)
         part.tables, part.waiting = [], 0

@@ -59,7 +59,10 @@ def _shards(batches: Iterable[Any], folder: Path) -> int:
         if (batch := next(iter(batches), None)) is None:
             return rows
         with pq.ParquetWriter(
-            folder / f"verdicts-{number:05d}.parquet", schema(), compression="zstd"
+            folder / f"verdicts-{number:05d}.parquet",
+            schema(),
+            compression="zstd",
+            write_page_checksum=True,
         ) as shard:
             written = 0
             while batch is not None:

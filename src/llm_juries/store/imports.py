@@ -12,7 +12,7 @@ from ..errors import JuriesError
 from ..types import Verdict
 from . import segments, snapshots
 from .index import conflict, counts
-from .parquet import opened, schema, verdicts_of
+from .parquet import columns_of, opened, schema, upgraded, verdicts_of
 from .store import Store
 
 
@@ -140,8 +140,9 @@ def _parquet(file: Path) -> Iterator[Verdict]:
 
     with opened(file) as parquet:
         try:
-            for batch in parquet.iter_batches(1024, columns=schema().names):
-                table = pa.Table.from_batches([batch]).select(schema().names).cast(schema())
+            names = columns_of(parquet, schema().names)
+            for batch in parquet.iter_batches(1024, columns=names):
+                table = pa.Table.from_batches([upgraded(batch, schema().names)])
                 for verdict in verdicts_of(table):
                     yield msgspec.convert(msgspec.to_builtins(verdict), Verdict)
         except (pa.ArrowException, KeyError, TypeError, ValueError, msgspec.ValidationError) as e:

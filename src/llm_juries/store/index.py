@@ -19,7 +19,7 @@ from ..errors import JuriesError
 from ..types import Outcome, Verdict
 from . import segments, snapshots
 from .key_index import PLACE, Place, Places, codes_of
-from .parquet import Rows, opened
+from .parquet import Rows, batches, opened
 from .segments import Mark
 from .snapshots import File, Snapshot
 
@@ -191,7 +191,7 @@ class Index:
             self.sources.append(path)
             with opened(path) as parquet:
                 rows = 0
-                for batch in parquet.iter_batches(1 << 16, columns=["key"]):
+                for batch in batches(parquet, path, 1 << 16, ["key"]):
                     codes.append(codes_of(batch.column(0)))
                     places.append(np.zeros(len(batch), PLACE))
                     places[-1]["segment"] = number
@@ -243,4 +243,4 @@ def counts(new: Verdict, old: Verdict) -> bool:
 def conflict(one: Verdict, other: Verdict) -> bool:
     """Return whether two verdicts of one key have different labels."""
     both = one.outcome is Outcome.OK and other.outcome is Outcome.OK
-    return both and one.label != other.label
+    return both and one.value != other.value

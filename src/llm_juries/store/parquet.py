@@ -16,12 +16,15 @@ from typing import Any
 from ..errors import JuriesError
 from ..types import Order, Outcome, Reply, Verdict
 
-FORMAT = 1  # of Parquet files and manifests: increased by a change that older versions can't read
+FORMAT = 2  # of Parquet files and manifests: increased by a change that older versions can't read
 GROUP = 4096  # rows a row group, the least that one look-up decodes
 REPEATED = [
     "judge", "prompt", "dataset", "item_id", "candidate", "opponent", "order", "outcome", "reader",
     "reply.text", "reply.stop", "reply.error",
 ]  # fmt: skip
+_FORMER = {"value": "label"}  # what a column was called in format 1
+_ADDED = ("repeat", "criterion")  # since format 1; null ones of a reply need no mention
+_DEFAULTS = {"repeat": 1, "criterion": "", "finish_reason": "", "model": ""}
 _BLOCK, _GROUPS, _BLOCKS = 256, 16, 32
 _ORDERS = {str(order): order for order in Order}
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
@@ -38,16 +41,68 @@ def schema() -> Any:
         ("choice_logprobs", pa.list_(pa.struct([("word", text), ("logprob", number)]))),
         ("input_tokens", count), ("cached_tokens", count), ("cache_write_tokens", count),
         ("output_tokens", count), ("latency_s", number), ("batched", pa.bool_()),
+        ("finish_reason", text), ("model", text), ("thinking_tokens", count),
+        ("label_mass", number), ("confidence", number),
     ]  # fmt: skip
     return pa.schema(
         [
             ("key", text), ("judge", text), ("prompt", text), ("dataset", text), ("item_id", text),
             ("candidate", text), ("opponent", text), ("order", text), ("outcome", text),
-            ("label", number), ("score", number), ("reader", text), ("reply", pa.struct(reply)),
-            ("cost_usd", number), ("attempts", count), ("asked_at", number),
+            ("value", text), ("score", number), ("reader", text), ("reply", pa.struct(reply)),
+            ("cost_usd", number), ("attempts", count), ("asked_at", number), ("repeat", count),
+            ("criterion", text),
         ],
         metadata={"llm_juries.format": str(FORMAT)},
     )  # fmt: skip
+
+
+def columns_of(file: Any, names: Sequence[str]) -> list[str]:
+    """Return which columns to read from a file for some of the schema's, whatever its format."""
+    there = set(file.schema_arrow.names)
+    found = [_FORMER.get(name, name) if name not in there else name for name in names]
+    return [name for name in found if name in there]
+
+
+def upgraded(rows: Any, names: Sequence[str]) -> Any:
+    """Return a record batch of any format with some of the schema's columns, in their order.
+
+    Format 1 had a number, `label`, where `value` is now: it becomes that number as text, which
+    every scale that is inferred from a prompt's verdict words knows. What format 1 lacked is null
+    or has its default.
+    """
+    import pyarrow as pa
+
+    columns = []
+    for name in names:
+        field = schema().field(name)
+        if name in rows.schema.names:
+            column = rows.column(name)
+            columns.append(_reply(column) if name == "reply" else column.cast(field.type))
+        elif name == "value" and "label" in rows.schema.names:
+            labels = rows.column("label").to_pylist()
+            columns.append(pa.array([None if x is None else f"{x:g}" for x in labels], field.type))
+        else:
+            columns.append(pa.array([_DEFAULTS.get(name)] * rows.num_rows, field.type))
+    return pa.RecordBatch.from_arrays(
+        columns, schema=pa.schema([schema().field(name) for name in names], schema().metadata)
+    )
+
+
+def _reply(column: Any) -> Any:
+    """Return replies with all fields of today's."""
+    import pyarrow as pa
+
+    kind = schema().field("reply").type
+    if column.type == kind:
+        return column
+    there = {column.type.field(at).name: part for at, part in enumerate(column.flatten())}
+    parts = [
+        there[field.name].cast(field.type)
+        if field.name in there
+        else pa.array([_DEFAULTS.get(field.name)] * len(column), field.type)
+        for field in kind.fields
+    ]
+    return pa.StructArray.from_arrays(parts, fields=kind.fields)
 
 
 def table_of(verdicts: Sequence[Verdict]) -> Any:
@@ -132,7 +187,7 @@ def opened(path: Path) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
@@ -140,6 +195,8 @@ def opened(path: Path) -> Any:
     found = file.schema_arrow
     check_format(int((found.metadata or {}).get(b"llm_juries.format", b"1")), str(path))
     for field in schema():
+        if _FORMER.get(field.name, field.name) in found.names or field.name in _ADDED:
+            continue
         if field.name not in found.names:
             file.close()
             raise JuriesError(
@@ -155,6 +212,24 @@ def check_format(number: int, where: str) -> None:
             f"{where}: has format {number} of a newer version; this one reads up to {FORMAT}; "
             "update llm-juries"
         )
+
+
+def batches(
+    file: Any, path: Path, size: int, columns: Sequence[str] | None = None
+) -> Iterator[Any]:
+    """Yield an open file's rows as record batches, of some columns or of all.
+
+    Raises
+    ------
+    JuriesError
+        If a page is not as it was written.
+    """
+    import pyarrow as pa
+
+    try:
+        yield from file.iter_batches(size, columns=columns)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
 
 
 def _damaged(path: Path, error: Exception) -> JuriesError:
@@ -204,7 +279,9 @@ class Rows:
                 except (pa.ArrowException, OSError) as error:
                     raise _damaged(path, error) from None
                 _put(self._groups, (path, group), table, _GROUPS)
-            found += verdicts_of(table.slice(low - first, high - low))
+            for batch in table.slice(low - first, high - low).to_batches():
+                rows = upgraded(batch, schema().names)
+                found += verdicts_of(pa.Table.from_batches([rows]))
         return found
 
     def close(self) -> None:

@@ -51,9 +51,9 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
             yield request, None
             continue
         order, item = request.order, request.item
-        outcome, label, score = stored.outcome, stored.label, stored.score
+        outcome, value, score = stored.outcome, stored.value, stored.score
         if stored.reader != ids[order]:
-            outcome, label, score = readers[order].read(stored.reply)
+            outcome, value, score = readers[order].read(stored.reply)
         yield (
             request,
             replace(
@@ -66,7 +66,7 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
                 opponent=item.opponent,
                 order=order,
                 outcome=outcome,
-                label=label,
+                value=value,
                 score=score,
                 reader=ids[order],
             ),

@@ -20,7 +20,7 @@ from ..errors import JuriesError
 from ..types import Outcome, Verdict
 from . import segments, snapshots
 from .index import Index
-from .parquet import opened, schema, table_of
+from .parquet import batches, columns_of, opened, schema, table_of, upgraded
 
 MANY, SOME = 1 << 18, 1 << 13  # rows a batch, without and with their replies
 APART = "\x1f"  # separates the parts of an item's identity
@@ -129,7 +129,9 @@ def _rows(path: Path, names: Sequence[str], stale: set[int] | None) -> Iterator[
     with opened(path) as file:
         first = 0
         size = SOME if "reply" in names else MANY
-        for rows in file.iter_batches(size, columns=_with(names)):
+        wanted = _with(names)
+        for read in batches(file, path, size, columns_of(file, wanted)):
+            rows = upgraded(read, wanted)
             there = np.arange(first, first + len(rows))
             first += len(rows)
             if stale:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import secrets
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +28,8 @@ try:
     import fcntl
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
+CHECKSUM = re.compile(rb',"checksum":"([0-9a-f]{8})"\}\s*\Z')
+FORMER_LABEL = re.compile(rb'"label":(null|-?[0-9][0-9.eE+-]*)(?=,"score":)')
 ENDING, CLOSED = ".jsonl", ".closed"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Verdict).decode
@@ -61,9 +65,10 @@ def encode(verdict: Verdict) -> bytes:
         finite = {word: value for word, value in logprobs.items() if value < math.inf}
         verdict = replace(verdict, reply=replace(verdict.reply, choice_logprobs=finite))
     try:
-        return _encode(verdict)
+        line = _encode(verdict)
     except UnicodeEncodeError:
-        return _encode(_without_surrogates(msgspec.to_builtins(verdict)))
+        line = _encode(_without_surrogates(msgspec.to_builtins(verdict)))
+    return b'%s,"checksum":"%08x"}' % (line[:-1], zlib.crc32(line[:-1]))
 
 
 def _without_surrogates(value: Any) -> Any:
@@ -78,7 +83,23 @@ def _without_surrogates(value: Any) -> Any:
 
 
 def decode(line: bytes) -> Verdict:
-    """Return the verdict that a line of JSON holds. Raises msgspec.DecodeError."""
+    """Return the verdict that a line of JSON holds.
+
+    Lines of format 1 have no checksum, and a number `label` where `value` is now.
+
+    Raises
+    ------
+    msgspec.DecodeError
+        If it is no verdict, or not the one that was written.
+    """
+    if checked := CHECKSUM.search(line):
+        if zlib.crc32(line[: checked.start()]) != int(checked[1], 16):
+            raise msgspec.DecodeError("it differs from its checksum")
+    elif b'"label":' not in line:
+        raise msgspec.DecodeError("it has no checksum")
+    elif former := FORMER_LABEL.search(line):
+        value = former[1] if former[1] == b"null" else b'"%g"' % float(former[1])
+        line = b'%s"value":%s%s' % (line[: former.start()], value, line[former.end() :])
     try:
         return _decode(line)
     except msgspec.ValidationError:

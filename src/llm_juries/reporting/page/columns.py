@@ -203,7 +203,9 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
         "references": [column(item.references) for item in items],
         "answer": column(item.answer for item in items),
         "opponent_answer": column(item.opponent_answer for item in items),
-        "human": [item.human for item in items],
+        "human": [
+            _number(label) for label in part.panel.preferences[np.asarray(part.rows, int)].tolist()
+        ],
         "voters": [
             {
                 "name": voter.name,
@@ -228,9 +230,10 @@ def _pooled(votes: Votes, voter: int, rows: Sequence[int]) -> dict[str, Any]:
 
 
 def _verdicts(part: _Kept, judge: int, order: int, strings: Strings) -> dict[str, Any]:
-    """Return a judge's verdicts in one order; labels are scaled to 0 and 1."""
+    """Return a judge's verdicts in one order; labels are codes of the panel's scale."""
     stored, replies = part.stored, part.replies[judge][order]
     at = np.s_[np.asarray(part.rows, dtype=int), judge, order]
+    labels, _ = stored.on(part.panel.scale, part.panel.threshold)
     more: dict[int, dict[str, int]] = {}
     for row, reply in enumerate(replies):
         if reply is not None:
@@ -239,7 +242,7 @@ def _verdicts(part: _Kept, judge: int, order: int, strings: Strings) -> dict[str
                 more[row] = {name: strings.number(text) for name, text in parts.items() if text}
     return {
         "order": part.panel.dataset.orders[order],
-        "label": [_number(label) for label in stored.labels[at].tolist()],
+        "label": [_number(label) for label in labels[at].tolist()],
         "score": [_number(score) for score in stored.given_scores[at].tolist()],
         "outcome": stored.outcomes[at].tolist(),
         "reply": [0 if reply is None else strings.number(reply.text) for reply in replies],
