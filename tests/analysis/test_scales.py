@@ -45,9 +45,7 @@ def test_graded_votes_and_labels_stay_levels_without_a_threshold():
 @pytest.mark.parametrize("function", [lj.agreement, lj.search_juries, lj.dependence])
 def test_graded_votes_are_never_measured_as_two_sides(function: Any):
     panel = lj.read_verdicts(stars(), ["a", "b", "c"], STARS)
-    with pytest.raises(
-        JuriesError, match=r"the verdicts are ordinal \(1 to 5\).*set analysis.threshold"
-    ):
+    with pytest.raises(JuriesError, match=r"are ordinal \(1 to 5\).*set analysis.threshold"):
         function(panel)
 
 
@@ -85,7 +83,7 @@ def test_graded_votes_on_yes_or_no_labels_need_a_threshold_for_kappa_and_none_fo
     options: Any = {"judges": ["a"], "scale": STARS, "human_scale": lj.Scale.binary()}
     panel = lj.read_verdicts(stars(human=right), **options)
     assert roc_auc_score(panel.human, panel.votes.labels[:, 0]) == roc_auc_score(right, A)
-    with pytest.raises(JuriesError, match="set analysis.threshold"):
+    with pytest.raises(JuriesError, match=r"set analysis\.threshold"):
         lj.agreement(panel)
     table = lj.agreement(lj.read_verdicts(stars(human=right), **options, threshold=3), FAST)
     assert table.loc[0, "kappa"] == pytest.approx(cohen_kappa_score(right, np.array(A) >= 3))
@@ -215,7 +213,7 @@ def test_an_analysis_ends_in_one_line_or_says_its_threshold(tmp_path: Path):
     study = Study(panel.dataset, panel.plans, (lj.Jury("jury", ("a", "b", "c"), "mean"),))
     with Store(tmp_path / "store") as store:
         collect(study.plans, store)
-        with pytest.raises(JuriesError, match="set analysis.threshold"):
+        with pytest.raises(JuriesError, match=r"set analysis\.threshold"):
             measure([study], store, Analysis(bootstrap=FAST))
         how = Analysis(Settings(threshold=3.5), FAST)
         results = measure([study], store, how)

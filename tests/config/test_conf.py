@@ -23,6 +23,8 @@ from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.reporting.tracking import Tracking
+from llm_juries.scale import Scale
+from llm_juries.types import Reply
 
 CONF = ROOT / "conf"
 STUDIES = ("judge", "analyze", "reproduce")  # the scripts about verdicts
@@ -208,8 +210,15 @@ def with_defaults(path: Path) -> dict[str, Any]:
 
 BUILT = [path for path in sorted(CONF.glob("*/*.yaml")) if "_target_" in with_defaults(path)]
 LEFT_OUT = {
-    "prompt": {"system"},  # most have no system message
-    "dataset": {"pairs", "lengths", "orders", "answered"},  # of another kind of table
+    "prompt": {"system", "scale"},  # most have no system message; labels say the scale
+    "dataset": {
+        "pairs",
+        "lengths",
+        "orders",
+        "answered",
+        "scale",
+        "human_scale",
+    },  # of other tables
     "jury": {"iterations"},
 }
 
@@ -221,6 +230,34 @@ def test_a_yaml_names_every_option_of_its_target_and_no_other(path: Path):
     options = set(inspect.signature(get_object(node["_target_"])).parameters)
     assert named <= options
     assert options - named <= LEFT_OUT.get(path.parent.name, set())
+
+
+def test_a_scale_is_set_in_a_yaml_or_on_the_command_line(tmp_path: Path):
+    table = tmp_path / "t.csv"
+    table.write_text("item_id,human,a\nq1,4,5\nq2,1,2\n")
+    cfg = composed(
+        "analyze",
+        "dataset=verdicts",
+        f"dataset.path={table}",
+        "dataset.judges={a: {}}",
+        "dataset.scale={kind: ordinal, low: 1, high: 5}",
+        "analysis.threshold=4",
+    )
+    (study,) = studies(cfg)
+    assert study.dataset.label_scale == Scale.ordinal(1, 5)
+    assert [item.human for item in study.dataset.items] == ["4", "1"]
+    cfg.dataset.scale = {"kind": "ordinal", "low": 5, "high": 1}
+    with pytest.raises(JuriesError, match=r"dataset\.scale: scale: low is 5 and high is 1"):
+        studies(cfg)
+    node = {
+        "_target_": "llm_juries.prompts.prompt.Prompt",
+        "name": "claim",
+        "template": "{{ answer }}",
+        "scale": {"kind": "nominal", "values": ["supported", "refuted"]},
+    }
+    prompt = build(OmegaConf.create(node), "prompt")
+    assert prompt.choices == ("supported", "refuted")
+    assert prompt.reader.read(Reply("Refuted.")).value == "refuted"
 
 
 def test_a_jury_brings_its_members_and_they_can_be_set_by_name():

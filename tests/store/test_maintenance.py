@@ -49,13 +49,13 @@ def test_a_sound_store_is_told_in_numbers(store: Path):
         "4 verdicts by their keys",
         "3 in 2 Parquet files of snapshot 1, all intact",
         "2 complete lines in 1 segments, 1 incomplete last lines",
-        "1 keys stored again, 0 of them with another label",
+        "1 keys stored again, 0 of them with another value",
     ]
 
 
 def test_keys_with_two_labels_are_named(store: Path):
     fill(store, verdict("a", value="0"))
-    said = "2 keys stored again, 1 of them with another label (a ...)"
+    said = "2 keys stored again, 1 of them with another value (a ...)"
     assert said in run(StoreAction("verify", str(store)))
 
 

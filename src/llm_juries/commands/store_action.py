@@ -98,7 +98,7 @@ def _verified(found: Verified) -> str:
         f"{found.rows:,} in {found.files} Parquet files of snapshot {found.snapshot}, all intact",
         f"{found.lines:,} complete lines in {found.segments} segments, {found.torn} incomplete "
         "last lines",
-        f"{found.repeated} keys stored again, {len(found.conflicts)} of them with another label"
+        f"{found.repeated} keys stored again, {len(found.conflicts)} of them with another value"
         + (f" ({named} ...)" if named else ""),
     ]
     if found.obsolete:
@@ -123,5 +123,5 @@ def _imported(done: Imported) -> str:
     )
     if done.conflicts:
         named = ", ".join(sorted(done.conflicts)[:NAMED])
-        text += f"\n{len(done.conflicts)} keys with two labels, the earlier counts: {named}"
+        text += f"\n{len(done.conflicts)} keys with two values, the earlier counts: {named}"
     return text

@@ -222,7 +222,7 @@ class Index:
 def precedence(verdict: Verdict) -> tuple[int, float]:
     """Return the rank of a verdict among those of one key: the lowest counts.
 
-    A label beats a reply without one, which beats a failed request. Of two labels the earlier
+    A value beats a reply without one, which beats a failed request. Of two values the earlier
     counts (it may have been published), of two others the later.
     """
     match verdict.outcome:
