@@ -241,6 +241,10 @@ def counts(new: Verdict, old: Verdict) -> bool:
 
 
 def conflict(one: Verdict, other: Verdict) -> bool:
-    """Return whether two verdicts of one key have different labels."""
+    """Return whether two verdicts of one key have different values.
+
+    Values that were parsed in different ways are not compared: one may spell "True" what is "1"
+    to the other, as stores of format 1 do.
+    """
     both = one.outcome is Outcome.OK and other.outcome is Outcome.OK
-    return both and one.value != other.value
+    return both and one.reader == other.reader and one.value != other.value
