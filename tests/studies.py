@@ -61,7 +61,6 @@ def recorded_plans(judges: int, items: int) -> list[Plan]:
                 Seen(item.item_id, "c", "", Order.ORIGINAL): "true" if n % 5 else "hm"
                 for n, item in enumerate(texts[:-1])
             },
-            words={"true": 1.0},
         )
         for at in range(judges)
     )  # fmt: skip

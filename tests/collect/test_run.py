@@ -127,7 +127,7 @@ def labels(folder: Path, judge: Any, dataset: Dataset = DATASET) -> list[str | N
     return [v.value if v else None for v in found(folder, judge, dataset).values()]
 
 
-EVEN = [1.0, 0.0] * 6
+EVEN = ["True", "False"] * 6
 
 
 def test_every_answer_gets_a_verdict(tmp_path: Path):
@@ -205,7 +205,7 @@ def says_once(item_id: str, reply: Reply) -> Says:
     return lambda request: reply if request.item.item_id == item_id else by_number(request)
 
 
-@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("outcome", REPLIES)
 def test_only_failures_are_asked_for_again(outcome: Outcome, tmp_path: Path):
     (tally,) = run(tmp_path, Fake(says=says_once("q5", REPLIES[outcome])))
     assert tally.outcomes[outcome] >= 1

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from chromium import launched
 from conftest import ROOT, Run
+from llm_juries.analysis.settings import Analysis, Settings
 from llm_juries.data.dataset import Dataset, Recording, Seen
 from llm_juries.data.verdicts import Layout, RecordedColumn, load
 from llm_juries.errors import JuriesError
@@ -31,7 +32,6 @@ from llm_juries.study import Study
 from llm_juries.types import Item, Order, Reply
 from studies import measured, study_of
 
-WORDS = {"true": 1.0, "false": 0.0}
 NQ301 = ROOT / "results" / "recorded" / "nq301_qa.csv"
 LLMBAR = ROOT / "results" / "recorded" / "llmbar_pairwise.parquet"
 HOSTILE = (
@@ -57,9 +57,9 @@ def made_up(texts: tuple[str, ...], name: str = "made_up") -> Dataset:
         for n, text in enumerate(texts)
     )
     cells = [Seen(item.item_id, item.candidate, "", Order.ORIGINAL) for item in items]
-    ever = Recording("ever", "p", "f", "judge", "s", dict.fromkeys(cells, "true"), words=WORDS)
+    ever = Recording("ever", "p", "f", "judge", "s", dict.fromkeys(cells, "true"))
     odd = dict(zip(cells, texts, strict=True))
-    prose = Recording("prose", "p", "g", "judge", "s", odd, words=WORDS)
+    prose = Recording("prose", "p", "g", "judge", "s", odd)
     return Dataset(name, items, labels="made up", recordings=(ever, prose))
 
 
@@ -481,14 +481,20 @@ def test_a_graded_vote_is_on_its_side_of_the_scale(chromium: Browser, tmp_path: 
     study = Study(Dataset("graded", items), (Plan(Grader(), Dataset("graded", items), prompt),), ())
     path = tmp_path / "report.html"
     with Store(tmp_path / "store") as store:
-        results = measured([study], store)
+        results = measured([study], store, Analysis(Settings(threshold=4)))
         data, _ = browsable(results, store, page.Options())
         page.write(results, store, path)
+        unlabelled = replace(study.dataset, items=tuple(replace(i, human=None) for i in items))
+        plans = tuple(replace(plan, dataset=unlabelled) for plan in study.plans)
+        graded = measured([replace(study, dataset=unlabelled, plans=plans)], store)
+        shares, _ = browsable(graded, store, page.Options())
     (voter,) = data["datasets"][0]["voters"]
-    assert voter["orders"][0]["label"] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert voter["orders"][0]["label"] == voter["label"] == [0, 0, 0, 1, 1]
+    (voter,) = shares["datasets"][0]["voters"]
+    assert voter["orders"][0]["label"] == voter["label"] == [0.0, 0.25, 0.5, 0.75, 1.0]
     for tab in open_page(chromium, path):
         press(tab, "against")
-        assert count(tab) == 2  # grades 1 and 2; a 3 is on no side
+        assert count(tab) == 3  # grades 1 to 3
 
 
 class Grader(PromptedJudge):

@@ -33,14 +33,14 @@ def test_all_verdicts_are_in_a_sample_that_is_large_enough(plans: list[Plan], st
     first = drawn.table[(drawn.table["item_id"] == "q7") & (drawn.table["judge"] == "judge_1")]
     (row,) = first.to_dict("records")
     assert (row["question"], row["answer"], row["references"]) == ("Q7", "A7", "R7")
-    assert (row["reply"], row["outcome"], row["label"], row["human"]) == ("true", "ok", 1.0, 1.0)
+    assert (row["reply"], row["outcome"], row["value"], row["human"]) == ("true", "ok", "1", "1")
 
 
 def test_what_is_no_vote_is_no_number(plans: list[Plan], store: Store):
     table = sample(plans, store, 1000, seed=0).table
     unread = table[table["outcome"] == "unparsed"]
     assert len(unread) == 3 * 8
-    assert np.isnan(unread["label"]).all()
+    assert unread["value"].isna().all()
     assert np.isnan(table["cost_usd"]).all()
 
 

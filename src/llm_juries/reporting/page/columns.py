@@ -6,6 +6,7 @@ vote is null, never a number.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from ...errors import JuriesError
 from ...juries.panel import Panel
 from ...juries.stored import StoredVotes
 from ...juries.votes import Votes
+from ...metrics.arrays import Array
+from ...scale import Scale
 from ...store.store import Store
 from ...study import Study
 from ...types import Item, Reply
@@ -204,7 +207,10 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
         "answer": column(item.answer for item in items),
         "opponent_answer": column(item.opponent_answer for item in items),
         "human": [
-            _number(label) for label in part.panel.preferences[np.asarray(part.rows, int)].tolist()
+            _number(label)
+            for label in _sides(
+                part.panel.preferences[np.asarray(part.rows, int)], part.panel.label_scale
+            )
         ],
         "voters": [
             {
@@ -224,13 +230,13 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
 def _pooled(votes: Votes, voter: int, rows: Sequence[int]) -> dict[str, Any]:
     at = np.asarray(rows, dtype=int)
     return {
-        "label": [_number(label) for label in votes.labels[at, voter].tolist()],
+        "label": [_number(label) for label in _sides(votes.labels[at, voter], votes.scale)],
         "outcome": votes.outcomes[at, voter].tolist(),
     }
 
 
 def _verdicts(part: _Kept, judge: int, order: int, strings: Strings) -> dict[str, Any]:
-    """Return a judge's verdicts in one order; labels are codes of the panel's scale."""
+    """Return a judge's verdicts in one order; labels lie on a side."""
     stored, replies = part.stored, part.replies[judge][order]
     at = np.s_[np.asarray(part.rows, dtype=int), judge, order]
     labels, _ = stored.on(part.panel.scale, part.panel.threshold)
@@ -242,12 +248,20 @@ def _verdicts(part: _Kept, judge: int, order: int, strings: Strings) -> dict[str
                 more[row] = {name: strings.number(text) for name, text in parts.items() if text}
     return {
         "order": part.panel.dataset.orders[order],
-        "label": [_number(label) for label in labels[at].tolist()],
+        "label": [_number(label) for label in _sides(labels[at], part.panel.scale)],
         "score": [_number(score) for score in stored.given_scores[at].tolist()],
         "outcome": stored.outcomes[at].tolist(),
         "reply": [0 if reply is None else strings.number(reply.text) for reply in replies],
         "more": more,
     }
+
+
+def _sides(codes: Array, scale: Scale) -> list[float]:
+    """Return codes as shares of the way from against (0) to for (1), of categories NaN."""
+    if scale.kind == "nominal":
+        return [math.nan] * len(codes)
+    shares: Array = scale.unit(codes) if scale.graded else codes
+    return shares.tolist()
 
 
 def _number(value: float | None) -> float | None:
