@@ -84,20 +84,27 @@ def _spearman(cells: Cells) -> Callable[[Array], Array]:
     return at
 
 
+def _signs(index: Indices, part: slice) -> Array:
+    """Return the sign of some cells' values less all cells' values."""
+    values = index.astype(float)
+    away: Array = np.subtract.outer(values[part], values)
+    return np.sign(away, out=away)
+
+
 def _kendall(cells: Cells) -> Callable[[Array], Array]:
     number, m = cells.counts.shape
     by_cells = m <= number  # the smaller of two quadratic forms with the same value
     form = np.zeros((m, m) if by_cells else (number, number))
     rows = max(1, CHUNK // max(1, m))
+    columns = sparse.csr_array(cells.counts.T)
     for start in range(0, m, rows):
         part = np.s_[start : start + rows]
-        concordance = np.ones((len(cells.x[part]), m))
-        for index in (cells.x, cells.y):
-            concordance *= np.sign(index[part, None] - index[None, :])
+        concordance = _signs(cells.x, part)
+        concordance *= _signs(cells.y, part)
         if by_cells:
             form[part] = concordance
         else:
-            form += cells.counts[:, part] @ (cells.counts @ concordance.T).T
+            form += (cells.counts[:, part] @ concordance) @ columns
 
     def at(weights: Array) -> Array:
         totals = cells.totals(weights)
