@@ -21,7 +21,7 @@ from sklearn import metrics as sk
 
 from llm_juries.errors import JuriesError
 from llm_juries.metrics import agreement, nominal, reliability
-from llm_juries.metrics.bootstrap import Bootstrap, bootstrap, cluster_sums
+from llm_juries.metrics.bootstrap import Bootstrap, cluster_sums
 from llm_juries.metrics.graded import MAE, ORDINAL, PEARSON, PICKS_BEST, QUADRATIC_KAPPA
 from llm_juries.metrics.intervals import percentile_interval
 from llm_juries.metrics.measure import (
@@ -528,7 +528,7 @@ def test_binary_measures_have_the_bootstrap_of_their_counts() -> None:
     ratings, options = simulated("binary"), Bootstrap(resamples=200)
     found = percentile_estimates(BY_KIND["binary"], ratings, options)
     counts = cluster_sums(agreement.outcomes(ratings.votes, ratings.human), ratings.clusters)
-    drawn = bootstrap(agreement.cohen_kappa, counts, 200, options.seed)
+    drawn = options.draws(agreement.cohen_kappa, counts)
     np.testing.assert_array_equal(
         [found["kappa"].low, found["kappa"].high], percentile_interval(drawn)
     )

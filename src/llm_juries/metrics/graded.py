@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .measure import SAME, Array, Measure, Ratings, groups_of, mean, ratio, with_number
+from .arrays import Array, ratio
+from .measure import SAME, Measure, Ratings, groups_of, mean, with_number
 from .nominal import equal, one_hot
 
 N, X, Y, XX, YY, XY = range(6)

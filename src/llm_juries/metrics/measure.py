@@ -12,22 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 from scipy.special import expit, logit
 
 from ..errors import JuriesError
 from ..scale import Kind, Scale
-from .bootstrap import Bootstrap, cluster_sums, draws
-from .intervals import percentile_interval
+from .arrays import Array, Index, Mask, ratio
+from .bootstrap import Bootstrap, cluster_sums
+from .intervals import Interval
 
-Array = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 Transform = Literal["identity", "fisher", "logit", "log"]
 SAME = 1e-9  # numbers that differ by less are equal: means of votes carry rounding
+MOST_CLUSTERS = 1000  # left out one at a time; more are left out in groups
 NO_SPREAD = 1e-13  # a standard error below this is rounding
 CHUNK = 1 << 22  # numbers held at a time
 
@@ -57,11 +56,11 @@ class Ratings:
     subsets: Sequence[Any] | None = None
 
     @property
-    def both(self) -> Bools:
+    def both(self) -> Mask:
         """Where a voter and the humans have a label, of shape (n, k)."""
         return ~np.isnan(self.votes) & ~np.isnan(self.human)[:, None]
 
-    def only(self, rows: Bools) -> Self:
+    def only(self, rows: Mask) -> Self:
         """Return the ratings with all votes missing outside some rows; the clusters stay."""
         return replace(self, votes=np.where(rows[:, None], self.votes, np.nan))
 
@@ -84,7 +83,7 @@ class Reweighted:
     """
 
     at: Callable[[Array], Array]
-    used: Bools
+    used: Mask
 
     @property
     def point(self) -> Array:
@@ -287,12 +286,12 @@ class Pairwise:
         )
 
 
-class Estimate(NamedTuple):
-    """Values with their intervals, arrays of shape (k,); NaN where they have no meaning."""
-
-    value: Array
-    low: Array
-    high: Array
+def additive(measure: AnyMeasure) -> bool:
+    """Return whether a measure is a formula on sums, so that a bootstrap of it is quick."""
+    inner = getattr(measure, "measure", None)
+    if isinstance(measure, (MeanOverSubsets, Pairwise)) and inner is not None:
+        return additive(inner)
+    return isinstance(measure, (Measure, MeanOverClusters))
 
 
 Contrast = Callable[[Array], Array]
@@ -304,7 +303,7 @@ def percentile_estimates(
     ratings: Ratings,
     options: Bootstrap,
     contrast: Contrast | None = None,
-) -> dict[str, Estimate]:
+) -> dict[str, Interval]:
     """Return measures with percentile intervals of the cluster bootstrap, by name.
 
     All measures see the same resamples. `contrast` estimates, say, differences between voters. The
@@ -314,22 +313,48 @@ def percentile_estimates(
     bound = {measure.name: measure.over(ratings) for measure in measures}
     number = len(np.unique(np.asarray(ratings.clusters)))
     found = {name: [np.full_like(seen(one.point), np.nan)[None]] for name, one in bound.items()}
-    resampled = draws(number, options.resamples, options.seed) if number > 1 else ()
+    resampled = options.weights(number) if number > 1 else ()
     for weights in resampled:
         for name, one in bound.items():
             found[name].append(seen(one.at(weights)))
     return {
-        name: Estimate(
+        name: Interval(
             seen(bound[name].point),
-            *percentile_interval(np.concatenate(parts[1:] or parts), options.level),
+            *options.ends(np.concatenate(parts[1:] or parts)),
         )
         for name, parts in found.items()
     }
 
 
+def estimates(
+    measures: Sequence[AnyMeasure],
+    ratings: Ratings,
+    options: Bootstrap,
+    contrast: Contrast | None = None,
+) -> dict[str, Interval]:
+    """Return measures with intervals, by name, in their order.
+
+    Formulas on sums have percentile intervals of the cluster bootstrap, all of the same resamples.
+    The others (rank correlations, the ROC AUC) have the jackknife's, since a bootstrap of them is
+    slow; with more than `MOST_CLUSTERS` clusters these are dealt into as many groups that are left
+    out whole (the delete-a-group jackknife, Kott 2001).
+    """
+    quick = [measure for measure in measures if additive(measure)]
+    found = percentile_estimates(quick, ratings, options, contrast)
+    grouped = ratings
+    names, at = np.unique(np.asarray(ratings.clusters), return_inverse=True)
+    if len(names) > MOST_CLUSTERS:
+        dealt = np.random.default_rng(options.seed).permutation(len(names)) % MOST_CLUSTERS
+        grouped = replace(ratings, clusters=dealt[at].tolist())
+    for measure in measures:
+        if measure.name not in found:
+            found[measure.name] = jackknife_estimate(measure, grouped, options.level, contrast)
+    return {measure.name: found[measure.name] for measure in measures}
+
+
 def jackknife_estimate(
     measure: AnyMeasure, ratings: Ratings, level: float = 0.95, contrast: Contrast | None = None
-) -> Estimate:
+) -> Interval:
     """Return a measure with a cluster-robust t interval.
 
     The standard error is the jackknife's over clusters (Efron 1982; Cameron, Gelbach and Miller
@@ -362,7 +387,7 @@ def jackknife_estimate(
         there, back, slope = _TRANSFORMS[transform]
         at = np.where(np.isfinite(there(value)), there(value), np.nan)
         reach = stats.t.ppf((1 + level) / 2, np.maximum(number - 1, 1)) * error * slope(value)
-        return Estimate(value, back(at - reach), back(at + reach))
+        return Interval(value, back(at - reach), back(at + reach))
 
 
 _TRANSFORMS: dict[Transform, tuple[Callable[[Array], Array], ...]] = {
@@ -372,12 +397,6 @@ _TRANSFORMS: dict[Transform, tuple[Callable[[Array], Array], ...]] = {
     "log": (np.log, np.exp, lambda x: 1 / x),
 }
 """Each with its inverse and its derivative."""
-
-
-def ratio(part: Array, whole: Array, least: Array | float = 0.0) -> Array:
-    """Return part / whole, NaN where the whole is not above `least`."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(whole > least, part / whole, np.nan)
 
 
 def with_number(values: Array) -> Array:
@@ -391,7 +410,7 @@ def mean(sums: Array) -> Array:
     return ratio(sums[..., 1], sums[..., 0])
 
 
-def groups_of(ratings: Ratings) -> Iterator[npt.NDArray[np.intp]]:
+def groups_of(ratings: Ratings) -> Iterator[Index]:
     """Yield the rows of each question (and subset, where there are any)."""
     _, cluster = np.unique(np.asarray(ratings.clusters), return_inverse=True)
     _, subset = np.unique(

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..scale import Scale
 from . import agreement
-from .measure import SAME, Array, Measure, Ratings, mean, ratio, with_number
+from .arrays import Array, ratio
+from .measure import SAME, Measure, Ratings, mean, with_number
 
 
 def one_hot(codes: Array, values: Sequence[float]) -> Array:
@@ -150,10 +151,10 @@ def _decided(ratings: Ratings) -> Array:
     return with_number(1 - np.abs(sides(ratings.votes) - decided[:, None]))
 
 
-PREFERENCE = (
-    Measure("kappa", ("preference",), _sides, cohen_kappa, "fisher"),
+WITH_TIES = (
     # Over all pairs, a tie of either side for half
-    Measure("accuracy", ("preference",), _credit, mean, "logit"),
+    Measure("accuracy_ties", ("preference",), _credit, mean, "logit"),
     # Over the pairs that humans decided, a voter's tie for half
     Measure("accuracy_decided", ("preference",), _decided, mean, "logit"),
 )
+PREFERENCE = (Measure("kappa", ("preference",), _sides, cohen_kappa, "fisher"), *WITH_TIES)

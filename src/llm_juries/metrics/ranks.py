@@ -11,16 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from ..errors import JuriesError
 from ..scale import Kind
-from .measure import Array, Ratings, Reweighted, Transform, check_kind, ratio
+from .arrays import Array, Index, ratio
+from .measure import Ratings, Reweighted, Transform, check_kind
 
 DECIMALS = 8  # values that differ by less share a rank
 CHUNK = 1 << 22  # numbers held at a time
-Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,13 @@ class Cells:
         How often a cell occurs in a cluster.
     """
 
-    x: Indices
-    y: Indices
+    x: Index
+    y: Index
     human: Array
     counts: sparse.csr_array
 
     @classmethod
-    def of(cls, votes: Array, human: Array, cluster: Indices) -> Cells:
+    def of(cls, votes: Array, human: Array, cluster: Index) -> Cells:
         """Return the cells of one voter; `cluster` numbers each item's cluster."""
         known = ~np.isnan(votes) & ~np.isnan(human)
         values = [np.round(side[known], DECIMALS) + 0.0 for side in (votes, human)]
@@ -59,7 +58,7 @@ class Cells:
         return np.asarray((self.counts.T @ weights.T).T)
 
 
-def _sides(index: Indices, totals: Array) -> Array:
+def _sides(index: Index, totals: Array) -> Array:
     """Return totals by the value of one side, of shape (b, values)."""
     number = int(index.max(initial=-1)) + 1
     member = sparse.csr_array(
@@ -84,7 +83,7 @@ def _spearman(cells: Cells) -> Callable[[Array], Array]:
     return at
 
 
-def _signs(index: Indices, part: slice) -> Array:
+def _signs(index: Index, part: slice) -> Array:
     """Return the sign of some cells' values less all cells' values."""
     values = index.astype(float)
     away: Array = np.subtract.outer(values[part], values)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from . import annotation
+from .arrays import Array, ratio
 from .graded import FLAT
-from .measure import Array, Measure, Ratings, ratio
+from .measure import Measure, Ratings
 from .nominal import one_hot
 
 
