@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from ..juries.panel import Panel
 from ..metrics.graded import PICKS_BEST
@@ -18,6 +19,13 @@ from ..scale import Scale
 
 HEADLINES = ("kappa", "weighted_kappa", "pearson", "roc_auc")
 """The measures that come first in tables of agreement, by scale; a row has one of them."""
+
+
+def headline_of(rows: pd.DataFrame) -> str:
+    """Return the measure that ci_low and ci_high are of, in rows of one dataset."""
+    there = [name for name in HEADLINES if name in rows]
+    filled = [name for name in there if rows[name].notna().any()]
+    return [*filled, *there, HEADLINES[0]][0]
 
 
 def ratings(panel: Panel, *, common: bool = False) -> Ratings:
