@@ -24,7 +24,8 @@ import yaml
 from .analysis import agreement as agreement_tables
 from .analysis import comparison, jury_search
 from .analysis import dependence as dependence_tables
-from .analysis.panels import check_sides, read_panel
+from .analysis.found_juries import JurySearch
+from .analysis.panels import read_panel
 from .analysis.run import measure
 from .analysis.settings import Analysis, Settings
 from .collect.policy import Policy
@@ -165,9 +166,10 @@ def read_verdicts(
     A table is wide (a row an answer, a column a judge) or long (a row a verdict, with the columns
     judge and label, and optionally prompt). Columns known by name: item_id, which is needed and
     together with candidate and opponent identifies an answer or a pair; cluster, what a bootstrap
-    draws whole (item_id by default); order ("original" or "swapped"); question, answer,
-    opponent_answer, references; human, and human_1 to human_k of single annotators. What was taken
-    for a judge and what was not used is printed in one line.
+    draws whole (item_id by default); subset and criterion, by which tables are made too; order
+    ("original" or "swapped"); question, answer, opponent_answer, references; human, and human_1 to
+    human_k of single annotators. What was taken for a judge and what was not used is printed in one
+    line.
 
     Parameters
     ----------
@@ -182,7 +184,8 @@ def read_verdicts(
         a, b, tie, A>>B ...) where there is a column opponent. On another scale the judges' columns
         of a wide table must be named.
     human_scale : Scale, optional
-        Of the human labels, if it is not that of the verdicts.
+        Of the human labels, if it is not that of the verdicts: graded verdicts can be measured
+        against binary labels.
     name : str, optional
         The dataset's name in tables; the file's name by default, "verdicts" in memory.
     inconsistent : {"missing", "tie", "mean"}
@@ -214,22 +217,52 @@ def read_verdicts(
     return _recorded(study, inconsistent, threshold)
 
 
-def agreement(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
-    """Measure each voter against the human labels.
+def agreement(
+    panel: Panel,
+    bootstrap: Bootstrap | None = None,
+    *,
+    by: str | None = None,
+    common: bool = False,
+) -> pd.DataFrame:
+    """Measure each voter against the human labels, by the measures of the panel's scale.
+
+    Parameters
+    ----------
+    panel : Panel
+    bootstrap : Bootstrap, optional
+    by : {"subset", "criterion", "candidate"}, optional
+        Measure each part of the items by itself; the table then has the columns slice and value.
+    common : bool
+        Whether only the items on which all voters have a vote count.
 
     Returns
     -------
     DataFrame
         A row a voter: dataset, voter, kind; n, the labelled items it voted on, and missing, the
-        others; kappa with ci_low and ci_high, accuracy, tpr, tnr, balanced_accuracy.
+        others; the headline measure with ci_low and ci_high, and others. Binary and preference:
+        kappa, accuracy, tpr, tnr, balanced_accuracy (with ties also accuracy_ties and
+        accuracy_decided). Nominal: kappa, and recall and precision of each value. Ordinal:
+        weighted_kappa, spearman, kendall_tau_b, mae ... Interval: pearson, icc, mae, spearman ...
+        Graded votes beside binary labels: roc_auc. See `analysis.agreement.agreement`.
 
     Raises
     ------
     JuriesError
-        If there are no human labels.
+        If there are no human labels, or `by` leaves all items in one part.
     """
     _check_labels(panel, "agreement")
-    return agreement_tables.agreement(panel, bootstrap or Bootstrap())
+    bootstrap = bootstrap or Bootstrap()
+    if by is None:
+        return agreement_tables.agreement(panel, bootstrap, common=common)
+    if common:
+        raise JuriesError("agreement: takes by or common, not both")
+    table = agreement_tables.agreement_by(panel, bootstrap, (by,))
+    if table.empty:
+        raise JuriesError(
+            f"agreement: by={by!r}: all items of {panel.dataset.name} have the same {by}; leave it "
+            "out"
+        )
+    return table
 
 
 def compare(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
@@ -238,9 +271,9 @@ def compare(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Two rows a jury (beside its best member, and the best judge): both kappas and their
-        difference with its interval. The best judge is picked on the same items, which is
-        optimistically biased.
+        Two rows a jury (beside its best member, and the best judge): both kappas (or the headline
+        measure of the panel's scale) and their difference with its interval. The best judge is
+        picked on the same items, which is optimistically biased.
 
     Raises
     ------
@@ -260,7 +293,7 @@ def search_juries(
     rules: Sequence[Rule] = ("majority",),
     dollars: Mapping[str, float] | None = None,
     bootstrap: Bootstrap | None = None,
-) -> jury_search.JurySearch:
+) -> JurySearch:
     """Measure all juries of a panel's judges, and what choosing the best one is worth.
 
     Parameters
@@ -293,13 +326,14 @@ def dependence(
     -------
     DataFrame
         A row for all judges and for each jury, with effective_votes; with `pairs` a row for each
-        two judges, with the correlation of their errors, or without human labels their kappa with
-        each other.
+        two judges, with the correlation of their errors, or without human labels, and of graded
+        votes, their agreement with each other.
 
     Raises
     ------
     JuriesError
-        If there are no human labels and `pairs` is false, or fewer than two judges.
+        If `pairs` is false and there are no human labels, or votes are graded or nominal; if there
+        are fewer than two judges.
     """
     judges = [voter.name for voter in panel.votes.voters if voter.kind != "jury"]
     if len(judges) < 2:
@@ -307,10 +341,16 @@ def dependence(
     bootstrap = bootstrap or Bootstrap()
     if not pairs:
         _check_labels(panel, "dependence")
+        if not panel.sided:
+            raise JuriesError(
+                f"dependence: counts right and wrong votes, and those of {panel.dataset.name} are "
+                f"{panel.scale}; see dependence(panel, pairs=True)"
+                + ", or cut them: panel.cut(threshold)"
+                * panel.scale.graded
+            )
         return dependence_tables.effective_votes(panel, bootstrap)
-    check_sides(panel)
-    if _labelled(panel):
-        return dependence_tables.error_pairs(panel, bootstrap)
+    if _labelled(panel) and not (found := dependence_tables.error_pairs(panel, bootstrap)).empty:
+        return found
     return agreement_tables.between_judges(panel, bootstrap)
 
 
@@ -462,7 +502,6 @@ def _check_labels(panel: Panel, function: str) -> None:
             f"{function}: {panel.dataset.name} has no human labels; add a column human, or see "
             "dependence(panel, pairs=True) for the judges among themselves"
         )
-    check_sides(panel)
 
 
 def _config(panel: CollectedPanel, prompt: str) -> str:

@@ -58,6 +58,7 @@ class Item:
     `lengths` are the characters of answer and opponent's answer, if only these are known.
     `passages` contain the right answer, according to the dataset. `cluster` is the unit that a
     bootstrap draws, if that is not the question: items of several questions about one document.
+    `subset` is the part of the dataset that an item belongs to, `criterion` what it is judged on.
     """
 
     dataset: str
@@ -73,6 +74,8 @@ class Item:
     passages: tuple[Passage, ...] = ()
     lengths: tuple[int, int] | None = None
     cluster: str = ""
+    subset: str = ""
+    criterion: str = ""
 
     @property
     def drawn_with(self) -> str:

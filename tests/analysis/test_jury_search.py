@@ -20,7 +20,8 @@ from conftest import ROOT
 from llm_juries.analysis import jury_patterns
 from llm_juries.analysis.agreement import agreement
 from llm_juries.analysis.dependence import effective_votes, error_pairs
-from llm_juries.analysis.jury_search import Criteria, pareto_front, search_juries
+from llm_juries.analysis.found_juries import pareto_front
+from llm_juries.analysis.jury_search import Criteria, search_juries
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.juries.panel import Panel

@@ -42,11 +42,15 @@ def test_graded_votes_and_labels_stay_levels_without_a_threshold():
     assert panel.human.tolist() == HUMAN
 
 
-@pytest.mark.parametrize("function", [lj.agreement, lj.search_juries, lj.dependence])
-def test_graded_votes_are_never_measured_as_two_sides(function: Any):
+def test_graded_votes_are_never_measured_as_two_sides():
     panel = lj.read_verdicts(stars(), ["a", "b", "c"], STARS)
-    with pytest.raises(JuriesError, match=r"are ordinal \(1 to 5\).*set analysis.threshold"):
-        function(panel)
+    for table in (lj.agreement(panel, FAST), lj.search_juries(panel, bootstrap=FAST).juries):
+        assert "kappa" not in table
+        assert "weighted_kappa" in table
+    with pytest.raises(
+        JuriesError, match=r"dependence: counts right and wrong.*ordinal \(1 to 5\)"
+    ):
+        lj.dependence(panel)
 
 
 def test_a_threshold_cuts_judges_and_humans_alike(capsys: pytest.CaptureFixture[str]):
@@ -83,8 +87,9 @@ def test_graded_votes_on_yes_or_no_labels_need_a_threshold_for_kappa_and_none_fo
     options: Any = {"judges": ["a"], "scale": STARS, "human_scale": lj.Scale.binary()}
     panel = lj.read_verdicts(stars(human=right), **options)
     assert roc_auc_score(panel.human, panel.votes.labels[:, 0]) == roc_auc_score(right, A)
-    with pytest.raises(JuriesError, match=r"set analysis\.threshold"):
-        lj.agreement(panel)
+    auc = lj.agreement(panel, FAST)
+    assert "kappa" not in auc
+    assert auc.loc[0, "roc_auc"] == pytest.approx(roc_auc_score(right, A))
     table = lj.agreement(lj.read_verdicts(stars(human=right), **options, threshold=3), FAST)
     assert table.loc[0, "kappa"] == pytest.approx(cohen_kappa_score(right, np.array(A) >= 3))
 
@@ -164,19 +169,21 @@ def test_categories_are_codes_of_one_scale_whatever_order_a_judge_lists_them_in(
     assert panel.votes.labels[:, 1].tolist() == [0, 2, 1, 2, 0, 1, 2, 2]
 
 
-def test_categories_have_a_majority_and_no_mean_and_no_kappa_of_two_sides():
+def test_categories_have_a_majority_and_no_mean_and_a_kappa_of_their_own():
     panel = lj.read_verdicts(claims(), ["a", "b", "c"], CLAIM)
     decided = panel.add(lj.Jury("jury", ["a", "b", "c"])).votes
     np.testing.assert_array_equal(decided.labels[:, 3], [0, 2, 1, 2, 0, 1, np.nan, 0])
     assert decided.outcomes[6, 3] == "tie"
-    with pytest.raises(JuriesError, match="the rule mean is not one for verdicts that are nominal"):
+    with pytest.raises(JuriesError, match="rule mean pools probabilities, and a has votes without"):
         panel.add(lj.Jury("jury", ["a", "b"], rule="mean"))
-    with pytest.raises(JuriesError, match="ties=half is a side, and verdicts that are nominal"):
+    with pytest.raises(JuriesError, match="ties half is for binary and preference scales"):
         panel.add(lj.Jury("jury", ["a", "b"], ties="half"))
-    with pytest.raises(JuriesError, match="needs verdicts for and against, and these are nominal"):
+    with pytest.raises(JuriesError, match="a majority by weights is for binary and preference"):
         panel.add(Weighted("jury", ("a", "b"), {"a": 1.0, "b": 2.0}))
-    with pytest.raises(JuriesError, match="no measures for categories"):
-        lj.agreement(panel)
+    table = lj.agreement(panel, FAST).set_index("voter")
+    assert table.loc["b", "kappa"] == pytest.approx(
+        cohen_kappa_score(panel.human, panel.votes.labels[:, 1])
+    )
     with pytest.raises(JuriesError, match=r"has no order to cut|nothing about verdicts is graded"):
         lj.read_verdicts(claims(), ["a"], CLAIM, threshold=1)
 
@@ -208,16 +215,19 @@ def test_preferences_of_three_and_of_five_levels_are_one_panel(tmp_path: Path):
     assert table["n"].to_dict() == {"five": 3, "three": 3}  # ties have no side
 
 
-def test_an_analysis_ends_in_one_line_or_says_its_threshold(tmp_path: Path):
+def test_an_analysis_stays_graded_or_says_its_threshold(tmp_path: Path):
     panel = lj.read_verdicts(stars(), ["a", "b", "c"], STARS)
     study = Study(panel.dataset, panel.plans, (lj.Jury("jury", ("a", "b", "c"), "mean"),))
     with Store(tmp_path / "store") as store:
         collect(study.plans, store)
-        with pytest.raises(JuriesError, match=r"set analysis\.threshold"):
-            measure([study], store, Analysis(bootstrap=FAST))
+        graded = measure([study], store, Analysis(bootstrap=FAST))
+        assert "kappa" not in graded.tables["agreement"]
+        summary.write(graded, tmp_path / "graded")
         how = Analysis(Settings(threshold=3.5), FAST)
         results = measure([study], store, how)
     summary.write(results, tmp_path / "out")
+    said = (tmp_path / "graded" / "report.md").read_text()
+    assert "Best single judge: **a**, weighted kappa" in said
     report = (tmp_path / "out" / "report.md").read_text()
     assert "threshold 3.5 on ordinal (1 to 5)" in report
     (row,) = results.tables["agreement"].query("voter == 'jury'").to_dict("records")
@@ -243,6 +253,6 @@ def test_levels_without_labels_are_ranked_and_not_cut(tmp_path: Path):
         results = measure([study], store, Analysis(bootstrap=FAST))
     ranked = results.tables["ranking"].query("voter == 'a'").set_index("model")["score"]
     assert ranked.to_dict() == {"x": np.mean(A[::2]), "y": np.mean(A[1::2])}
-    assert results.tables["agreement"]["kappa"].isna().all()
+    assert results.tables["agreement"]["weighted_kappa"].isna().all()
     assert "deltas" not in results.tables or results.tables["deltas"].empty
     summary.write(results, tmp_path / "out")

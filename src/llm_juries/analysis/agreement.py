@@ -1,48 +1,282 @@
-"""Tables of agreement with the human labels, and of the annotators among themselves."""
+"""Tables of agreement with the human labels, and of annotators and judges among themselves."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
+from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
+from ..juries.rules import SIDED
 from ..juries.votes import DECIDED
-from ..metrics import agreement as measures
+from ..metrics import agreement as counts
 from ..metrics import annotation, bias
+from ..metrics.arrays import Array, Index
 from ..metrics.bootstrap import Bootstrap, cluster_sums
+from ..metrics.graded import PEARSON
+from ..metrics.measure import (
+    SAME,
+    AnyMeasure,
+    MeanOverClusters,
+    MeanOverSubsets,
+    Pairwise,
+    Ratings,
+    estimates,
+    percentile_estimates,
+)
+from ..metrics.measures import ALPHA, measures_of
+from ..metrics.nominal import WITH_TIES
+from ..metrics.ranks import KENDALL, ROC_AUC, SPEARMAN
+from ..scale import Scale
+from ..types import Item
+from .measured import columns, comparable, labelled, measures, of_sides, ratings, several
 from .order import by_voter, in_order
 
+SLICES = ("subset", "criterion", "candidate")
 
-def agreement(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Measure each voter against the human labels.
+
+def agreement(panel: Panel, bootstrap: Bootstrap, *, common: bool = False) -> pd.DataFrame:
+    """Measure each voter against the human labels, by the measures of the panel's scale.
+
+    Intervals of formulas on sums are percentiles of the bootstrap, those of rank correlations and
+    the ROC AUC the jackknife's (see `metrics.measure.estimates`); both over whole questions.
+
+    Parameters
+    ----------
+    panel : Panel
+    bootstrap : Bootstrap
+    common : bool
+        Whether only the items on which all voters have a vote count.
 
     Returns
     -------
     DataFrame
         A row a voter, sorted by kind and name, with the columns dataset, voter, kind (str); n, the
-        labelled items it voted on, and missing, those it did not (int); kappa with ci_low and
-        ci_high, accuracy, tpr, tnr, balanced_accuracy (float).
+        labelled items it voted on, and missing, those it did not (int); then measures (float).
+
+        Binary and preference: kappa with ci_low and ci_high, accuracy, tpr, tnr,
+        balanced_accuracy; the ties of preferences are left out. Where there are any: accuracy_ties
+        over all pairs, a tie of either side for half, and accuracy_decided over the pairs that
+        humans decided, a voter's tie for half, with _low and _high.
+
+        Other scales: the headline measure with ci_low and ci_high, and others with _low and _high.
+        Nominal: kappa; accuracy, recall and precision of each value. Ordinal: weighted_kappa
+        (quadratic weights); linear_kappa, exact, within_one, mae, spearman, kendall_tau_b.
+        Interval: pearson; icc (agreement of single ratings), mae, spearman, kendall_tau_b. Graded
+        votes beside binary labels: roc_auc. See `analysis.measured.measures` for the means over
+        questions and subsets and for picks_best.
     """
-    cells = measures.outcomes(panel.votes.labels, panel.human)
+    rated = ratings(panel, common=common)
+    if not panel.sided:
+        n = rated.both.sum(axis=0)
+        missing = int((~np.isnan(rated.human)).sum()) - n
+        found = estimates(measures(panel), rated, bootstrap)
+        return by_voter(panel, panel.votes.voters, {"n": n, "missing": missing, **columns(found)})
+    cells = counts.outcomes(rated.votes, panel.human)
     sums = cluster_sums(cells, panel.questions)
-    counts = sums.sum(axis=0)
-    kappa, low, high = bootstrap.interval(measures.cohen_kappa, sums)
-    labelled = int((~np.isnan(panel.human)).sum())
-    n = counts.sum(-1).astype(int)
-    columns = {
+    totals = sums.sum(axis=0)
+    kappa, low, high = bootstrap.interval(counts.cohen_kappa, sums)
+    n = totals.sum(-1).astype(int)
+    made = {
         "n": n,
-        "missing": labelled - n,
+        "missing": int((~np.isnan(panel.human)).sum()) - n,
         "kappa": kappa,
         "ci_low": low,
         "ci_high": high,
-        "accuracy": measures.accuracy(counts),
-        "tpr": measures.true_positive_rate(counts),
-        "tnr": measures.true_negative_rate(counts),
-        "balanced_accuracy": measures.balanced_accuracy(counts),
+        "accuracy": counts.accuracy(totals),
+        "tpr": counts.true_positive_rate(totals),
+        "tnr": counts.true_negative_rate(totals),
+        "balanced_accuracy": counts.balanced_accuracy(totals),
     }
-    return by_voter(panel, panel.votes.voters, columns)
+    ties = (rated.votes == 0.5).any() or (rated.human == 0.5).any()
+    if panel.scale.kind == "preference" and ties:
+        for name, one in percentile_estimates(WITH_TIES, of_sides(rated), bootstrap).items():
+            made |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
+    return by_voter(panel, panel.votes.voters, made)
+
+
+def agreement_by(
+    panel: Panel, bootstrap: Bootstrap, slices: Sequence[str] = ("subset", "criterion")
+) -> pd.DataFrame:
+    """Measure each voter against the human labels on each part of the items by itself.
+
+    Parameters
+    ----------
+    panel : Panel
+    bootstrap : Bootstrap
+    slices : sequence of {"subset", "criterion", "candidate"}
+        By what the items are parted, one after the other. The candidates of a pair are both.
+
+    Returns
+    -------
+    DataFrame
+        A row a slice, value and voter: dataset, slice, value (str), then as `agreement`. Empty
+        where all items are in one part, and without human labels.
+    """
+    if not labelled(panel):
+        return pd.DataFrame()
+    frames = []
+    for by in slices:
+        if by not in SLICES:
+            raise JuriesError(f"slices: there is no {by!r}{nearest(by, SLICES)}")
+        parts = np.array([_part(item, by) for item in panel.dataset.items])
+        values = sorted(set(parts.tolist()))
+        if len(values) < 2:
+            continue
+        for value in values:
+            table = agreement(panel.where(parts == value), bootstrap)
+            table.insert(1, "slice", by)
+            table.insert(2, "value", value)
+            frames.append(table)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _part(item: Item, by: str) -> str:
+    if by == "candidate" and item.opponent:
+        return f"{item.candidate} / {item.opponent}"
+    return str(getattr(item, by))
+
+
+def correlations(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Measure how graded votes go with the labels: over all items, and within parts of them.
+
+    Votes can go with the labels over all items because questions differ, and yet say nothing about
+    the answers to one question; the means over questions see only the latter.
+
+    Returns
+    -------
+    DataFrame
+        A row a voter, measure and `over`: dataset, voter, kind, measure (pearson, spearman,
+        kendall_tau_b; against binary labels roc_auc), over ("all items", "mean over questions",
+        "mean over subsets", "mean over criteria") (str); value with ci_low and ci_high (float).
+        Empty unless votes are graded and items have labels.
+    """
+    if not panel.scale.graded or not labelled(panel):
+        return pd.DataFrame()
+    items = tuple(panel.dataset.items)
+    rated = ratings(panel)
+    kinds: tuple[AnyMeasure, ...] = (PEARSON, SPEARMAN, KENDALL)
+    if not panel.graded:
+        kinds = (ROC_AUC,)
+    overs: list[tuple[str, Callable[[AnyMeasure], AnyMeasure], list[str]]] = [
+        ("all items", lambda measure: measure, [])
+    ]
+    if several(panel.questions):
+        overs.append(("mean over questions", MeanOverClusters, []))
+    for name, parts in (
+        ("mean over subsets", [item.subset for item in items]),
+        ("mean over criteria", [item.criterion for item in items]),
+    ):
+        if len(set(parts)) > 1:
+            overs.append((name, MeanOverSubsets, parts))
+    frames = []
+    for over, of, parts in overs:
+        found = estimates(
+            [of(kind) for kind in kinds], replace(rated, subsets=parts or None), bootstrap
+        )
+        for kind, one in zip(kinds, found.values(), strict=True):
+            head = {"measure": kind.name, "over": over}
+            values = {"value": one.value, "ci_low": one.low, "ci_high": one.high}
+            frames.append(by_voter(panel, panel.votes.voters, {**head, **values}))
+    return in_order(pd.concat(frames, ignore_index=True))
+
+
+def confusion(panel: Panel) -> pd.DataFrame:
+    """Count which value each voter gave where the humans gave which.
+
+    Returns
+    -------
+    DataFrame
+        A row a voter and pair of values that occurs: dataset, voter, kind, human, voted (str); n
+        (int); share, of the human's value (float). A jury's number between two levels counts as the
+        nearer one, in the middle as the higher. Empty unless votes and labels are on one nominal or
+        ordinal scale.
+    """
+    scale = panel.scale
+    if scale.kind not in ("nominal", "ordinal") or not labelled(panel):
+        return pd.DataFrame()
+    if scale.kind == "ordinal" and not panel.graded:
+        return pd.DataFrame()
+    codes = np.array(scale.codes)
+    frames = []
+    human, votes = nearest_level(panel.preferences, codes), nearest_level(panel.votes.labels, codes)
+    size = len(codes)
+    for at, voter in enumerate(panel.votes.voters):
+        both = (human >= 0) & (votes[:, at] >= 0)
+        pairs = human[both] * size + votes[both, at]
+        table = np.bincount(pairs, minlength=size * size).reshape(size, size)
+        true, voted = np.nonzero(table)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "dataset": panel.dataset.name,
+                    "voter": voter.name,
+                    "kind": voter.kind,
+                    "human": [scale.levels[level] for level in true],
+                    "voted": [scale.levels[level] for level in voted],
+                    "n": table[true, voted],
+                    "share": table[true, voted] / table.sum(axis=1)[true],
+                }
+            )
+        )
+    return in_order(pd.concat(frames, ignore_index=True))
+
+
+def nearest_level(values: Array, codes: Array) -> Index:
+    """Return which code each value is nearest to, the higher of two; -1 where it is NaN."""
+    middles = (codes[1:] + codes[:-1]) / 2
+    at = np.searchsorted(middles, np.nan_to_num(values) + SAME, side="right")
+    return np.where(np.isnan(values), -1, at)
+
+
+def reliability(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Measure how far annotators, judges and the members of each jury agree among themselves.
+
+    Returns
+    -------
+    DataFrame
+        A row a group of two voters or more: dataset, among ("annotators", "judges" or a jury's
+        name), measure (alpha_nominal, alpha_ordinal, alpha_interval) (str); voters, n, the items
+        with two votes or more (int); alpha, Krippendorff's, with ci_low and ci_high (float). No
+        human label is needed.
+    """
+    votes = panel.votes
+    judges = tuple(voter.name for voter in votes.voters if voter.kind == "judge")
+    seats = [("judges", judges)]
+    seats += [(voter.name, voter.members) for voter in votes.voters if voter.kind == "jury"]
+    groups = [("annotators", panel.annotations, _label_codes(panel))]
+    groups += [(name, votes.columns(members).labels, panel.scale) for name, members in seats]
+    rows = []
+    for among, codes, scale in groups:
+        several_votes = (~np.isnan(codes)).sum(axis=1) >= 2
+        if not several_votes.any():
+            continue
+        measure = ALPHA[scale.kind]
+        rated = Ratings(codes, np.full(len(codes), np.nan), scale, panel.questions)
+        one = percentile_estimates([measure], rated, bootstrap)[measure.name]
+        rows.append(
+            {
+                "dataset": panel.dataset.name,
+                "among": among,
+                "measure": measure.name,
+                "voters": codes.shape[1],
+                "n": int(several_votes.sum()),
+                "alpha": float(one.value[0]),
+                "ci_low": float(one.low[0]),
+                "ci_high": float(one.high[0]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _label_codes(panel: Panel) -> Scale:
+    """Return the scale that the annotators' codes are on."""
+    nominal = panel.scale.kind == "nominal"
+    return panel.scale if nominal else panel.label_scale
 
 
 def outcomes(panel: Panel) -> pd.DataFrame:
@@ -60,16 +294,17 @@ def outcomes(panel: Panel) -> pd.DataFrame:
 
 
 def deltas(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Compare each candidate's accuracy under each voter with its accuracy under humans.
+    """Compare each candidate's accuracy, or mean grade, under each voter with that under humans.
 
     Returns
     -------
     DataFrame
         A row a voter and candidate: dataset, voter, kind, candidate (str); n and missing (int);
-        judged, human, delta = judged - human with ci_low and ci_high (float, shares of 1). Empty
-        for pairs, whose labels are preferences.
+        judged, human, delta = judged - human with ci_low and ci_high (float; shares of 1, on a
+        graded scale means in its numbers). Empty for pairs, whose labels are preferences, and
+        where votes or labels have no mean that could be compared.
     """
-    if panel.dataset.pairwise:
+    if not comparable(panel):
         return pd.DataFrame()
     candidates = [item.candidate for item in panel.dataset.items]
     found = bias.accuracy_deltas(
@@ -108,7 +343,8 @@ def annotators(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     -------
     DataFrame
         A row for Krippendorff's alpha over all annotators, then one for Cohen's kappa of each two
-        that labelled an item in common: dataset, measure ("krippendorff_alpha" or "cohen_kappa"),
+        that labelled an item in common: dataset, measure ("krippendorff_alpha" or "cohen_kappa"; on
+        other scales "alpha_ordinal" and the like, and the scale's headline measure),
         annotators (str); n, the items with two labels or more, or with both (int); agreement with
         ci_low and ci_high (float). Empty where no item has two labels.
     """
@@ -119,6 +355,8 @@ def annotators(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         return pd.DataFrame()
     both = given.T.astype(int) @ given
     pairs = [(one, other) for one, other in combinations(range(len(names)), 2) if both[one, other]]
+    if not panel.sided:
+        return _graded_annotators(panel, bootstrap, pairs, both)
     units = cluster_sums(annotation.coincidences(votes), panel.questions)
     crossed = [annotation.crossed(votes[:, one], votes[:, other]) for one, other in pairs]
     tables = np.stack([cluster_sums(cells, panel.questions) for cells in crossed], axis=1)
@@ -141,6 +379,33 @@ def annotators(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     )
 
 
+def _graded_annotators(
+    panel: Panel, bootstrap: Bootstrap, pairs: Sequence[tuple[int, int]], both: Index
+) -> pd.DataFrame:
+    """Return the rows of `annotators` on nominal and graded scales."""
+    votes, names, scale = panel.annotations, panel.dataset.annotators, _label_codes(panel)
+    rated = Ratings(votes, np.full(len(votes), np.nan), scale, panel.questions)
+    alpha, of_two = ALPHA[scale.kind], Pairwise(measures_of(scale)[0])
+    found = percentile_estimates([alpha, of_two], rated, bootstrap)
+    at = [list(combinations(range(len(names)), 2)).index(pair) for pair in pairs]
+    values = [
+        np.concatenate([whole, each[at]])
+        for whole, each in zip(found[alpha.name], found[of_two.name], strict=True)
+    ]
+    several_votes = int(((~np.isnan(votes)).sum(axis=1) >= 2).sum())
+    return pd.DataFrame(
+        {
+            "dataset": panel.dataset.name,
+            "measure": [alpha.name, *[of_two.measure.name] * len(pairs)],
+            "annotators": ["all", *(f"{names[one]}, {names[other]}" for one, other in pairs)],
+            "n": [several_votes, *(int(both[pair]) for pair in pairs)],
+            "agreement": values[0],
+            "ci_low": values[1],
+            "ci_high": values[2],
+        }
+    )
+
+
 def between_judges(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure how far each two judges agree with each other; no human label is needed.
 
@@ -149,18 +414,24 @@ def between_judges(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     DataFrame
         A row for each two voters that are no juries, by name: dataset, judge, other (str); n, the
         items both voted on, and missing, the others (int); kappa with ci_low and ci_high, and
-        accuracy, the share of n with the same label (float). Ties of pairs are left out.
+        accuracy, the share of n with the same label (float). Ties of pairs are left out. On other
+        scales the headline measure with ci_low and ci_high, and on nominal and ordinal ones
+        `exact`, the share of n with the same value. Empty with fewer than two.
     """
     names = sorted(voter.name for voter in panel.votes.voters if voter.kind != "jury")
     labels = panel.votes.columns(tuple(names)).labels
     pairs = list(combinations(range(len(names)), 2))
+    if not pairs:
+        return pd.DataFrame()
+    if panel.scale.kind not in SIDED:
+        return _graded_judges(panel, names, labels, bootstrap)
     cells = np.concatenate(
-        [measures.outcomes(labels[:, [one]], labels[:, other]) for one, other in pairs], axis=1
+        [counts.outcomes(labels[:, [one]], labels[:, other]) for one, other in pairs], axis=1
     )
     sums = cluster_sums(cells, panel.questions)
-    counts = sums.sum(axis=0)
-    kappa, low, high = bootstrap.interval(measures.cohen_kappa, sums)
-    n = counts.sum(-1).astype(int)
+    totals = sums.sum(axis=0)
+    kappa, low, high = bootstrap.interval(counts.cohen_kappa, sums)
+    n = totals.sum(-1).astype(int)
     return pd.DataFrame(
         {
             "dataset": panel.dataset.name,
@@ -171,6 +442,35 @@ def between_judges(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
             "kappa": kappa,
             "ci_low": low,
             "ci_high": high,
-            "accuracy": measures.accuracy(counts),
+            "accuracy": counts.accuracy(totals),
         }
     )
+
+
+def _graded_judges(
+    panel: Panel, names: Sequence[str], labels: Array, bootstrap: Bootstrap
+) -> pd.DataFrame:
+    """Return the rows of `between_judges` on nominal and graded scales."""
+    head = measures_of(panel.scale)[0]
+    none = np.full(len(labels), np.nan)
+    rated = Ratings(labels, none, panel.scale, panel.questions)
+    one = percentile_estimates([Pairwise(head)], rated, bootstrap)[f"{head.name}_pairwise"]
+    pairs = list(combinations(range(len(names)), 2))
+    both = [~np.isnan(labels[:, a]) & ~np.isnan(labels[:, b]) for a, b in pairs]
+    made = {
+        "dataset": panel.dataset.name,
+        "judge": [names[a] for a, _ in pairs],
+        "other": [names[b] for _, b in pairs],
+        "n": [int(there.sum()) for there in both],
+        "missing": [int((~there).sum()) for there in both],
+        head.name: one.value,
+        "ci_low": one.low,
+        "ci_high": one.high,
+    }
+    if panel.scale.kind != "interval":
+        same = [
+            np.abs(labels[:, a] - labels[:, b])[there] < SAME
+            for (a, b), there in zip(pairs, both, strict=True)
+        ]
+        made["exact"] = [float(one.mean()) if len(one) else np.nan for one in same]
+    return pd.DataFrame(made)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
 import pandas as pd
 
 from ..errors import JuriesError
 from ..juries.panel import Panel
 from ..metrics import self_preference as measures
 from ..metrics.bootstrap import Bootstrap
+from .measured import comparable, labelled
 from .order import by_voter, in_order
 
 log = logging.getLogger(__name__)
@@ -24,11 +24,11 @@ def spread(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     DataFrame
         A row a voter: dataset, voter, kind (str); candidates (int); spread, the standard deviation
         over candidates of their accuracy under the voter less that under humans, with ci_low and
-        ci_high (float, shares of 1). Empty for pairs, without human labels, and with fewer than two
-        candidates.
+        ci_high (float; shares of 1, or the numbers of a graded scale). Empty for pairs, on nominal
+        scales, without human labels, and with fewer than two candidates.
     """
     candidates = [item.candidate for item in panel.dataset.items]
-    if _nothing_to_compare(panel) or len(set(candidates)) < 2:
+    if not comparable(panel) or not labelled(panel) or len(set(candidates)) < 2:
         return pd.DataFrame()
     value, low, high = measures.spread(
         panel.votes.labels,
@@ -53,9 +53,9 @@ def rates(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     -------
     DataFrame
         A row a voter and candidate: dataset, voter, kind, candidate; positives, negatives; tpr and
-        tnr, each with _low and _high. Empty for pairs, and without human labels.
+        tnr, each with _low and _high. Empty unless single answers are right or wrong, and labelled.
     """
-    if _nothing_to_compare(panel):
+    if not panel.sided or not comparable(panel) or not labelled(panel):
         return pd.DataFrame()
     kinds = {voter.name: voter.kind for voter in panel.votes.voters}
     table = measures.candidate_rates(
@@ -79,10 +79,10 @@ def families(
     Returns
     -------
     DataFrame
-        A row a judge and family; see `metrics.self_preference.family_deltas`. Empty for pairs,
-        without human labels, and where the candidates' families are not given.
+        A row a judge and family; see `metrics.self_preference.family_deltas`. Empty for pairs, on
+        nominal scales, without human labels, and where the candidates' families are not given.
     """
-    if _nothing_to_compare(panel) or not candidate_families:
+    if not comparable(panel) or not labelled(panel) or not candidate_families:
         return pd.DataFrame()
     judges = _judges(panel)
     of_answers = measures.family_of(
@@ -111,9 +111,10 @@ def self_preference(
     DataFrame
         A row for all judges and one for each that can be told apart: dataset, judge (str); own with
         ci_low and ci_high, and p (float); n, votes (int). Empty for pairs, without human labels,
-        where the candidates' families are not given, and where no judge is of a candidate's family.
+        on graded and nominal scales, where the candidates' families are not given, and where no
+        judge is of a candidate's family.
     """
-    if _nothing_to_compare(panel) or not candidate_families:
+    if not panel.sided or not comparable(panel) or not labelled(panel) or not candidate_families:
         return pd.DataFrame()
     judges = _judges(panel)
     of_answers = measures.family_of(
@@ -145,10 +146,6 @@ def self_preference(
             "votes": [one.votes for one in found],
         }
     )
-
-
-def _nothing_to_compare(panel: Panel) -> bool:
-    return panel.dataset.pairwise or bool(np.isnan(panel.human).all())
 
 
 def _judges(panel: Panel) -> tuple[str, ...]:

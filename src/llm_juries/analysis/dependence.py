@@ -8,6 +8,7 @@ import pandas as pd
 from ..juries.panel import Panel
 from ..metrics import dependence
 from ..metrics.bootstrap import Bootstrap
+from .measured import labelled
 
 
 def error_pairs(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
@@ -19,20 +20,27 @@ def error_pairs(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         A row for each two voters that are no juries, by name: dataset, judge, other (str); n, the
         labelled items both voted on, and missing, the others (int); correlation, of their errors,
         with ci_low and ci_high; both_wrong and by_chance, shares of n; ratio, of the two, with
-        ratio_low and ratio_high (float). Empty without human labels.
+        ratio_low and ratio_high (float). On a nominal scale a vote is right or wrong. Empty without
+        human labels, and on graded scales.
     """
-    if np.isnan(panel.human).all():
+    if not labelled(panel) or not (panel.sided or panel.scale.kind == "nominal"):
         return pd.DataFrame()
+    labels, human = panel.votes.labels, panel.human
+    if not panel.sided:
+        known = ~np.isnan(labels) & ~np.isnan(human)[:, None]
+        labels = np.where(known, labels == human[:, None], np.nan)
+        human = np.where(np.isnan(human), np.nan, 1.0)
     names = sorted(voter.name for voter in panel.votes.voters if voter.kind != "jury")
+    columns = [panel.votes.names.index(name) for name in names]
     found = dependence.pair_errors(
-        panel.votes.columns(tuple(names)).labels,
-        panel.human,
+        labels[:, columns],
+        human,
         panel.questions,
         bootstrap,
     )
     one, other = np.triu_indices(len(names), 1)
     n = found.n[one, other].astype(int)
-    columns = {
+    made = {
         "correlation": found.correlation.value,
         "ci_low": found.correlation.low,
         "ci_high": found.correlation.high,
@@ -50,7 +58,7 @@ def error_pairs(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
             "n": n,
             "missing": int((~np.isnan(panel.human)).sum()) - n,
         }
-        | {name: values[one, other] for name, values in columns.items()}
+        | {name: values[one, other] for name, values in made.items()}
     )
 
 
@@ -65,9 +73,10 @@ def effective_votes(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         labelled items on which all of them voted, and missing, the others (int);
         mean_correlation of their errors; effective_votes with ci_low and ci_high; independent and
         observed, the majority's accuracy on the n items if they erred independently and as it is;
-        gap, of the two, with gap_low and gap_high (float). Empty without human labels.
+        gap, of the two, with gap_low and gap_high (float). Empty without human labels, and on
+        graded and nominal scales.
     """
-    if np.isnan(panel.human).all():
+    if not labelled(panel) or not panel.sided:
         return pd.DataFrame()
     singles = tuple(sorted(v.name for v in panel.votes.voters if v.kind != "jury"))
     juries = sorted((v.name, v.members) for v in panel.votes.voters if v.kind == "jury")

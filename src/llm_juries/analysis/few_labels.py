@@ -40,11 +40,11 @@ def corrected(
         ci_high, and humans, the accuracy under all human labels there are (float, NaN where they
         are not all there); labels_alone and labels_beside, how many human labels an interval of the
         width takes on so many answers, alone and beside the voter's verdicts (prediction-powered;
-        int, missing where all answers would not do, or too few labels say). Empty for pairs, and
-        where every answer has a label.
+        int, missing where all answers would not do, or too few labels say). Empty for pairs, on
+        graded and nominal scales, and where every answer has a label.
     """
     human = panel.human
-    if panel.dataset.pairwise or np.isnan(human).all():
+    if not panel.sided or panel.dataset.pairwise or np.isnan(human).all():
         return pd.DataFrame()
     questions = np.asarray(panel.questions)
     if labelled_questions is not None:

@@ -16,10 +16,12 @@ from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
 from ..juries.rules import Rule
 from ..metrics.agreement import cohen_kappa
-from ..metrics.arrays import Array, Mask
+from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.significance import holm, normal_p_values
-from .jury_patterns import Numbers, Patterns, Resampled, intervals, measures, own_counts
+from .found_juries import JurySearch, pareto_front, wins_of
+from .graded_search import GradedSearch
+from .jury_patterns import Patterns, Resampled, intervals, measures, own_counts
 from .jury_validation import chosen
 
 MOST_VOTERS = 12  # 4,095 juries
@@ -58,25 +60,6 @@ class Criteria:
                 raise JuriesError(f"dollars.{name}: {dollars} must be 0 or more")
 
 
-@dataclass(frozen=True)
-class JurySearch:
-    """The tables of a search; every row has its dataset and rule.
-
-    Attributes
-    ----------
-    juries : DataFrame
-        A row a jury; see `_juries`.
-    judges : DataFrame
-        A row a judge, and what it adds to juries; see `_judges`.
-    chosen : DataFrame
-        What choosing by kappa is worth on held-out questions; see `jury_validation.chosen`.
-    """
-
-    juries: pd.DataFrame
-    judges: pd.DataFrame
-    chosen: pd.DataFrame
-
-
 def search_juries(
     panel: Panel, bootstrap: Bootstrap, criteria: Criteria | None = None
 ) -> JurySearch:
@@ -84,7 +67,8 @@ def search_juries(
 
     Under "majority" and "any" items collapse into patterns of votes (12 judges, 5,000 items, 10,000
     resamples: seconds). Under the other rules scores are part of a pattern, so continuous ones
-    do not collapse: time and memory then grow with items x juries.
+    do not collapse: time and memory then grow with items x juries. On graded and nominal scales the
+    headline measure takes the place of kappa in all tables, and there is no accuracy.
 
     Raises
     ------
@@ -104,21 +88,28 @@ def search_juries(
         if name not in names:
             raise JuriesError(f"dollars.{name}: there is no such judge{nearest(name, names)}")
     dollars = np.array([prices.get(name, np.nan) for name in names], float)
-    parts = []
+    parts: list[JurySearch] = []
     for rule in criteria.rules:
+        if not panel.sided:
+            found = GradedSearch(panel, names, rule, criteria.coverage)
+            parts.append(found.tables(bootstrap, criteria.folds, dollars))
+            continue
         patterns = Patterns(panel, names, rule, criteria.coverage)
         draws = patterns.resampled(bootstrap)
         parts.append(
-            (
+            JurySearch(
                 _juries(patterns, draws, bootstrap, dollars),
                 _judges(patterns, draws, bootstrap, dollars),
                 chosen(patterns, bootstrap, criteria.folds),
             )
         )
-    joined = [pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)]
-    for table in joined:
+    joined = {
+        name: pd.concat([getattr(part, name) for part in parts], ignore_index=True)
+        for name in ("juries", "judges", "chosen")
+    }
+    for table in joined.values():
         table.insert(0, "dataset", panel.dataset.name)
-    return JurySearch(*joined)
+    return JurySearch(**joined)
 
 
 def _juries(
@@ -166,7 +157,7 @@ def _juries(
             "usd_per_item": usd,
             "eligible": ~np.isnan(may_win),
             "pareto": pareto_front(usd, may_win),
-            "wins": _wins(draws.kappa, ~np.isnan(may_win)),
+            "wins": wins_of(draws.kappa, ~np.isnan(may_win)),
             "beside": patterns.names[patterns.best],
             "difference": difference,
             "difference_low": difference_low,
@@ -207,34 +198,3 @@ def _judges(
             "usd_per_item": dollars,
         }
     )
-
-
-def pareto_front(cost: Array, value: Array) -> Mask:
-    """Return which have no rival that costs no more, is worth no less, and differs in one.
-
-    Parameters
-    ----------
-    cost, value : arrays of shape (n,)
-        One with a NaN in either is neither on the front nor a rival.
-    """
-    front = np.zeros(len(cost), bool)
-    known = ~np.isnan(cost) & ~np.isnan(value)
-    best = -np.inf
-    for dollars in np.unique(cost[known]):
-        at = known & (cost == dollars)
-        top = value[at].max()
-        if top > best:
-            front |= at & (value == top)
-            best = top
-    return front
-
-
-def _wins(kappa: Numbers, eligible: Mask) -> Array:
-    """Return in which share of resamples each jury has the highest kappa, the first of equals."""
-    best = np.full(kappa.shape[1], -np.inf, kappa.dtype)
-    winner = np.full(kappa.shape[1], -1)
-    for at in np.flatnonzero(eligible):
-        higher = kappa[at] > best  # never where it is NaN
-        best[higher], winner[higher] = kappa[at][higher], at
-    decided = winner[winner >= 0]
-    return np.bincount(decided, minlength=len(kappa)) / max(len(decided), 1)

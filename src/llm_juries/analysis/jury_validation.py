@@ -14,7 +14,7 @@ import pandas as pd
 from ..errors import JuriesError
 from ..metrics import agreement
 from ..metrics.agreement import cohen_kappa
-from ..metrics.arrays import Array
+from ..metrics.arrays import Array, Index
 from ..metrics.bootstrap import Bootstrap
 from .jury_patterns import Patterns, first_best, own_counts
 
@@ -39,7 +39,8 @@ def chosen(patterns: Patterns, bootstrap: Bootstrap, folds: int) -> pd.DataFrame
         judge_high; difference, of the two on the items both decided, with difference_low and
         difference_high (float); chosen and judge_chosen, the folds' winners and how often (str).
     """
-    dealt = _dealt(patterns, folds, bootstrap.seed)
+    labelled = np.flatnonzero(patterns.counts.sum(axis=1))
+    dealt = deal(patterns.counts.shape[0], labelled, folds, bootstrap.seed, patterns.dataset)
     held = patterns.counts.T @ dealt  # (p, folds)
     weights = (patterns.total, patterns.total - held)
     juries = [own_counts(patterns.cells(w)) for w in weights]
@@ -87,26 +88,26 @@ def chosen(patterns: Patterns, bootstrap: Bootstrap, folds: int) -> pd.DataFrame
         "difference": values[2],
         "difference_low": low[2],
         "difference_high": high[2],
-        "chosen": _often(patterns.juries[jury].name for jury in fold_juries),
-        "judge_chosen": _often(patterns.names[judge] for judge in fold_judges),
+        "chosen": often(patterns.juries[jury].name for jury in fold_juries),
+        "judge_chosen": often(patterns.names[judge] for judge in fold_judges),
     }
     return pd.DataFrame([row])
 
 
-def _dealt(patterns: Patterns, folds: int, seed: int) -> Array:
+def deal(questions: int, labelled: Index, folds: int, seed: int, dataset: str) -> Array:
     """Deal the labelled questions into folds: ones and zeros of shape (questions, folds)."""
-    labelled = np.flatnonzero(patterns.counts.sum(axis=1))
     if len(labelled) < folds:
         raise JuriesError(
-            f"folds: {patterns.dataset} has {len(labelled)} labelled questions, which can't be "
+            f"folds: {dataset} has {len(labelled)} labelled questions, which can't be "
             f"dealt into {folds} folds; set fewer"
         )
-    dealt = np.zeros((patterns.counts.shape[0], folds))
+    dealt = np.zeros((questions, folds))
     order = np.random.default_rng(seed).permutation(labelled)
     dealt[order, np.arange(len(order)) % folds] = 1
     return dealt
 
 
-def _often(names: Iterable[str]) -> str:
+def often(names: Iterable[str]) -> str:
+    """Return names with how often they come, the most frequent first."""
     counts = sorted(Counter(names).items(), key=lambda one: (-one[1], one[0]))
     return ", ".join(f"{name}: {times}" for name, times in counts)

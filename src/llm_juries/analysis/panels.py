@@ -17,10 +17,8 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..errors import JuriesError
 from ..juries.panel import Panel
-from ..juries.pooling import context_of, sided
 from ..juries.stored import Inconsistent, pool
 from ..juries.votes import Voter, Votes
-from ..metrics.arrays import Array, Names
 from ..scale import Scale, common_scale, fits
 from ..store.store import Store
 from ..study import Study, read
@@ -54,37 +52,34 @@ def read_panel(
         the threshold could cut.
     """
     dataset = study.dataset.loaded()
-    context = context_of(dataset, candidate_families)
     plans = [replace(plan, dataset=dataset) for plan in study.plans]
     stored = read(plans, dataset, store)
     scale = panel_scale(dataset, dict(zip(stored.judges, stored.scales, strict=True)), threshold)
+    cut_before = threshold is not None and not scale.graded
     labels, scores = stored.on(scale, threshold)
     outcomes = stored.outcomes
     voters = tuple(Voter(p.judge.name, p.judge.kind, p.judge.family) for p in plans)
-
-    def decided(pooled: tuple[Array, Array, Names]) -> Votes:
-        votes = Votes(voters, *pooled, scale)
-        return votes.joined(*(jury.decide(votes, context) for jury in study.juries))
 
     single: dict[Order, Votes] = {}
     if len(dataset.orders) > 1:
         for at, order in enumerate(dataset.orders):
             part = np.s_[:, :, at : at + 1]
-            single[order] = decided(
-                pool(labels[part], scores[part], outcomes[part], inconsistent, scale)
-            )
-    cut_before = threshold is not None and not scale.graded
+            shown = pool(labels[part], scores[part], outcomes[part], inconsistent, scale)
+            single[order] = Votes(voters, *shown, scale)
     panel = Panel(
         dataset,
-        decided(pool(labels, scores, outcomes, inconsistent, scale)),
+        Votes(voters, *pool(labels, scores, outcomes, inconsistent, scale), scale),
         single,
         scale,
         threshold if cut_before else None,
-        juries=study.juries,
         candidate_families=candidate_families or {},
         stored=stored,
     )
-    return panel if threshold is None or cut_before else panel.cut(threshold)
+    if threshold is not None and not cut_before:
+        panel = panel.cut(threshold)
+    for jury in study.juries:
+        panel = panel.add(jury)
+    return panel
 
 
 def panel_scale(dataset: Dataset, own: Mapping[str, Scale], threshold: float | None) -> Scale:
@@ -127,27 +122,4 @@ def panel_scale(dataset: Dataset, own: Mapping[str, Scale], threshold: float | N
             if wanted.graded and scale.kind == "binary"
             else "put them on one scale"
         )
-    )
-
-
-def check_sides(panel: Panel) -> None:
-    """Check that a panel's votes are for or against, as the measures of agreement need them.
-
-    Raises
-    ------
-    JuriesError
-        If they are graded or categories: kappa of two sides would be wrong for them.
-    """
-    scale = panel.scale
-    if sided(scale):
-        return
-    name = panel.dataset.name
-    if scale.graded:
-        raise JuriesError(
-            f"dataset {name}: the verdicts are {scale}, and agreement is measured on yes or no; "
-            "set analysis.threshold (in Python threshold) to the level from which an answer is good"
-        )
-    raise JuriesError(
-        f"dataset {name}: the verdicts are {scale}, and agreement is measured on yes or no; there "
-        "are no measures for categories"
     )

@@ -247,7 +247,7 @@ def fit(panel: Panel, bootstrap: Bootstrap, how: Rankings | None = None) -> Fits
 def _ranked(panel: Panel, bootstrap: Bootstrap, how: Rankings) -> list[Ranked]:
     if not panel.dataset.pairwise:
         candidates = [item.candidate for item in panel.dataset.items]
-        if len(set(candidates)) < 2:
+        if len(set(candidates)) < 2 or panel.scale.kind == "nominal":  # names have no mean
             return []
         return [
             Ranked(

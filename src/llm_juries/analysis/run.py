@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_integer_dtype
 
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
-from ..juries.pooling import sided
 from ..store.store import Store
 from ..study import Study
-from .jury_search import JurySearch, search_juries
-from .panels import check_sides, read_panel
+from .found_juries import JurySearch
+from .jury_search import search_juries
+from .panels import read_panel
 from .settings import Analysis
 from .tables import TABLES, Subject
 
@@ -46,9 +47,7 @@ def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = 
     subjects = [_subject(study, store, analysis, alone=len(studies) == 1) for study in studies]
     tables = {}
     for table in TABLES:
-        made = joined(
-            [table.make(one) for one in subjects if table.any_scale or sided(one.panel.scale)]
-        )
+        made = joined([table.make(subject) for subject in subjects])
         if table.kept_empty or not made.empty:
             tables[table.name] = made
     return Results(studies, [subject.panel for subject in subjects], tables, analysis)
@@ -70,8 +69,6 @@ def _check(studies: Sequence[Study], analysis: Analysis) -> None:
 def _subject(study: Study, store: Store, analysis: Analysis, *, alone: bool) -> Subject:
     settings = analysis.settings
     panel = read_panel(study, store, settings.inconsistent, settings.families, settings.threshold)
-    if not np.isnan(panel.human).all():
-        check_sides(panel)
     usd = panel.stored.usd_a_call() if panel.stored else {}
     given = analysis.search.dollars or {}
     usd |= {name: cost for name, cost in given.items() if name in usd}  # else of other datasets
@@ -101,8 +98,9 @@ def joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     if not filled:
         return pd.DataFrame()
     table = pd.concat(filled, ignore_index=True)
-    # Only counts of outcomes differ in their columns: a dataset without an outcome has 0 of it.
-    partly = [column for column in table if not all(column in part for part in filled)]
-    for column in partly:
-        table[column] = table[column].fillna(0).astype(int)
+    # A dataset without an outcome has 0 of it; one on another scale has no such measure.
+    for column in table:
+        counted = [part[column] for part in filled if column in part]
+        if len(counted) < len(filled) and all(map(is_integer_dtype, counted)):
+            table[column] = table[column].fillna(0).astype(int)
     return table

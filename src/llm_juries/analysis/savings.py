@@ -14,7 +14,7 @@ from ..judges.base import by_price
 from ..juries.panel import Panel
 from ..juries.policies import NAN, Cast, CyclicAssignment, Planner, SequentialMajority
 from ..juries.pooling import Pooling
-from ..juries.rules import Jury
+from ..juries.rules import SIDED, Jury
 from ..juries.stored import NOT_ASKED
 from ..juries.votes import Voter, Votes
 from ..metrics.arrays import Array, Mask, ratio
@@ -39,8 +39,11 @@ def policies(
         A row a jury and policy ("sequential_majority", the cheapest judge first, whose verdicts are
         the jury's own; "cyclic_assignment", one judge a question, for means over many answers):
         dataset, jury, policy, order (str), then as `savings`. Empty where no jury of
-        three judges or more decides by majority, or one was not asked about everything.
+        three judges or more decides by majority, one was not asked about everything, or votes are
+        graded or nominal.
     """
+    if panel.scale.kind not in SIDED:
+        return pd.DataFrame()
     judges = {plan.judge.name: plan.judge for plan in plans}
     frames = []
     for jury in juries:

@@ -28,8 +28,10 @@ class Settings:
         The width of an interval, as a share of 1, for which the number of human labels it takes is
         reported.
     threshold : float, optional
-        From which on a graded value of judges, juries and humans is positive; see
-        `analysis.panels`. Without one graded verdicts stay graded.
+        From which on a graded value is positive: the same for judges, juries and humans, after
+        juries have pooled.
+    slices : tuple of {"subset", "criterion", "candidate"}
+        By what agreement is measured on parts of the items too; see `analysis.agreement_by`.
     """
 
     inconsistent: Inconsistent = "missing"
@@ -37,6 +39,7 @@ class Settings:
     labelled_questions: int | None = None
     interval_width: float = 0.1
     threshold: float | None = None
+    slices: tuple[str, ...] = ("subset", "criterion")
 
     @property
     def families(self) -> dict[str, str]:

@@ -14,12 +14,22 @@ import pandas as pd
 
 from ..juries.panel import Panel
 from ..study import Study
-from .agreement import agreement, annotators, deltas, outcomes
+from .agreement import (
+    agreement,
+    agreement_by,
+    annotators,
+    between_judges,
+    confusion,
+    correlations,
+    deltas,
+    outcomes,
+    reliability,
+)
 from .bias import families, rates, self_preference, spread
 from .comparison import against_best
 from .dependence import effective_votes, error_pairs
 from .few_labels import corrected
-from .jury_search import JurySearch
+from .found_juries import JurySearch
 from .pairs import length, length_bins, position, preferences
 from .rankings import Fits, battles, correlation, fit, ranking
 from .savings import policies
@@ -31,10 +41,14 @@ __all__ = [
     "Table",
     "against_best",
     "agreement",
+    "agreement_by",
     "annotators",
     "battles",
+    "between_judges",
+    "confusion",
     "corrected",
     "correlation",
+    "correlations",
     "deltas",
     "effective_votes",
     "error_pairs",
@@ -47,6 +61,7 @@ __all__ = [
     "preferences",
     "ranking",
     "rates",
+    "reliability",
     "self_preference",
     "spread",
 ]
@@ -96,8 +111,6 @@ class Table:
         The condition under which it has rows.
     kept_empty : bool
         Whether it is part of the results without rows too.
-    any_scale : bool
-        Whether it can be made of graded votes and of categories, too.
     """
 
     name: str
@@ -106,7 +119,6 @@ class Table:
     look_for: str
     applies: str
     kept_empty: bool = False
-    any_scale: bool = False
 
 
 LABELLED = "human labels"
@@ -117,11 +129,34 @@ TABLES = (
         "agreement",
         lambda of: agreement(of.panel, of.analysis.bootstrap),
         "Agreement with humans",
-        "kappa is 1 for full agreement and 0 for what the margins alone would give; compare "
-        "voters only where their missing votes are few.",
+        "kappa is 1 for full agreement and 0 for what the margins alone would give, and so is "
+        "weighted_kappa of ordered levels; compare voters only where their missing votes are few.",
         "always",
         kept_empty=True,
-        any_scale=True,  # without labels; with them `run` has refused it
+    ),
+    Table(
+        "agreement_by",
+        lambda of: agreement_by(of.panel, of.analysis.bootstrap, of.analysis.settings.slices),
+        "Agreement with humans on parts of the items",
+        "A voter can agree well overall because subsets differ, and hardly within one; few items "
+        "make wide intervals.",
+        "several subsets, criteria or candidates that slices names",
+    ),
+    Table(
+        "correlations",
+        lambda of: correlations(of.panel, of.analysis.bootstrap),
+        "Correlation of graded votes with the labels, over all items and within parts",
+        "over says within what: a high value over all items and a low mean over questions means "
+        "that a voter tells easy questions from hard ones, not good answers from bad.",
+        "graded votes with human labels",
+    ),
+    Table(
+        "confusion",
+        lambda of: confusion(of.panel),
+        "Which value a voter gives where the humans give which",
+        "share is of the items with the human's value; a number between two levels counts as the "
+        "nearer one.",
+        "votes and human labels on one nominal or ordinal scale",
     ),
     Table(
         "outcomes",
@@ -131,15 +166,14 @@ TABLES = (
         "wrong.",
         "always",
         kept_empty=True,
-        any_scale=True,
     ),
     Table(
         "deltas",
         lambda of: deltas(of.panel, of.analysis.bootstrap),
         "Accuracy of each candidate, judged and by humans",
-        "delta is a candidate's accuracy under a voter less that under humans: deltas of different "
-        "signs mean that the voter favours some candidates.",
-        "single answers",
+        "delta is a candidate's accuracy under a voter less that under humans (on a graded scale, "
+        "its mean grade): deltas of different signs mean that the voter favours some candidates.",
+        "single answers, right or wrong or graded",
         kept_empty=True,
     ),
     Table(
@@ -158,6 +192,22 @@ TABLES = (
         "This is the scale for a judge's kappa with the humans; mind n, an annotator who labelled "
         "only disputed items agrees less with the others.",
         "items with the labels of two annotators or more",
+    ),
+    Table(
+        "reliability",
+        lambda of: reliability(of.panel, of.analysis.bootstrap),
+        "Krippendorff's alpha of annotators, judges and juries' members",
+        "alpha is 1 for full agreement among them and 0 for chance; judges that agree with each "
+        "other need not agree with humans.",
+        "two votes on some item",
+    ),
+    Table(
+        "between_judges",
+        lambda of: between_judges(of.panel, of.analysis.bootstrap),
+        "Agreement of each two judges with each other",
+        "Needs no human labels and says nothing of who is right; two that agree far more than the "
+        "others may be one model twice.",
+        "two judges or more",
     ),
     Table(
         "preferences",
@@ -195,7 +245,6 @@ TABLES = (
         "Rankings of the candidates",
         "Candidates whose intervals of ranks overlap cannot be told apart.",
         "two named candidates or more",
-        any_scale=True,
     ),
     Table(
         "correlation",
@@ -204,7 +253,6 @@ TABLES = (
         "spearman is what the paper prints as Pearson; with few models, a swap of two neighbours "
         "moves every coefficient much.",
         "three models or more in both rankings",
-        any_scale=True,
     ),
     Table(
         "battles",
@@ -219,14 +267,14 @@ TABLES = (
         "Even-handedness",
         "spread is the standard deviation of the candidates' deltas, the paper's measure of bias; "
         "chance alone makes it larger than 0.",
-        SINGLE_LABELLED + " of two candidates or more",
+        SINGLE_LABELLED + ", right or wrong or graded, of two candidates or more",
     ),
     Table(
         "rates",
         lambda of: rates(of.panel, of.analysis.bootstrap),
         "True positive and true negative rates by candidate",
         "A voter that favours a candidate has a higher tpr and a lower tnr on its answers.",
-        SINGLE_LABELLED,
+        SINGLE_LABELLED + ", right or wrong",
     ),
     Table(
         "families",
@@ -234,7 +282,7 @@ TABLES = (
         "Judges on model families",
         "Compare the delta of a judge's own family with those of the others; p_holm is corrected "
         "for all rows.",
-        SINGLE_LABELLED + ", with candidate_families",
+        SINGLE_LABELLED + ", right or wrong or graded, with candidate_families",
     ),
     Table(
         "self_preference",
@@ -242,7 +290,7 @@ TABLES = (
         "Self-preference",
         "own is what being of the judge's own family adds to the share of positive votes, compared "
         "with the other judges: what they all favour is not seen.",
-        SINGLE_LABELLED + " of a judge's own family, with candidate_families",
+        SINGLE_LABELLED + ", right or wrong, of a judge's own family, with candidate_families",
     ),
     Table(
         "effective_votes",
@@ -250,7 +298,7 @@ TABLES = (
         "Dependence of the judges",
         "effective_votes is how many independent votes the seats are worth; gap is the accuracy "
         "that a majority loses to common errors.",
-        LABELLED + " and two judges or more",
+        LABELLED + " and two judges or more that say yes or no, or prefer",
     ),
     Table(
         "error_pairs",
@@ -258,7 +306,7 @@ TABLES = (
         "Common errors of each two judges",
         "ratio is how often both are wrong as a multiple of chance: far above 1, the second vote "
         "adds little.",
-        LABELLED + " and two judges or more",
+        LABELLED + " and two judges or more; not on graded scales",
     ),
     Table(
         "corrected",
@@ -271,14 +319,15 @@ TABLES = (
         "Accuracy with few human labels",
         "estimate is the voter's own figure corrected by the labelled answers; labels_alone and "
         "labels_beside say how many labels an interval of interval_width takes.",
-        "single answers of which only some have a human label, or labelled_questions",
+        "single answers, right or wrong, of which only some have a human label, or "
+        "labelled_questions",
     ),
     Table(
         "policies",
         lambda of: policies(of.panel, of.study.plans, of.study.juries, of.usd_a_call),
         "Calls saved by asking fewer judges",
         "same is the share of items whose verdict is that of the whole jury.",
-        "a jury of three judges or more that decides by majority",
+        "a jury of three judges or more that say yes or no, or prefer, by majority",
     ),
     Table(
         "juries",

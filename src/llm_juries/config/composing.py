@@ -32,7 +32,7 @@ TABLES = (".jsonl", ".json", ".csv", ".parquet")
 
 
 class FileConfigSource(PlainSource):
-    """Config files, where a jury includes the judges that its `members` name.
+    """Config files, where a jury includes the judges that its `members` and its `fallback` name.
 
     Members without a yaml are judges that come with recorded verdicts. The class has the name of
     the one it replaces, as Hydra then keeps it when it registers its own, in each process of a
@@ -51,7 +51,7 @@ class FileConfigSource(PlainSource):
             roots = (Path(self.path), conf_dir())
             members = [
                 f"/judge/{name}"
-                for name in config.get("members") or []
+                for name in [*(config.get("members") or []), config.get("fallback")]
                 if any((root / "judge" / f"{name}.yaml").is_file() for root in roots)
             ]
             given = list(config.get("defaults") or ["_self_"])

@@ -14,7 +14,7 @@ from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..judges.base import Judge
 from ..judges.recorded import recorded_judges
-from ..juries.pooling import Pooling
+from ..juries.pooling import Pooling, seats_of
 from ..prompts.prompt import Prompt
 from ..store.plan import Plan
 from ..study import Study
@@ -161,7 +161,7 @@ def study_of(
     plans = tuple(Plan(judge, dataset, prompt) for _, judge in sorted(taking_part.items()))
     for name in {jury.name for jury in juries} & set(taking_part):
         raise JuriesError(f"{name!r} is both a judge and a jury; rename one")
-    seated = tuple(jury for jury in juries if set(jury.members) <= set(taking_part))
+    seated = tuple(jury for jury in juries if set(seats_of(jury)) <= set(taking_part))
     return Study(dataset, plans, seated)
 
 
@@ -189,7 +189,7 @@ def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Pooli
             )
     for jury in juries:
         if not any(jury in study.juries for study in found):
-            absent = [member for member in jury.members if member not in everyone]
+            absent = [member for member in seats_of(jury) if member not in everyone]
             if not absent:
                 raise JuriesError(f"jury {jury.name}: no dataset has all of its members")
             raise JuriesError(

@@ -18,7 +18,7 @@ from .verdicts import Layout, RecordedColumn, Scales, Voters, read
 IDENTITY = ("item_id", "cluster", "candidate", "opponent", "order")
 TEXTS = ("question", "answer", "opponent_answer", "references")
 LONG = ("judge", "label", "prompt")
-IGNORED = ("subset",)  # known, but no table is made by it
+PARTS = ("subset", "criterion")
 ANNOTATOR = re.compile(r"human_\d+")
 NEVER = re.compile(
     r"(^|_)(latency|costs?|usd|price|tokens?|index|ids?|time|timestamp|seconds|lengths?|seed|rank|"
@@ -75,7 +75,7 @@ def recognise(
             f"judges' columns with judges=[...] ({', '.join(head)})"
         )
     annotators = tuple(column for column in head if ANNOTATOR.fullmatch(column))
-    known = {*IDENTITY, *TEXTS, "human", *annotators}
+    known = {*IDENTITY, *PARTS, *TEXTS, "human", *annotators}
     if "judge" in head:
         found = _long_judges(table, head, judges, scale)
         used = known | set(LONG)
@@ -141,7 +141,7 @@ def _wide_judges(
         if not found:
             raise JuriesError("judges: is empty; name a column, or leave it out")
         return found
-    fits = {c for c in columns if not NEVER.search(c.casefold())} - set(IGNORED)
+    fits = {c for c in columns if not NEVER.search(c.casefold())}
     full: set[str] = set()
     for _, row in table.rows():
         filled = {c for c in fits if row.get(c) is not None}

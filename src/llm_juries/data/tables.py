@@ -15,6 +15,8 @@ human_votes        list of such labels         the labels of annotators 1, 2, 3 
 opponent           text                        in a pair: the other model
 opponent_answer    text                        in a pair: the other answer
 cluster            text or whole number        the unit of resampling; item_id by default
+subset             text                        the part of the data it is from, for tables by subset
+criterion          text                        what it is judged on, for tables by criterion
 =================  ==========================  ====================================================
 
 In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"]. The label of a pair says which
@@ -320,6 +322,8 @@ def _item(
         human=scale.value_at(row.get("human"), f"{place}, field human"),
         human_votes=_votes(row.get("human_votes"), f"{place}, field human_votes", scale),
         cluster=text("cluster", ""),
+        subset=text("subset", ""),
+        criterion=text("criterion", ""),
     )
 
 

@@ -6,10 +6,10 @@ Two shapes are read, from .csv, .parquet or .jsonl:
 * long: a row per verdict: item_id, candidate, human, judge, label, and optionally prompt, order
   ("original" or "swapped") and opponent.
 
-The columns question, answer, references, opponent_answer and cluster have the meaning that they
-have in `data.tables`. An empty cell is a missing vote. A cell is a word (true/false, yes/no,
-correct/incorrect, or those of `Layout.words`) or a number, which counts as correct from the judge's
-threshold on. Any other cell is kept as it is and counts as unparsed.
+The columns question, answer, references, opponent_answer, cluster, subset and criterion have the
+meaning that they have in `data.tables`. An empty cell is a missing vote. A cell is a word
+(true/false, yes/no, correct/incorrect, or those of `Layout.words`) or a number, which counts as
+correct from the judge's threshold on. Any other cell is kept as it is and counts as unparsed.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from .tables import field as cell
 log = logging.getLogger(__name__)
 KNOWN = ("item_id", "candidate", "opponent", "human", "judge", "label", "prompt", "order")
 LENGTHS = ("answer_length", "opponent_length")
+PARTS = ("cluster", "subset", "criterion")
 TEXTS = ("question", "answer", "references", "opponent_answer")
 
 
@@ -336,6 +337,8 @@ class _Sheet:
             human=human,
             human_votes=tuple(votes),
             cluster=str(row.get("cluster") or ""),
+            subset=_cell(row.get("subset")),
+            criterion=_cell(row.get("criterion")),
         )
         known = self.items.setdefault(identity, item)
         if known.human != human:
@@ -388,7 +391,7 @@ class _Sheet:
 
     def judge_columns(self, head: Sequence[str]) -> list[str]:
         taken = {column for called in self.called.values() for column in _parts(called)}
-        taken |= {*self.layout.human_votes, *TEXTS, "cluster"}
+        taken |= {*self.layout.human_votes, *TEXTS, *PARTS}
         judges = [column for column in head if column not in taken]
         if not judges:
             raise JuriesError(

@@ -21,8 +21,8 @@ import numpy as np
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array
 from .policies import Cast, check_judges, majority_of
-from .pooling import Context, check_sided, needed
-from .rules import majority
+from .pooling import Context, check_scale, needed
+from .rules import SIDED, majority
 from .votes import Votes, one_voter
 
 Evidence = Literal["labels", "scores"]
@@ -292,7 +292,7 @@ class EscalatingJury:
         JuriesError
             If there is no human label to calibrate on.
         """
-        check_sided(self.name, votes.scale)
+        check_scale(self.name, "escalation", votes.scale, SIDED)
         threshold = self.calibrate(votes, needed(context, self.name)).threshold
         small, large = votes.columns(self.small), votes.columns((self.large,))
         kept = confidence(small.labels, small.scores, self.evidence) >= threshold - TOLERANCE

@@ -6,6 +6,7 @@ They can do much worse than majority where judges make the same errors: see docs
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,9 +14,11 @@ import numpy as np
 
 from ..errors import JuriesError
 from ..metrics.arrays import Array
-from .pooling import Context, check_members, check_sided
+from .pooling import Context, check_members, check_scale
+from .rules import SIDED
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
+SIDES = (0.0, 0.5, 1.0)  # of a yes or no, and of a preference
 TOLERANCE = 1e-12  # two probabilities that differ by rounding alone are tied
 
 
@@ -27,7 +30,8 @@ class LabelModel:
     1979). "glad": each judge has an ability and each item a difficulty (Whitehill et al. 2009).
     Both assume that judges err independently and that the consensus is the truth. The decision is
     the likeliest label, its score the probability of the positive one (of a pair, plus half that of
-    neither). A missing vote is left out of the fit.
+    neither; on a nominal scale, of the decision). A missing vote is left out of the fit.
+    Dawid-Skene is for binary, nominal and preference scales, GLAD for binary and preference ones.
 
     Parameters
     ----------
@@ -51,24 +55,34 @@ class LabelModel:
 
     def decide(self, votes: Votes, context: Context | None = None) -> Votes:  # noqa: ARG002
         """Return the jury's decisions as the votes of one voter."""
-        check_sided(self.name, votes.scale)
+        kinds = ("binary", "nominal", "preference") if self.model == "dawid_skene" else SIDED
+        check_scale(self.name, self.model, votes.scale, kinds)
+        nominal = votes.scale.kind == "nominal"
+        values = votes.scale.codes if nominal else SIDES
         labels = votes.columns(tuple(sorted(self.members))).labels
-        chances = posterior(labels, self.model, self.iterations)
+        chances = posterior(labels, self.model, self.iterations, values)
         enough = (~np.isnan(labels)).sum(axis=1) >= (self.quorum or len(self.members) // 2 + 1)
         ranked = np.sort(chances, axis=1)
         tied = enough & (ranked[:, -1] - ranked[:, -2] <= TOLERANCE)
-        likeliest = np.argmax(chances, axis=1) / 2
+        likeliest = np.array(values)[np.argmax(np.nan_to_num(chances), axis=1)]
+        score = ranked[:, -1] if nominal else chances @ np.array(SIDES)
         return one_voter(
             self.name,
             self.members,
             np.where(enough & ~tied, likeliest, np.nan),
             np.where(tied, TIE, np.where(enough, DECIDED, NO_QUORUM)),
-            np.where(enough, chances @ [0.0, 0.5, 1.0], np.nan),
+            np.where(enough, score, np.nan),
+            votes.scale,
         )
 
 
-def posterior(labels: Array, model: Literal["dawid_skene", "glad"], iterations: int = 100) -> Array:
-    """Return the probabilities of the labels 0, 0.5 and 1 of n items, NaN where none voted.
+def posterior(
+    labels: Array,
+    model: Literal["dawid_skene", "glad"],
+    iterations: int = 100,
+    values: Sequence[float] = SIDES,
+) -> Array:
+    """Return the probability of each value for n items, of shape (n, values), NaN without votes.
 
     Items are sorted by their votes before the fit, so that the order of rows does not change even
     the last digit.
@@ -90,9 +104,9 @@ def posterior(labels: Array, model: Literal["dawid_skene", "glad"], iterations: 
     filled = np.nan_to_num(labels, nan=-1.0)
     order = np.lexsort(filled.T[::-1])
     task, worker = np.nonzero(filled[order] >= 0)
-    found = np.zeros((len(labels), 3))
+    found = np.zeros((len(labels), len(values)))
     found[np.asarray(np.isnan(labels)).all(axis=1)] = np.nan
-    cast = (2 * filled[order][task, worker]).astype(int)
+    cast = np.searchsorted(values, filled[order][task, worker])
     if len(np.unique(cast)) < 2:  # nothing for a model to tell apart
         found[order[np.unique(task)], cast[:1]] = 1.0
         return found

@@ -10,11 +10,11 @@ import numpy as np
 
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
-from ..metrics.arrays import Array
+from ..metrics.arrays import Array, Mask
 from ..scale import Scale, recode
 from ..types import Order
-from .pooling import Pooling, context_of
-from .rules import side
+from .pooling import Context, Pooling, ScaleError, context_of, seats_of
+from .rules import SIDED, side
 from .stored import StoredVotes
 from .votes import Votes
 
@@ -83,26 +83,19 @@ class Panel:
         JuriesError
             If its name is taken, a member is not a judge of the panel, or the rule cannot decide.
         """
-        if self.uncut is not None and self.threshold is not None:
-            whole = self.uncut.add(jury, candidate_families)
-            cut = whole.cut(self.threshold)
-            families = cut.candidate_families
-            return replace(
-                self, votes=cut.votes, juries=cut.juries, candidate_families=families, uncut=whole
-            )
         if jury.name in self.votes.names:
             raise JuriesError(f"jury {jury.name}: the panel has a voter of that name; rename it")
         judges = [voter.name for voter in self.votes.voters if voter.kind != "jury"]
-        for member in jury.members:
+        for member in seats_of(jury):
             if member not in judges:
                 raise JuriesError(
                     f"jury {jury.name}: the panel has no judge {member!r}{nearest(member, judges)}"
                 )
         families = {**self.candidate_families, **(candidate_families or {})}
-        context = context_of(self.dataset, families)
+        context = context_of(self.dataset, families, self.threshold)
         return replace(
             self,
-            votes=self.votes.joined(jury.decide(self.votes, context)),
+            votes=self.votes.joined(self._decided(jury, context)),
             orders={
                 order: votes.joined(jury.decide(votes, context))
                 for order, votes in self.orders.items()
@@ -110,6 +103,15 @@ class Panel:
             juries=(*self.juries, jury),
             candidate_families=families,
         )
+
+    def _decided(self, jury: Pooling, context: Context) -> Votes:
+        """Return a jury's decisions; where a threshold cuts, those of grades that are cut then."""
+        if self.uncut is None or self.threshold is None:
+            return jury.decide(self.votes, context)
+        try:
+            return cut(jury.decide(self.uncut.votes, context), self.threshold)
+        except ScaleError:  # a rule for yes or no
+            return jury.decide(self.votes, context)
 
     @property
     def cut_at(self) -> str:
@@ -164,7 +166,8 @@ class Panel:
     def cut(self, threshold: float) -> Self:
         """Return the panel with every graded value, of judges, juries and humans, as yes or no.
 
-        Juries have pooled before: a jury by the mean is cut where its mean is.
+        Juries pool grades first, those added later too: a jury by the mean is cut where its mean
+        is. Only rules that know nothing but yes and no (any, a veto, stacking) pool after the cut.
 
         Raises
         ------
@@ -178,18 +181,47 @@ class Panel:
             )
         if self.dataset.label_scale.graded:
             self.dataset.label_scale.at_least(np.empty(0), threshold)  # it must divide both
-        votes = self.votes
-        labels = self.scale.at_least(votes.labels, threshold)
-        scores = np.full_like(labels, np.nan)
         return replace(
             self,
-            votes=replace(votes, labels=labels, scores=scores, scale=Scale.binary()),
+            votes=cut(self.votes, threshold),
             scale=Scale.binary(),
             threshold=threshold,
             uncut=self,
         )
 
     @property
+    def sided(self) -> bool:
+        """Whether votes and labels have two sides: yes or no, or a preference (with a tie)."""
+        return all(one.kind in SIDED for one in (self.scale, self.label_scale))
+
+    @property
+    def graded(self) -> bool:
+        """Whether votes and labels are both graded, so that their difference has a meaning."""
+        return self.scale.graded and self.label_scale.graded
+
+    def where(self, rows: Mask) -> Self:
+        """Return the panel of some items only, with the votes they have; nothing is pooled anew."""
+        items = tuple(item for item, there in zip(self.dataset.items, rows, strict=True) if there)
+        return replace(
+            self,
+            dataset=replace(self.dataset, items=items),
+            votes=self.votes.rows(rows),
+            orders={order: votes.rows(rows) for order, votes in self.orders.items()},
+            stored=None,
+            uncut=None if self.uncut is None else self.uncut.where(rows),
+        )
+
+    @property
     def questions(self) -> list[str]:
         """The question (or cluster) of each item: what the bootstrap draws whole."""
         return [item.drawn_with for item in self.dataset.items]
+
+
+def cut(votes: Votes, threshold: float) -> Votes:
+    """Return graded votes as yes or no; their scores are dropped: their middle is not a threshold.
+
+    Raises JuriesError if the threshold does not divide the votes' scale.
+    """
+    labels = votes.scale.at_least(votes.labels, threshold)
+    scores = np.full_like(labels, np.nan)
+    return replace(votes, labels=labels, scores=scores, scale=Scale.binary())

@@ -9,10 +9,14 @@ from typing import Protocol
 import numpy as np
 
 from ..data.dataset import Dataset
-from ..errors import JuriesError
+from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array
-from ..scale import Scale
+from ..scale import Kind, Scale
 from .votes import Votes
+
+
+class ScaleError(JuriesError):
+    """A rule has no meaning on the scale of the votes."""
 
 
 class Pooling(Protocol):
@@ -67,18 +71,39 @@ class Context:
     candidate_families: Mapping[str, str] = field(default_factory=dict)
 
 
-def context_of(dataset: Dataset, candidate_families: Mapping[str, str] | None = None) -> Context:
-    """Return the context of a dataset's items; the families of candidates come from the caller."""
+def context_of(
+    dataset: Dataset,
+    candidate_families: Mapping[str, str] | None = None,
+    threshold: float | None = None,
+) -> Context:
+    """Return the context of a dataset's items.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    candidate_families : mapping of str to str, optional
+    threshold : float, optional
+        From which on a graded human label is positive, where the votes are binary.
+    """
     items = tuple(dataset.items)
-    human = [dataset.label_scale.encode(item.human) for item in items]
+    scale = dataset.label_scale
+    human = np.array([scale.encode(item.human) for item in items], float)
+    if threshold is not None and scale.graded:
+        human = scale.at_least(human, threshold)
     pairs = any(item.opponent for item in items)
     return Context(
-        np.array(human, float),
+        human,
         tuple(item.drawn_with for item in items),
         tuple(item.candidate for item in items),
         tuple(item.opponent for item in items) if pairs else (),
         candidate_families or {},
     )
+
+
+def seats_of(jury: Pooling) -> tuple[str, ...]:
+    """Return whose votes a jury needs: its members, and a judge that it falls back on."""
+    fallback = getattr(jury, "fallback", None)
+    return (*jury.members, *(() if fallback is None or fallback in jury.members else (fallback,)))
 
 
 def needed(context: Context | None, jury: str) -> Context:
@@ -115,21 +140,53 @@ def check_members(jury: str, members: tuple[str, ...], quorum: int | None = None
         )
 
 
-def sided(scale: Scale) -> bool:
-    """Return whether votes are for or against: the codes of such scales are 1, 0 and 0.5."""
-    return scale.kind in ("binary", "preference")
+def check_scale(jury: str, what: str, scale: Scale, kinds: Sequence[Kind]) -> None:
+    """Check that a rule has a meaning on the scale of the votes.
 
-
-def check_sided(jury: str, scale: Scale) -> None:
-    """Check that votes are for or against, as most rules need them.
+    Parameters
+    ----------
+    jury : str
+    what : str
+        The rule, in words: "rule any", "a veto".
+    scale : Scale
+        Of the votes.
+    kinds : sequence of Kind
+        The scales that the rule is for.
 
     Raises
     ------
     JuriesError
-        If they are graded or categories.
+        If it has none.
     """
-    if not sided(scale):
-        raise JuriesError(
-            f"jury {jury}: its rule needs verdicts for and against, and these are {scale}; take a "
-            f"plain jury by {'majority, mean or median' if scale.graded else 'majority'}"
-        )
+    if scale.kind in kinds:
+        return
+    instead = {
+        "nominal": "plurality or majority",
+        "ordinal": "mean, median, majority or plurality",
+        "interval": "mean or median",
+    }.get(scale.kind, "majority or mean")
+    raise ScaleError(
+        f"jury {jury}: {what} is for {' and '.join(kinds)} scales, the votes are {scale}; use rule "
+        f"{instead}" + ", or set a threshold" * (scale.graded and "binary" in kinds)
+    )
+
+
+def check_weights(jury: str, members: tuple[str, ...], weights: Mapping[str, float]) -> None:
+    """Check that every member, and nobody else, has a weight of 0 or more.
+
+    Raises
+    ------
+    JuriesError
+        If not, or all weights are 0.
+    """
+    for member in members:
+        if member not in weights:
+            raise JuriesError(f"jury {jury}: weights: {member!r} is missing; give it a number")
+    for member, weight in weights.items():
+        if member not in members:
+            known = nearest(member, members)
+            raise JuriesError(f"jury {jury}: weights: {member!r} is not a member{known}")
+        if not (np.isfinite(weight) and weight >= 0):
+            raise JuriesError(f"jury {jury}: weights: {member!r} has {weight}; set 0 or more")
+    if not any(weights.values()):
+        raise JuriesError(f"jury {jury}: weights: all are 0; give a member more")

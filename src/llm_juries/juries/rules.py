@@ -1,4 +1,4 @@
-"""The voting rules of a jury: majority, any, mean, median.
+"""The voting rules of a jury: majority, plurality, any, margin, mean, median, log-odds.
 
 How ties and missing votes count is part of a jury, because it changes results: a panel of three
 that loses one judge is a panel of two that can tie. A jury that cannot decide gives no label: its
@@ -7,21 +7,40 @@ outcome is "tie" or "no_quorum", counted like any other missing vote.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from scipy.special import expit, logit
 
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
-from ..scale import Scale
-from .pooling import Context, check_members, sided
+from ..scale import Kind, Scale
+from .pooling import Context, ScaleError, check_members, check_scale, check_weights
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
-Rule = Literal["majority", "any", "mean", "median", "majority_or_mean"]
-Ties = Literal["missing", "positive", "negative", "half"]
+Rule = Literal[
+    "majority", "plurality", "any", "margin", "mean", "median", "majority_or_mean", "log_odds"
+]
+Ties = Literal["missing", "positive", "negative", "half", "first"]
 COUNTED_AS = {"positive": 1.0, "negative": 0.0, "half": 0.5}
+SIDED: tuple[Kind, ...] = ("binary", "preference")
+GRADED: tuple[Kind, ...] = ("ordinal", "interval")
+SCALES: dict[Rule, tuple[Kind, ...]] = {
+    "majority": ("binary", "nominal", "ordinal", "interval", "preference"),
+    "plurality": ("binary", "nominal", "ordinal", "preference"),
+    "any": SIDED,
+    "margin": SIDED,
+    "mean": ("binary", "nominal", "ordinal", "interval", "preference"),
+    "median": (*SIDED, *GRADED),
+    "majority_or_mean": (*SIDED, *GRADED),
+    "log_odds": ("binary", "nominal"),
+}
+"""The scales on which each rule has a meaning."""
+WEIGHTED: tuple[Rule, ...] = ("plurality", "margin", "mean", "log_odds")
+SAME = 1e-12  # values and sums of weights that differ by less are equal
+SUREST = 1e-3  # probabilities nearer to 0 or 1 count as this far from it in log-odds
 
 
 @dataclass(frozen=True)
@@ -33,20 +52,33 @@ class Jury:
     name : str
     members : tuple of str
         The judges' names, a seat each.
-    rule : {"majority", "any", "mean", "median", "majority_or_mean"}
-        "majority": the label that more than half of all seats voted for, so a missing vote can
+    rule : Rule
+        "majority": the value that more than half of all seats voted for, so a missing vote can
         leave a jury undecided but never let a minority decide.
+        "plurality": the value with the most votes; two with as many are a tie.
         "any": positive if one vote is, negative if every seat voted negative.
-        "mean", "median": of the scores (of the label where a judge gives no score), positive above
-        0.5, negative below, a tie at it. The paper pools levels by the mean.
-        Of graded votes the mean or median is the label, and so is the level of a majority; "any"
-        needs votes for and against. Of categories there is only the majority.
+        "margin": positive (or the first of a pair) if more votes are than negative ones; votes for
+        neither of a pair are abstentions.
+        "mean", "median": of the scores (of the label where a judge gives no score). On a graded
+        scale that number is the decision, between two levels too. On a binary or preference scale
+        it is positive above 0.5, negative below, a tie at it. The paper pools levels by the mean.
+        On a nominal scale the mean is over the judges' probabilities of their label, the rest of
+        each shared out evenly among the other values; the likeliest value is the decision.
+        "log_odds": as the mean, of log-odds: sure judges count for more.
         "majority_or_mean": the score that more than half of all seats gave, else the mean.
-    ties : {"missing", "positive", "negative", "half"}
-        What a tie counts as. "missing" keeps it out of every measure and counts it. "half" suits
-        pairs: neither answer is preferred, each has half a win.
+    ties : {"missing", "first", "positive", "negative", "half"}
+        What a tie counts as. "missing" keeps it out of every measure and counts it. "first" takes
+        the vote of the first member, in the order of `members`, that is for one of the values with
+        the most votes. "positive", "negative" and "half" are for binary and preference scales:
+        "half" suits pairs, neither answer is preferred, each has half a win.
     quorum : int, optional
-        How many votes a mean or median needs; by default more than half of the seats.
+        How many votes a decision needs, of rules other than "majority" and "any"; by default more
+        than half of the seats.
+    weights : mapping of str to float, optional
+        A weight of 0 or more for each member; for plurality, margin, mean and log_odds. For weights
+        that are learnt from labels see `juries.weighting`.
+    fallback : str, optional
+        The member or other judge whose vote is the decision where the jury has none.
     """
 
     name: str
@@ -54,6 +86,8 @@ class Jury:
     rule: Rule = "majority"
     ties: Ties = "missing"
     quorum: int | None = None
+    weights: Mapping[str, float] | None = None
+    fallback: str | None = None
 
     def __post_init__(self) -> None:
         check_members(self.name, self.members, self.quorum)
@@ -64,66 +98,119 @@ class Jury:
         ):
             if value not in known:
                 raise JuriesError(f"jury {self.name}: no {key} {value!r}{nearest(value, known)}")
+        if self.weights is not None:
+            if self.rule not in WEIGHTED:
+                raise JuriesError(
+                    f"jury {self.name}: weights: rule {self.rule} has none; use "
+                    f"{', '.join(WEIGHTED)}, or llm_juries.juries.weighting.Weighted"
+                )
+            check_weights(self.name, self.members, self.weights)
 
     def decide(self, votes: Votes, context: Context | None = None) -> Votes:  # noqa: ARG002
         """Return the jury's decisions as the votes of one voter.
 
-        Their scores are what the rule computes: the mean, the median, the common score. "majority"
-        and "any" give labels only.
+        Their scores are what the rule computes: the mean, the median, the common score. "majority",
+        "plurality" and "any" give labels only; on a graded scale the label is the score.
 
         Raises
         ------
         JuriesError
-            If a member has no votes, or the rule is not one for votes on this scale.
+            If the rule, or what it does with ties, has no meaning on the votes' scale.
         """
-        self._check(votes.scale)
+        scale = votes.scale
+        self._check(scale)
         seats = votes.columns(self.members)
+        labels, outcomes, strength = self._pooled(seats, scale)
+        tied = outcomes == TIE
+        if self.ties == "first":
+            labels = np.where(tied, first_vote(seats.labels), labels)
+            outcomes = np.where(tied & ~np.isnan(labels), DECIDED, outcomes)
+        elif self.ties != "missing":
+            labels = np.where(tied, COUNTED_AS[self.ties], labels)
+            outcomes = np.where(tied, DECIDED, outcomes)
+        if scale.graded:
+            strength = labels
+        if self.fallback is not None:
+            one = votes.columns((self.fallback,))
+            instead = np.isnan(labels) & ~np.isnan(one.labels[:, 0])
+            labels = np.where(instead, one.labels[:, 0], labels)
+            strength = np.where(instead, one.scores[:, 0], strength)
+            outcomes = np.where(instead, DECIDED, outcomes)
+        return one_voter(self.name, self.members, labels, outcomes, strength, scale)
+
+    def _check(self, scale: Scale) -> None:
+        check_scale(self.name, f"rule {self.rule}", scale, SCALES[self.rule])
+        if self.ties in COUNTED_AS and scale.kind not in SIDED:
+            raise ScaleError(
+                f"jury {self.name}: ties {self.ties} is for binary and preference scales, the "
+                f"votes are {scale}; use missing or first"
+            )
+
+    def _pooled(self, seats: Votes, scale: Scale) -> tuple[Array, Names, Array]:
+        """Return labels, outcomes and scores, before ties count as anything."""
+        quorum = self.quorum or len(self.members) // 2 + 1
+        weights = np.ones(len(self.members))
+        if self.weights is not None:
+            weights = np.array([self.weights[member] for member in self.members], float)
         cast = ~np.isnan(seats.labels) | (seats.outcomes == TIE)  # a middling score is a vote too
         scores = np.where(np.isnan(seats.scores), seats.labels, seats.scores)
         scores = np.where(cast, scores, np.nan)
-        quorum = self.quorum or len(self.members) // 2 + 1
-        strength = np.full(len(scores), np.nan)
+        none = np.full(len(scores), np.nan)
         match self.rule:
             case "majority":
-                labels, outcomes = majority(seats.labels, levels(votes.scale))
+                decided = majority(seats.labels) if scale.kind in SIDED else common(seats.labels)
+                return *decided, none
             case "any":
-                labels, outcomes = any_positive(seats.labels)
-            case "mean" | "median":
-                strength = centre(scores, self.rule, quorum)
-                labels, outcomes = decision(strength)
+                return *any_positive(seats.labels), none
+            case "plurality":
+                return *plurality(seats.labels, weights, quorum), none
+            case "margin":
+                strength = weighted_mean(seats.labels, weights, quorum)
+            case "mean" | "log_odds" if scale.kind == "nominal" or self.rule == "log_odds":
+                self._check_probabilities(seats)
+                if scale.kind == "nominal":
+                    chances = self._chances(seats, scale, weights, quorum)
+                    return *likeliest(chances, np.array(scale.codes)), chances.max(axis=1)
+                surest = np.clip(scores, SUREST, 1 - SUREST)
+                strength = expit(weighted_mean(logit(surest), weights, quorum))
+            case "mean":
+                strength = weighted_mean(scores, weights, quorum)
+            case "median":
+                strength = centre(scores, "median", quorum)
             case "majority_or_mean":
-                common = most_common(scores)
-                strength = np.where(np.isnan(common), centre(scores, "mean", quorum), common)
-                labels, outcomes = decision(strength)
-        if votes.scale.graded and self.rule != "majority":
-            labels, outcomes = strength, np.where(np.isnan(strength), NO_QUORUM, DECIDED)
-        tied = outcomes == TIE
-        if self.ties != "missing":
-            labels = np.where(tied, COUNTED_AS[self.ties], labels)
-            outcomes = np.where(tied, DECIDED, outcomes)
-        return one_voter(self.name, self.members, labels, outcomes, strength, votes.scale)
-
-    def _check(self, scale: Scale) -> None:
-        rules = get_args(Rule)
+                shared = most_common(scores)
+                strength = np.where(np.isnan(shared), centre(scores, "mean", quorum), shared)
         if scale.graded:
-            rules = ("mean", "median", "majority", "majority_or_mean")
-        elif scale.kind == "nominal":
-            rules = ("majority",)
-        if self.rule not in rules:
-            raise JuriesError(
-                f"jury {self.name}: the rule {self.rule} is not one for verdicts that are {scale}; "
-                f"take {' or '.join(rules)}"
-            )
-        if self.ties != "missing" and (scale.graded or scale.kind == "nominal"):
-            raise JuriesError(
-                f"jury {self.name}: ties={self.ties} is a side, and verdicts that are {scale} have "
-                "none; leave ties out"
-            )
+            return strength, np.where(np.isnan(strength), NO_QUORUM, DECIDED), strength
+        return *decision(strength), strength
 
+    def _check_probabilities(self, seats: Votes) -> None:
+        """Raise where a vote has no probability: its log-odds would be without bound."""
+        cast = ~np.isnan(seats.labels)
+        sound = (seats.scores >= 0) & (seats.scores <= 1)
+        for at, voter in enumerate(seats.voters):
+            if (cast & ~sound)[:, at].any():
+                raise JuriesError(
+                    f"jury {self.name}: rule {self.rule} pools probabilities, and {voter.name} "
+                    "has votes without one; use plurality or majority"
+                )
 
-def levels(scale: Scale) -> tuple[float, ...] | None:
-    """Return the codes that a majority can be for, None where any number can be one."""
-    return None if scale.kind == "interval" else (1.0, 0.0, 0.5) if sided(scale) else scale.codes
+    def _chances(self, seats: Votes, scale: Scale, weights: Array, quorum: int) -> Array:
+        """Return the pooled probability of each value, of shape (n, values), NaN without quorum."""
+        values = np.array(scale.codes)
+        rest = (1 - seats.scores) / (len(values) - 1)
+        own = np.abs(seats.labels[..., None] - values) < SAME
+        given = np.where(own, seats.scores[..., None], rest[..., None])  # (n, k, values)
+        given = np.where(np.isnan(seats.labels)[..., None], np.nan, given)
+        if self.rule == "log_odds":
+            given = np.log(np.clip(given, SUREST, None))
+        pooled = np.stack(
+            [weighted_mean(one, weights, quorum) for one in np.moveaxis(given, -1, 0)], axis=-1
+        )
+        if self.rule == "log_odds":
+            pooled = np.exp(pooled)
+        shares: Array = pooled / pooled.sum(axis=1, keepdims=True)
+        return shares
 
 
 def side(strength: Array) -> Array:
@@ -132,18 +219,67 @@ def side(strength: Array) -> Array:
     return (np.sign(off) + 1) / 2
 
 
-def majority(labels: Array, codes: Sequence[float] | None = (1.0, 0.0, 0.5)) -> tuple[Array, Names]:
+def majority(labels: Array) -> tuple[Array, Names]:
     """Return the label of more than half of the seats, and the outcome of each decision.
 
     Without a majority it is a tie if every seat voted, and no quorum if a vote is missing.
     """
     seats = labels.shape[1]
-    decided = most_common(labels) if codes is None else np.full(len(labels), np.nan)
-    for value in codes or ():
+    decided = np.full(len(labels), np.nan)
+    for value in (1.0, 0.0, 0.5):
         decided[(labels == value).sum(axis=1) * 2 > seats] = value
-    missing = np.isnan(labels).any(axis=1)
-    none = np.where(missing, NO_QUORUM, TIE)
-    return decided, np.where(np.isnan(decided), none, DECIDED)
+    return decided, _outcomes(decided, labels)
+
+
+def common(labels: Array) -> tuple[Array, Names]:
+    """Return the value of more than half of the seats on any scale; as `majority` else."""
+    decided = most_common(labels)
+    return decided, _outcomes(decided, labels)
+
+
+def _outcomes(decided: Array, labels: Array) -> Names:
+    none = np.where(np.isnan(labels).any(axis=1), NO_QUORUM, TIE)
+    return np.where(np.isnan(decided), none, DECIDED)
+
+
+def counts(labels: Array, weights: Array | None = None) -> tuple[Array, Array]:
+    """Return the values that occur, and the weight of the votes for each, of shape (n, values)."""
+    values = np.unique(labels[~np.isnan(labels)])
+    weights = np.ones(labels.shape[1]) if weights is None else weights
+    return values, np.einsum("nkv,k->nv", labels[..., None] == values, weights)
+
+
+def plurality(labels: Array, weights: Array, quorum: int) -> tuple[Array, Names]:
+    """Return the value with the most weight; a tie where two have as much."""
+    values, given = counts(labels, weights)
+    if not len(values):
+        return np.full(len(labels), np.nan), np.full(len(labels), NO_QUORUM)
+    enough = (~np.isnan(labels)).sum(axis=1) >= quorum
+    best = given >= given.max(axis=1, keepdims=True) - SAME
+    alone = best.sum(axis=1) == 1
+    decided = np.where(enough & alone, values[best.argmax(axis=1)], np.nan)
+    return decided, np.where(enough, np.where(alone, DECIDED, TIE), NO_QUORUM)
+
+
+def first_vote(labels: Array) -> Array:
+    """Return the vote of the first seat that is for one of the values with the most votes."""
+    values, given = counts(labels)
+    if not len(values):
+        return np.full(len(labels), np.nan)
+    best = given == given.max(axis=1, keepdims=True)
+    among = (labels[..., None] == values) & best[:, None, :]  # (n, k, values)
+    voted = among.any(axis=2)
+    first = np.take_along_axis(labels, voted.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return np.where(voted.any(axis=1), first, np.nan)
+
+
+def likeliest(chances: Array, values: Array) -> tuple[Array, Names]:
+    """Return the value with the highest probability, and the outcomes; no quorum where NaN."""
+    missing = np.isnan(chances).any(axis=1)
+    best = chances >= chances.max(axis=1, keepdims=True) - SAME
+    alone = best.sum(axis=1) == 1
+    decided = np.where(alone & ~missing, values[best.argmax(axis=1)], np.nan)
+    return decided, np.where(missing, NO_QUORUM, np.where(alone, DECIDED, TIE))
 
 
 def any_positive(labels: Array) -> tuple[Array, Names]:
@@ -166,6 +302,17 @@ def centre(scores: Array, rule: Literal["mean", "median"], quorum: int) -> Array
     voted = np.where(enough[:, None], scores, 0.0)  # numpy warns of means over nothing
     middle = np.nanmean(voted, axis=1) if rule == "mean" else np.nanmedian(voted, axis=1)
     return np.where(enough, middle, np.nan)
+
+
+def weighted_mean(scores: Array, weights: Array, quorum: int) -> Array:
+    """Return the weighted mean of the scores cast, NaN where fewer than the quorum are."""
+    if (weights == weights[0]).all():
+        return centre(scores, "mean", quorum)
+    cast = ~np.isnan(scores)
+    weight = cast @ weights
+    enough = (cast.sum(axis=1) >= quorum) & (weight > 0)
+    total = np.where(cast, scores, 0.0) @ weights
+    return np.where(enough, total / np.where(enough, weight, 1.0), np.nan)
 
 
 def most_common(scores: Array) -> Array:

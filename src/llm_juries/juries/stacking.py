@@ -9,8 +9,8 @@ import numpy as np
 from ..errors import JuriesError
 from ..metrics.arrays import Array, Mask
 from .folds import Folds
-from .pooling import Context, check_members, check_sided, needed
-from .rules import decision
+from .pooling import Context, check_members, check_scale, needed
+from .rules import SIDED, decision
 from .votes import TIE, Votes, one_voter
 
 
@@ -49,7 +49,7 @@ class Stacking:
         """Return the jury's decisions as the votes of one voter."""
         from sklearn.linear_model import LogisticRegression
 
-        check_sided(self.name, votes.scale)
+        check_scale(self.name, "stacking", votes.scale, SIDED)
         context = needed(context, self.name)
         seats = votes.columns(tuple(sorted(self.members)))
         inputs = features(seats)

@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
 from .folds import Folds
-from .pooling import Context, check_members, check_sided, needed
-from .rules import COUNTED_AS, Ties, majority
+from .pooling import Context, check_members, check_scale, check_weights, needed
+from .rules import COUNTED_AS, SIDED, majority
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
 TOLERANCE = 1e-12  # two sides that differ by rounding alone are tied
@@ -42,32 +42,17 @@ class Weighted:
     name: str
     members: tuple[str, ...]
     weights: Mapping[str, float] | None = None
-    ties: Ties = "missing"
+    ties: Literal["missing", "positive", "negative", "half"] = "missing"
     folds: Folds = field(default_factory=Folds)
 
     def __post_init__(self) -> None:
         check_members(self.name, self.members)
-        if self.weights is None:
-            return
-        for member in self.members:
-            if member not in self.weights:
-                raise JuriesError(
-                    f"jury {self.name}: weights: {member!r} is missing; give it a number"
-                )
-        for member, weight in self.weights.items():
-            if member not in self.members:
-                known = nearest(member, self.members)
-                raise JuriesError(f"jury {self.name}: weights: {member!r} is not a member{known}")
-            if not (np.isfinite(weight) and weight >= 0):
-                raise JuriesError(
-                    f"jury {self.name}: weights: {member!r} has {weight}; set 0 or more"
-                )
-        if not any(self.weights.values()):
-            raise JuriesError(f"jury {self.name}: weights: all are 0; give a member more")
+        if self.weights is not None:
+            check_weights(self.name, self.members, self.weights)
 
     def decide(self, votes: Votes, context: Context | None = None) -> Votes:
         """Return the jury's decisions as the votes of one voter."""
-        check_sided(self.name, votes.scale)
+        check_scale(self.name, "a majority by weights", votes.scale, SIDED)
         labels = votes.columns(self.members).labels
         weights = np.empty(labels.shape)
         if self.weights is not None:
@@ -146,7 +131,7 @@ class Veto:
 
     def decide(self, votes: Votes, context: Context | None = None) -> Votes:  # noqa: ARG002
         """Return the jury's decisions as the votes of one voter."""
-        check_sided(self.name, votes.scale)
+        check_scale(self.name, "a veto", votes.scale, SIDED)
         seats = votes.columns(self.members)
         vetoing = seats.columns(self.vetoers or self.members).labels
         labels, outcomes = majority(seats.labels)

@@ -11,7 +11,7 @@ Index = npt.NDArray[np.intp]
 Names = npt.NDArray[np.str_]
 
 
-def ratio(part: Array, whole: Array) -> Array:
-    """Return part / whole, NaN where the whole is not above 0."""
+def ratio(part: Array, whole: Array, least: Array | float = 0.0) -> Array:
+    """Return part / whole, NaN where the whole is not above `least`."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(whole > 0, part / whole, np.nan)
+        return np.where(whole > least, part / whole, np.nan)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..analysis.measured import headline_of
 from ..analysis.rankings import FEWEST_MODELS, Rankings
 from ..analysis.run import Results
 from ..config.study import source_of
@@ -88,8 +89,10 @@ def _kappa(agreement: pd.DataFrame, context: Context) -> Drawn:
 
 def _kappa_beside_paper(agreement: pd.DataFrame, context: Context) -> Drawn:
     measured = agreement[agreement["n"] > 0]
-    if measured.empty or context.options.paper_table1 is None:
+    if measured.empty or context.options.paper_table1 is None or "kappa" not in measured:
         return
+    graded = {d for d, rows in by_dataset(measured) if headline_of(rows) != "kappa"}
+    measured = measured[~measured["dataset"].isin(graded)]
     printed = pd.read_csv(located(context.options.paper_table1))
     # The paper's table is of single answers judged against references, so no pairs.
     ours = measured[measured["dataset"].isin(context.singles)]

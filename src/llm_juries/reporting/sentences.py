@@ -16,7 +16,7 @@ NARROW = "the intervals are narrower than they should be; treat them as a rough 
 def few_questions(panel: Panel) -> str:
     """Return a warning if there are too few questions to resample, else "".
 
-    If there are labels, only labelled questions count: the others tell nothing about kappa.
+    If there are labels, only labelled questions count: the others tell nothing about agreement.
     """
     labelled = set(np.asarray(panel.questions)[~np.isnan(panel.human)])
     if len(labelled or set(panel.questions)) >= FEW_QUESTIONS:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..analysis.measured import headline_of
 from ..analysis.run import Results
 from ..analysis.tables import TABLES, Table
 from ..files import write_text
 from ..juries.panel import Panel
+from ..juries.rules import SIDED
 from ..juries.votes import DECIDED
 from ..markdown import markdown
 from ..metrics.bootstrap import Bootstrap
@@ -24,7 +26,14 @@ from .sentences import NARROW, comparison, few_questions
 from .tables import write as write_table
 
 SHOWN = 5  # juries a rule
-FILES_ONLY = ("length_bins", "rates", "error_pairs", "battles")  # too long, or drawn as figures
+FILES_ONLY = (
+    "length_bins",
+    "rates",
+    "error_pairs",
+    "battles",
+    "between_judges",
+    "confusion",
+)  # too long, or drawn as figures
 INCONSISTENT = {"missing": "no vote", "tie": "a tie", "mean": "the side of their mean strength"}
 MORE = {
     "position": "A jury decides in each order separately here.",
@@ -105,7 +114,9 @@ def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -
 def _reading(bootstrap: Bootstrap) -> str:
     return (
         "- **kappa** is Cohen's kappa with the human labels: 1 is full agreement, 0 is agreement "
-        f"expected by chance. Brackets are {bootstrap.level:.0%} percentile bootstrap intervals, "
+        "expected by chance. Ordered levels have weighted kappa (quadratic weights), numbers "
+        "Pearson's correlation, graded votes beside binary labels the ROC AUC. "
+        f"Brackets are {bootstrap.level:.0%} percentile bootstrap intervals, "
         f"{bootstrap.resamples:,} resamples of whole questions, seed {bootstrap.seed}.\n"
         "- **missing** counts labelled items on which a voter has no vote: not asked, unparsed, "
         "refused, truncated, failed, inconsistent over a pair's two orders, a tie on a pair, or "
@@ -126,6 +137,8 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
         name: table[table["dataset"] == dataset.name] if "dataset" in table else table
         for name, table in results.tables.items()
     }
+    if len({panel.scale.kind for panel in results.panels}) > 1:  # measures of other scales
+        tables = {name: rows.dropna(axis=1, how="all") for name, rows in tables.items()}
     parts = [f"## {dataset.name}", _facts(panel)]
     if few := few_questions(panel):
         parts.append(f"**{few}:** {NARROW}.")
@@ -157,8 +170,12 @@ def _facts(panel: Panel) -> str:
     dataset, human = panel.dataset, panel.human
     labelled = ~np.isnan(human)
     unit = "pairs of answers" if dataset.pairwise else "answers"
-    share = f"; {human[labelled].mean():.0%} of them positive" if labelled.any() else ""
-    ties = int((panel.preferences == 0.5).sum())
+    share, ties = "", 0
+    if labelled.any() and panel.label_scale.kind in SIDED:
+        share = f"; {human[labelled].mean():.0%} of them positive"
+        ties = int((panel.preferences == 0.5).sum())
+    elif labelled.any() and panel.label_scale.graded:
+        share = f", their mean {human[labelled].mean():.2f} on {panel.label_scale}"
     tied = f". Humans call {ties:,} more a tie, which a kappa over two sides leaves out" * bool(
         ties
     )
@@ -194,10 +211,11 @@ def _jury_parts(table: Table, juries: pd.DataFrame) -> list[str]:
     parts = [f"### {table.title}", f"{table.look_for} `tables/juries.csv` has all of them."]
     eligible = juries[juries["eligible"]]
     for rule, own in eligible.groupby("rule", sort=False):
-        best = own.sort_values("kappa", ascending=False, kind="stable").head(SHOWN)
+        measure = headline_of(own)
+        best = own.sort_values(measure, ascending=False, kind="stable").head(SHOWN)
         parts += [
-            f"Under `{rule}`, the {len(best)} with the highest kappa of the {len(own)} that decide "
-            "enough items to be eligible (optimistically biased):",
+            f"Under `{rule}`, the {len(best)} with the highest {_name(measure)} of the {len(own)} "
+            "that decide enough items to be eligible (optimistically biased):",
             markdown(best),
         ]
     return parts
@@ -206,6 +224,7 @@ def _jury_parts(table: Table, juries: pd.DataFrame) -> list[str]:
 def _findings(tables: Mapping[str, pd.DataFrame]) -> str:
     """Return the main findings as a list: voters without votes, the best judge, each jury."""
     agreement, against = tables["agreement"], tables["against_best"]
+    measure = headline_of(agreement)
     outcomes = tables["outcomes"].set_index("voter")
     silent = [voter for voter in outcomes.index if not outcomes.get(DECIDED, {}).get(voter, 0)]
     lines = [f"- **{voter}** has no votes; see the table of outcomes." for voter in silent]
@@ -217,24 +236,28 @@ def _findings(tables: Mapping[str, pd.DataFrame]) -> str:
         if voter not in silent
     ]
     lines += [
-        f"- **{voter}** has no kappa: its votes and the human labels are all the same."
-        for voter in agreement[(agreement["n"] > 0) & agreement["kappa"].isna()]["voter"]
+        f"- **{voter}** has no {_name(measure)}: its votes and the human labels are all the same."
+        for voter in agreement[(agreement["n"] > 0) & agreement[measure].isna()]["voter"]
     ]
-    measured = agreement[agreement["kappa"].notna()]
+    measured = agreement[agreement[measure].notna()]
     singles = measured[measured["kind"] != "jury"]
     if not singles.empty:
         # Ties are broken as in `analysis.comparison.against_best`.
-        best = singles.sort_values(["kappa", "voter"]).iloc[-1]
-        lines.append(f"- Best single judge: **{best['voter']}**, {_kappa(best)}.")
+        best = singles.sort_values([measure, "voter"]).iloc[-1]
+        lines.append(f"- Best single judge: **{best['voter']}**, {_value(best, measure)}.")
     for _, jury in measured[measured["kind"] == "jury"].iterrows():
         own = against[against["jury"] == jury["voter"]]
         compared = "; ".join(comparison(row) for _, row in own.iterrows())
-        lines.append(f"- Jury **{jury['voter']}**: {_kappa(jury)}; {compared}.")
+        lines.append(f"- Jury **{jury['voter']}**: {_value(jury, measure)}; {compared}.")
     return "\n".join(lines)
 
 
-def _kappa(row: pd.Series[Any]) -> str:
+def _name(measure: str) -> str:
+    return measure.replace("_", " ")
+
+
+def _value(row: pd.Series[Any], measure: str) -> str:
     return (
-        f"kappa {row['kappa']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}], "
+        f"{_name(measure)} {row[measure]:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}], "
         f"{row['missing']} votes missing"
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from ..analysis.measured import HEADLINES
 from ..errors import JuriesError
 from ..store.plan import Plan
 from ..store.store import Store
@@ -32,7 +33,7 @@ SECRET = re.compile(r"(^|_)(api_?key|key|token|secret|password|authorization|cre
 VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.I)
 SHORTEST_SECRET = 8  # shorter values also occur in a config by chance
 REDACTED = "(redacted)"
-PER_VOTER = ("kappa", "ci_low", "ci_high", "accuracy", "n", "missing")
+PER_VOTER = (*HEADLINES, "ci_low", "ci_high", "accuracy", "n", "missing")
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,7 @@ def agreement_metrics(agreement: pd.DataFrame) -> dict[str, float]:
         f"{measure}/{row['dataset']}/{row['voter']}": float(row[measure])
         for _, row in agreement.iterrows()
         for measure in PER_VOTER
+        if measure in row and pd.notna(row[measure])
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...analysis.measured import headline_of
 from .style import COLOURS, MARKERS, bars_by_kind, blank, legend
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def kappa_per_voter(agreement: pd.DataFrame, notes: dict[str, str], level: float) -> Figure:
-    """Draw Cohen's kappa of each voter with its interval, a panel a dataset.
+    """Draw kappa (or the headline measure) of each voter with its interval, a panel a dataset.
 
     Parameters
     ----------
@@ -32,13 +33,17 @@ def kappa_per_voter(agreement: pd.DataFrame, notes: dict[str, str], level: float
     axes = figure.subplots(
         len(datasets), 1, sharex=True, squeeze=False, height_ratios=[size + 1 for size in sizes]
     )[:, 0]
+    others = False
     for axis, name in zip(axes, datasets, strict=True):
-        _points(axis, agreement[agreement["dataset"] == name], "kappa")
-        axis.set_title(f"{name}\n", loc="left", fontsize=10, fontweight="bold")
+        rows = agreement[agreement["dataset"] == name]
+        measure = headline_of(rows)
+        said = "" if measure == "kappa" else f": {measure.replace('_', ' ')}"
+        others |= bool(said)
+        _points(axis, rows, measure)
+        axis.set_title(f"{name}{said}\n", loc="left", fontsize=10, fontweight="bold")
         axis.text(0, 1.02, notes.get(name, ""), transform=axis.transAxes, fontsize=7.5)
-    axes[-1].set_xlabel(
-        f"Cohen's kappa with the human labels ({level:.0%} interval, questions resampled)"
-    )
+    what = "Agreement" if others else "Cohen's kappa"
+    axes[-1].set_xlabel(f"{what} with the human labels ({level:.0%} interval, questions resampled)")
     legend(figure, agreement["kind"])
     return figure
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...analysis.measured import headline_of
 from .style import COLOURS, MARKERS, blank
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
-    """Draw the kappa of all juries against what an item costs, and the Pareto front.
+    """Draw kappa (or the headline measure) of all juries against cost, and the Pareto front.
 
     Parameters
     ----------
@@ -26,9 +27,11 @@ def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
     level : float
         Of the intervals, for the axis.
     """
+    measure = headline_of(juries)
+    said = measure.replace("_", " ")
     figure = blank(7.2, 4.6)
     axis = figure.subplots()
-    known = juries[juries["usd_per_item"].notna() & juries["kappa"].notna()]
+    known = juries[juries["usd_per_item"].notna() & juries[measure].notna()]
     cents = 100 * known["usd_per_item"]
     single = known["seats"] == 1
     low = ~known["eligible"]
@@ -42,7 +45,7 @@ def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
         if rows.any():
             axis.scatter(
                 cents[rows],
-                known["kappa"][rows],
+                known[measure][rows],
                 s=size,
                 c=colour,
                 marker=marker,
@@ -54,24 +57,23 @@ def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
     if not front.empty:
         at = 100 * front["usd_per_item"]
         axis.step(
-            at, front["kappa"], where="post", color="black", linewidth=1, label="Pareto front"
+            at, front[measure], where="post", color="black", linewidth=1, label="Pareto front"
         )
         axis.vlines(at, front["ci_low"], front["ci_high"], color="black", linewidth=1)
-        for number, (x, y) in enumerate(zip(at, front["kappa"], strict=True), 1):
+        for number, (x, y) in enumerate(zip(at, front[measure], strict=True), 1):
             axis.annotate(
                 str(number), (x, y), (4, -9), textcoords="offset points", fontsize=7.5, zorder=5
             )
     named = [
-        f"{number}: {row['jury']}, {row['kappa']:.3f}"
+        f"{number}: {row['jury']}, {row[measure]:.3f}"
         for number, (_, row) in enumerate(front.iterrows(), 1)
     ]
     unknown = len(juries) - len(known)
     if unknown:
-        named.append(f"not drawn, of unknown cost or without a kappa: {unknown:,}")
+        named.append(f"not drawn, of unknown cost or without a {said}: {unknown:,}")
     axis.set_xlabel("US cents for an item", fontsize=8)
-    axis.set_ylabel(
-        f"Cohen's kappa with the human labels\n(front: {level:.0%} interval)", fontsize=8
-    )
+    what = "Cohen's kappa" if measure == "kappa" else said
+    axis.set_ylabel(f"{what} with the human labels\n(front: {level:.0%} interval)", fontsize=8)
     axis.tick_params(labelsize=7.5)
     axis.grid(color="0.92")
     axis.set_axisbelow(True)

@@ -199,6 +199,7 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "pairs": dataset.pairwise,
+        **_scale(part.panel.scale),
         "item_id": column(item.item_id for item in items),
         "candidate": column(item.candidate for item in items),
         "opponent": column(item.opponent for item in items),
@@ -225,6 +226,18 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
             for at, voter in enumerate(part.panel.votes.voters)
         ],
     }
+
+
+def _scale(scale: Scale) -> dict[str, Any]:
+    """Return the words of a scale's codes, and how far apart two labels are that are opposed.
+
+    Null on two sides; on a nominal scale any distance, on a graded one a quarter of its range.
+    """
+    if scale.kind in ("binary", "preference"):
+        return {"values": {}, "apart": None}
+    low, high = scale.ends
+    values = {f"{code:g}": level for code, level in zip(scale.codes, scale.levels, strict=True)}
+    return {"values": values, "apart": (high - low) / 4 + 1e-6 if scale.graded else 0}
 
 
 def _pooled(votes: Votes, voter: int, rows: Sequence[int]) -> dict[str, Any]:

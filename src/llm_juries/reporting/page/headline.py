@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...analysis.measured import headline_of
 from ...analysis.run import Results
 from ...config.study import source_of
 from ..sentences import comparison, few_questions
@@ -20,13 +21,13 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Row:
-    """A voter's kappa as text, and as positions on a line of WIDTH."""
+    """A voter's headline measure as text, and as positions on a line of WIDTH."""
 
     voter: str
     kind: str
     n: str
     missing: str
-    kappa: str
+    value: str
     interval: str
     accuracy: str
     at: float | None
@@ -38,12 +39,13 @@ class Row:
 class Headline:
     """The summary of one dataset.
 
-    `first` has the highest kappa, on items that need not be the others', so its missing votes are
-    shown; `warning` is about too few questions; `comparisons` are of each jury with the best single
-    judge on the items both voted on.
+    `measure` is the headline measure's name; `first` has the highest, on items that need not be the
+    others', so its missing votes are shown; `warning` is about too few questions; `comparisons` are
+    of each jury with the best single judge on the items both voted on.
     """
 
     dataset: str
+    measure: str
     facts: str
     source: str
     note: str
@@ -64,24 +66,28 @@ def _headline(results: Results, number: int) -> Headline:
     panel = results.panels[number]
     dataset, human = panel.dataset, panel.human
     agreement = _of(results.tables.get("agreement"), dataset.name)
+    measure = headline_of(agreement)
     ordered = agreement.sort_values(
-        ["kappa", "voter"], ascending=[False, True], na_position="last", kind="stable"
+        [measure, "voter"], ascending=[False, True], na_position="last", kind="stable"
     )
     lows = ordered["ci_low"].dropna()
     left = min(0.0, math.floor(10 * lows.min()) / 10) if len(lows) else 0.0
-    rows = [_row(row, left) for _, row in ordered.iterrows()]
+    rows = [_row(row, measure, left) for _, row in ordered.iterrows()]
     questions = len({item.item_id for item in dataset.items})
     unit = "pairs of answers" if dataset.pairwise else "answers"
     labelled = int((~np.isnan(human)).sum())
     steps = np.arange(math.ceil(left / 0.25) * 0.25, 1.001, 0.25)
     return Headline(
         dataset=dataset.name,
+        measure=_symbol(measure),
         facts=f"{len(human):,} {unit} to {questions:,} questions, {labelled:,} with a human label",
         source=source_of(results.studies[number]),
         note=dataset.note,
         first=rows[0] if rows and rows[0].at is not None else None,
         warning=few_questions(panel),
-        comparisons=_comparisons(_of(results.tables.get("against_best"), dataset.name)),
+        comparisons=_comparisons(
+            _of(results.tables.get("against_best"), dataset.name), _symbol(measure)
+        ),
         rows=rows,
         ticks=[(_place(step, left), _typeset(f"{step:g}")) for step in steps],
         zero=_place(0.0, left),
@@ -96,18 +102,18 @@ def _of(table: pd.DataFrame | None, dataset: str) -> pd.DataFrame:
     return table[table["dataset"] == dataset]
 
 
-def _row(row: pd.Series[Any], left: float) -> Row:
-    undefined = pd.isna(row["kappa"])
+def _row(row: pd.Series[Any], measure: str, left: float) -> Row:
+    undefined = pd.isna(row[measure])
     bounded = not (undefined or pd.isna(row["ci_low"]))
     return Row(
         voter=str(row["voter"]),
         kind=str(row["kind"]),
         n=f"{row['n']:,}",
         missing=f"{row['missing']:,}",
-        kappa="" if undefined else _typeset(f"{row['kappa']:.3f}"),
+        value="" if undefined else _typeset(f"{row[measure]:.3f}"),
         interval=_typeset(f"{row['ci_low']:.3f} to {row['ci_high']:.3f}") if bounded else "",
-        accuracy="" if pd.isna(row["accuracy"]) else f"{row['accuracy']:.3f}",
-        at=None if undefined else _place(row["kappa"], left),
+        accuracy="" if pd.isna(row.get("accuracy")) else f"{row['accuracy']:.3f}",
+        at=None if undefined else _place(row[measure], left),
         low=_place(row["ci_low"], left) if bounded else None,
         high=_place(row["ci_high"], left) if bounded else None,
     )
@@ -117,11 +123,15 @@ def _place(value: float, left: float) -> float:
     return round(MARGIN + (WIDTH - 2 * MARGIN) * (value - left) / (1 - left), 2)
 
 
-def _comparisons(table: pd.DataFrame) -> list[str]:
+def _symbol(measure: str) -> str:
+    return "κ" if measure == "kappa" else measure.replace("_", " ")
+
+
+def _comparisons(table: pd.DataFrame, measure: str) -> list[str]:
     if "beside" not in table:
         return []
     return [
-        f"κ of jury {row['jury']} {comparison(row, MINUS)}."
+        f"{measure} of jury {row['jury']} {comparison(row, MINUS)}."
         for _, row in table[table["beside"] == "best judge"].iterrows()
     ]
 

@@ -33,19 +33,23 @@
   /** The side of a label: 1, 0, or 2 for the middle; -1 if there is none. */
   const side = (label) => (label === null ? -1 : label > 0.5 ? 1 : label < 0.5 ? 0 : 2);
   const opposed = (one, other) => one + other === 1 && one >= 0 && other >= 0;
+  /** Whether two labels are opposed; off two sides, whether they are further apart than set.apart. */
+  const against = (set, one, other) => set.apart === null ? opposed(side(one), side(other)) : unlike(set, one, other);
+  const unlike = (set, one, other) => one !== null && other !== null
+    && (set.apart === null ? side(one) !== side(other) : Math.abs(one - other) > set.apart);
   const failed = (outcome) => outcome !== "ok" && outcome !== NOT_ASKED;
 
   /** The flags of a voter on a row, as a sum of FLAGS, without dissent. */
   const flagsOf = (set, voter, row) => {
     let flags = 0;
-    if (opposed(side(voter.label[row]), side(set.human[row]))) flags |= FLAGS.against;
+    if (against(set, voter.label[row], set.human[row])) flags |= FLAGS.against;
     if (voter.kind === "jury") return failed(voter.outcome[row]) ? flags | FLAGS.failure : flags;
-    let seen = -1;
+    let seen = null;
     for (const order of voter.orders) {
       if (failed(order.outcome[row])) flags |= FLAGS.failure;
-      const own = side(order.label[row]);
-      if (own >= 0 && seen >= 0 && own !== seen) flags |= FLAGS.flip;
-      if (own >= 0) seen = own;
+      const own = order.label[row];
+      if (unlike(set, own, seen)) flags |= FLAGS.flip;
+      if (own !== null) seen = own;
     }
     return flags;
   };
@@ -68,8 +72,7 @@
           let flags = flagsOf(set, voter, row);
           // With no voter chosen, failures are those of judges, not juries without a decision.
           if (!name && voter.kind === "jury") flags &= ~FLAGS.failure;
-          const own = side(voter.label[row]);
-          if (dissents && own >= 0 && peers.some((p) => { const s = side(p.label[row]); return s >= 0 && s !== own; })) flags |= FLAGS.dissent;
+          if (dissents && peers.some((p) => unlike(set, p.label[row], voter.label[row]))) flags |= FLAGS.dissent;
           found[start + row] |= flags;
         }
       }
@@ -184,21 +187,22 @@
     const [title, under] = slot.row.children;
     title.textContent = strings[set.question[row]] || `Item ${strings[set.item_id[row]]}`;
     const marks = make("span", "marks");
-    marks.append(mark(set.human[row], "human"));
-    for (const voter of set.voters) marks.append(mark(voter.label[row], voter.kind, opposed(side(voter.label[row]), side(set.human[row]))));
+    marks.append(mark(set, set.human[row], "human"));
+    for (const voter of set.voters) marks.append(mark(set, voter.label[row], voter.kind, against(set, voter.label[row], set.human[row])));
     marks.setAttribute("role", "img");
     marks.setAttribute("aria-label", summaryOf(set, row));
     under.replaceChildren(make("span", "who", `${named(set, row)} · ${set.name}`), marks);
   };
 
-  const mark = (label, kind, against) => {
-    const shape = ["yes", "no", "tie", "none"][[1, 0, 2, -1].indexOf(side(label))];
-    return make("b", `mark ${shape} ${kind}${against ? " against" : ""}`);
+  const mark = (set, label, kind, opposes) => {
+    const shown = set.apart === null || label === null ? side(label) : 2;
+    const shape = ["yes", "no", "tie", "none"][[1, 0, 2, -1].indexOf(shown)];
+    return make("b", `mark ${shape} ${kind}${opposes ? " against" : ""}`);
   };
   const summaryOf = (set, row) => {
     const votes = set.voters.filter((v) => v.label[row] !== null);
-    const against = votes.filter((v) => opposed(side(v.label[row]), side(set.human[row]))).length;
-    return `Human: ${word(set, row, set.human[row])}; ${votes.length} of ${set.voters.length} voted, ${against} against the human label`;
+    const opposing = votes.filter((v) => against(set, v.label[row], set.human[row])).length;
+    return `Human: ${word(set, row, set.human[row])}; ${votes.length} of ${set.voters.length} voted, ${opposing} against the human label`;
   };
   const named = (set, row) => {
     const opponent = strings[set.opponent[row]];
@@ -207,6 +211,7 @@
   /** A label in words. */
   const word = (set, row, label) => {
     if (label === null) return "none";
+    if (set.apart !== null) return set.values[label] ?? String(label);
     if (label === 0.5) return set.pairs ? "tie" : "in the middle";
     if (set.pairs) {
       const slightly = label > 0 && label < 1 ? "slightly " : "";
@@ -277,14 +282,14 @@
 
   const humanLabel = (set, row) => {
     const box = make("div", "human-label"), label = set.human[row];
-    box.append(make("span", "", "Human label"), mark(label, "human"), make("strong", "", label === null ? "none" : word(set, row, label)));
+    box.append(make("span", "", "Human label"), mark(set, label, "human"), make("strong", "", label === null ? "none" : word(set, row, label)));
     return box;
   };
 
   const badge = (set, row, label, outcome) => {
-    const against = opposed(side(label), side(set.human[row]));
-    const made = make("span", `badge${label === null ? " missing" : against ? " against" : ""}`);
-    made.append(mark(label, "", against), make("span", "", label === null ? outcome.replaceAll("_", " ") : word(set, row, label)));
+    const opposes = against(set, label, set.human[row]);
+    const made = make("span", `badge${label === null ? " missing" : opposes ? " against" : ""}`);
+    made.append(mark(set, label, "", opposes), make("span", "", label === null ? outcome.replaceAll("_", " ") : word(set, row, label)));
     return made;
   };
 
@@ -296,7 +301,7 @@
       const head = make("div", "verdict");
       const about = voter.kind === "jury" ? `jury of ${voter.members.join(", ")}` : voter.kind === "lexical" ? "string rule" : voter.family;
       head.append(make("span", "voter", voter.name), make("span", "family", about));
-      if (opposed(side(voter.label[row]), side(set.human[row]))) head.append(make("span", "tag", "against humans"));
+      if (against(set, voter.label[row], set.human[row])) head.append(make("span", "tag", "against humans"));
       head.append(badge(set, row, voter.label[row], voter.outcome[row]));
       entry.append(head);
       for (const order of voter.orders) {

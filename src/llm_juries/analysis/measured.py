@@ -1,0 +1,112 @@
+"""A panel as measures take it: its votes and labels as codes, and which measures it has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from ..juries.panel import Panel
+from ..metrics.graded import PICKS_BEST
+from ..metrics.intervals import Interval
+from ..metrics.measure import AnyMeasure, MeanOverClusters, MeanOverSubsets, Ratings
+from ..metrics.measures import measures_of
+from ..metrics.ranks import ROC_AUC
+from ..scale import Scale
+
+HEADLINES = ("kappa", "weighted_kappa", "pearson", "roc_auc")
+"""The measures that come first in tables of agreement, by scale; a row has one of them."""
+
+
+def headline_of(rows: pd.DataFrame) -> str:
+    """Return the measure that ci_low and ci_high are of, in rows of one dataset."""
+    there = [name for name in HEADLINES if name in rows]
+    filled = [name for name in there if rows[name].notna().any()]
+    return [*filled, *there, HEADLINES[0]][0]
+
+
+def ratings(panel: Panel, *, common: bool = False) -> Ratings:
+    """Return all voters' votes beside the human labels.
+
+    Parameters
+    ----------
+    panel : Panel
+    common : bool
+        Whether an item on which a voter has no vote is missing for all of them.
+    """
+    subsets = [f"{item.subset}/{item.criterion}" for item in panel.dataset.items]
+    votes, human = panel.votes.labels, panel.preferences
+    found = Ratings(votes, human, panel.scale, panel.questions, subsets)
+    return found.common() if common else found
+
+
+def of_sides(rated: Ratings) -> Ratings:
+    """Return votes of two sides, where some are ties, as preferences."""
+    return replace(rated, scale=Scale.preference())
+
+
+def comparable(panel: Panel) -> bool:
+    """Return whether a candidate's mean vote and its mean label can be subtracted.
+
+    Not of pairs, whose labels are preferences, nor of nominal values, nor of graded votes beside
+    binary labels.
+    """
+    return (panel.sided or panel.graded) and not panel.dataset.pairwise
+
+
+def labelled(panel: Panel) -> bool:
+    """Return whether any item has a human label."""
+    return bool((~np.isnan(panel.preferences)).any())
+
+
+def headline(panel: Panel) -> AnyMeasure:
+    """Return the first measure of a panel's votes against its labels."""
+    return base_measures(panel)[0]
+
+
+def base_measures(panel: Panel) -> tuple[AnyMeasure, ...]:
+    """Return the measures of a panel's votes against its labels, over all items.
+
+    Graded votes beside binary labels have the ROC AUC: it needs no threshold.
+    """
+    if panel.scale.graded and panel.label_scale.kind == "binary" and labelled(panel):
+        return (ROC_AUC,)
+    return measures_of(panel.scale)
+
+
+def measures(panel: Panel) -> tuple[AnyMeasure, ...]:
+    """Return all measures of a table of agreement, the headline first.
+
+    The headline's means over questions, subsets and criteria come where there are several items in
+    some question, several subsets or criteria; how often the best of a question's candidates is
+    picked where votes are graded and a question has several.
+    """
+    found = list(base_measures(panel))
+    if not panel.scale.graded:
+        return tuple(found)
+    items = tuple(panel.dataset.items)
+    if several(panel.questions):
+        found.append(MeanOverClusters(found[0]))
+    if len({(item.subset, item.criterion) for item in items}) > 1:
+        found.append(MeanOverSubsets(found[0]))
+    groups = [(item.drawn_with, item.subset, item.criterion) for item in items]
+    if several(groups):
+        found.append(PICKS_BEST)
+    return tuple(found)
+
+
+def several(groups: Iterable[Hashable]) -> bool:
+    """Return whether some group has two items or more."""
+    return max(Counter(groups).values(), default=0) > 1
+
+
+def columns(found: Mapping[str, Interval]) -> dict[str, object]:
+    """Return measures as columns of a table: the first with ci_low and ci_high, others NAME_low."""
+    made: dict[str, object] = {}
+    for at, (name, one) in enumerate(found.items()):
+        prefix = "ci" if at == 0 else name
+        made |= {name: one.value, f"{prefix}_low": one.low, f"{prefix}_high": one.high}
+    return made
