@@ -274,7 +274,7 @@ def _sides(codes: Array, scale: Scale) -> list[float]:
     if scale.kind == "nominal":
         return [math.nan] * len(codes)
     shares: Array = scale.unit(codes) if scale.graded else codes
-    return shares.tolist()
+    return [float(share) for share in shares]
 
 
 def _number(value: float | None) -> float | None:
