@@ -7,11 +7,16 @@ from importlib import import_module
 
 from . import __version__
 from .commands import COMMANDS
+from .commands.endings import guarded
 from .errors import nearest
 
 
 def main() -> None:
     """Run the command that the first argument names, with the other arguments."""
+    guarded(_run)
+
+
+def _run() -> None:
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print(usage())

@@ -91,7 +91,7 @@ def test_what_a_job_needs_decides_on_no_verdict():
     [
         ("+judges.smollm2.resources.gpu=1", "resources.gpu: no such key; did you mean gpus"),
         ("judges.smollm2.resources.cpus=0", "resources: cpus: is 0; must be 1 or more"),
-        ("judges.smollm2.resources.minutes=long", "resources.minutes: Expected `int`, got `str`"),
+        ("judges.smollm2.resources.minutes=long", "resources.minutes: takes a whole number"),
     ],
 )
 def test_a_wrong_need_is_told_in_one_line(override: str, said: str):

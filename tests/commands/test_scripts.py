@@ -79,7 +79,9 @@ def test_a_broken_file_names_its_line_and_field(run_script: Run, tmp_path: Path)
     path.write_text(json.dumps(good) + "\n" + json.dumps(good | {"human": "maybe"}) + "\n")
     done = run_script("judge", "dataset=jsonl", f"dataset.path={path}", "judge=contains")
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: dataset: {path}, line 2, field human: is 'maybe'")
+    assert done.stderr.startswith(
+        f"error: dataset: {path}, line 2, field human: 'maybe' is not a label"
+    )
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -241,9 +243,9 @@ def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp
     sheet, out = tmp_path / "sheet.csv", tmp_path / "labels.csv"
     done = label("export", "dataset.limit=10", f"sheet={sheet}", "seed=1")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"40 rows to label in {sheet}: fill its last column with 1")
+    assert done.stdout.startswith(f"40 rows to label in {sheet}: fill the last column with 1")
     assert not (ROOT / "label.log").exists()
-    assert label("export", f"sheet={sheet}").stderr.count("exists already") == 1
+    assert label("export", f"sheet={sheet}").stderr.count("already exists") == 1
     for annotator, words in (("ann", ["1", "0"]), ("ben", ["yes", "no", ""])):
         rows = table(sheet)
         with sheet.open("w", newline="", encoding="utf-8") as stream:
@@ -285,7 +287,10 @@ def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp
         (["exprot", "sheet=s.csv"], "there are: export, import"),
         (["export"], "sheet: is required"),
         (["export", "sheet=README.csv", "sede=1"], "did you mean seed"),
-        (["export", "dataset=recorded_nq301", "sheet=s.csv"], "has no text, only the numbers"),
+        (
+            ["export", "dataset=recorded_nq301", "sheet=s.csv"],
+            "has no text, only recorded verdicts",
+        ),
         (["import", "sheet=nowhere.csv", "annotator=ann"], "nowhere.csv: no such file"),
     ],
 )

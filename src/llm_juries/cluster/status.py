@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import DictConfig
 
-from ..config.composing import composed, key_of
+from ..config.composing import check_names, composed, key_of
 from ..config.keys import own_keys
 from ..config.study import VOTERS
 from ..errors import JuriesError
@@ -56,12 +56,17 @@ def configs(
         If no judge is named and nothing was submitted.
     """
     not_the_sweeps = [*(key.name for key in own_keys("status")), "wandb"]
+    check_names(overrides, "status")
     own = [o for o in overrides if key_of(o) == "store" or not without([o], not_the_sweeps)]
     cfg = composed("status", own, searched)
     sweeps: list[tuple[Path | None, Sequence[str]]]
     if any(not without([o], VOTERS) for o in overrides):
         sweeps = [(searched, job) for job in expand(overrides)]
     else:
+        if ignored := [o for o in overrides if o not in own]:
+            raise JuriesError(
+                f"{ignored[0]}: says what a sweep judges, and no judge is named; add judge=a,b"
+            )
         jobs = recorded(Path(cfg.store))
         if not jobs:
             raise JuriesError(

@@ -47,6 +47,8 @@ class Policy:
     asking: Literal["all", "sequential", "cyclic"] = "all"
 
     def __post_init__(self) -> None:
+        if self.max_cost_usd is not None and not self.max_cost_usd >= 0:  # NaN too
+            raise JuriesError(f"max_cost_usd: is {self.max_cost_usd}; must be 0 or more, or null")
         if self.mode == "batch" and self.asking != "all":
             raise JuriesError(
                 f"asking={self.asking}: can't be combined with mode=batch, which submits every "

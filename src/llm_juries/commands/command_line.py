@@ -9,6 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import JuriesError
+from .endings import guarded, parsed
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -19,12 +22,20 @@ def run(name: str, command: Callable[[DictConfig], None]) -> None:
     A user's mistake ends in one line on standard error and exit code 2; HYDRA_FULL_ERROR=1 shows
     its traceback.
     """
-    if _helped(name):
-        return
-    from .hydra_app import hydra_main
 
-    main = hydra_main(name, command)
-    _guarded(main, hydra=True)
+    def main() -> None:
+        if _helped(name):
+            return
+        from .mistakes import TRACEBACKS  # reads the variable that is set next
+
+        if not TRACEBACKS:
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints the error itself, at length
+        from .hydra_app import check_arguments, hydra_main
+
+        check_arguments(name)
+        hydra_main(name, command)()
+
+    guarded(main)
 
 
 def run_sweep(name: str, command: Callable[[Namespace], None]) -> None:
@@ -32,13 +43,19 @@ def run_sweep(name: str, command: Callable[[Namespace], None]) -> None:
 
     It is called with a namespace of `overrides`, in which commas are swept over, and `config_dir`.
     """
-    if _helped(name):
-        return
-    parser = ArgumentParser(prog=f"llm-juries {name}", add_help=False)
-    parser.add_argument("--config-dir", "-cd", type=Path)
-    parser.add_argument("overrides", nargs="*")
-    given = parser.parse_args()
-    _guarded(lambda: command(given), hydra=False)
+
+    def main() -> None:
+        if _helped(name):
+            return
+        parser = ArgumentParser(prog=f"llm-juries {name}", add_help=False)
+        parser.add_argument("--config-dir", "-cd", type=Path)
+        parser.add_argument("overrides", nargs="*")
+        given = parsed(parser, name)
+        if given.config_dir is not None and not given.config_dir.is_dir():
+            raise JuriesError(f"--config-dir {given.config_dir}: there is no such folder")
+        command(given)
+
+    guarded(main)
 
 
 def name_action() -> None:
@@ -54,20 +71,3 @@ def _helped(name: str) -> bool:
 
     print(help_of(name))
     return True
-
-
-def _guarded(main: Callable[[], None], *, hydra: bool) -> None:
-    from .mistakes import TRACEBACKS, USER_ERRORS, stop
-
-    if TRACEBACKS:
-        main()
-        return
-    if hydra:
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints the error itself, at length
-    try:
-        main()
-    except USER_ERRORS as error:
-        stop(error)
-    except KeyboardInterrupt:
-        print("stopped; every reply received so far is stored", file=sys.stderr)
-        sys.exit(130)

@@ -6,23 +6,39 @@ import functools
 from collections.abc import Callable
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ..config.composing import finish, register
+from ..config.composing import check_choices, composed, finish, register
 from ..config.locations import conf_dir
-from .mistakes import TRACEBACKS, USER_ERRORS, stop
+from .endings import end_of_pipe, parsed
+from .mistakes import TRACEBACKS, is_mistake, stop
 
 Command = Callable[[DictConfig], None]
+
+
+def check_arguments(name: str) -> None:
+    """Check the flags of a command, and what `--cfg` prints, which Hydra does not hand over.
+
+    Raises
+    ------
+    JuriesError
+        In one line: an unknown flag, a key that nothing reads.
+    """
+    given = parsed(get_args_parser(), name)
+    check_choices(given.overrides)
+    if given.cfg in ("job", "all") and not given.multirun and not given.config_path:
+        composed(name, given.overrides, given.config_dir)
 
 
 def hydra_main(name: str, command: Command) -> Callable[[], None]:
     """Return a function that lets Hydra compose conf/NAME.yaml and runs a command on the result."""
     register()
     decorate = hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")
-    composed: Callable[[], None] = decorate(task(name, command))
-    return composed
+    main: Callable[[], None] = decorate(task(name, command))
+    return main
 
 
 def task(name: str, command: Command) -> Command:
@@ -35,8 +51,11 @@ def task(name: str, command: Command) -> Command:
     def run_task(cfg: DictConfig) -> None:
         try:
             command(finish(cfg, HydraConfig.get(), name))
-        except USER_ERRORS as error:
-            if HydraConfig.get().mode is RunMode.MULTIRUN or TRACEBACKS:
+        except BrokenPipeError:
+            end_of_pipe()
+        except Exception as error:
+            multirun = HydraConfig.get().mode is RunMode.MULTIRUN
+            if multirun or TRACEBACKS or not is_mistake(error):
                 raise
             stop(error)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from ..errors import JuriesError
 from . import command_line
 
 
@@ -28,6 +29,10 @@ def judge(cfg: DictConfig) -> None:
     policy = chosen.policy
     found = studies(cfg)
     plans = [plan for study in found for plan in study.plans]
+    if not plans:
+        raise JuriesError(
+            "judge: none is named; set some, such as judge=[contains] or jury=embedded"
+        )
     with Store(chosen.places.store) as store:
         if policy.dry_run:
             table = forecast(plans, store, policy)

@@ -8,16 +8,27 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from ..config.keys import PACKAGES, choices
 from ..errors import JuriesError, nearest
 
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
 """Whether to show the tracebacks of mistakes too. Read before `command_line` sets the variable."""
+NAMED = {node: group for group, node in PACKAGES.items()}
 USER_ERRORS = (JuriesError, HydraException, OmegaConfBaseException, YAMLError)
+HIDDEN = ("hydra", "_target_")
+"""Keys that are not suggested in place of a wrong one."""
+
+
+def is_mistake(error: BaseException) -> bool:
+    """Return whether the user can mend an error: a file that can't be read or written, too."""
+    return isinstance(error, USER_ERRORS) or (
+        isinstance(error, OSError) and error.filename is not None
+    )
 
 
 def stop(error: Exception) -> NoReturn:
@@ -31,6 +42,11 @@ def one_line(error: BaseException) -> str:
     # Hydra wraps the errors of a config's parts; the innermost names the cause.
     while isinstance(error.__cause__, USER_ERRORS):
         error = error.__cause__
+    if isinstance(error, OSError) and not isinstance(error, USER_ERRORS):
+        reason = f"{error.strerror or error}".lower()
+        return f"{error.filename}: can't be used ({reason}); check the path and its permissions"
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error)
     text = str(error)
     if found := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
         group, option = found.groups()
@@ -44,7 +60,11 @@ def one_line(error: BaseException) -> str:
         return f"there is no {group}={option}{nearest(option, known)}"
     if isinstance(error, OmegaConfBaseException) and "is not in struct" in text:
         node = error.parent_node
-        known = [str(key) for key in node if key != "hydra"] if OmegaConf.is_dict(node) else []
+        known = [str(key) for key in node if key not in HIDDEN] if OmegaConf.is_dict(node) else []
+        section, _, chosen = str(error.full_key).partition(".")
+        if group := NAMED.get(section) if chosen == str(error.key) else None:
+            known = known or choices(group)
+            return f"{error.full_key}: {group}={chosen} is not chosen{nearest(chosen, known)}"
         return f"{error.full_key}: no such key{nearest(str(error.key), known)}"
     if found := re.match(r"Ambiguous value for argument '(([^=]+)=(.*))'", text):
         given, key, names = found.groups()
@@ -53,5 +73,18 @@ def one_line(error: BaseException) -> str:
             f"{given}: takes one value; add -m to run a job for each, or set {several}=[{names}] "
             "for one run with all"
         )
+    return _joined(text)
+
+
+def _unreadable(error: OverrideParseException) -> str:
+    """Return one line on an argument that Hydra can't read."""
+    if "=" not in error.override:
+        return f"{error.override}: is not KEY=VALUE; see --help for the keys"
+    detail = _joined(error.message.partition("See https://")[0])
+    argument = " ".join(error.override.split())
+    return f"{argument}: can't be read ({detail}); close brackets, quote values: KEY='VALUE'"
+
+
+def _joined(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "; ".join(line for line in lines if "HYDRA_FULL_ERROR" not in line)

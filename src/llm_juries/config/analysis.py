@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -9,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from ..analysis.jury_search import Criteria
 from ..analysis.rankings import Rankings
 from ..analysis.settings import Analysis, Settings
+from ..errors import JuriesError, nearest
 from ..metrics.bootstrap import Bootstrap
 from .build import read
 
@@ -23,6 +25,10 @@ def read_analysis(node: DictConfig) -> Analysis:
     JuriesError
         In one line: an unknown key, or a value that is wrong.
     """
+    known = [*PARTS, *(field.name for field in fields(Settings))]
+    for key in map(str, node):
+        if key not in known:
+            raise JuriesError(f"analysis.{key}: no such key{nearest(key, known)}")
     parts: dict[str, Any] = {
         name: read(kind, node[name], f"analysis.{name}")
         for name, kind in PARTS.items()

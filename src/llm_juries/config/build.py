@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections.abc
 import inspect
 import pkgutil
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import is_dataclass
@@ -22,6 +23,15 @@ from omegaconf import DictConfig, OmegaConf
 from ..errors import JuriesError, nearest
 from .resources import Resources
 
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "{KEY: VALUE}",
+}
+"""msgspec's names of types, in words."""
 RESOURCES = "resources"
 """A key of a judge's node that is not its target's: what its job needs of a cluster."""
 
@@ -41,12 +51,13 @@ def build(node: DictConfig, path: str) -> Any:
     JuriesError
         In one line: an unknown key (with the nearest valid ones), a missing one, a wrong type.
     """
+    _check_mapping(node, path)
     name = node.get("_target_")
     if not name:
         raise JuriesError(f"{path}: has no _target_; name the class or function to build")
     for key in sorted(OmegaConf.missing_keys(node)):  # named from the root of the whole config
         place = key if key.startswith(f"{path}.") else f"{path}.{key}"
-        raise JuriesError(f"{place}: is required; set it with {place}=VALUE")
+        raise JuriesError(f"{place}: is required; set {place}=VALUE")
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
     del values["_target_"]
@@ -76,6 +87,7 @@ def read(kind: type[T], node: DictConfig, path: str) -> T:
     JuriesError
         In one line: an unknown key, a missing one, or a value that is wrong.
     """
+    _check_mapping(node, path)
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
     arguments = _checked(kind, {str(key): value for key, value in values.items()}, path)
@@ -91,6 +103,12 @@ def pick(cfg: DictConfig, kind: type[T]) -> T:
     return read(kind, OmegaConf.masked_copy(cfg, names), "")
 
 
+def _check_mapping(node: Any, path: str) -> None:
+    """Raise JuriesError where a value was set in place of a node."""
+    if not isinstance(node, DictConfig):
+        raise JuriesError(f"{path}: takes {{KEY: VALUE}}, not {node}")
+
+
 def _checked(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any]:
     """Return the values converted to the types of the target's signature."""
     hints = _check_names(target, values, path)
@@ -104,12 +122,23 @@ def _checked(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any
         except JuriesError as error:  # of a nested dataclass
             raise JuriesError(f"{place}: {error}") from None
         except msgspec.ValidationError as error:
-            message, _, at = str(error).partition(" - at `$")
-            choices = f"; there are: {', '.join(_choices(hint))}" if "enum" in message else ""
-            raise JuriesError(
-                f"{place}{at.rstrip('`')}: {message} (got {value!r}){choices}"
-            ) from None
+            raise JuriesError(_wrong(place, value, hint, str(error))) from None
     return checked
+
+
+def _wrong(place: str, value: Any, hint: Any, error: str) -> str:
+    """Return one line on a value that does not fit its type hint, from msgspec's message."""
+    message, _, inside = error.partition(" - at `$")
+    inside = inside.rstrip("`")
+    if found := re.match(r"Invalid enum value '(.*)'", message):
+        return f"{place}{inside}: there is no {found[1]!r}; there are: {', '.join(_choices(hint))}"
+    found = re.match(r"Expected `(.*)`, got `.*`$", message)
+    if found is None:
+        return f"{place}{inside}: {message} (got {value!r})"
+    kinds = [KINDS.get(kind, kind) for kind in found[1].split(" | ")]
+    remedy = f"; write {place}=[{value}]" if kinds[0] == KINDS["array"] and not inside else ""
+    given = f"not {value!r}" if not inside else f"got {value!r}"
+    return f"{place}{inside}: takes {' or '.join(kinds)}, {given}{remedy}"
 
 
 def _check_names(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -119,10 +148,13 @@ def _check_names(target: Any, values: Mapping[str, Any], path: str) -> dict[str,
     for key in values:
         if key not in parameters:
             raise JuriesError(f"{prefix}{key}: no such key{nearest(key, parameters)}")
+    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and key not in values:
-            raise JuriesError(f"{prefix}{key}: is required; set it with {prefix}{key}=VALUE")
-    return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+            choices = _choices(hints.get(key, Any))
+            remedy = f"one of {', '.join(choices)}" if choices else f"{prefix}{key}=VALUE"
+            raise JuriesError(f"{prefix}{key}: is required; set {remedy}")
+    return hints
 
 
 def _check_nested(hint: Any, value: Any, path: str) -> None:

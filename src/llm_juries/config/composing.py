@@ -21,7 +21,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from ..errors import JuriesError, nearest
 from . import named
-from .keys import commands, groups, top_level
+from .keys import PACKAGES, choices, commands, groups, keys, top_level
 from .locations import conf_dir
 
 SEVERAL = ("judge", "jury", "candidate", "experiment")
@@ -34,25 +34,31 @@ TABLES = (".jsonl", ".json", ".csv", ".parquet")
 class FileConfigSource(PlainSource):
     """Config files, where a jury includes the judges that its `members` and its `fallback` name.
 
-    Members without a yaml are judges that come with recorded verdicts. The class has the name of
-    the one it replaces, as Hydra then keeps it when it registers its own, in each process of a
-    launcher.
+    Members without a yaml are judges that come with recorded verdicts. A judge's yaml needs no line
+    `# @package`: judge/mine.yaml becomes `judges.mine`; so do juries and candidates. The class has
+    the name of the one it replaces, as Hydra then keeps it when it registers its own, in each
+    process of a launcher.
     """
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Return a config; a jury's `defaults:` are made from its members."""
         result = super().load_config(config_path)
         config: Any = result.config
+        if not isinstance(config, DictConfig):
+            raise JuriesError(f"{self.path}/{config_path}: holds no keys; write KEY: VALUE lines")
+        group, _, name = config_path.partition("/")
+        if name and group in PACKAGES and result.header["package"] is None:
+            result.header["package"] = f"{PACKAGES[group]}.{Path(name).stem}"
         for entry in config.get("defaults") or []:
             for key, choice in entry.items() if isinstance(entry, DictConfig) else ():
-                group = str(key).removeprefix("override ").lstrip("/").partition("@")[0]
-                _check_single(group, choice, list(LISTS))
-        if config_path.startswith("jury/") and isinstance(config, DictConfig):
+                chosen = str(key).removeprefix("override ").lstrip("/").partition("@")[0]
+                _check_single(chosen, choice, list(LISTS))
+        if name and group == "jury":
             roots = (Path(self.path), conf_dir())
             members = [
-                f"/judge/{name}"
-                for name in [*(config.get("members") or []), config.get("fallback")]
-                if any((root / "judge" / f"{name}.yaml").is_file() for root in roots)
+                f"/judge/{member}"
+                for member in [*(config.get("members") or []), config.get("fallback")]
+                if any((root / "judge" / f"{member}.yaml").is_file() for root in roots)
             ]
             given = list(config.get("defaults") or ["_self_"])
             config["defaults"] = [*(m for m in members if m not in given), *given]
@@ -82,6 +88,7 @@ def composed(command: str, overrides: Sequence[str], searched: Path | None = Non
     JuriesError
         As `finish` does; Hydra's own errors where it can't compose.
     """
+    check_choices(overrides)
     register()
     more = [f"hydra.searchpath=[file://{searched.absolute()}]"] if searched else []
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
@@ -112,6 +119,7 @@ def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
     with open_dict(finished):
         finished.pop("hydra", None)
     _check_keys(finished, overrides, command)
+    _check_sections(finished, command)
     _check_lists(finished, overrides, command)
     folders = [
         source.path.removeprefix("file://")
@@ -152,6 +160,35 @@ def _check_keys(cfg: DictConfig, overrides: Sequence[str], command: str) -> None
     for key in map(str, cfg):
         if key not in known and (key in given or key not in elsewhere):
             raise JuriesError(f"{key}: no such key of {command}{nearest(key, known)}")
+
+
+def check_choices(overrides: Sequence[str]) -> None:
+    """Raise JuriesError where a number is given in place of a name, on which Hydra fails."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key, choice = override.key_or_group, override.value()
+        if key in groups() and isinstance(choice, int | float):
+            raise JuriesError(f"there is no {key}={choice!r}{nearest(str(choice), choices(key))}")
+
+
+def check_names(overrides: Sequence[str], command: str) -> None:
+    """Raise JuriesError for an override of a key that a command does not have."""
+    known = top_level(command)
+    for override in overrides:
+        key = key_of(override).partition(".")[0]
+        if key not in known:
+            raise JuriesError(f"{key}: no such key of {command}{nearest(key, known)}")
+
+
+def _check_sections(cfg: DictConfig, command: str) -> None:
+    """Raise JuriesError where a value was set in place of a section or of a named node."""
+    sections = {key.name.partition(".")[0] for key in keys(command) if "." in key.name}
+    for key in sorted((sections | set(PACKAGES.values())) & set(map(str, cfg))):
+        node = cfg[key]
+        if not isinstance(node, DictConfig):
+            raise JuriesError(f"{key}: takes keys with values, not {node}; see --help")
+        for name in map(str, node) if key in PACKAGES.values() else ():
+            if not isinstance(node[name], DictConfig):
+                raise JuriesError(f"{key}.{name}: takes keys with values, not {node[name]}")
 
 
 def _check_lists(cfg: DictConfig, overrides: Sequence[str], command: str) -> None:

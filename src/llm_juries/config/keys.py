@@ -17,6 +17,8 @@ import yaml
 
 from .locations import conf_dir
 
+PACKAGES = {"judge": "judges", "jury": "juries", "candidate": "candidates"}
+"""Groups whose choices stand side by side in a node, each under its own name."""
 BASE = "base/"
 """Entries of `defaults:` that begin so are shared by several commands."""
 

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from ..collect.policy import Policy
 from ..data.dataset import Shard
 from ..data.human_labels import HumanLabels
+from ..errors import JuriesError
 from .build import pick
 
 
@@ -71,10 +72,16 @@ def settings(cfg: DictConfig) -> Settings:
     JuriesError
         In one line: a value of the wrong type, or one that is out of range.
     """
+    part = pick(cfg, Shard)
+    if part.shards > 1 and part.shard is None:
+        raise JuriesError(
+            f"shards: is {part.shards} without shard; set shard=0 for the first part, or run all "
+            f"with -m 'shard=range({part.shards})'"
+        )
     return Settings(
         pick(cfg, Places),
         pick(cfg, HumanLabels),
-        pick(cfg, Shard),
+        part,
         pick(cfg, Policy),
         pick(cfg, _Switches).collect,
     )

@@ -19,6 +19,7 @@ from ..prompts.prompt import Prompt
 from ..store.plan import Plan
 from ..study import Study
 from .build import build
+from .keys import choices
 from .settings import settings
 
 SUBJECT = ("dataset", "datasets", "prompt", "prompts", "human", "adjudicator")
@@ -192,6 +193,7 @@ def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Pooli
             absent = [member for member in seats_of(jury) if member not in everyone]
             if not absent:
                 raise JuriesError(f"jury {jury.name}: no dataset has all of its members")
+            known = sorted(everyone | set(choices("judge")))
             raise JuriesError(
-                f"jury {jury.name}: there is no judge {absent[0]!r}{nearest(absent[0], everyone)}"
+                f"jury {jury.name}: there is no judge {absent[0]!r}{nearest(absent[0], known)}"
             )

@@ -169,6 +169,8 @@ def located(path: str) -> Path:
     file = Path(path).expanduser()
     if not package and inside != path:
         file = bundled(inside)
+    if file.is_dir():
+        raise JuriesError(f"{file}: is a folder; name a file in it")
     if not file.is_file():
         near = sorted(p.name for p in file.parent.glob("*")) if file.parent.is_dir() else []
         raise JuriesError(f"{file}: no such file{nearest(file.name, near) if near else ''}")
