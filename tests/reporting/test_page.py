@@ -492,6 +492,8 @@ def test_a_graded_vote_is_on_its_side_of_the_scale(chromium: Browser, tmp_path: 
     assert voter["orders"][0]["label"] == voter["label"] == [0, 0, 0, 1, 1]
     (voter,) = shares["datasets"][0]["voters"]
     assert voter["orders"][0]["label"] == voter["label"] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    words = {"0": "1", "0.25": "2", "0.5": "3", "0.75": "4", "1": "5"}
+    assert shares["datasets"][0]["scale"] == {"values": words, "low": 1, "high": 5}
     for tab in open_page(chromium, path):
         press(tab, "against")
         assert count(tab) == 3  # grades 1 to 3

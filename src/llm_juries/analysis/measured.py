@@ -54,7 +54,8 @@ def comparable(panel: Panel) -> bool:
     Not of pairs, whose labels are preferences, nor of nominal values, nor of graded votes beside
     binary labels.
     """
-    return (panel.sided or panel.graded) and not panel.dataset.pairwise
+    means = panel.sided or (panel.graded and labelled(panel))
+    return means and not panel.dataset.pairwise
 
 
 def labelled(panel: Panel) -> bool:

@@ -6,7 +6,6 @@ vote is null, never a number.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from ...analysis.run import Results
 from ...data.dataset import sampling_key
 from ...errors import JuriesError
 from ...juries.panel import Panel
+from ...juries.rules import SIDED
 from ...juries.stored import StoredVotes
 from ...juries.votes import Votes
 from ...metrics.arrays import Array
@@ -199,7 +199,7 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "pairs": dataset.pairwise,
-        **_scale(part.panel.scale),
+        **_scales(part.panel),
         "item_id": column(item.item_id for item in items),
         "candidate": column(item.candidate for item in items),
         "opponent": column(item.opponent for item in items),
@@ -209,7 +209,7 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
         "opponent_answer": column(item.opponent_answer for item in items),
         "human": [
             _number(label)
-            for label in _sides(
+            for label in _shares(
                 part.panel.preferences[np.asarray(part.rows, int)], part.panel.label_scale
             )
         ],
@@ -228,28 +228,41 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
     }
 
 
-def _scale(scale: Scale) -> dict[str, Any]:
-    """Return the words of a scale's codes, and how far apart two labels are that are opposed.
+def _scales(panel: Panel) -> dict[str, Any]:
+    """Return how votes and labels read in words, and how far apart two that are opposed are.
 
-    Null on two sides; on a nominal scale any distance, on a graded one a quarter of its range.
+    Null where they lie on sides; on a nominal scale any distance, on a graded one a quarter of it.
     """
-    if scale.kind in ("binary", "preference"):
-        return {"values": {}, "apart": None}
-    low, high = scale.ends
-    values = {f"{code:g}": level for code, level in zip(scale.codes, scale.levels, strict=True)}
-    return {"values": values, "apart": (high - low) / 4 + 1e-6 if scale.graded else 0}
+    labelled = not np.isnan(panel.preferences).all()
+    sided = panel.sided or (labelled and panel.label_scale.kind in SIDED)
+    graded = 0.25 + 1e-6 if panel.scale.graded else 0.0
+    return {
+        "scale": _words(panel.scale),
+        "human_scale": _words(panel.label_scale),
+        "apart": None if sided else graded,
+    }
+
+
+def _words(scale: Scale) -> dict[str, Any] | None:
+    """Return the words of a scale's values as `_shares` gives them; null for two sides."""
+    if scale.kind in SIDED:
+        return None
+    low, high = scale.ends if scale.graded else (0.0, 1.0)
+    shares = _shares(np.array(scale.codes), scale)
+    values = {f"{round(at, 4):g}": word for at, word in zip(shares, scale.levels, strict=True)}
+    return {"values": values, "low": low, "high": high}
 
 
 def _pooled(votes: Votes, voter: int, rows: Sequence[int]) -> dict[str, Any]:
     at = np.asarray(rows, dtype=int)
     return {
-        "label": [_number(label) for label in _sides(votes.labels[at, voter], votes.scale)],
+        "label": [_number(label) for label in _shares(votes.labels[at, voter], votes.scale)],
         "outcome": votes.outcomes[at, voter].tolist(),
     }
 
 
 def _verdicts(part: _Kept, judge: int, order: int, strings: Strings) -> dict[str, Any]:
-    """Return a judge's verdicts in one order; labels lie on a side."""
+    """Return a judge's verdicts in one order, labels as `_shares`."""
     stored, replies = part.stored, part.replies[judge][order]
     at = np.s_[np.asarray(part.rows, dtype=int), judge, order]
     labels, _ = stored.on(part.panel.scale, part.panel.threshold)
@@ -261,7 +274,7 @@ def _verdicts(part: _Kept, judge: int, order: int, strings: Strings) -> dict[str
                 more[row] = {name: strings.number(text) for name, text in parts.items() if text}
     return {
         "order": part.panel.dataset.orders[order],
-        "label": [_number(label) for label in _sides(labels[at], part.panel.scale)],
+        "label": [_number(label) for label in _shares(labels[at], part.panel.scale)],
         "score": [_number(score) for score in stored.given_scores[at].tolist()],
         "outcome": stored.outcomes[at].tolist(),
         "reply": [0 if reply is None else strings.number(reply.text) for reply in replies],
@@ -269,10 +282,11 @@ def _verdicts(part: _Kept, judge: int, order: int, strings: Strings) -> dict[str
     }
 
 
-def _sides(codes: Array, scale: Scale) -> list[float]:
-    """Return codes as shares of the way from against (0) to for (1), of categories NaN."""
-    if scale.kind == "nominal":
-        return [math.nan] * len(codes)
+def _shares(codes: Array, scale: Scale) -> list[float]:
+    """Return codes as shares of the way from the lowest (0) to the highest (1) of a graded scale.
+
+    Those of other scales stay: sides are shares already, categories have no order.
+    """
     shares: Array = scale.unit(codes) if scale.graded else codes
     return [float(share) for share in shares]
 

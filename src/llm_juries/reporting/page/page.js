@@ -195,23 +195,23 @@
   };
 
   const mark = (set, label, kind, opposes) => {
-    const shown = set.apart === null || label === null ? side(label) : 2;
+    const shown = set.apart === 0 && label !== null ? 2 : side(label);
     const shape = ["yes", "no", "tie", "none"][[1, 0, 2, -1].indexOf(shown)];
     return make("b", `mark ${shape} ${kind}${opposes ? " against" : ""}`);
   };
   const summaryOf = (set, row) => {
     const votes = set.voters.filter((v) => v.label[row] !== null);
     const opposing = votes.filter((v) => against(set, v.label[row], set.human[row])).length;
-    return `Human: ${word(set, row, set.human[row])}; ${votes.length} of ${set.voters.length} voted, ${opposing} against the human label`;
+    return `Human: ${word(set, row, set.human[row], set.human_scale)}; ${votes.length} of ${set.voters.length} voted, ${opposing} against the human label`;
   };
   const named = (set, row) => {
     const opponent = strings[set.opponent[row]];
     return strings[set.candidate[row]] + (opponent ? ` vs ${opponent}` : "");
   };
   /** A label in words. */
-  const word = (set, row, label) => {
+  const word = (set, row, label, scale = set.scale) => {
     if (label === null) return "none";
-    if (set.apart !== null) return set.values[label] ?? String(label);
+    if (scale) return scale.values[label] ?? (scale.low + label * (scale.high - scale.low)).toFixed(2);
     if (label === 0.5) return set.pairs ? "tie" : "in the middle";
     if (set.pairs) {
       const slightly = label > 0 && label < 1 ? "slightly " : "";
@@ -282,7 +282,7 @@
 
   const humanLabel = (set, row) => {
     const box = make("div", "human-label"), label = set.human[row];
-    box.append(make("span", "", "Human label"), mark(set, label, "human"), make("strong", "", label === null ? "none" : word(set, row, label)));
+    box.append(make("span", "", "Human label"), mark(set, label, "human"), make("strong", "", label === null ? "none" : word(set, row, label, set.human_scale)));
     return box;
   };
 
