@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from llm_juries.data.dataset import Dataset
-from llm_juries.data.human_labels import HumanLabels, majority
+from llm_juries.data.human_labels import HumanLabels, combined
 from llm_juries.errors import JuriesError
 from llm_juries.types import Item
 
@@ -125,7 +125,11 @@ def test_an_adjudicator_decides_where_he_labelled_and_is_no_annotator(
     ],
 )
 def test_a_majority_is_more_than_half_of_all_votes(votes: list[str], label: str | None):
-    assert majority({str(at): vote for at, vote in enumerate(votes)}) == label
+    annotators = tuple(str(at) for at in range(len(votes) or 1))
+    item = Item("d", "q", "m", "Q?", "A", (), "n", "B", human_votes=tuple(votes))
+    dataset = Dataset("d", (item,), annotators=annotators)
+    (found,) = combined(dataset).items
+    assert found.human == (label and {"1": "a", "0": "b"}.get(label, label))
 
 
 def test_a_preference_for_neither_is_a_tie(write: Write):

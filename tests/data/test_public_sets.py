@@ -146,7 +146,7 @@ def test_recorded_judges_of_triviaqa_are_no_texts_to_judge(tmp_path: Path):
     cells = {r.judge: list(r.cells.values()) for r in dataset.recordings}
     assert len(cells) == 11
     assert cells["GPT-4"] == ["True", "False"]
-    assert cells["Mistral-7B"] == ["True", ""]
+    assert cells["Mistral-7B"] == ["True"]
 
 
 @pytest.mark.parametrize(

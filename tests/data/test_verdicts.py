@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm_juries.data.dataset import Dataset, Seen
-from llm_juries.data.verdicts import Layout, RecordedColumn, load
+from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import RecordedJudge
 from llm_juries.prompts.prompt import Prompt
@@ -73,7 +73,6 @@ EXPECTED: Read = {
     },
     "gpt": {
         ("q1", "a"): ("ok", "0"),
-        ("q1", "b"): ("unparsed", None),
         ("q2", "a"): ("ok", "0"),
         ("q2", "b"): ("ok", "0"),
     },
@@ -105,7 +104,7 @@ def test_a_parquet_table_reads_as_the_csv_does(tmp_path: Path):
     pq.write_table(pa.Table.from_pylist(rows), path)
     assert readings(load(str(path))) == {
         "haiku": {("q1", "a"): ("ok", "1"), ("q1", "b"): ("ok", "0")},
-        "gpt": {("q1", "a"): ("ok", "0"), ("q1", "b"): ("unparsed", None)},
+        "gpt": {("q1", "a"): ("ok", "0")},
     }
 
 
@@ -134,7 +133,7 @@ def test_a_number_counts_from_its_judges_threshold_on(table: Any):
 
 def test_words_give_cells_a_meaning_of_their_own(table: Any):
     path = table("item_id,human,haiku\nq1,A,B\nq2,B,a\n")
-    dataset = load(path, layout=Layout(words={"A": 1.0, "B": 0.0}))
+    dataset = load(path, words={"A": 1.0, "B": 0.0})
     assert [item.human for item in dataset.items] == ["1", "0"]
     assert [value for _, value in readings(dataset)["haiku"].values()] == ["0", "1"]
 
@@ -155,7 +154,10 @@ def test_a_recording_says_whether_it_is_a_string_rule(table: Any):
 
 
 def test_an_unknown_cell_is_unparsed_and_warned_of(table: Any, caplog: pytest.LogCaptureFixture):
-    dataset = load(table("item_id,human,haiku\nq1,1,1\nq2,1,perhaps\n"))
+    path = table("item_id,human,haiku\nq1,1,1\nq2,1,perhaps\n")
+    with pytest.raises(JuriesError, match=r"there are: haiku \(line 3: 'perhaps'\)"):
+        load(path)
+    dataset = load(path, judges=("haiku",))
     assert [outcome for outcome, _ in readings(dataset)["haiku"].values()] == ["ok", "unparsed"]
     assert "column haiku: 1 different cells are not verdicts and count as unparsed" in caplog.text
     assert "'perhaps'" in caplog.text
@@ -168,8 +170,9 @@ def test_empty_cells_are_not_warned_of(table: Any, caplog: pytest.LogCaptureFixt
 
 def test_a_column_of_texts_is_no_judge(table: Any):
     path = table("item_id,human,comment,haiku\nq1,1,good,1\nq2,0,,0\n")
+    assert [recording.judge for recording in load(path).recordings] == ["haiku"]
     with pytest.raises(JuriesError) as caught:
-        load(path)
+        load(path, judges=("comment", "haiku"))
     assert str(caught.value).startswith(f"{path}, column comment: has no verdicts")
 
 
@@ -187,7 +190,7 @@ def test_a_list_of_references_in_csv_is_written_as_json(table: Any):
 
 def test_annotators_votes_are_kept_and_are_no_judges(table: Any):
     path = table("item_id,human,ann1,ann2,haiku\nq1,1,1,0,1\nq2,1,1,,1\n")
-    dataset = load(path, layout=Layout(human_votes=("ann1", "ann2")))
+    dataset = load(path, columns={"human_votes": ("ann1", "ann2")})
     assert [item.human_votes for item in dataset.items] == [("1", "0"), ("1", None)]
     assert dataset.annotators == ("ann1", "ann2")
     assert [recording.judge for recording in dataset.recordings] == ["haiku"]
@@ -196,7 +199,7 @@ def test_annotators_votes_are_kept_and_are_no_judges(table: Any):
 def test_columns_may_be_called_otherwise_and_an_id_be_made_of_several(table: Any):
     path = table("subset,nr,model,gold,haiku\nx,1,m,1,0\n")
     columns = {"item_id": ("subset", "nr"), "candidate": "model", "human": "gold"}
-    dataset = load(path, layout=Layout(columns))
+    dataset = load(path, columns=columns)
     assert [(i.item_id, i.candidate, i.human) for i in dataset.items] == [("x/1", "m", "1")]
     assert [recording.judge for recording in dataset.recordings] == ["haiku"]
 
@@ -210,7 +213,7 @@ def test_only_the_prompts_asked_for_are_kept(table: Any):
 def test_without_a_choice_each_prompt_is_a_recording_of_its_own(table: Any):
     content = LONG.replace("q2,a,1,haiku,yes,short", "q2,a,1,haiku,yes,long")
     found = {(r.judge, r.prompt): len(r.cells) for r in load(table(content)).recordings}
-    assert found == {("haiku", "short"): 3, ("gpt", "short"): 4, ("haiku", "long"): 1}
+    assert found == {("haiku", "short"): 3, ("gpt", "short"): 3, ("haiku", "long"): 1}
 
 
 def test_verdicts_on_both_orders_of_a_pair_are_told_apart(table: Any):
@@ -253,23 +256,31 @@ HEAD = "item_id,candidate,human,judge,label,order\n"
     [
         ("item_id,human,haiku\n", {}, ": has no rows"),
         ("item,human,haiku\nq1,1,1\n", {}, ": has no column 'item_id'; did you mean item?"),
-        ("item_id,humn,haiku\nq1,1,1\n", {}, ": has no column 'human'; did you mean humn?"),
-        (WIDE, {"layout": Layout(human_votes=("ann1",))}, ": has no column 'ann1'"),
+        (
+            "item_id,humn,haiku\nq1,1,1\n",
+            {},
+            ": has no column 'human', and 'humn' would be taken for a judge",
+        ),
+        (WIDE, {"columns": {"human_votes": ("ann1",)}}, ": has no column 'ann1'"),
         (
             WIDE,
-            {"layout": Layout({"item_id": "item_no"})},
+            {"columns": {"item_id": "item_no"}},
             ": has no column 'item_no'; did you mean",
         ),
         (
             WIDE,
-            {"layout": Layout({"candidate": "candidat"})},
+            {"columns": {"candidate": "candidat"}},
             ": has no column 'candidat'; did you mean",
         ),
         (WIDE, {"judges": {"haikoo": RecordedColumn()}}, ": has no judge 'haikoo'; did you mean"),
         (LONG, {"judges": {"haikoo": RecordedColumn()}}, ": has no judge 'haikoo'; did you mean"),
         (LONG, {"prompts": ["shrt"]}, ": has no prompt 'shrt'; did you mean short?"),
         (LONG.replace("label", "lable"), {}, ": has no column 'label'; did you mean lable?"),
-        ("item_id,human\nq1,1\n", {}, ": has no judge's column; it has item_id, human"),
+        (
+            "item_id,human\nq1,1\n",
+            {},
+            ": has no column whose every cell is 0, 1 or a word such as true and false",
+        ),
         (
             "item_id,human,haiku\nq1,7,1\n",
             {},
@@ -285,7 +296,7 @@ HEAD = "item_id,candidate,human,judge,label,order\n"
         (
             HEAD + "q1,a,1,haiku,1,original\nq1,a,0,gpt,1,original\n",
             {},
-            ", line 3: item 'q1' of 'a' has the human label 0 here and 1 in an earlier row",
+            ", line 3: item 'q1' of 'a' has the human label 0 here and 1 in line 2",
         ),
         (
             HEAD + "q1,a,1,haiku,1,original\nq1,a,1,haiku,0,original\n",
@@ -310,6 +321,6 @@ def test_a_wrong_table_is_told_by_file_and_place(
 
 
 def test_a_wrong_vote_of_an_annotator_is_told(table: Any):
-    path = table("item_id,human,ann1,haiku\nq1,1,1,1\nq2,1,x,1\n")
-    with pytest.raises(JuriesError, match=r"line 3, column ann1: 'x' is not on the scale"):
-        load(path, layout=Layout(human_votes=("ann1",)))
+    path = table("item_id,human,ann1,ann2,haiku\nq1,1,1,1,1\nq2,1,x,1,1\n")
+    with pytest.raises(JuriesError, match=r"line 3, field ann1: 'x' is not on the scale"):
+        load(path, columns={"human_votes": ("ann1", "ann2")})

@@ -9,7 +9,7 @@ import pytest
 from llm_juries.analysis.jury_search import Criteria
 from llm_juries.analysis.run import Results, measure
 from llm_juries.analysis.settings import Analysis, Settings
-from llm_juries.data.verdicts import Layout, load
+from llm_juries.data.verdicts import load
 from llm_juries.errors import JuriesError
 from llm_juries.juries.rules import Jury
 from llm_juries.reporting import summary
@@ -124,7 +124,7 @@ def pairs_of(folder: Path, rows: list[str]) -> Study:
     lines = [row.replace(":", f",{order},") for row in rows for order in ("original", "swapped")]
     head = "item_id,human,order,judge,label"
     return study_of_rows(
-        folder / "pairs.csv", [head, *lines], pairs=True, layout=Layout(words={"tie": 0.5})
+        folder / "pairs.csv", [head, *lines], pairs=True, words={"tie": 0.5}
     )
 
 
