@@ -10,12 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from omegaconf import OmegaConf
 
+from llm_juries.config.build import build
+from llm_juries.config.named import load_dataset
 from llm_juries.data.dataset import Dataset, Seen
 from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import RecordedJudge
 from llm_juries.prompts.prompt import Prompt
+from llm_juries.scale import Scale
 from llm_juries.types import Order, Outcome, Reply
 
 PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
@@ -324,3 +328,203 @@ def test_a_wrong_vote_of_an_annotator_is_told(table: Any):
     path = table("item_id,human,ann1,ann2,haiku\nq1,1,1,1,1\nq2,1,x,1,1\n")
     with pytest.raises(JuriesError, match=r"line 3, field ann1: 'x' is not on the scale"):
         load(path, columns={"human_votes": ("ann1", "ann2")})
+
+
+def test_measurements_and_a_nameless_index_are_no_judges(
+    table: Any, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    path = table(
+        ",item_id,human,gpt,latency_s,cost_usd,output_tokens,Unnamed: 0,rank,score\n"
+        "0,q1,1,1,0,1,0,0,1,0.7\n1,q2,0,0,1,0,1,1,0,1\n"
+    )
+    assert [recording.judge for recording in load(path).recordings] == ["gpt"]
+    assert (
+        "t: judges gpt; not used: a column without a name, latency_s, cost_usd, output_tokens, "
+        "Unnamed: 0, rank, score (line 2: '0.7')"
+    ) in caplog.text
+    named = load(path, judges={"fast": RecordedColumn(threshold=0.5, column="latency_s")})
+    assert readings(named)["fast"]["q2", "candidate"] == ("ok", "1")
+
+
+def test_scores_off_the_scale_need_a_scale_or_a_threshold(table: Any):
+    path = table("item_id,human,strict,lenient\nq1,0,1,2\nq2,1,5,5\n")
+    with pytest.raises(JuriesError) as caught:
+        load(path)
+    assert "strict (1 to 5), lenient (2 to 5); set the scale" in str(caught.value)
+    assert "judges={strict: {threshold: ...}}" in str(caught.value)
+    with pytest.raises(JuriesError, match="any column of numbers could be a judge; name the"):
+        load(path, scale=Scale.ordinal(1, 5), human_scale=Scale.binary())
+    dataset = load(path, judges=("strict",), scale=Scale.ordinal(1, 5), human_scale=Scale.binary())
+    assert [value for _, value in readings(dataset)["strict"].values()] == ["1", "5"]
+    assert dataset.label_scale == Scale.binary()
+
+
+def test_a_long_table_names_the_judge_whose_numbers_are_off_the_scale(table: Any):
+    path = table("item_id,judge,label\nq1,gpt,1\nq2,gpt,9\nq3,gpt,-1\n")
+    with pytest.raises(JuriesError) as caught:
+        load(path)
+    assert "line 4, column label: '-1' is not on the scale binary" in str(caught.value)
+    assert "(the numbers of gpt go from -1 to 9)" in str(caught.value)
+    assert "judges={gpt: {threshold: ...}}" in str(caught.value)
+
+
+def test_labels_are_optional(table: Any):
+    for content in ("item_id,gpt\nq1,1\n", "item_id,judge,label\nq1,gpt,1\n"):
+        (item,) = load(table(content)).items
+        assert item.human is None
+
+
+def test_an_empty_cell_is_not_asked_unless_it_is_a_reply_without_a_verdict(table: Any):
+    for content in ("item_id,gpt\nq1,1\nq2,NA\n", "item_id,judge,label\nq1,gpt,1\nq2,gpt,\n"):
+        path = table(content)
+        assert readings(load(path))["gpt"] == {("q1", "candidate"): ("ok", "1")}
+        found = readings(load(path, empty="unparsed"))["gpt"]
+        assert found["q2", "candidate"] == ("unparsed", None)
+
+
+def test_categories_are_read_as_they_are_written(table: Any):
+    scale = Scale.nominal("supported", "refuted", "NA")
+    path = table("item_id,human,gpt\nq1,Supported,refuted\nq2,na,NA\n")
+    dataset = load(path, scale=scale)
+    assert [item.human for item in dataset.items] == ["supported", "NA"]
+    assert [value for _, value in readings(dataset)["gpt"].values()] == ["refuted", "NA"]
+
+
+PAIRS = {
+    "long with order": (
+        "item_id,candidate,opponent,judge,order,label\n"
+        "q1,x,y,gpt,original,1\nq1,x,y,gpt,swapped,0.5\n"
+    ),
+    "long, named the other way round": (
+        "item_id,candidate,opponent,judge,label\nq1,x,y,gpt,a\nq1,y,x,gpt,tie\n"
+    ),
+    "wide with order": (
+        "item_id,candidate,opponent,order,gpt\nq1,x,y,original,a\nq1,x,y,swapped,0.5\n"
+    ),
+    "wide, named the other way round": ("item_id,candidate,opponent,gpt\nq1,x,y,1\nq1,y,x,0.5\n"),
+}
+
+
+@pytest.mark.parametrize("form", PAIRS)
+def test_pairs_in_both_orders_are_one_item_and_a_tie_stays_a_tie(form: str, table: Any):
+    dataset = load(table(PAIRS[form]))
+    assert [(i.candidate, i.opponent) for i in dataset.items] == [("x", "y")]
+    assert dataset.orders == (Order.ORIGINAL, Order.SWAPPED)
+    (recording,) = dataset.recordings
+    scale = recording.scale
+    assert {seen.order: scale.value(cell) for seen, cell in recording.cells.items()} == {
+        "original": "a",
+        "swapped": "tie",
+    }
+
+
+def test_the_side_of_a_pair_named_the_other_way_round_is_that_of_the_first_naming(table: Any):
+    content = "item_id,candidate,opponent,human,gpt\nq1,x,y,a,a\nq1,y,x,b,a\n"
+    (recording,) = load(table(content)).recordings
+    assert list(recording.cells.values()) == ["a", "b"]
+    with pytest.raises(JuriesError, match="has the human label b here and a in line 2"):
+        load(table(content.replace("b,a", "a,a")))
+
+
+def test_the_orders_of_a_pair_may_be_two_columns(table: Any):
+    path = table("item_id,candidate,opponent,first,second\nq1,x,y,a,b\n")
+    judges = {"gpt": RecordedColumn(column="first", swapped="second")}
+    (recording,) = load(path, judges=judges).recordings
+    assert {seen.order: cell for seen, cell in recording.cells.items()} == {
+        "original": "a",
+        "swapped": "b",
+    }
+
+
+def test_beside_a_column_order_a_pair_is_named_in_one_way(table: Any):
+    content = "item_id,candidate,opponent,order,gpt\nq1,x,y,original,a\nq1,y,x,swapped,a\n"
+    with pytest.raises(JuriesError, match="line 3: item 'q1' has 'y' against 'x', and the other"):
+        load(table(content))
+
+
+def test_pairs_and_single_answers_do_not_mix(table: Any):
+    content = "item_id,candidate,opponent,gpt\nq1,x,y,1\nq2,x,,1\n"
+    with pytest.raises(JuriesError, match="line 3, column opponent: makes the row a single answer"):
+        load(table(content))
+
+
+def test_shares_of_a_win_have_a_tie_at_their_threshold(table: Any):
+    path = table("item_id,candidate,opponent,gpt\nq1,x,y,0.9\nq2,x,y,0.5\nq3,x,y,0.1\n")
+    dataset = load(path, judges={"gpt": RecordedColumn(threshold=0.5)})
+    assert [value for _, value in readings(dataset)["gpt"].values()] == ["a", "tie", "b"]
+
+
+def test_a_criterion_tells_rows_about_one_answer_apart(table: Any):
+    path = table(
+        "item_id,candidate,criterion,subset,human,gpt\nq1,m,clear,s,1,1\nq1,m,true,s,0,1\n"
+    )
+    dataset = load(path)
+    assert [(i.criterion, i.subset, i.human) for i in dataset.items] == [
+        ("clear", "s", "1"),
+        ("true", "s", "0"),
+    ]
+    assert [seen.criterion for seen in dataset.recordings[0].cells] == ["clear", "true"]
+
+
+def test_a_nested_cell_is_no_verdict(table: Any):
+    row = {"item_id": 1, "judge": "gpt", "label": [{"score": "A>B"}]}
+    with pytest.raises(JuriesError, match="is a nested list; a verdict is a word or a number"):
+        load(table(json.dumps(row), "t.jsonl"), pairs=True)
+
+
+def test_annotators_without_a_label_of_the_item_are_combined(
+    table: Any, caplog: pytest.LogCaptureFixture
+):
+    path = table("item_id,human_1,human_2,human_3,gpt\nq1,1,1,0,1\nq2,1,0,,1\n")
+    dataset = load(path)
+    assert dataset.annotators == ("human_1", "human_2", "human_3")
+    assert [item.human for item in dataset.items] == ["1", None]
+    assert [item.human_votes for item in dataset.items] == [("1", "1", "0"), ("1", "0", None)]
+    assert "t: 1 of 2 items have no label by majority, because annotators are split" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "items", "scale", "labels", "orders", "judges"),
+    [
+        ("hanna", 6336, "interval (1 to 5)", "interval (1 to 5)", 1, 5),
+        ("prd", 800, "preference (b, tie, a)", "preference (b, tie, a)", 2, 5),
+        ("rewardbench2", 7052, "interval (1 to 10)", "binary (0, 1)", 1, 5),
+    ],
+)
+def test_the_recorded_sets_are_read_with_their_yaml_alone(
+    name: str, items: int, scale: str, labels: str, orders: int, judges: int
+):
+    dataset = load_dataset(f"recorded_{name}").loaded()
+    assert len(tuple(dataset.items)) == items
+    assert all(item.human is not None for item in dataset.items)
+    assert str(dataset.label_scale) == labels
+    assert len(dataset.orders) == orders
+    assert [str(recording.scale) for recording in dataset.recordings] == [scale] * judges
+    assert "unknown" not in {recording.family for recording in dataset.recordings}
+    assert len({item.drawn_with for item in dataset.items}) == {
+        "hanna": 96, "prd": 80, "rewardbench2": 1763,
+    }[name]  # fmt: skip
+    if name == "prd":
+        labels_of = [item.human for item in dataset.items]
+        assert (labels_of.count("tie"), labels_of.count("a")) == (115, 294)
+    if name == "hanna":
+        assert len({item.criterion for item in dataset.items}) == 6
+        assert len(dataset.annotators) == 3
+
+
+def test_a_scale_is_built_from_yaml(table: Any):
+    path = table("item_id,human,gpt\nq1,supported,refuted\nq2,not enough info,supported\n")
+    node = OmegaConf.create(
+        {
+            "_target_": "llm_juries.data.verdicts.load",
+            "path": path,
+            "scale": {"kind": "nominal", "values": ["supported", "refuted", "not enough info"]},
+            "judges": ["gpt"],
+        }
+    )
+    dataset = build(node, "dataset")
+    assert [item.human for item in dataset.items] == ["supported", "not enough info"]
+    node.scale = {"kind": "nominal", "values": ["supported", "refuted"]}
+    with pytest.raises(JuriesError, match=r"line 3, column human: 'not enough info' is not on"):
+        build(node, "dataset")

@@ -18,6 +18,7 @@ annotator           text                  who gave the label; "annotator" by def
 
 from __future__ import annotations
 
+import difflib
 import logging
 import statistics
 from collections import Counter
@@ -271,7 +272,8 @@ def _long(file: Path, scale: Scale, annotators: tuple[str, ...]) -> Table:
     for column in wide:
         if column not in found.others:
             raise JuriesError(f"{file}: has no column {column!r}{nearest(column, head)}")
-    if not wide and head:
+    misspelt = difflib.get_close_matches("label", wide, n=1, cutoff=0.75)
+    if (not wide or (misspelt and not annotators)) and head:
         raise JuriesError(f"{file}: has no column 'label'{nearest('label', head)}")
     log.info("%s: a column an annotator: %s", file, ", ".join(wide))
 

@@ -58,8 +58,8 @@ def load(
     Raises
     ------
     JuriesError
-        See `hub.table` and `answer_tables.load`; or naming a category without a baseline, a model without
-        answers, a duplicate candidate.
+        See `hub.table` and `answer_tables.load`; or naming a category without a baseline, a model
+        without answers, a duplicate candidate.
     """
     questions = hub.table(source, QUESTION_COLUMNS)
     asked = list(questions)  # some hundreds
