@@ -35,6 +35,7 @@ def dataset() -> Dataset:
         str(ROOT / "results" / "recorded" / "nq301_qa.csv"),
         columns={"item_id": "item", "candidate": "model"},
         judges={"gpt_4": RecordedColumn("openai"), "bem": RecordedColumn("bert", threshold=0.5)},
+        empty="unparsed",
     )
 
 

@@ -365,7 +365,7 @@ def test_a_long_table_names_the_judge_whose_numbers_are_off_the_scale(table: Any
     with pytest.raises(JuriesError) as caught:
         load(path)
     assert "line 4, column label: '-1' is not on the scale binary" in str(caught.value)
-    assert "(the numbers of gpt go from -1 to 9)" in str(caught.value)
+    assert "(those of gpt go from -1 to 9)" in str(caught.value)
     assert "judges={gpt: {threshold: ...}}" in str(caught.value)
 
 

@@ -709,6 +709,10 @@ def _recordings(
         if judges is not None and judge not in judges:
             continue
         facts = (judges or {}).get(judge) or RecordedColumn()
+        if not cells:
+            raise JuriesError(
+                f"{sheet.file}: judge {judge} has no verdict, every cell is empty; leave it out"
+            )
         family = voters.families.get(judge, facts.family)
         own = scale
         if facts.threshold is not None:
@@ -752,10 +756,9 @@ def _check_readable(recording: Recording, sheet: _Sheet) -> None:
             numbers = [float(cell) for cell in full if is_number(cell)]
             place = sheet.places[judge, recording.prompt, given]
             raise JuriesError(
-                f"{sheet.at(place, column)}: {given!r} is not on the scale {recording.scale} (the "
-                f"numbers of {judge} go from {min(numbers):g} to {max(numbers):g}); set scale, or "
-                f"the number from which it counts as positive: judges={{{judge}: "
-                "{threshold: ...}}"
+                f"{sheet.at(place, column)}: {given!r} is not on the scale {recording.scale}; set "
+                f"scale, or the number from which one counts as positive (those of {judge} go from "
+                f"{min(numbers):g} to {max(numbers):g}): judges={{{judge}: {{threshold: ...}}}}"
             )
     if odd and len(odd) == len(full):
         raise JuriesError(
