@@ -187,8 +187,10 @@ def test_an_experiment_of_the_paper_seats_its_judges_once_its_answers_are_there(
                 '"opponent_answer": "b"}\n'
             )
             cfg.dataset = {
-                "_target_": "llm_juries.data.answer_tables.load", "path": str(answers), "limit": None
-            }  # fmt: skip
+                "_target_": "llm_juries.data.answer_tables.load",
+                "path": str(answers),
+                "limit": None,
+            }
     for study in (*studies(cfg), *(study for _, study in ablations(cfg))):
         asked = {plan.judge.name for plan in study.plans if not plan.judge.free}
         assert "gpt_4_turbo" in asked
