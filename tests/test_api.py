@@ -288,12 +288,12 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
         "NaN ids": (lambda: read(no_id), "DataFrame, row 1, column item_id: is empty"),
         "unknown judge": (
             lambda: read(wide, judges=["hiaku"]),
-            "DataFrame: has no column 'hiaku'; did you mean haiku",
+            "DataFrame: has no judge 'hiaku'; did you mean haiku",
         ),
         "judges as a text": (lambda: read(wide, judges="haiku"), r"give a list: judges=\['haiku'"),
         "off the scale": (
             lambda: read(wide.replace({"gpt_4": 1}, 7), judges=["gpt_4"]),
-            "DataFrame, row 1, column gpt_4: 7 is not on the scale binary",
+            "DataFrame, row 1, column gpt_4: '7' is not on the scale binary",
         ),
         "human off the scale": (
             lambda: read(wide.replace({"human": 1}, 7)),
@@ -302,10 +302,6 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
         "no verdicts": (
             lambda: read(wide[["item_id", "candidate", "human", "note"]]),
             "has no column whose every cell is 0, 1 or a word",
-        ),
-        "criteria": (
-            lambda: read(wide.assign(criterion=["x", "y"] * 40)),
-            r"column criterion: has 2 criteria \(x, y\)",
         ),
         "scale": (
             lambda: read(wide, scale=lj.Scale.ordinal(1, 5)),
@@ -375,7 +371,7 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
 NAMES = (
     "empty frame", "duplicate columns", "duplicate rows", "no id column", "NaN ids",
     "unknown judge", "judges as a text", "off the scale", "human off the scale", "no verdicts",
-    "criteria", "scale", "no table", "no file", "no dataset", "unknown recording",
+    "scale", "no table", "no file", "no dataset", "unknown recording",
     "scale of a dataset",
     "no label column",
     "jury of a stranger", "jury twice", "rule", "no jury", "unknown judge to ask", "judge twice",

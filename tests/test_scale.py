@@ -64,7 +64,6 @@ def test_an_empty_cell_is_a_missing_value(scale: Scale, cell: object):
         (STARS, 0),
         (STARS, 3.5),
         (STARS, "6"),
-        (STARS, "nan"),
         (STARS, "four"),
         (PERCENT, -1),
         (PERCENT, "1e400"),

@@ -33,10 +33,9 @@ from .collect.progress import check_complete
 from .collect.run import collect
 from .config import named
 from .config.study import study_of
+from .data import answer_tables, verdicts
 from .data.dataset import Dataset
-from .data.frames import Tabular, called, table_of
-from .data.recognition import recognise
-from .data.tables import read
+from .data.frames import Tabular, called, digest, table_of
 from .errors import JuriesError, nearest
 from .judges.base import Judge
 from .juries.panel import Panel
@@ -157,6 +156,7 @@ def read_verdicts(
     scale: Scale | None = None,
     *,
     human_scale: Scale | None = None,
+    columns: Mapping[str, str | tuple[str, ...]] | None = None,
     name: str | None = None,
     inconsistent: Inconsistent = "missing",
     threshold: float | None = None,
@@ -186,6 +186,8 @@ def read_verdicts(
     human_scale : Scale, optional
         Of the human labels, if it is not that of the verdicts: graded verdicts can be measured
         against binary labels.
+    columns : mapping, optional
+        What the table calls known columns: `{"item_id": "question_number", "human": "gold"}`.
     name : str, optional
         The dataset's name in tables; the file's name by default, "verdicts" in memory.
     inconsistent : {"missing", "tie", "mean"}
@@ -209,10 +211,17 @@ def read_verdicts(
             )
         dataset = _only(dataset, judges)
     else:
-        found = recognise(data, judges, scale, name, human_scale)
+        table = table_of(data)
+        found = verdicts.read(
+            table,
+            digest(table),
+            name or called(data, "verdicts"),
+            verdicts.Layout(columns or {}),
+            verdicts.Voters(verdicts.described(judges)),
+            verdicts.Scales(verdicts=scale, labels=human_scale),
+        )
         dataset = found.dataset
-        unused = f"; not used: {', '.join(found.unused)}" if found.unused else ""
-        print(f"{dataset.name}: judges {', '.join(found.judges)}{unused}")  # noqa: T201
+        print(found)  # noqa: T201
     study = study_of(dataset, named.load_prompt("zero_shot"), {}, [])
     return _recorded(study, inconsistent, threshold)
 
@@ -411,7 +420,7 @@ def _dataset(data: Answers, name: str | None) -> Dataset:
         for number, row in enumerate(rows, 1):
             if row.get("item_id") is None:
                 raise JuriesError(f"{table.name}, row {number}, column item_id: is empty")
-    return read(table, name or called(data, "answers"))
+    return answer_tables.read(table, name or called(data, "answers"))
 
 
 def _only(dataset: Dataset, judges: Sequence[str] | None) -> Dataset:

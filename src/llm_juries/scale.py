@@ -29,6 +29,7 @@ PREFERENCE_WORDS = {
     "0": "b", "0.5": "tie", "1": "a", "true": "a", "yes": "a", "correct": "a",
     "false": "b", "no": "b", "incorrect": "b",
 }  # fmt: skip
+MISSING = frozenset({"", "na", "n/a", "nan", "null"})  # unless a scale has such a value
 MOST_LEVELS = 101  # an ordinal scale written as a range; more are an interval
 
 
@@ -241,7 +242,8 @@ class Scale:
         Parameters
         ----------
         given : object
-            A word in any case, a number or a boolean; None, NaN and blank text are missing.
+            A word in any case, a number or a boolean. None, NaN and blank text are missing; so are
+            NA, N/A, NaN and null, unless they are values of the scale.
 
         Returns
         -------
@@ -261,6 +263,8 @@ class Scale:
         known = self._by_word.get(text.casefold())
         if known is None:
             known = self._by_word.get(_number_as_text(text))
+        if known is None and text.casefold() in MISSING:
+            return None
         if known is None and self.kind == "interval":
             return self._in_range(text)
         if known is None:

@@ -26,7 +26,7 @@ from llm_juries.analysis.comparison import against_best
 from llm_juries.analysis.panels import read_panel
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
-from llm_juries.data.verdicts import Layout, RecordedColumn, load
+from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries.panel import Panel
@@ -78,10 +78,12 @@ def nq301() -> Dataset:
     lexical = RecordedColumn("lexical", "lexical")
     return load(
         str(NQ301),
-        layout=Layout(
-            {"item_id": "item", "candidate": "model"},
-            human_votes=("annotator_1", "annotator_2", "annotator_3"),
-        ),
+        columns={
+            "item_id": "item",
+            "candidate": "model",
+            "human_votes": ("annotator_1", "annotator_2", "annotator_3"),
+        },
+        empty="unparsed",
         judges={
             "gpt_4": RecordedColumn("openai"),
             "text_davinci_003": RecordedColumn("openai"),
@@ -345,9 +347,9 @@ def test_a_jury_that_decides_as_a_judge_does_differs_by_nothing():
 def bar() -> Iterator[Dataset]:
     return load(
         str(LLMBAR),
-        layout=Layout(
-            {"item_id": ("subset", "item"), "label": "winner"}, words={"1": 1.0, "2": 0.0}
-        ),
+        columns={"item_id": ("subset", "item"), "label": "winner"},
+        words={"1": 1.0, "2": 0.0},
+        empty="unparsed",
         pairs=True,
         prompts=["Metrics_Reference"],
     )

@@ -16,7 +16,7 @@ from llm_juries.analysis.panels import read_panel
 from llm_juries.analysis.savings import policies
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
-from llm_juries.data.verdicts import Layout, RecordedColumn, load
+from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries.panel import Panel
@@ -38,7 +38,7 @@ OPENAI = ("text-davinci-003_zeroshot", "text-davinci-003_fewshot-n64")
 def study() -> Study:
     dataset = load(
         str(ROOT / "results" / "recorded" / "nq301_qa.csv"),
-        layout=Layout({"item_id": "item", "candidate": "model"}),
+        columns={"item_id": "item", "candidate": "model"},
         judges={
             "gpt_4": RecordedColumn("openai"),
             "text_davinci_003": RecordedColumn("openai"),

@@ -25,7 +25,7 @@ from llm_juries.analysis.pairs import (
 from llm_juries.analysis.panels import read_panel
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
-from llm_juries.data.verdicts import Layout, load
+from llm_juries.data.verdicts import load
 from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries.panel import Panel
 from llm_juries.juries.rules import Jury
@@ -52,11 +52,10 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
     """Return all judges under three prompts, and under each a jury of three."""
     dataset = load(
         str(RECORDED / "llmbar_pairwise.parquet"),
-        layout=Layout(
-            {"item_id": ("subset", "item"), "label": "winner"},
-            words={"1": 1, "2": 0},
-            lengths=str(RECORDED / "llmbar_lengths.csv"),
-        ),
+        columns={"item_id": ("subset", "item"), "label": "winner"},
+        words={"1": 1, "2": 0},
+        lengths=str(RECORDED / "llmbar_lengths.csv"),
+        empty="unparsed",
         pairs=True,
         prompts=PROMPTS,
     )
@@ -301,8 +300,8 @@ def test_a_table_of_lengths_is_read_or_refused(lines: str, said: str, tmp_path: 
     verdicts.write_text("item_id,human,j\nq1,1,1\nq2,0,1\n")
     lengths = tmp_path / "lengths.csv"
     lengths.write_text("item_id,answer_length,opponent_length\nq1,3,5\n")
-    dataset = load(str(verdicts), pairs=True, layout=Layout(lengths=str(lengths)))
+    dataset = load(str(verdicts), pairs=True, lengths=str(lengths))
     assert [item.lengths for item in dataset.items] == [(3, 5), None]
     lengths.write_text(lines)
     with pytest.raises(Exception, match=said):
-        load(str(verdicts), pairs=True, layout=Layout(lengths=str(lengths)))
+        load(str(verdicts), pairs=True, lengths=str(lengths))

@@ -32,8 +32,8 @@ from llm_juries.collect.policy import Policy
 from llm_juries.collect.tally import Tally
 from llm_juries.config.build import build
 from llm_juries.config.study import studies
+from llm_juries.data.answer_tables import load
 from llm_juries.data.dataset import Dataset
-from llm_juries.data.tables import load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.http.judge import HttpJudge, Server

@@ -14,7 +14,7 @@ from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
 from llm_juries.config.named import load_jury
 from llm_juries.data.dataset import Dataset
-from llm_juries.data.verdicts import Layout, RecordedColumn, load
+from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries.escalation import EscalatingJury
@@ -33,8 +33,9 @@ SEQUENTIAL = Policy(asking="sequential")
 def dataset() -> Dataset:
     return load(
         str(ROOT / "results" / "recorded" / "nq301_qa.csv"),
-        layout=Layout({"item_id": "item", "candidate": "model"}),
+        columns={"item_id": "item", "candidate": "model"},
         judges={"gpt_4": RecordedColumn("openai"), "bem": RecordedColumn("bert", threshold=0.5)},
+        empty="unparsed",
     )
 
 

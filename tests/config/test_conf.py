@@ -134,8 +134,8 @@ def test_a_dataset_yaml_loads_or_asks_for_its_path(
     source = node.get("source", {})
     if "repo" in source:  # tests/data/test_hub.py loads those of the hub
         return
-    if OmegaConf.is_missing(node, "path"):
-        with pytest.raises(JuriesError, match=r"dataset\.path: is required"):
+    if OmegaConf.is_missing(node, "path") or OmegaConf.is_missing(node, "paths"):
+        with pytest.raises(JuriesError, match=r"dataset\.paths?: is required"):
             build(node, "dataset")
         return
     if "home" in source:  # downloaded on first use: tests/data/test_public_sets.py builds these
@@ -185,8 +185,10 @@ def test_an_experiment_of_the_paper_seats_its_judges_once_its_answers_are_there(
                 '"opponent_answer": "b"}\n'
             )
             cfg.dataset = {
-                "_target_": "llm_juries.data.tables.load", "path": str(answers), "limit": None
-            }  # fmt: skip
+                "_target_": "llm_juries.data.answer_tables.load",
+                "path": str(answers),
+                "limit": None,
+            }
     for study in (*studies(cfg), *(study for _, study in ablations(cfg))):
         asked = {plan.judge.name for plan in study.plans if not plan.judge.free}
         assert "gpt_4_turbo" in asked
@@ -209,14 +211,20 @@ def with_defaults(path: Path) -> dict[str, Any]:
 BUILT = [path for path in sorted(CONF.glob("*/*.yaml")) if "_target_" in with_defaults(path)]
 LEFT_OUT = {
     "prompt": {"system", "scale"},  # most have no system message; labels say the scale
-    "dataset": {
-        "pairs",
+    "dataset": {  # of another kind of table
+        "answered",
+        "baseline",
+        "columns",
+        "empty",
+        "families",
+        "human_scale",
         "lengths",
         "orders",
-        "answered",
+        "pairs",
+        "prompts",
         "scale",
-        "human_scale",
-    },  # of other tables
+        "words",
+    },
     "jury": {"iterations"},
 }
 

@@ -15,7 +15,8 @@ from hydra import compose, initialize_config_dir
 
 from conftest import ROOT
 from llm_juries.config.build import build
-from llm_juries.data.tables import load, located
+from llm_juries.data.answer_tables import load
+from llm_juries.data.tables import located
 from llm_juries.errors import JuriesError
 from llm_juries.types import Item, Order
 
@@ -202,15 +203,13 @@ def test_the_name_is_the_files_by_default(tmp_path: Path):
         ({"human": 0.5}, "line 2, field human", "'0.5' is not on the scale"),
         ({"human_votes": [1, 3]}, "line 2, field human_votes", "'3' is not on the scale"),
         ({"human_votes": 1}, "line 2, field human_votes", "is not a list of labels"),
-        ({"references": 3}, "line 2, field references", "is not a text or a list of texts"),
-        ({"references": ["a", 3]}, "line 2, field references", "['a', 3] is not a text or"),
+        ({"references": ["a", ["b"]]}, "line 2, field references", "['a', ['b']] is not a text or"),
         ({"references": {"a": 1}}, "line 2, field references", "{'a': 1} is not a text or"),
         ({"references": "[Mary"}, "line 2, field references", "begins like a JSON list"),
         ({"question": ""}, "line 2, field question", "'' is not a text; set a text"),
         ({"question": None}, "line 2, field question", "None is not a text"),
-        ({"answer": 42}, "line 2, field answer", "42 is not a text; set a text"),
-        ({"item_id": True}, "line 2, field item_id", "True is not a text"),
-        ({"item_id": 1.5}, "line 2, field item_id", "1.5 is not a text"),
+        ({"answer": [42]}, "line 2, field answer", "[42] is not a text; set a text"),
+        ({"item_id": {"a": 1}}, "line 2, field item_id", "{'a': 1} is not a text"),
         ({"candidate": ["gpt"]}, "line 2, field candidate", "['gpt'] is not a text"),
     ],
 )
@@ -332,7 +331,8 @@ def test_a_broken_parquet_file_is_told(how: str, tmp_path: Path):
 def test_an_unknown_ending_is_told_with_the_known_ones(name: str, tmp_path: Path):
     path = text(tmp_path, "{}", name)
     assert said(path) == (
-        f"{path}: unknown file type {path.suffix!r}; supported are .jsonl, .json, .csv, .parquet"
+        f"{path}: unknown file type {path.suffix!r}; supported are .jsonl, .json, .csv, "
+        ".tsv, .xlsx, .parquet"
     )
 
 

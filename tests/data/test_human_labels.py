@@ -6,13 +6,15 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from llm_juries.data.dataset import Dataset
-from llm_juries.data.human_labels import HumanLabels, majority
+from llm_juries.data.human_labels import HumanLabels, LabelRule, combined
 from llm_juries.errors import JuriesError
+from llm_juries.scale import Scale
 from llm_juries.types import Item
 
 Write = Callable[[str], str]
@@ -125,7 +127,11 @@ def test_an_adjudicator_decides_where_he_labelled_and_is_no_annotator(
     ],
 )
 def test_a_majority_is_more_than_half_of_all_votes(votes: list[str], label: str | None):
-    assert majority({str(at): vote for at, vote in enumerate(votes)}) == label
+    annotators = tuple(str(at) for at in range(len(votes) or 1))
+    item = Item("d", "q", "m", "Q?", "A", (), "n", "B", human_votes=tuple(votes))
+    dataset = Dataset("d", (item,), annotators=annotators)
+    (found,) = combined(dataset).items
+    assert found.human == (label and {"1": "a", "0": "b"}.get(label, label))
 
 
 def test_a_preference_for_neither_is_a_tie(write: Write):
@@ -152,7 +158,7 @@ HEAD = "item_id,candidate,label,annotator\nq1,m,1,ann\n"
         (HEAD + "q2,m,0.5,ann\n", ", line 3, field label: '0.5' is not on the scale"),
         (HEAD + "q1,m,1,ann\n", ", line 3, field annotator: 'ann' labelled item 'q1' of 'm' alre"),
         ("item_id,candidate,labl\nq1,m,1\n", ": has no column 'label'; did you mean labl?"),
-        ("id,candidate,label\nq1,m,1\n", ": has no column 'item_id'"),
+        ("nr,candidate,label\nq1,m,1\n", ": has no column 'item_id'"),
         ("item_id,candidate,label\nq1,m,\n", ": has no label"),
         ("", ": has no label"),
     ],
@@ -183,3 +189,99 @@ def test_of_a_sample_only_the_labels_of_its_items_are_taken(write: Write):
         "q1 m": "1",
         "q1 n": None,
     }
+
+
+STARS = Dataset(
+    "stars",
+    tuple(Item("stars", q, "m", "Q?", "A") for q in ("q1", "q2", "q3")),
+    scale=Scale.ordinal(1, 5),
+)
+WIDE = "item_id,ann,ben,cat,latency,note\nq1,1,2,5,1,x\nq2,4,4,,2,\nq3,,,3,3,y\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected", "kind"),
+    [
+        (None, ["2", "4", "3"], "ordinal"),
+        ("median", ["2", "4", "3"], "ordinal"),
+        ("mean", ["2.6666666666666665", "4", "3"], "interval"),
+        ("majority", [None, "4", "3"], "ordinal"),
+    ],
+)
+def test_ratings_of_a_wide_file_combine_by_a_rule(
+    rule: LabelRule | None,
+    expected: list[str | None],
+    kind: str,
+    write: Write,
+    caplog: pytest.LogCaptureFixture,
+):
+    joined = HumanLabels(write(WIDE), label_rule=rule).join(STARS)
+    assert [item.human for item in joined.items] == expected
+    assert joined.label_scale.kind == kind
+    assert joined.annotators == ("ann", "ben", "cat")
+    assert [item.human_votes for item in joined.items] == [
+        ("1", "2", "5"),
+        ("4", "4", None),
+        (None, None, "3"),
+    ]
+    said = "stars: 1 of 3 items have no label by majority, because annotators are split"
+    assert (said in caplog.text) is (rule == "majority")
+
+
+def test_a_median_between_levels_is_on_the_interval(write: Write, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    joined = HumanLabels(write("item_id,ann,ben\nq1,1,2\nq2,4,4\n")).join(STARS)
+    assert [item.human for item in joined.items] == ["1.5", "4", None]
+    assert joined.label_scale == Scale.interval(1, 5)
+    assert "the median of annotators' labels falls between levels" in caplog.text
+
+
+def test_annotators_of_a_wide_file_may_be_named(write: Write):
+    joined = HumanLabels(write(WIDE), annotators=("ann", "cat")).join(STARS)
+    assert joined.annotators == ("ann", "cat")
+    with pytest.raises(JuriesError, match="has no column 'bem'; did you mean ben"):
+        HumanLabels(write(WIDE), annotators=("bem",)).join(STARS)
+
+
+def test_the_adjudicated_label_is_the_adjudicators_or_what_all_others_gave(write: Write):
+    labels = HumanLabels(write(WIDE), adjudicator="cat", label_rule="adjudicated")
+    joined = labels.join(STARS)
+    assert [item.human for item in joined.items] == ["5", "4", "3"]
+    assert joined.labels == "labels.csv (all of 2 annotators, cat adjudicating)"
+
+
+def test_a_datasets_own_annotators_are_combined_anew_on_request():
+    items = (Item("d", "q1", "m", human="5", human_votes=("1", "2", "3")),)
+    own = Dataset("d", items, annotators=("1", "2", "3"), scale=Scale.interval(1, 5))
+    assert HumanLabels().join(own) is own
+    (item,) = HumanLabels(label_rule="mean").join(own).items
+    assert (item.human, item.human_votes) == ("2", ("1", "2", "3"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ({"label_rule": "adjudicated"}, "adjudicated labels need adjudicator=NAME"),
+        ({"annotators": ("ann",)}, "annotators: names columns of a file of labels"),
+    ],
+)
+def test_half_a_setting_is_told(labels: dict[str, Any], said: str):
+    with pytest.raises(JuriesError, match=said):
+        HumanLabels(**labels)
+
+
+def test_a_rule_that_a_scale_has_no_numbers_for_is_told(write: Write):
+    labels = HumanLabels(write("item_id,label\nq1,1\n"), label_rule="mean")
+    with pytest.raises(JuriesError, match=r"are binary \(0, 1\), which has no mean; use majority"):
+        labels.join(ONE)
+    with pytest.raises(JuriesError, match="one has no labels of single annotators"):
+        HumanLabels(label_rule="majority").join(ONE)
+
+
+def test_labels_are_joined_by_criterion(write: Write):
+    items = tuple(Item("d", "q1", "m", "Q?", "A", criterion=c) for c in ("clear", "true"))
+    path = write("id,criterion,label\nq1,clear,1\nq1,true,0\n")
+    joined = HumanLabels(path).join(Dataset("d", items))
+    assert [item.human for item in joined.items] == ["1", "0"]
+    with pytest.raises(JuriesError, match="field criterion: is empty, but d has several"):
+        HumanLabels(write("id,label\nq1,1\n")).join(Dataset("d", items))

@@ -146,7 +146,25 @@ def test_recorded_judges_of_triviaqa_are_no_texts_to_judge(tmp_path: Path):
     cells = {r.judge: list(r.cells.values()) for r in dataset.recordings}
     assert len(cells) == 11
     assert cells["GPT-4"] == ["True", "False"]
-    assert cells["Mistral-7B"] == ["True", ""]
+    assert cells["Mistral-7B"] == ["True"]
+
+
+def test_repeated_rows_of_triviaqa_without_a_verdict_are_left_out_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    rows = [
+        'm,"first prompt",q1,R,b' + ",False" * 11 + ",True\n",
+        'm,"second prompt",q2,R,b' + ",True" * 11 + ",True\n",
+        'm,"old prompt",q1,R,b' + "," * 11 + ",False\n",
+        'm,"old prompt",q2,R,b' + "," * 11 + ",True\n",
+    ]
+    written(tmp_path / "TriviaQA_Judges_w_HumanJudgement_V1.csv", JUDGES + "".join(rows))
+    dataset = loaded("judging_the_judges", tmp_path)
+    assert [(item.item_id, item.human) for item in dataset.items] == [("q1", "1"), ("q2", "1")]
+    assert (
+        "left out 2 rows without a verdict (line 4 to line 5) about answers that another row has "
+        "verdicts on; the human labels of 1 of them contradict that row's"
+    ) in caplog.text
 
 
 @pytest.mark.parametrize(

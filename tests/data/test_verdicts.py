@@ -10,12 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from omegaconf import OmegaConf
 
+from llm_juries.config.build import build
+from llm_juries.config.named import load_dataset
 from llm_juries.data.dataset import Dataset, Seen
-from llm_juries.data.verdicts import Layout, RecordedColumn, load
+from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import RecordedJudge
 from llm_juries.prompts.prompt import Prompt
+from llm_juries.scale import Scale
 from llm_juries.types import Order, Outcome, Reply
 
 PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
@@ -73,7 +77,6 @@ EXPECTED: Read = {
     },
     "gpt": {
         ("q1", "a"): ("ok", "0"),
-        ("q1", "b"): ("unparsed", None),
         ("q2", "a"): ("ok", "0"),
         ("q2", "b"): ("ok", "0"),
     },
@@ -105,7 +108,7 @@ def test_a_parquet_table_reads_as_the_csv_does(tmp_path: Path):
     pq.write_table(pa.Table.from_pylist(rows), path)
     assert readings(load(str(path))) == {
         "haiku": {("q1", "a"): ("ok", "1"), ("q1", "b"): ("ok", "0")},
-        "gpt": {("q1", "a"): ("ok", "0"), ("q1", "b"): ("unparsed", None)},
+        "gpt": {("q1", "a"): ("ok", "0")},
     }
 
 
@@ -134,7 +137,7 @@ def test_a_number_counts_from_its_judges_threshold_on(table: Any):
 
 def test_words_give_cells_a_meaning_of_their_own(table: Any):
     path = table("item_id,human,haiku\nq1,A,B\nq2,B,a\n")
-    dataset = load(path, layout=Layout(words={"A": 1.0, "B": 0.0}))
+    dataset = load(path, words={"A": 1.0, "B": 0.0})
     assert [item.human for item in dataset.items] == ["1", "0"]
     assert [value for _, value in readings(dataset)["haiku"].values()] == ["0", "1"]
 
@@ -155,7 +158,10 @@ def test_a_recording_says_whether_it_is_a_string_rule(table: Any):
 
 
 def test_an_unknown_cell_is_unparsed_and_warned_of(table: Any, caplog: pytest.LogCaptureFixture):
-    dataset = load(table("item_id,human,haiku\nq1,1,1\nq2,1,perhaps\n"))
+    path = table("item_id,human,haiku\nq1,1,1\nq2,1,perhaps\n")
+    with pytest.raises(JuriesError, match=r"there are: haiku \(line 3: 'perhaps'\)"):
+        load(path)
+    dataset = load(path, judges=("haiku",))
     assert [outcome for outcome, _ in readings(dataset)["haiku"].values()] == ["ok", "unparsed"]
     assert "column haiku: 1 different cells are not verdicts and count as unparsed" in caplog.text
     assert "'perhaps'" in caplog.text
@@ -168,8 +174,9 @@ def test_empty_cells_are_not_warned_of(table: Any, caplog: pytest.LogCaptureFixt
 
 def test_a_column_of_texts_is_no_judge(table: Any):
     path = table("item_id,human,comment,haiku\nq1,1,good,1\nq2,0,,0\n")
+    assert [recording.judge for recording in load(path).recordings] == ["haiku"]
     with pytest.raises(JuriesError) as caught:
-        load(path)
+        load(path, judges=("comment", "haiku"))
     assert str(caught.value).startswith(f"{path}, column comment: has no verdicts")
 
 
@@ -187,7 +194,7 @@ def test_a_list_of_references_in_csv_is_written_as_json(table: Any):
 
 def test_annotators_votes_are_kept_and_are_no_judges(table: Any):
     path = table("item_id,human,ann1,ann2,haiku\nq1,1,1,0,1\nq2,1,1,,1\n")
-    dataset = load(path, layout=Layout(human_votes=("ann1", "ann2")))
+    dataset = load(path, columns={"human_votes": ("ann1", "ann2")})
     assert [item.human_votes for item in dataset.items] == [("1", "0"), ("1", None)]
     assert dataset.annotators == ("ann1", "ann2")
     assert [recording.judge for recording in dataset.recordings] == ["haiku"]
@@ -196,7 +203,7 @@ def test_annotators_votes_are_kept_and_are_no_judges(table: Any):
 def test_columns_may_be_called_otherwise_and_an_id_be_made_of_several(table: Any):
     path = table("subset,nr,model,gold,haiku\nx,1,m,1,0\n")
     columns = {"item_id": ("subset", "nr"), "candidate": "model", "human": "gold"}
-    dataset = load(path, layout=Layout(columns))
+    dataset = load(path, columns=columns)
     assert [(i.item_id, i.candidate, i.human) for i in dataset.items] == [("x/1", "m", "1")]
     assert [recording.judge for recording in dataset.recordings] == ["haiku"]
 
@@ -210,7 +217,7 @@ def test_only_the_prompts_asked_for_are_kept(table: Any):
 def test_without_a_choice_each_prompt_is_a_recording_of_its_own(table: Any):
     content = LONG.replace("q2,a,1,haiku,yes,short", "q2,a,1,haiku,yes,long")
     found = {(r.judge, r.prompt): len(r.cells) for r in load(table(content)).recordings}
-    assert found == {("haiku", "short"): 3, ("gpt", "short"): 4, ("haiku", "long"): 1}
+    assert found == {("haiku", "short"): 3, ("gpt", "short"): 3, ("haiku", "long"): 1}
 
 
 def test_verdicts_on_both_orders_of_a_pair_are_told_apart(table: Any):
@@ -253,23 +260,31 @@ HEAD = "item_id,candidate,human,judge,label,order\n"
     [
         ("item_id,human,haiku\n", {}, ": has no rows"),
         ("item,human,haiku\nq1,1,1\n", {}, ": has no column 'item_id'; did you mean item?"),
-        ("item_id,humn,haiku\nq1,1,1\n", {}, ": has no column 'human'; did you mean humn?"),
-        (WIDE, {"layout": Layout(human_votes=("ann1",))}, ": has no column 'ann1'"),
+        (
+            "item_id,humn,haiku\nq1,1,1\n",
+            {},
+            ": has no column 'human', and 'humn' would be taken for a judge",
+        ),
+        (WIDE, {"columns": {"human_votes": ("ann1",)}}, ": has no column 'ann1'"),
         (
             WIDE,
-            {"layout": Layout({"item_id": "item_no"})},
+            {"columns": {"item_id": "item_no"}},
             ": has no column 'item_no'; did you mean",
         ),
         (
             WIDE,
-            {"layout": Layout({"candidate": "candidat"})},
+            {"columns": {"candidate": "candidat"}},
             ": has no column 'candidat'; did you mean",
         ),
         (WIDE, {"judges": {"haikoo": RecordedColumn()}}, ": has no judge 'haikoo'; did you mean"),
         (LONG, {"judges": {"haikoo": RecordedColumn()}}, ": has no judge 'haikoo'; did you mean"),
         (LONG, {"prompts": ["shrt"]}, ": has no prompt 'shrt'; did you mean short?"),
         (LONG.replace("label", "lable"), {}, ": has no column 'label'; did you mean lable?"),
-        ("item_id,human\nq1,1\n", {}, ": has no judge's column; it has item_id, human"),
+        (
+            "item_id,human\nq1,1\n",
+            {},
+            ": has no column whose every cell is 0, 1 or a word such as true and false",
+        ),
         (
             "item_id,human,haiku\nq1,7,1\n",
             {},
@@ -285,7 +300,7 @@ HEAD = "item_id,candidate,human,judge,label,order\n"
         (
             HEAD + "q1,a,1,haiku,1,original\nq1,a,0,gpt,1,original\n",
             {},
-            ", line 3: item 'q1' of 'a' has the human label 0 here and 1 in an earlier row",
+            ", line 3: item 'q1' of 'a' has the human label 0 here and 1 in line 2",
         ),
         (
             HEAD + "q1,a,1,haiku,1,original\nq1,a,1,haiku,0,original\n",
@@ -310,6 +325,206 @@ def test_a_wrong_table_is_told_by_file_and_place(
 
 
 def test_a_wrong_vote_of_an_annotator_is_told(table: Any):
-    path = table("item_id,human,ann1,haiku\nq1,1,1,1\nq2,1,x,1\n")
-    with pytest.raises(JuriesError, match=r"line 3, column ann1: 'x' is not on the scale"):
-        load(path, layout=Layout(human_votes=("ann1",)))
+    path = table("item_id,human,ann1,ann2,haiku\nq1,1,1,1,1\nq2,1,x,1,1\n")
+    with pytest.raises(JuriesError, match=r"line 3, field ann1: 'x' is not on the scale"):
+        load(path, columns={"human_votes": ("ann1", "ann2")})
+
+
+def test_measurements_and_a_nameless_index_are_no_judges(
+    table: Any, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    path = table(
+        ",item_id,human,gpt,latency_s,cost_usd,output_tokens,Unnamed: 0,rank,score\n"
+        "0,q1,1,1,0,1,0,0,1,0.7\n1,q2,0,0,1,0,1,1,0,1\n"
+    )
+    assert [recording.judge for recording in load(path).recordings] == ["gpt"]
+    assert (
+        "t: judges gpt; not used: a column without a name, latency_s, cost_usd, output_tokens, "
+        "Unnamed: 0, rank, score (line 2: '0.7')"
+    ) in caplog.text
+    named = load(path, judges={"fast": RecordedColumn(threshold=0.5, column="latency_s")})
+    assert readings(named)["fast"]["q2", "candidate"] == ("ok", "1")
+
+
+def test_scores_off_the_scale_need_a_scale_or_a_threshold(table: Any):
+    path = table("item_id,human,strict,lenient\nq1,0,1,2\nq2,1,5,5\n")
+    with pytest.raises(JuriesError) as caught:
+        load(path)
+    assert "strict (1 to 5), lenient (2 to 5); set the scale" in str(caught.value)
+    assert "judges={strict: {threshold: ...}}" in str(caught.value)
+    with pytest.raises(JuriesError, match="any column of numbers could be a judge; name the"):
+        load(path, scale=Scale.ordinal(1, 5), human_scale=Scale.binary())
+    dataset = load(path, judges=("strict",), scale=Scale.ordinal(1, 5), human_scale=Scale.binary())
+    assert [value for _, value in readings(dataset)["strict"].values()] == ["1", "5"]
+    assert dataset.label_scale == Scale.binary()
+
+
+def test_a_long_table_names_the_judge_whose_numbers_are_off_the_scale(table: Any):
+    path = table("item_id,judge,label\nq1,gpt,1\nq2,gpt,9\nq3,gpt,-1\n")
+    with pytest.raises(JuriesError) as caught:
+        load(path)
+    assert "line 4, column label: '-1' is not on the scale binary" in str(caught.value)
+    assert "(those of gpt go from -1 to 9)" in str(caught.value)
+    assert "judges={gpt: {threshold: ...}}" in str(caught.value)
+
+
+def test_labels_are_optional(table: Any):
+    for content in ("item_id,gpt\nq1,1\n", "item_id,judge,label\nq1,gpt,1\n"):
+        (item,) = load(table(content)).items
+        assert item.human is None
+
+
+def test_an_empty_cell_is_not_asked_unless_it_is_a_reply_without_a_verdict(table: Any):
+    for content in ("item_id,gpt\nq1,1\nq2,NA\n", "item_id,judge,label\nq1,gpt,1\nq2,gpt,\n"):
+        path = table(content)
+        assert readings(load(path))["gpt"] == {("q1", "candidate"): ("ok", "1")}
+        found = readings(load(path, empty="unparsed"))["gpt"]
+        assert found["q2", "candidate"] == ("unparsed", None)
+
+
+def test_categories_are_read_as_they_are_written(table: Any):
+    scale = Scale.nominal("supported", "refuted", "NA")
+    path = table("item_id,human,gpt\nq1,Supported,refuted\nq2,na,NA\n")
+    dataset = load(path, scale=scale)
+    assert [item.human for item in dataset.items] == ["supported", "NA"]
+    assert [value for _, value in readings(dataset)["gpt"].values()] == ["refuted", "NA"]
+
+
+PAIRS = {
+    "long with order": (
+        "item_id,candidate,opponent,judge,order,label\n"
+        "q1,x,y,gpt,original,1\nq1,x,y,gpt,swapped,0.5\n"
+    ),
+    "long, named the other way round": (
+        "item_id,candidate,opponent,judge,label\nq1,x,y,gpt,a\nq1,y,x,gpt,tie\n"
+    ),
+    "wide with order": (
+        "item_id,candidate,opponent,order,gpt\nq1,x,y,original,a\nq1,x,y,swapped,0.5\n"
+    ),
+    "wide, named the other way round": ("item_id,candidate,opponent,gpt\nq1,x,y,1\nq1,y,x,0.5\n"),
+}
+
+
+@pytest.mark.parametrize("form", PAIRS)
+def test_pairs_in_both_orders_are_one_item_and_a_tie_stays_a_tie(form: str, table: Any):
+    dataset = load(table(PAIRS[form]))
+    assert [(i.candidate, i.opponent) for i in dataset.items] == [("x", "y")]
+    assert dataset.orders == (Order.ORIGINAL, Order.SWAPPED)
+    (recording,) = dataset.recordings
+    scale = recording.scale
+    assert {seen.order: scale.value(cell) for seen, cell in recording.cells.items()} == {
+        "original": "a",
+        "swapped": "tie",
+    }
+
+
+def test_the_side_of_a_pair_named_the_other_way_round_is_that_of_the_first_naming(table: Any):
+    content = "item_id,candidate,opponent,human,gpt\nq1,x,y,a,a\nq1,y,x,b,a\n"
+    (recording,) = load(table(content)).recordings
+    assert list(recording.cells.values()) == ["a", "b"]
+    with pytest.raises(JuriesError, match="has the human label b here and a in line 2"):
+        load(table(content.replace("b,a", "a,a")))
+
+
+def test_the_orders_of_a_pair_may_be_two_columns(table: Any):
+    path = table("item_id,candidate,opponent,first,second\nq1,x,y,a,b\n")
+    judges = {"gpt": RecordedColumn(column="first", swapped="second")}
+    (recording,) = load(path, judges=judges).recordings
+    assert {seen.order: cell for seen, cell in recording.cells.items()} == {
+        "original": "a",
+        "swapped": "b",
+    }
+
+
+def test_beside_a_column_order_a_pair_is_named_in_one_way(table: Any):
+    content = "item_id,candidate,opponent,order,gpt\nq1,x,y,original,a\nq1,y,x,swapped,a\n"
+    with pytest.raises(JuriesError, match="line 3: item 'q1' has 'y' against 'x', and the other"):
+        load(table(content))
+
+
+def test_pairs_and_single_answers_do_not_mix(table: Any):
+    content = "item_id,candidate,opponent,gpt\nq1,x,y,1\nq2,x,,1\n"
+    with pytest.raises(JuriesError, match="line 3, column opponent: makes the row a single answer"):
+        load(table(content))
+
+
+def test_shares_of_a_win_have_a_tie_at_their_threshold(table: Any):
+    path = table("item_id,candidate,opponent,gpt\nq1,x,y,0.9\nq2,x,y,0.5\nq3,x,y,0.1\n")
+    dataset = load(path, judges={"gpt": RecordedColumn(threshold=0.5)})
+    assert [value for _, value in readings(dataset)["gpt"].values()] == ["a", "tie", "b"]
+
+
+def test_a_criterion_tells_rows_about_one_answer_apart(table: Any):
+    path = table(
+        "item_id,candidate,criterion,subset,human,gpt\nq1,m,clear,s,1,1\nq1,m,true,s,0,1\n"
+    )
+    dataset = load(path)
+    assert [(i.criterion, i.subset, i.human) for i in dataset.items] == [
+        ("clear", "s", "1"),
+        ("true", "s", "0"),
+    ]
+    assert [seen.criterion for seen in dataset.recordings[0].cells] == ["clear", "true"]
+
+
+def test_a_nested_cell_is_no_verdict(table: Any):
+    row = {"item_id": 1, "judge": "gpt", "label": [{"score": "A>B"}]}
+    with pytest.raises(JuriesError, match="is a nested list; a verdict is a word or a number"):
+        load(table(json.dumps(row), "t.jsonl"), pairs=True)
+
+
+def test_annotators_without_a_label_of_the_item_are_combined(
+    table: Any, caplog: pytest.LogCaptureFixture
+):
+    path = table("item_id,human_1,human_2,human_3,gpt\nq1,1,1,0,1\nq2,1,0,,1\n")
+    dataset = load(path)
+    assert dataset.annotators == ("human_1", "human_2", "human_3")
+    assert [item.human for item in dataset.items] == ["1", None]
+    assert [item.human_votes for item in dataset.items] == [("1", "1", "0"), ("1", "0", None)]
+    assert "t: 1 of 2 items have no label by majority, because annotators are split" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "items", "scale", "labels", "orders", "judges"),
+    [
+        ("hanna", 6336, "interval (1 to 5)", "interval (1 to 5)", 1, 5),
+        ("prd", 800, "preference (b, tie, a)", "preference (b, tie, a)", 2, 5),
+        ("rewardbench2", 7052, "interval (1 to 10)", "binary (0, 1)", 1, 5),
+    ],
+)
+def test_the_recorded_sets_are_read_with_their_yaml_alone(
+    name: str, items: int, scale: str, labels: str, orders: int, judges: int
+):
+    dataset = load_dataset(f"recorded_{name}").loaded()
+    assert len(tuple(dataset.items)) == items
+    assert all(item.human is not None for item in dataset.items)
+    assert str(dataset.label_scale) == labels
+    assert len(dataset.orders) == orders
+    assert [str(recording.scale) for recording in dataset.recordings] == [scale] * judges
+    assert "unknown" not in {recording.family for recording in dataset.recordings}
+    assert len({item.drawn_with for item in dataset.items}) == {
+        "hanna": 96, "prd": 80, "rewardbench2": 1763,
+    }[name]  # fmt: skip
+    if name == "prd":
+        labels_of = [item.human for item in dataset.items]
+        assert (labels_of.count("tie"), labels_of.count("a")) == (115, 294)
+    if name == "hanna":
+        assert len({item.criterion for item in dataset.items}) == 6
+        assert len(dataset.annotators) == 3
+
+
+def test_a_scale_is_built_from_yaml(table: Any):
+    path = table("item_id,human,gpt\nq1,supported,refuted\nq2,not enough info,supported\n")
+    node = OmegaConf.create(
+        {
+            "_target_": "llm_juries.data.verdicts.load",
+            "path": path,
+            "scale": {"kind": "nominal", "values": ["supported", "refuted", "not enough info"]},
+            "judges": ["gpt"],
+        }
+    )
+    dataset = build(node, "dataset")
+    assert [item.human for item in dataset.items] == ["supported", "not enough info"]
+    node.scale = {"kind": "nominal", "values": ["supported", "refuted"]}
+    with pytest.raises(JuriesError, match=r"line 3, column human: 'not enough info' is not on"):
+        build(node, "dataset")

@@ -17,8 +17,9 @@ from playwright.sync_api import Browser, Page, expect
 from chromium import launched
 from conftest import ROOT, Run
 from llm_juries.analysis.settings import Analysis, Settings
+from llm_juries.data.columns import Given
 from llm_juries.data.dataset import Dataset, Recording, Seen
-from llm_juries.data.verdicts import Layout, RecordedColumn, load
+from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits, PromptedJudge
 from llm_juries.judges.decoding import Decoding
@@ -78,11 +79,17 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bem": RecordedColumn("bert", threshold=0.5),
         "contains": RecordedColumn("lexical", "lexical"),
     }
-    layout = Layout({"item_id": "item", "candidate": "model"})
-    qa = load(str(NQ301), "nq301", layout=layout, judges=judges)
-    layout = Layout({"item_id": ("subset", "item"), "label": "winner"}, words={"1": 1, "2": 0})
-    prompts = ["Metrics_Reference"]
-    pairs = load(str(LLMBAR), "llmbar", layout=layout, prompts=prompts, pairs=True)
+    columns: Given = {"item_id": "item", "candidate": "model"}
+    qa = load(str(NQ301), "nq301", columns=columns, judges=judges, empty="unparsed")
+    pairs = load(
+        str(LLMBAR),
+        "llmbar",
+        columns={"item_id": ("subset", "item"), "label": "winner"},
+        words={"1": 1, "2": 0},
+        prompts=["Metrics_Reference"],
+        pairs=True,
+        empty="unparsed",
+    )
     trio = Jury("trio", ("gpt_4", "text_davinci_003", "bem"))
     folder = tmp_path_factory.mktemp("recorded")
     picture = folder / "kappa.png"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llm_juries.analysis.jury_search import Criteria
 from llm_juries.analysis.run import Results, measure
 from llm_juries.analysis.settings import Analysis, Settings
-from llm_juries.data.verdicts import Layout, load
+from llm_juries.data.verdicts import load
 from llm_juries.errors import JuriesError
 from llm_juries.juries.rules import Jury
 from llm_juries.reporting import summary
@@ -19,10 +20,13 @@ from llm_juries.study import Study
 from studies import measured, study_of_rows
 
 
-def made_up(folder: Path, rows: list[str], head: str = "one,two", name: str = "made_up") -> Study:
+def made_up(
+    folder: Path, rows: list[str], head: str = "one,two", name: str = "made_up", **how: Any
+) -> Study:
     """Return a study of rows "human,vote,vote", a question each, and of the jury of all judges."""
     lines = [f"item_id,candidate,human,{head}", *(f"q{n},m,{row}" for n, row in enumerate(rows))]
-    return study_of_rows(folder / f"{name}.csv", lines, [Jury("both", tuple(head.split(",")))])
+    juries = [Jury("both", tuple(head.split(",")))]
+    return study_of_rows(folder / f"{name}.csv", lines, juries, **how)
 
 
 def reported(
@@ -47,7 +51,9 @@ def test_votes_without_labels_are_not_called_no_votes(tmp_path: Path):
 
 def test_a_voter_without_votes_and_one_without_labelled_votes_are_told_apart(tmp_path: Path):
     rows = ["1,1,,", "0,0,,", ",1,1,", ",0,1,"] * 15
-    _, report, _ = reported(tmp_path, made_up(tmp_path, rows, "one,elsewhere,never"))
+    names = "one,elsewhere,never"
+    study = made_up(tmp_path, rows, names, judges=tuple(names.split(",")), empty="unparsed")
+    _, report, _ = reported(tmp_path, study)
     assert "**never** has no votes; see the table of outcomes" in report
     assert "**elsewhere** has no vote on an item with a human label" in report
     assert "Best single judge: **one**" in report
@@ -123,9 +129,7 @@ def pairs_of(folder: Path, rows: list[str]) -> Study:
     """Return a study of rows "item,human:judge,label", each in both orders."""
     lines = [row.replace(":", f",{order},") for row in rows for order in ("original", "swapped")]
     head = "item_id,human,order,judge,label"
-    return study_of_rows(
-        folder / "pairs.csv", [head, *lines], pairs=True, layout=Layout(words={"tie": 0.5})
-    )
+    return study_of_rows(folder / "pairs.csv", [head, *lines], pairs=True, words={"tie": 0.5})
 
 
 def test_without_labels_nobody_is_said_to_have_no_vote(tmp_path: Path):

@@ -48,7 +48,7 @@ class Settings:
     ----------
     places : Places
     labels : HumanLabels
-        `human`, `adjudicator`.
+        `human`, `adjudicator`, `label_rule`, `annotators`.
     part : Shard
         `shard`, `shards`.
     policy : Policy

@@ -22,7 +22,16 @@ from .build import build
 from .keys import choices
 from .settings import settings
 
-SUBJECT = ("dataset", "datasets", "prompt", "prompts", "human", "adjudicator")
+SUBJECT = (
+    "dataset",
+    "datasets",
+    "prompt",
+    "prompts",
+    "human",
+    "adjudicator",
+    "label_rule",
+    "annotators",
+)
 """The keys that say what is judged: with a judge, they determine a verdict."""
 VOTERS = ("judge", "jury", "judges", "juries", "experiment")
 """The keys that name who judges."""

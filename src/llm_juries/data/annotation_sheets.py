@@ -124,6 +124,7 @@ def export_sheet(dataset: Dataset, sheet: str, seed: int = 0, *, overwrite: bool
         )
     pairwise = dataset.pairwise
     answers = ("answer_a", "answer_b") if pairwise else ("answer",)
+    criteria = any(item.criterion for item in dataset.items)
     shown = []
     for item in dataset.items:
         if not item.question:
@@ -135,9 +136,12 @@ def export_sheet(dataset: Dataset, sheet: str, seed: int = 0, *, overwrite: bool
         if pairwise and _turned(item, seed):
             texts.reverse()
         cells = [item.question, " | ".join(item.references), *texts]
+        cells += [item.criterion] if criteria else []
         shown.append([_row_id(item, seed), *map(_harmless, cells), ""])
     shown.sort(key=lambda cells: cells[0])  # sorting by hash is a shuffle that the seed determines
-    _write(path, ("row", "question", "reference", *answers, "label"), shown, mark="\ufeff")
+    judged_on = ("criterion",) if criteria else ()
+    head = ("row", "question", "reference", *answers, *judged_on, "label")
+    _write(path, head, shown, mark="\ufeff")
     return len(shown)
 
 
@@ -169,23 +173,23 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
     filled = {identity: label for identity, label in labels.items() if label is not None}
     if not filled:
         raise JuriesError(f"{file}: no row has a label; fill the column label first")
+    criteria = any(identity.criterion for identity in labels)
+    columns = (*COLUMNS[:3], "criterion", *COLUMNS[3:]) if criteria else COLUMNS
     kept = [
-        [old[column] or "" for column in COLUMNS]
-        for old in _labelled(into)
+        [old[column] or "" for column in columns]
+        for old in _labelled(into, columns)
         if old["annotator"] != annotator or _identity(old) not in labels
     ]
-    new = [[*identity, label, annotator] for identity, label in sorted(filled.items())]
-    _write(into, COLUMNS, [*kept, *new])
+    new = [
+        [*identity[: len(columns) - 2], label, annotator]
+        for identity, label in sorted(filled.items())
+    ]
+    _write(into, columns, [*kept, *new])
     return Imported(len(filled), len(labels) - len(filled))
 
 
 def _cells(sheet: Path) -> dict[str, tuple[str, object]]:
     """Return the place and the label's cell of each row of a sheet, by the row's id."""
-    with sheet.open("rb") as stream:
-        if b"," not in stream.readline():  # spreadsheets in some languages write semicolons
-            raise JuriesError(
-                f"{sheet}, line 1: has no comma; save the sheet as comma-separated CSV in UTF-8"
-            )
     found: dict[str, tuple[str, object]] = {}
     for place, row in rows(sheet):
         _check_columns(row, ("row", "label"), sheet)
@@ -213,7 +217,8 @@ def _turned(item: Item, seed: int) -> bool:
 
 def _hash(item: Item, seed: int, use: bytes) -> hashlib.blake2b:
     """Hash who answered and what is shown, so that no label is assigned to a changed text."""
-    content = [item.dataset, *Identity.of(item), item.question, item.answer, item.opponent_answer]
+    who = [*Identity.of(item)] if item.criterion else [*Identity.of(item)[:3]]
+    content = [item.dataset, *who, item.question, item.answer, item.opponent_answer]
     key = str(seed).encode()
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=8, key=key, person=use)
 
@@ -229,21 +234,21 @@ def _label(value: object, item: Item, seed: int, place: str, scale: Scale) -> st
     return scale.mirrored(label) if label is not None and turned else label
 
 
-def _labelled(path: Path) -> Iterable[Mapping[str, Any]]:
+def _labelled(path: Path, columns: Sequence[str]) -> Iterable[Mapping[str, Any]]:
     """Return the rows of a file of labels, none if the file does not exist yet."""
     if not path.exists():
         return []
     found = [row for _, row in rows(path)]
     for row in found[:1]:
-        _check_columns(row, COLUMNS, path)
+        _check_columns(row, columns, path)
         for column in row:
-            if column not in COLUMNS:
+            if column not in columns:
                 raise JuriesError(f"{path}: has an unknown column {column!r}; choose another out=")
     return found
 
 
 def _identity(row: Mapping[str, Any]) -> Identity:
-    return Identity(*(row[column] or "" for column in Identity._fields))
+    return Identity(*(row.get(column) or "" for column in Identity._fields))
 
 
 def _check_columns(row: Mapping[str, Any], columns: Sequence[str], file: Path) -> None:

@@ -29,6 +29,7 @@ class Seen(NamedTuple):
     candidate: str
     opponent: str
     order: Order
+    criterion: str = ""
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ def check_unique(placed: Iterable[tuple[str, Item]], path: str) -> None:
     twice = set(found[counts > 1].tolist())
     if not twice:
         return
-    first: dict[tuple[str, str, str], str] = {}
+    first: dict[tuple[str, ...], str] = {}
     for place, item in placed:
         identity = _identity(item)
         if hash(identity) not in twice:
@@ -239,10 +240,10 @@ def check_unique(placed: Iterable[tuple[str, Item]], path: str) -> None:
             raise JuriesError(
                 f"{path}, {place}: item {item.item_id!r} of candidate {item.candidate!r} is "
                 f"already in {first[identity]}; give each answer "
-                "an item_id and candidate of its own"
+                "an item_id, candidate and criterion of its own"
             )
         first[identity] = place
 
 
-def _identity(item: Item) -> tuple[str, str, str]:
-    return item.item_id, item.candidate, item.opponent
+def _identity(item: Item) -> tuple[str, ...]:
+    return item.item_id, item.candidate, item.opponent, item.criterion

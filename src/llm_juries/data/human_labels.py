@@ -1,37 +1,49 @@
-"""Join human labels from a separate file to a dataset's items by id.
+"""Human labels: join them from a separate file by id, and combine those of several annotators.
 
-A row is one annotator's label of one answer, in .csv, .jsonl or .parquet:
+A file is long, a row a label, or wide, a row an item and a column an annotator; in any of the
+formats of `data.tables`:
 
-=========  ==========================  ============================================================
-column     value                       meaning
-=========  ==========================  ============================================================
-item_id    text or whole number        the question's id in the dataset; required
-candidate  text                        required if the dataset has several candidates
-opponent   text                        in a pair: required if there are several opponents
-label      0, 1, true, false or empty  in a pair: 1 if the candidate is preferred; 0.5: neither
-annotator  text                        who labelled; "annotator" by default
-=========  ==========================  ============================================================
-
-The column `label` may also be called `human`.
+==================  ====================  ==================================================
+column              value                 meaning
+==================  ====================  ==================================================
+item_id             text or number        the question's id in the dataset; required
+candidate           text                  required if the dataset has several candidates
+opponent            text                  in a pair: required if there are several opponents
+criterion           text                  required if the dataset has several criteria
+label, or human     a value of the scale  in a pair: a (or 1) if the candidate is preferred
+annotator           text                  who gave the label; "annotator" by default
+(any other column)  a value of the scale  without label and human: an annotator's labels
+==================  ====================  ==================================================
 """
 
 from __future__ import annotations
 
+import difflib
 import logging
-from collections.abc import Mapping
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..errors import JuriesError, nearest
 from ..scale import Scale
 from ..types import Item
+from .columns import NEVER, named
 from .dataset import Dataset
-from .tables import located, rows
+from .tables import Row, Table, as_text, located, rows
 
 log = logging.getLogger(__name__)
+LabelRule = Literal["majority", "median", "mean", "adjudicated"]
+"""How the labels of an item's annotators become its label.
+
+"majority": what more than half of them gave. "median", "mean": of the levels' numbers.
+"adjudicated": the adjudicator's, else what all others gave.
+"""
 COLUMNS = ("item_id", "candidate", "opponent", "label", "annotator")
+SYNONYMS = {"id": "item_id", "model": "candidate"}
 SOMEONE = "annotator"  # the annotator's name if the file has none
 MOST_COMPARED = 10_000  # known ids compared with an unknown one
 
@@ -42,41 +54,52 @@ class Identity(NamedTuple):
     item_id: str
     candidate: str
     opponent: str
+    criterion: str = ""
 
     @classmethod
     def of(cls, item: Item) -> Identity:
         """Return an item's identity."""
-        return cls(item.item_id, item.candidate, item.opponent)
+        return cls(item.item_id, item.candidate, item.opponent, item.criterion)
 
 
 @dataclass(frozen=True)
 class HumanLabels:
-    """The source of the human labels.
+    """The source of the human labels, and how those of several annotators combine.
 
     Parameters
     ----------
     human : str, optional
-        A file of labels, which replace those of the dataset; the dataset's own by default. With
-        several annotators, the label is the one that more than half of them gave; without such a
-        majority, the item has none.
+        A file of labels, which replace those of the dataset; the dataset's own by default.
     adjudicator : str, optional
         The annotator whose label, where there is one, decides. It is a decision, not a vote, so it
         does not count in the annotators' agreement.
+    label_rule : {"majority", "median", "mean", "adjudicated"}, optional
+        How annotators' labels combine; by default the mean on an interval, the median on an ordinal
+        scale, and the majority on all others. Set, it also combines the dataset's own annotators
+        anew. Where it gives no label, the item has none, and keeps the annotators' labels.
+    annotators : sequence of str
+        The columns of a wide file that hold labels; by default all whose every cell is a label.
 
     Raises
     ------
     JuriesError
-        If an adjudicator is set, but no file.
+        If an adjudicator is set, but no file, or the reverse of what a rule needs.
     """
 
     human: str | None = None
     adjudicator: str | None = None
+    label_rule: LabelRule | None = None
+    annotators: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.adjudicator is not None and self.human is None:
             raise JuriesError(
                 f"adjudicator: {self.adjudicator!r} needs a file of labels; set human=FILE too"
             )
+        if self.annotators and self.human is None:
+            raise JuriesError("annotators: names columns of a file of labels; set human=FILE too")
+        if self.label_rule == "adjudicated" and self.adjudicator is None:
+            raise JuriesError("label_rule: adjudicated labels need adjudicator=NAME")
 
     def join(self, dataset: Dataset, *, sampled: bool = False) -> Dataset:
         """Return the dataset with these labels in place of its own.
@@ -92,101 +115,230 @@ class HumanLabels:
             without a label.
         """
         if self.human is None:
-            return dataset
+            return dataset if self.label_rule is None else combined(dataset, self.label_rule)
         file = located(self.human)
-        given = _read(file, dataset, sampled=sampled)
-        named = sorted({annotator for votes in given.values() for annotator in votes})
-        if self.adjudicator is not None and self.adjudicator not in named:
+        given = _read(_long(file, dataset.label_scale, self.annotators), dataset, sampled=sampled)
+        known = sorted({annotator for votes in given.values() for annotator in votes})
+        if self.adjudicator is not None and self.adjudicator not in known:
             raise JuriesError(
                 f"adjudicator: {file} has no label of {self.adjudicator!r}"
-                f"{nearest(self.adjudicator, named)}"
+                f"{nearest(self.adjudicator, known)}"
             )
-        annotators = tuple(name for name in named if name != self.adjudicator)
+        annotators = tuple(name for name in known if name != self.adjudicator)
         # An analysis keeps a row of votes per item in memory anyway.
         items = tuple(
             self._labelled(item, given.get(Identity.of(item), {}), annotators)
             for item in dataset.items
         )
+        rule = self.label_rule or usual_rule(dataset.label_scale)
+        voted = replace(
+            dataset, items=items, labels=self._described(annotators, rule), annotators=annotators
+        )
+        decided = {
+            Identity.of(item): votes[self.adjudicator]
+            for item in items
+            if self.adjudicator in (votes := given.get(Identity.of(item), {}))
+        }
+        done = combined(voted, self.label_rule, decided)
         joined = sum(Identity.of(item) in given for item in items)
-        decided = sum(item.human is not None for item in items)
+        labelled = sum(item.human is not None for item in done.items)
         log.info(
             "%s: labels of %s joined to %d of %d items of %s; %d of them have a label now",
-            file, ", ".join(named), joined, len(items), dataset.name, decided,
+            file, ", ".join(known), joined, len(items), dataset.name, labelled,
         )  # fmt: skip
-        return replace(
-            dataset, items=items, labels=self._described(annotators), annotators=annotators
-        )
+        return done
 
     def _labelled(self, item: Item, votes: Mapping[str, str], annotators: tuple[str, ...]) -> Item:
-        human = votes.get(self.adjudicator) if self.adjudicator is not None else None
-        if human is None:
-            human = majority(votes)
         return replace(
             item,
-            human=human,
+            human=None,
             human_votes=tuple(votes.get(name) for name in annotators) if votes else (),
         )
 
-    def _described(self, annotators: tuple[str, ...]) -> str:
+    def _described(self, annotators: tuple[str, ...], rule: LabelRule) -> str:
         """Return who labelled, for reports."""
         several = len(annotators) > 1
-        who = [f"majority of {len(annotators)} annotators"] if several else list(annotators)
+        how = "all" if rule == "adjudicated" else rule
+        who = [f"{how} of {len(annotators)} annotators"] if several else list(annotators)
         who += [f"{self.adjudicator} adjudicating"] if self.adjudicator is not None else []
         return f"{Path(str(self.human)).name} ({', '.join(who)})"
 
 
-def majority(votes: Mapping[str, str]) -> str | None:
-    """Return the label that more than half of the annotators gave, None if there is none."""
-    given = list(votes.values())
-    return next((label for label in set(given) if 2 * given.count(label) > len(given)), None)
+def usual_rule(scale: Scale) -> LabelRule:
+    """Return how annotators' labels on a scale combine by default."""
+    return {"interval": "mean", "ordinal": "median"}.get(scale.kind, "majority")  # type: ignore[return-value]
 
 
-def _read(file: Path, dataset: Dataset, *, sampled: bool) -> dict[Identity, dict[str, str]]:
+def combined(
+    dataset: Dataset,
+    rule: LabelRule | None = None,
+    decided: Mapping[Identity, str] | None = None,
+) -> Dataset:
+    """Return a dataset whose items have the label that their annotators' labels combine to.
+
+    The annotators' labels stay. Items without a label are counted in a warning. A mean or median
+    may fall between the levels of an ordinal scale: then the labels are on the interval with the
+    same ends, which a message says.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    rule : {"majority", "median", "mean", "adjudicated"}, optional
+        By default that of `usual_rule`.
+    decided : mapping of Identity to str, optional
+        Labels that stand whatever the annotators say: an adjudicator's.
+
+    Raises
+    ------
+    JuriesError
+        If the dataset has no annotators, or the scale has no means and medians.
+    """
+    scale = dataset.label_scale
+    rule = rule or usual_rule(scale)
+    if not dataset.annotators and not decided:
+        raise JuriesError(
+            f"label_rule: {dataset.name} has no labels of single annotators to combine"
+        )
+    if rule in ("median", "mean") and not scale.graded:
+        raise JuriesError(
+            f"label_rule: the labels of {dataset.name} are {scale}, which has no {rule}; use "
+            "majority"
+        )
+    items, codes, split = [], [], 0
+    for item in dataset.items:
+        votes = [str(vote) for vote in item.human_votes if vote is not None]
+        own = (decided or {}).get(Identity.of(item))
+        code = scale.encode(own) if own is not None else _combine(votes, rule, scale)
+        split += code is None and len(votes) > 0
+        items.append(item)
+        codes.append(code)
+    between = scale.kind == "ordinal" and not {*codes} <= {None, *scale.codes}
+    labels = Scale.interval(*scale.ends) if between else scale
+    if between:
+        log.info(
+            "%s: the %s of annotators' labels falls between levels; labels are %s",
+            dataset.name, rule, labels,
+        )  # fmt: skip
+    if split:
+        log.warning(
+            "%s: %d of %d items have no label by %s, because annotators are split; the annotators' "
+            "labels stay", dataset.name, split, len(items), rule,
+        )  # fmt: skip
+    done = (
+        replace(
+            item,
+            human=None if code is None else labels.decode(code),
+            human_votes=tuple(_recoded(vote, scale, labels) for vote in item.human_votes),
+        )
+        for item, code in zip(items, codes, strict=True)
+    )
+    return replace(dataset, items=tuple(done), scale=labels if between else dataset.scale)
+
+
+def _recoded(vote: float | str | None, scale: Scale, labels: Scale) -> float | str | None:
+    """Return an annotator's label on the scale of the combined labels."""
+    return vote if vote is None or labels is scale else labels.decode(scale.encode(vote))
+
+
+def _combine(votes: Sequence[str], rule: LabelRule, scale: Scale) -> float | None:
+    """Return the code of the votes' label, None if they have none."""
+    if not votes:
+        return None
+    codes = [scale.encode(vote) for vote in votes]
+    match rule:
+        case "mean":
+            return statistics.fmean(codes)
+        case "median":
+            return statistics.median(codes)
+        case "majority":
+            code, most = Counter(codes).most_common(1)[0]
+            return code if 2 * most > len(codes) else None
+        case "adjudicated":
+            return codes[0] if len(set(codes)) == 1 else None
+
+
+def _long(file: Path, scale: Scale, annotators: tuple[str, ...]) -> Table:
+    """Return a file of labels as a table with a row a label."""
+    found = named(
+        Table(str(file), lambda: rows(file)),
+        synonyms=SYNONYMS,
+    )
+    head = [*found.own, *found.others]
+    if "item_id" not in found.own and head:
+        raise JuriesError(f"{file}: has no column 'item_id'{nearest('item_id', head)}")
+    if not annotators and ("label" in found.own or "human" in found.own):
+        return found.table
+    wide = annotators or _annotators(found.table, found.others, scale)
+    for column in wide:
+        if column not in found.others:
+            raise JuriesError(f"{file}: has no column {column!r}{nearest(column, head)}")
+    misspelt = difflib.get_close_matches("label", wide, n=1, cutoff=0.75)
+    if (not wide or (misspelt and not annotators)) and head:
+        raise JuriesError(f"{file}: has no column 'label'{nearest('label', head)}")
+    log.info("%s: a column an annotator: %s", file, ", ".join(wide))
+
+    def made() -> Iterator[Row]:
+        for place, row in found.table.rows():
+            for column in wide:
+                yield place, {**row, "label": row.get(column), "annotator": column}
+
+    return Table(str(file), made)
+
+
+def _annotators(table: Table, columns: Sequence[str], scale: Scale) -> tuple[str, ...]:
+    """Return the columns whose every cell is a label, and of which one at least is filled."""
+    fitting = [column for column in columns if not NEVER.search(column.casefold())]
+    filled = set()
+    for _, row in table.rows():
+        for column in tuple(fitting):
+            try:
+                if scale.value(row.get(column)) is not None:
+                    filled.add(column)
+            except JuriesError:
+                fitting.remove(column)
+    return tuple(column for column in fitting if column in filled and column != "annotator")
+
+
+def _read(table: Table, dataset: Dataset, *, sampled: bool) -> dict[Identity, dict[str, str]]:
     """Return the labels of each item by annotator, after checking that the items exist."""
-    sides = {(item.candidate, item.opponent): None for item in dataset.items}
+    sides = tuple({Identity.of(item)[1:]: None for item in dataset.items})
     given: dict[Identity, dict[str, str]] = {}
     places: dict[Identity, str] = {}
     first: dict[tuple[Identity, str], str] = {}
-    for place, row in rows(file):
-        if not places:
-            _check_columns(row, file)
-        identity = _identity(row, f"{file}, {place}", tuple(sides), dataset.name)
+    scale = dataset.label_scale
+    for place, row in table.rows():
+        where = f"{table.name}, {place}"
+        identity = _identity(row, where, sides, dataset.name)
         places.setdefault(identity, place)
-        label = _label(row, f"{file}, {place}", dataset.label_scale)
+        annotator = str(row.get("annotator") or SOMEONE).strip()
+        field = "label" if "label" in row else "human"
+        label = scale.value_at(row.get(field), f"{where}, field {field}")
         if label is None:
             continue
-        annotator = str(row.get("annotator") or SOMEONE).strip()
         if (identity, annotator) in first:
             raise JuriesError(
-                f"{file}, {place}, field annotator: {annotator!r} labelled item "
+                f"{where}, field annotator: {annotator!r} labelled item "
                 f"{identity.item_id!r} of {identity.candidate!r} already in "
                 f"{first[identity, annotator]}; keep one label per annotator, or use two names"
             )
         first[identity, annotator] = place
         given.setdefault(identity, {})[annotator] = label
     if not given:
-        raise JuriesError(f"{file}: has no label; fill the column label first")
+        raise JuriesError(f"{table.name}: has no label; fill the column label first")
     if not sampled:
-        _check_known(places, dataset, file)
+        _check_known(places, dataset, table.name)
     return given
 
 
-def _check_columns(row: Mapping[str, Any], file: Path) -> None:
-    for column in ("item_id", "label"):
-        if column not in row and not (column == "label" and "human" in row):
-            raise JuriesError(f"{file}: has no column {column!r}{nearest(column, row)}")
-
-
 def _identity(
-    row: Mapping[str, Any], place: str, sides: tuple[tuple[str, str], ...], dataset: str
+    row: Mapping[str, Any], place: str, sides: tuple[tuple[str, ...], ...], dataset: str
 ) -> Identity:
     """Return the item of a row; what the row leaves out must be unique in the dataset."""
-    cells = [row.get(column) for column in ("item_id", "candidate", "opponent")]
-    item_id, candidate, opponent = ("" if cell is None else str(cell) for cell in cells)
+    item_id, *given = (as_text(row.get(field)) or "" for field in Identity._fields)
     if not item_id:
         raise JuriesError(f"{place}, field item_id: is empty; set it")
     fitting = sides
-    for at, (field, value) in enumerate((("candidate", candidate), ("opponent", opponent))):
+    for at, (field, value) in enumerate(zip(Identity._fields[1:], given, strict=True)):
         known = sorted({side[at] for side in fitting})
         if value and value not in known:
             raise JuriesError(
@@ -200,13 +352,7 @@ def _identity(
     return Identity(item_id, *fitting[0])
 
 
-def _label(row: Mapping[str, Any], place: str, scale: Scale) -> str | None:
-    field = "label" if "label" in row else "human"
-    value = row.get(field)
-    return scale.value_at(value, f"{place}, field {field}")
-
-
-def _check_known(places: Mapping[Identity, str], dataset: Dataset, file: Path) -> None:
+def _check_known(places: Mapping[Identity, str], dataset: Dataset, file: str) -> None:
     """Raise JuriesError for the first row whose item is not in the dataset."""
     unknown = set(places)
     for item in dataset.items:

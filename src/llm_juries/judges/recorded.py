@@ -29,7 +29,9 @@ class RecordedJudge(FreeJudge):
         seen = _seen(item, order)
         if seen not in self._recording.cells:
             return None
-        return Request(key_of(self._fingerprint, seen), item, order, self._recording.prompt)
+        # Without a criterion the key is that of before criteria were known.
+        shown = seen if seen.criterion else seen[:4]
+        return Request(key_of(self._fingerprint, shown), item, order, self._recording.prompt)
 
     def reader(self, prompt: Askable, order: Order) -> Reader:  # noqa: ARG002
         """Return the reader of the recording's own scale and threshold."""
@@ -51,4 +53,4 @@ def recorded_judges(dataset: Dataset) -> list[RecordedJudge]:
 
 
 def _seen(item: Item, order: Order) -> Seen:
-    return Seen(item.item_id, item.candidate, item.opponent, order)
+    return Seen(item.item_id, item.candidate, item.opponent, order, item.criterion)

@@ -180,19 +180,22 @@ def _json_object(text: str) -> dict[str, object] | None:
 class CellReader:
     """Reads a cell of a table of verdicts: a value of a scale.
 
-    Anything off the scale, an empty cell too, is UNPARSED. With a threshold the scale is binary and
-    the cells are numbers: one that reaches the threshold is positive, one that does not negative,
-    with the number as the score where both lie between 0 and 1; words of the scale are read too.
+    Anything off the scale, an empty cell too, is UNPARSED. With a threshold the cells are numbers,
+    with the number as the score where both lie between 0 and 1; words of the scale are read too. On
+    a binary scale a number that reaches the threshold is positive, and one that does not negative.
+    On a preference scale a number above the threshold is the highest preference, one below it the
+    lowest, and the threshold itself is a tie.
     """
 
     scale: Scale
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        if self.threshold is not None and self.scale.kind != "binary":
+        kind, levels = self.scale.kind, len(self.scale.levels)
+        if self.threshold is not None and (kind, levels) not in (("binary", 2), ("preference", 3)):
             raise JuriesError(
                 f"threshold: is {self.threshold:g}, and the scale is {self.scale}; a threshold "
-                "makes numbers binary: leave one of them out"
+                "makes numbers binary, or a preference with a tie: leave one of them out"
             )
 
     @property
@@ -211,7 +214,7 @@ class CellReader:
             except ValueError:
                 number = math.nan
             if math.isfinite(number):
-                side = self.scale.values[number >= self.threshold]
+                side = self._side(number, self.threshold)
                 share = 0 < self.threshold <= 1 and 0 <= number <= 1
                 return Reading(Outcome.OK, side, number if share else None)
         try:
@@ -219,3 +222,9 @@ class CellReader:
         except JuriesError:
             return UNPARSED
         return UNPARSED if value is None else Reading(Outcome.OK, value)
+
+    def _side(self, number: float, threshold: float) -> str:
+        levels = self.scale.levels
+        if self.scale.kind == "binary":
+            return levels[number >= threshold]
+        return levels[1 if number == threshold else 2 if number > threshold else 0]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import JuriesError, nearest
 from ...types import Item, Order
-from .. import hub, tables
+from .. import answer_tables, hub
 from ..dataset import NOTHING_KNOWN, About, Dataset
 
 QUESTION_COLUMNS: hub.Columns = {"uid": "text", "category": "text", "prompt": "text"}
@@ -44,7 +44,7 @@ def load(
         The models to compare with it. A candidate that is the baseline itself has no pair.
         Without `candidates` and `own`, only the questions, to be answered first.
     own : sequence of str
-        Tables of your own answers (see `data.tables`; the command `answer` writes
+        Tables of your own answers (see `data.answer_tables`; the command `answer` writes
         them), whose candidates are compared too. `item_id` is a question's uid.
     opponents : bool
         False: single answers instead of pairs, including the baseline's, for prompts that score
@@ -58,8 +58,8 @@ def load(
     Raises
     ------
     JuriesError
-        See `hub.table` and `tables.load`; or naming a category without a baseline, a model without
-        answers, a duplicate candidate.
+        See `hub.table` and `answer_tables.load`; or naming a category without a baseline, a model
+        without answers, a duplicate candidate.
     """
     questions = hub.table(source, QUESTION_COLUMNS)
     asked = list(questions)  # some hundreds
@@ -136,7 +136,7 @@ def _own(paths: Sequence[str], name: str) -> dict[str, dict[str, str]]:
     """Return the answers of the user's tables: a mapping of candidate to uid to answer."""
     found: dict[str, dict[str, str]] = {}
     for path in paths:
-        for item in tables.load(path).items:
+        for item in answer_tables.load(path).items:
             if item.item_id in found.setdefault(item.candidate, {}):
                 raise JuriesError(
                     f"dataset {name}: {path} has an answer of {item.candidate} to {item.item_id}, "

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...scale import Scale
 from ...types import Item
 from ..dataset import NOTHING_KNOWN, About, Dataset
 from ..downloads import PublicFiles
-from ..tables import binary, field, rows
+from ..tables import field, rows
 
 SYSTEMS = ("fid", "gpt35", "chatgpt", "gpt4", "newbing")
 
@@ -65,7 +66,7 @@ def _items(
         answer = field(row, f"answer_{system}", place)
         label = field(row, f"judge_{system}", place)
         judged = str(label).casefold() not in ("none", "nan")  # not judged
-        human = binary(label, f"{place}, field judge_{system}") if judged else None
+        human = Scale.binary().value_at(label, f"{place}, field judge_{system}") if judged else None
         if answer is None and human is None:
             continue  # the system was not asked
         yield Item(

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import JuriesError
+from ...scale import Scale
 from ...types import Item
 from ..dataset import NOTHING_KNOWN, About, Dataset
 from ..downloads import PublicFiles
-from ..tables import binary, field
+from ..tables import field
 
 ANNOTATORS = ("annotator1", "annotator2", "annotator3")
 
@@ -71,9 +72,11 @@ def load(
                 question=question,
                 answer=field(row, "Model answer", place) or "",
                 references=tuple(field(golds, "Gold answers", place).split(" | ")),
-                human=binary(field(row, "Acceptable?", place), f"{place}, column Acceptable?"),
+                human=Scale.binary().value_at(
+                    field(row, "Acceptable?", place), f"{place}, column Acceptable?"
+                ),
                 human_votes=tuple(
-                    binary(field(row, column, place), f"{place}, column {column}")
+                    Scale.binary().value_at(field(row, column, place), f"{place}, column {column}")
                     for column in ANNOTATORS
                 ),
             )
