@@ -256,7 +256,8 @@ def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp
         said = label("import", f"sheet={sheet}", "seed=1", f"annotator={annotator}", f"out={out}")
         assert said.returncode == 0, said.stderr
     assert said.stdout == (
-        f"27 labels of ben are now in {out}; 13 rows of {sheet} have no label and were not imported\n"
+        f"27 labels of ben are now in {out}; "
+        f"13 rows of {sheet} have no label and were not imported\n"
     )
     done = run_script(
         "analyze",
