@@ -80,7 +80,7 @@ def test_a_broken_file_names_its_line_and_field(run_script: Run, tmp_path: Path)
     done = run_script("judge", "dataset=jsonl", f"dataset.path={path}", "judge=contains")
     assert done.returncode == 2
     assert done.stderr.startswith(
-        f"error: dataset: {path}, line 2, field human: 'maybe' is not a label"
+        f"error: dataset: {path}, line 2, field human: 'maybe' is not on the scale"
     )
     assert len(done.stderr.splitlines()) == 1
 

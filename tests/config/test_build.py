@@ -66,7 +66,7 @@ def test_a_nested_dataclass_is_built_with_its_defaults():
         (JURY | {"rul": "any"}, "here.rul: no such key; did you mean rule"),
         (JURY | {"zzz": 1}, "here.zzz: no such key; there are: name, members"),
         (JURY | {"rule": "mojority"}, "here.rule: there is no 'mojority'"),
-        (JURY | {"rule": "mojority"}, "there are: majority, any, mean, median"),
+        (JURY | {"rule": "mojority"}, "there are: majority, plurality, any, margin"),
         (JURY | {"quorum": "two"}, "here.quorum: takes a whole number or null, not 'two'"),
         (JURY | {"quorum": 1.5}, "here.quorum: "),
         (

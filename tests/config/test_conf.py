@@ -380,7 +380,7 @@ def test_judges_select_by_list_and_join_those_of_a_jury():
     ("overrides", "said"),
     [
         (["jury=embedded", "juries.embedded.members=[qwen]"], "or qwen25_coder?"),
-        (["jury=embedded", "juries.embedded.rule=mojority"], "majority, any, mean, median"),
+        (["jury=embedded", "juries.embedded.rule=mojority"], "majority, plurality, any, margin"),
         (["jury=nq301_trio"], "there is no judge"),
         (["judge=contains", "prompt.template='{{ anser }}'"], "did you mean answer"),
         (["judge=contains", "~prompt.labels.False"], "two different values"),
