@@ -509,7 +509,7 @@ def _config(panel: CollectedPanel, prompt: str) -> str:
     facts = {
         "made_by": "llm_juries.report",
         "dataset": panel.dataset.name,
-        "judges": [plan.judge.name for plan in panel.plans],
+        "judges": [plan.voter for plan in panel.plans],
         "juries": [jury.name for jury in panel.juries],
         "prompt": prompt,
         "store": str(panel.store) if panel.store else None,

@@ -95,7 +95,8 @@ class Request:
     """What one judge is asked about one item. `key` hashes everything that determines the reply.
 
     The first `shared` characters of the last message, and all messages before it, are the same for
-    all items of a prompt: providers can cache them.
+    all items of a prompt: providers can cache them. `repeat` says which answer to the same messages
+    is wanted, from 1.
     """
 
     key: str
@@ -105,6 +106,7 @@ class Request:
     messages: tuple[Message, ...] = ()
     choices: tuple[str, ...] = ()
     shared: int = 0
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)

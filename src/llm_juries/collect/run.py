@@ -47,10 +47,10 @@ def collect(
     Raises
     ------
     JuriesError
-        Before anything is asked: if a few-shot example has the question of an item, a remote judge
-        has no price while `max_cost_usd` is set, no judge can be asked in batches where `mode`
-        wants them, or no jury decides by majority where `asking` needs one. Also if a judge is
-        unavailable.
+        Before anything is asked: if a few-shot example has the question of an item, two seats would
+        share every verdict, a remote judge has no price while `max_cost_usd` is set, no judge can
+        be asked in batches where `mode` wants them, or no jury decides by majority where `asking`
+        needs one. Also if a judge is unavailable.
     """
     policy = policy or Policy()
     progress = progress or NoProgress()

@@ -61,6 +61,8 @@ class VllmJudge(ModelJudge):
         What runs vLLM.
     asking : Asking
         How it is asked.
+    greedy : bool
+        Whether it takes the likeliest token although no temperature is set.
     """
 
     instead: Literal["words", "choice", ""] = "choice"
@@ -104,6 +106,7 @@ class VllmJudge(ModelJudge):
             copies=engine.data_parallel,
             gpus=engine.tensor_parallel,
         )
+        self.greedy = backend == "offline" and decoding.temperature is None
         self.engine = (Offline if backend == "offline" else Online)(self.launch)
 
     async def ready(self) -> None:
@@ -145,7 +148,7 @@ class VllmJudge(ModelJudge):
         log.info("%s: loaded in %.1f s", self.name, time.monotonic() - began)
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
-        """Answer requests of one prompt."""
+        """Answer requests of one prompt and repeat, as those of a plan are."""
         return await self.engine.ask(requests, self.asking)
 
     async def close(self) -> None:

@@ -43,8 +43,9 @@ class Offline:
         await asyncio.gather(*(worker.exchange(launch.arguments) for worker in self._running))
 
     async def ask(self, requests: Sequence[Request], asking: Asking) -> list[Reply]:
-        """Answer requests of one prompt, each worker a share of them."""
+        """Answer requests of one prompt and repeat, each worker a share of them."""
         decoding = asking.decoding.suited(requests[0].choices, "choice")
+        decoding = decoding.of_repeat(requests[0].repeat)
         how = asdict(replace(asking, decoding=decoding))
         share = -(-len(requests) // self.launch.copies)
         parts = [requests[at : at + share] for at in range(0, len(requests), share)]
