@@ -54,7 +54,7 @@ def recorded_judges(dataset: Dataset) -> list[RecordedJudge]:
     for recording in dataset.recordings:
         seat = seat_of(recording.judge)
         if seat.prompt and not recording.prompt:
-            recording = replace(recording, prompt=seat.prompt)  # noqa: PLW2901
+            recording = replace(recording, prompt=seat.prompt)
         elif several and not seat.prompt:
             seat = replace(seat, prompt=recording.prompt)
         found.append(RecordedJudge(str(seat), recording))

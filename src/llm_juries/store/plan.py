@@ -82,7 +82,7 @@ class Plan:
                     continue
                 if self.repeat > 1:
                     key = key_of({"repeat": self.repeat}, request.key)
-                    request = replace(request, key=key, repeat=self.repeat)  # noqa: PLW2901
+                    request = replace(request, key=key, repeat=self.repeat)
                 yield request
 
 
