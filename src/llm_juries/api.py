@@ -380,7 +380,7 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
     if not isinstance(panel, CollectedPanel):
         raise JuriesError("report: takes a panel of judge() or read_verdicts()")
     study = Study(panel.dataset, panel.plans, panel.juries)
-    prompt = panel.plans[0].prompt.name
+    prompt = ", ".join(dict.fromkeys(plan.prompt.name for plan in panel.plans))
     into = Path(folder).expanduser()
     settings = Settings(panel.inconsistent, panel.candidate_families, threshold=panel.threshold)
     analysis = Analysis(settings, bootstrap or Bootstrap())

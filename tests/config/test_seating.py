@@ -103,7 +103,7 @@ def test_under_several_prompts_a_seat_is_named_by_its_prompt_where_that_is_anoth
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["seats=[smolm2]"], "seats: smolm2: there is no judge 'smolm2'; did you mean smollm2?"),
+        (["seats=[smolm2]"], "seats: smolm2: there is no judge 'smolm2'; did you mean smollm2"),
         (["seats=mock*3"], "seats: is not a list; write seats=[mock*3]"),
         (["seats=[mock,mock:1]"], "mock is named twice"),
         (["seats=[mock*0]"], "'0' is not a number of answers"),
