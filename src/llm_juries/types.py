@@ -108,6 +108,15 @@ class Request:
     shared: int = 0
     repeat: int = 1
 
+    @property
+    def seed(self) -> int | None:
+        """The seed of a further answer, below 2 ** 31; None for the first.
+
+        One seed for all items would be one random number for all of them: votes would stand and
+        fall together.
+        """
+        return int(self.key[:8], 16) >> 1 if self.repeat > 1 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

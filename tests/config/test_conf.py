@@ -24,8 +24,8 @@ from llm_juries.errors import JuriesError
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.reporting.tracking import Tracking
 from llm_juries.scale import Scale
-from llm_juries.types import Reply
 from llm_juries.seats import seat_of
+from llm_juries.types import Reply
 
 CONF = ROOT / "conf"
 STUDIES = ("judge", "analyze", "reproduce")  # the scripts about verdicts

@@ -98,7 +98,8 @@ def merged(configs: Iterable[DictConfig]) -> dict[bytes, DictConfig]:
             OmegaConf.set_struct(found[key], False)
             found[key].update(shard=None, shards=1, judges={}, juries={}, seats=[])
         found[key].judges.update(cfg.judges)
-        found[key].seat_prompts.update(cfg.seat_prompts)
+        prompts = {**(found[key].get("seat_prompts") or {}), **(cfg.get("seat_prompts") or {})}
+        found[key].seat_prompts = prompts
         seats = {*found[key].seats, *(str(seat) for seat in seats_of_run(cfg))}
         found[key].seats = sorted(seats)
     return found

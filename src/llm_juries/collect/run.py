@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import JuriesError
-from ..store.plan import Plan
+from ..store.plan import Plan, check_distinct
 from ..store.store import Store
 from ..study import Study
 from .batch import collect_batches
@@ -78,6 +78,7 @@ def _check(plans: Sequence[Plan], policy: Policy) -> None:
     pairs = {(id(p.prompt), id(p.dataset)): (p.prompt, p.dataset) for p in plans}
     for prompt, dataset in pairs.values():
         prompt.check_disjoint(dataset.items)
+    check_distinct(plans)
     for plan in plans:
         judge = plan.judge
         if policy.max_cost_usd is not None and is_remote(judge) and judge.price is None:

@@ -155,13 +155,15 @@ def _seat(cfg: DictConfig, folders: Sequence[str]) -> None:
             if seat.judge not in cfg.judges and seat.judge in known:
                 cfg.judges[seat.judge] = named.node("judge", seat.judge, folders)
         seats += [seat_of(m) for jury in cfg.juries.values() for m in members_of(jury)]
-        cfg.seat_prompts = {}
+        prompts = {}
         for seat in seats:
             if seat.prompt and seat.judge in cfg.judges:
                 try:
-                    cfg.seat_prompts[seat.prompt] = named.node("prompt", seat.prompt, folders)
+                    prompts[seat.prompt] = named.node("prompt", seat.prompt, folders)
                 except JuriesError as error:
                     raise JuriesError(f"seat {seat}: {error}") from None
+        if prompts:
+            cfg.seat_prompts = prompts
 
 
 def _check_single(group: str, choice: Any, lists: Sequence[str]) -> None:

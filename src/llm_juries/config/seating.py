@@ -98,14 +98,14 @@ def seats_of_run(cfg: DictConfig) -> tuple[Seat, ...]:
 
 def voters_of(cfg: DictConfig) -> set[str]:
     """Return the names of the voters that a finished config asks, whatever its datasets."""
-    runs = [cfg.prompt, *cfg.prompts]
+    runs, prompts = [cfg.prompt, *cfg.prompts], cfg.get("seat_prompts") or {}
     found: set[str] = set()
     for seat in seats_of_run(cfg):
         found.add(str(seat))
-        if seat.prompt and cfg.seat_prompts[seat.prompt] in runs:
+        if seat.prompt and prompts[seat.prompt] in runs:
             found.add(str(replace(seat, prompt="")))
         elif seat.prompt:
-            found.add(str(replace(seat, prompt=str(cfg.seat_prompts[seat.prompt].name))))
+            found.add(str(replace(seat, prompt=str(prompts[seat.prompt].name))))
     return found
 
 
@@ -141,8 +141,3 @@ def renamed(jury: Pooling, voters: Mapping[str, str]) -> Pooling:
         else:
             changed[one.name] = tuple(voters.get(name, name) for name in value)
     return replace(jury, **changed)
-
-
-def named_prompts(names: Iterable[str], judges: Collection[str] = ()) -> list[str]:
-    """Return the prompts that names of seats name, each once."""
-    return list(dict.fromkeys(seat.prompt for seat in seats_of(names, judges) if seat.prompt))

@@ -101,7 +101,8 @@ def _seating(cfg: DictConfig) -> Seating:
         if judge.name in judges:
             raise JuriesError(f"judges.{name}.name: another judge is called {judge.name!r} too")
         judges[judge.name] = judge
-    prompts = {name: build(node, f"seat_prompts.{name}") for name, node in cfg.seat_prompts.items()}
+    nodes = cfg.get("seat_prompts") or {}
+    prompts = {name: build(node, f"seat_prompts.{name}") for name, node in nodes.items()}
     return Seating(judges, list(cfg.seats), prompts)
 
 
@@ -195,7 +196,7 @@ def _check_used(found: list[Study], seating: Seating, juries: list[Pooling]) -> 
         if seat.judge not in everyone | set(seating.judges):
             known = everyone | set(named.names("judge"))
             raise JuriesError(
-                f"seats: {seat}: there is no judge {seat.judge!r}{nearest(seat.judge, known)}"
+                f"seats: {seat}: there is no judge {seat.judge!r}{nearest(seat.judge, sorted(known))}"
             )
         if seat.judge not in seating.judges and str(seat) not in everyone:
             raise JuriesError(f"seats: {seat}: {_only_recorded(seat)}")

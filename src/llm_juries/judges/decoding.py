@@ -64,21 +64,13 @@ class Decoding:
             return "has temperature 0"
         return ""
 
-    def of_repeat(self, repeat: int) -> Decoding:
-        """Return the decoding of a further answer: the same, under a seed of its own.
-
-        A provider that has no seed samples anew by itself.
-
-        Parameters
-        ----------
-        repeat : int
-            From 1, whose decoding is this one.
-        """
-        if repeat == 1:
+    def seeded(self, seed: int | None) -> Decoding:
+        """Return the same decoding under another seed; None for its own."""
+        if seed is None:
             return self
         if "seed" in self.extra:  # it would go over the field
-            return replace(self, extra={**self.extra, "seed": (self.extra["seed"] or 0) + repeat})
-        return replace(self, seed=(self.seed or 0) + repeat)
+            return replace(self, extra={**self.extra, "seed": seed})
+        return replace(self, seed=seed)
 
     def check_offered(self, backend: str, offered: Sequence[str]) -> None:
         """Raise JuriesError if a backend does not offer this way to get a verdict."""

@@ -92,7 +92,7 @@ class OpenAIBatches:
                 "custom_id": request.key,
                 "method": "POST",
                 "url": "/v1/chat/completions",
-                "body": self.wire.body(model, request, decoding.of_repeat(request.repeat)),
+                "body": self.wire.body(model, request, decoding.seeded(request.seed)),
             }
             for request in requests
         )
@@ -150,7 +150,7 @@ class AnthropicBatches:
         made = [
             {
                 "custom_id": request.key,
-                "params": self.wire.body(model, request, decoding.of_repeat(request.repeat)),
+                "params": self.wire.body(model, request, decoding.seeded(request.seed)),
             }
             for request in requests
         ]

@@ -200,7 +200,7 @@ class HttpJudge(ModelJudge):
 
     async def _ask(self, request: Request) -> Reply:
         began = time.monotonic()
-        decoding = self.decoding.of_repeat(request.repeat)
+        decoding = self.decoding.seeded(request.seed)
         body = self.wire.body(self.model, request, decoding)
         status, headers, raw = await self._post(body)
         self.pause_s = pause_asked(headers)

@@ -148,7 +148,7 @@ class VllmJudge(ModelJudge):
         log.info("%s: loaded in %.1f s", self.name, time.monotonic() - began)
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
-        """Answer requests of one prompt and repeat, as those of a plan are."""
+        """Answer requests of one prompt."""
         return await self.engine.ask(requests, self.asking)
 
     async def close(self) -> None:

@@ -43,9 +43,8 @@ class Offline:
         await asyncio.gather(*(worker.exchange(launch.arguments) for worker in self._running))
 
     async def ask(self, requests: Sequence[Request], asking: Asking) -> list[Reply]:
-        """Answer requests of one prompt and repeat, each worker a share of them."""
+        """Answer requests of one prompt, each worker a share of them."""
         decoding = asking.decoding.suited(requests[0].choices, "choice")
-        decoding = decoding.of_repeat(requests[0].repeat)
         how = asdict(replace(asking, decoding=decoding))
         share = -(-len(requests) // self.launch.copies)
         parts = [requests[at : at + share] for at in range(0, len(requests), share)]
@@ -79,7 +78,8 @@ class _Worker:
         prompts = [[message._asdict() for message in r.messages] for r in requests]
         choices = requests[0].choices
         schema = verdict_schema(choices)
-        asked = {**how, "prompts": prompts, "choices": choices, "schema": schema}
+        seeds = [request.seed for request in requests]
+        asked = {**how, "prompts": prompts, "seeds": seeds, "choices": choices, "schema": schema}
         answer = await self.exchange(asked)
         pairs = zip(requests, answer["replies"], strict=True)
         return [_reply(request, said) for request, said in pairs]

@@ -123,22 +123,30 @@ def test_repeats_are_three_calls_for_each_item_and_three_different_columns(
 
 
 @pytest.mark.parametrize(
-    ("name", "decoding", "seeds"),
+    ("name", "decoding", "own"),
     [
-        ("a", Decoding(temperature=0.7), {None, 2, 3}),
-        ("a", Decoding(temperature=0.7, seed=10), {10, 12, 13}),
-        ("a", Decoding(temperature=None), {None, 2, 3}),
-        ("a", Decoding(temperature=0.7, extra={"seed": 4}), {4, 6, 7}),
-        ("b", Decoding(temperature=0.7), {None}),
-        ("c", Decoding(temperature=0.7), {None, 2, 3}),
+        ("a", Decoding(temperature=0.7), None),
+        ("a", Decoding(temperature=0.7, seed=10), 10),
+        ("a", Decoding(temperature=None), None),
+        ("a", Decoding(temperature=0.7, extra={"seed": 4}), 4),
+        ("c", Decoding(temperature=0.7), None),
     ],
 )
-def test_each_repeat_has_the_judges_temperature_and_a_seed_of_its_own_where_there_are_seeds(
-    api: FaultyApi, tmp_path: Path, name: str, decoding: Decoding, seeds: set[int | None]
+def test_further_answers_have_the_judges_temperature_and_a_seed_each(
+    api: FaultyApi, tmp_path: Path, name: str, decoding: Decoding, own: int | None
 ):
     run(tmp_path, repeats(judge(api, name, decoding=decoding), 3))
-    assert {body.get("seed") for body in api.bodies} == seeds
+    seeds = Counter(body.get("seed") for body in api.bodies)
+    assert seeds.pop(own) == 20
+    assert set(seeds.values()) == {1}  # one seed for all items would be one random number for all
+    assert len(seeds) == 40
     assert {body.get("temperature") for body in api.bodies} == {decoding.temperature}
+
+
+def test_anthropic_takes_no_seed_and_samples_anew(api: FaultyApi, tmp_path: Path):
+    run(tmp_path, repeats(judge(api, "b"), 3))
+    assert not any("seed" in body for body in api.bodies)
+    assert {body["temperature"] for body in api.bodies} == {0.7}
 
 
 def test_an_old_store_has_the_first_answers(api: FaultyApi, tmp_path: Path):
@@ -172,7 +180,7 @@ class Seeded(HttpJudge):
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         def said(request: Request) -> Reply:
-            seed = self.decoding.of_repeat(request.repeat).seed
+            seed = self.decoding.seeded(request.seed).seed
             text = f"{seed}{request.messages}"
             return Reply(str(hashlib.sha256(text.encode()).digest()[0] % 2 == 0))
 
