@@ -194,10 +194,8 @@ def _check_used(found: list[Study], seating: Seating, juries: list[Pooling]) -> 
     everyone |= {plan.judge.name for study in found for plan in study.plans}
     for seat in seats_of(seating.named, everyone):
         if seat.judge not in everyone | set(seating.judges):
-            known = everyone | set(named.names("judge"))
-            raise JuriesError(
-                f"seats: {seat}: there is no judge {seat.judge!r}{nearest(seat.judge, sorted(known))}"
-            )
+            known = nearest(seat.judge, sorted({*everyone, *named.names("judge")}))
+            raise JuriesError(f"seats: {seat}: there is no judge {seat.judge!r}{known}")
         if seat.judge not in seating.judges and str(seat) not in everyone:
             raise JuriesError(f"seats: {seat}: {_only_recorded(seat)}")
     for name in seating.judges:
