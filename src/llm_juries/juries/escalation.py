@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array
 from .policies import Cast, check_judges, majority_of
-from .pooling import check_scale, name_seats, needed, Context
+from .pooling import Context, check_scale, name_seats, needed
 from .rules import SIDED, majority
 from .votes import Votes, one_voter
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import JuriesError
 from ..metrics.arrays import Array
-from .pooling import check_members, check_scale, name_seats, Context
+from .pooling import Context, check_members, check_scale, name_seats
 from .rules import SIDED
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 

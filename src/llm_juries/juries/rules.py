@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
 from ..scale import Kind, Scale
-from .pooling import check_members, check_scale, check_weights, name_seats, Context, ScaleError
+from .pooling import Context, ScaleError, check_members, check_scale, check_weights, name_seats
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
 Rule = Literal[

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import JuriesError
 from ..metrics.arrays import Array, Mask
 from .folds import Folds
-from .pooling import check_members, check_scale, name_seats, needed, Context
+from .pooling import Context, check_members, check_scale, name_seats, needed
 from .rules import SIDED, decision
 from .votes import TIE, Votes, one_voter
 

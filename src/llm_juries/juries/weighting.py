@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
 from .folds import Folds
-from .pooling import check_members, check_scale, check_weights, name_seats, needed, Context
+from .pooling import Context, check_members, check_scale, check_weights, name_seats, needed
 from .rules import COUNTED_AS, SIDED, majority
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
