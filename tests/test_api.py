@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pandas as pd
 import pytest
 
 import llm_juries as lj
-from llm_juries.judges.base import Limits
+from llm_juries.judges.base import Limits, key_of
 from llm_juries.judges.lexical import LexicalJudge
 
 FAST = lj.Bootstrap(resamples=200)
@@ -219,6 +220,65 @@ def test_answers_are_judged_once_and_kept(
     assert "model" in lj.report(first, "out", FAST).read_text()
 
 
+class Wavering(Model):
+    """A model that changes its mind from answer to answer, and under another prompt."""
+
+    async def ask(self, requests: Any) -> Any:
+        said = await super().ask(requests)
+        flip = {(r.repeat + len(r.prompt)) % 2 == 1 for r in requests} == {True}
+        return [replace(reply, text=str(1 - float(reply.text))) for reply in said] if flip else said
+
+    def request(self, item: Any, order: Any, prompt: Any) -> Any:
+        made = super().request(item, order, prompt)
+        return replace(made, key=key_of([prompt.name], made.key), prompt=prompt.name)
+
+
+def test_a_judge_may_be_asked_several_times_and_under_several_prompts(
+    answers: pd.DataFrame, tmp_path: Path
+):
+    store = tmp_path / "store"
+    seats = [Wavering("mine", "contains"), "mine*3", "mine@zero_shot", "token_f1"]
+    panel = lj.judge(answers, judges=seats, store=store)
+    assert panel.votes.names == ("mine", "mine:2", "mine:3", "mine@zero_shot", "token_f1")
+    assert panel.votes.labels.T.tolist() == [[1, 0], [0, 1], [1, 0], [1, 0], [1, 0]]
+    panel = panel.add(lj.Jury("thrice", ["mine*3"])).add(lj.Jury("two", ["mine:1", "mine:2"]))
+    assert panel.juries[0].members == ("mine", "mine:2", "mine:3")
+    assert panel.votes.columns(("thrice",)).labels.T.tolist() == [[1, 0]]
+    assert "mine@zero_shot" in lj.report(panel, "out", FAST).read_text()
+    other = lj.judge(answers, judges=seats[:2], prompt="zero_shot", store=store)
+    assert other.votes.names == ("mine", "mine:2", "mine:3")
+
+
+@pytest.mark.parametrize(
+    ("judges", "said"),
+    [
+        (["contains*2"], "seat contains:2: would be a copy of contains"),
+        (["contains", "contains"], "judges: contains is named twice"),
+        (["token_f1@zero"], "there is no prompt 'zero'"),
+        (["qwen25_coder*2"], "qwen25_coder scores tokens"),
+        (["haiku*3"], "there is no judge 'haiku'"),
+        (["contains:0"], "'0' is not a number of answers"),
+        ([Model("model", "contains"), Model("same", "contains")],
+         "judges model and same: have the same model and decoding"),
+    ],
+)  # fmt: skip
+def test_seats_that_cannot_be_filled_are_one_line(
+    answers: pd.DataFrame, judges: list[Any], said: str
+):
+    with pytest.raises(lj.JuriesError) as error:
+        lj.judge(answers, judges=judges)
+    assert said in str(error.value)
+
+
+def test_recorded_columns_that_are_named_as_seats_are_seats(wide: pd.DataFrame):
+    judges = {"haiku@p1": "haiku", "haiku@p1:2": {"column": "command_r"}, "gpt_4": "gpt_4"}
+    panel = lj.read_verdicts(wide, judges=judges)
+    assert panel.votes.names == ("gpt_4", "haiku@p1", "haiku@p1:2")
+    assert panel.add(lj.Jury("both", ["haiku@p1*2"])).juries[0].members == (
+        "haiku@p1", "haiku@p1:2",
+    )  # fmt: skip
+
+
 def test_a_running_loop_is_no_obstacle(answers: pd.DataFrame, tmp_path: Path):
     async def notebook() -> tuple[lj.Panel, lj.Panel]:
         judges = [Model("model", "contains"), "exact_match"]
@@ -341,7 +401,7 @@ def mistakes(wide: pd.DataFrame) -> dict[str, tuple[Callable[[], object], str]]:
         ),
         "judge twice": (
             lambda: lj.judge("sample_qa", judges=["contains", "contains"]),
-            "judges: two have the name 'contains'",
+            "judges: contains is named twice",
         ),
         "no question": (
             lambda: lj.judge(pd.DataFrame({"answer": ["x"]}), judges=["contains"]),

@@ -32,6 +32,7 @@ from .collect.policy import Policy
 from .collect.progress import check_complete
 from .collect.run import collect
 from .config import named
+from .config.seating import Seating
 from .config.study import study_of
 from .data import answer_tables, verdicts
 from .data.dataset import Dataset
@@ -43,6 +44,7 @@ from .juries.stored import Inconsistent
 from .metrics.bootstrap import Bootstrap
 from .prompts.prompt import Prompt
 from .scale import Scale
+from .seats import Seat, seats_of
 from .store.plan import Plan
 from .store.store import Store
 from .study import Study
@@ -107,7 +109,9 @@ def judge(
         candidate, human, opponent, opponent_answer, human_votes and cluster: see `data.tables`.
         A text without a file's ending is the name of a dataset in conf/dataset.
     judges : sequence of names, yaml paths or judges
-        Names are those of `list_judges()`.
+        Names are those of `list_judges()`, or of seats: "haiku*3" for three answers of haiku,
+        "haiku@zero_shot" for haiku under another prompt of conf/prompt. A judge that is given as an
+        object can be named too: `[mine, "mine:2"]`.
     prompt : name, yaml path or Prompt
     store : path, optional
         The folder in which verdicts are kept; by default one in the user's data folder, whose
@@ -131,11 +135,11 @@ def judge(
     """
     policy = _policy(policy, max_cost_usd)
     dataset = _dataset(data, name)
-    asked = _judges(judges)
+    seating = _seating(judges)
     shown = prompt if isinstance(prompt, Prompt) else named.load_prompt(prompt)
-    study = study_of(dataset, shown, asked, [])
+    study = study_of(dataset, shown, seating, [])
     names = {plan.judge.name for plan in study.plans}
-    for one in asked:
+    for one in seating.judges:
         if one not in names:
             raise JuriesError(
                 f"judge {one}: has nothing to judge in {dataset.name} (no texts or no references)"
@@ -222,7 +226,7 @@ def read_verdicts(
         )
         dataset = found.dataset
         print(found)  # noqa: T201
-    study = study_of(dataset, named.load_prompt("zero_shot"), {}, [])
+    study = study_of(dataset, named.load_prompt("zero_shot"), Seating({}), [])
     return _recorded(study, inconsistent, threshold)
 
 
@@ -385,7 +389,7 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
     if not isinstance(panel, CollectedPanel):
         raise JuriesError("report: takes a panel of judge() or read_verdicts()")
     study = Study(panel.dataset, panel.plans, panel.juries)
-    prompt = panel.plans[0].prompt.name
+    prompt = ", ".join(dict.fromkeys(plan.prompt.name for plan in panel.plans))
     into = Path(folder).expanduser()
     settings = Settings(panel.inconsistent, panel.candidate_families, threshold=panel.threshold)
     analysis = Analysis(settings, bootstrap or Bootstrap())
@@ -435,18 +439,41 @@ def _only(dataset: Dataset, judges: Sequence[str] | None) -> Dataset:
     return replace(dataset, recordings=kept)
 
 
-def _judges(judges: Sequence[str | Path | Judge]) -> dict[str, Judge]:
+def _seating(judges: Sequence[str | Path | Judge]) -> Seating:
     if isinstance(judges, str | Path) or not isinstance(judges, Sequence):
         raise JuriesError(f"judges: give a list: judges=[{judges!r}]")
     found: dict[str, Judge] = {}
     for one in judges:
-        built = named.load_judge(one) if isinstance(one, str | Path) else one
-        if not hasattr(built, "ask"):
+        if isinstance(one, str | Path):
+            continue
+        if not hasattr(one, "ask"):
             raise JuriesError(f"judges: {one!r} is not a judge; give names, yaml paths or judges")
-        if built.name in found:
-            raise JuriesError(f"judges: two have the name {built.name!r}; rename one")
-        found[built.name] = built
-    return found
+        if one.name in found:
+            raise JuriesError(f"judges: two have the name {one.name!r}; rename one")
+        found[one.name] = one
+    objects = tuple(found)
+    seats: list[Seat] = []
+    places: dict[str, str] = {name: name for name in found}  # a judge's name by what was given
+    for one in judges:
+        if not isinstance(one, str | Path):
+            continue
+        whole = isinstance(one, Path) or Path(one).is_file()
+        for seat in [Seat(str(one))] if whole else seats_of([str(one)], found):
+            if seat.judge not in places:
+                built = named.load_judge(seat.judge)
+                if built.name in found:
+                    raise JuriesError(f"judges: two have the name {built.name!r}; rename one")
+                found[built.name] = built
+                places[seat.judge] = built.name
+            seats.append(replace(seat, judge=places[seat.judge]))
+    seats += [Seat(name) for name in objects if Seat(name) not in seats]
+    for seat in seats:
+        if seats.count(seat) > 1:
+            raise JuriesError(
+                f"judges: {seat} is named twice; {seat.judge}*2 takes two answers of it"
+            )
+    prompts = {seat.prompt: named.load_prompt(seat.prompt) for seat in seats if seat.prompt}
+    return Seating(found, tuple(map(str, seats)), prompts)
 
 
 def _default_store() -> Path:
@@ -518,7 +545,7 @@ def _config(panel: CollectedPanel, prompt: str) -> str:
     facts = {
         "made_by": "llm_juries.report",
         "dataset": panel.dataset.name,
-        "judges": [plan.judge.name for plan in panel.plans],
+        "judges": [plan.voter for plan in panel.plans],
         "juries": [jury.name for jury in panel.juries],
         "prompt": prompt,
         "store": str(panel.store) if panel.store else None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import JuriesError
 
@@ -43,9 +43,37 @@ class Seat:
         return f"{self.judge}{prompt}{repeat}"
 
     @property
+    def first(self) -> Seat:
+        """The seat of the same judge under the same prompt that answers first."""
+        return replace(self, repeat=1)
+
+    @property
     def file_name(self) -> str:
         """The seat's name with no character that a file system or a shell minds."""
         return re.sub(r"[^\w.-]", "_", str(self).replace(":", ".").replace("@", "-at-"))
+
+
+def seat_of(name: str) -> Seat:
+    """Return the seat of a voter's name; a name of another form is a judge's, as it is."""
+    try:
+        (seat,) = seats_of([name])
+    except (JuriesError, ValueError):  # or it stands for several
+        return Seat(name)
+    return seat
+
+
+def members_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the voters' names that a jury's `members:` stand for: haiku*3 for three.
+
+    Names of another form stay as they are: recorded judges may have any name.
+    """
+    found: list[str] = []
+    for name in names:
+        try:
+            found += map(str, seats_of([name]))
+        except JuriesError:
+            found.append(name)
+    return tuple(found)
 
 
 def seats_of(names: Iterable[str], judges: Collection[str] = ()) -> tuple[Seat, ...]:

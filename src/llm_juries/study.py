@@ -42,5 +42,5 @@ def read(plans: Sequence[Plan], dataset: Dataset, store: Store) -> StoredVotes:
             scores[at] = np.nan if verdict.score is None else verdict.score
             if plan.judge.price is not None and verdict.cost_usd is not None:
                 usd[at] = verdict.cost_usd
-    names = [plan.judge.name for plan in plans]
+    names = [plan.voter for plan in plans]
     return StoredVotes(names, scales, keys, labels, scores, outcomes, usd)

@@ -95,7 +95,8 @@ class Request:
     """What one judge is asked about one item. `key` hashes everything that determines the reply.
 
     The first `shared` characters of the last message, and all messages before it, are the same for
-    all items of a prompt: providers can cache them.
+    all items of a prompt: providers can cache them. `repeat` says which answer to the same messages
+    is wanted, from 1.
     """
 
     key: str
@@ -105,6 +106,16 @@ class Request:
     messages: tuple[Message, ...] = ()
     choices: tuple[str, ...] = ()
     shared: int = 0
+    repeat: int = 1
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of a further answer, below 2 ** 31; None for the first.
+
+        One seed for all items would be one random number for all of them: votes would stand and
+        fall together.
+        """
+        return int(self.key[:8], 16) >> 1 if self.repeat > 1 else None
 
 
 @dataclass(frozen=True, slots=True)

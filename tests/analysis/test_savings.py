@@ -146,8 +146,9 @@ def test_judges_go_by_price_and_those_without_one_come_last():
         return found
 
     judges = [judge("x", None), judge("c", 3), judge("b", 1), judge("a", 3), judge("r", None, True)]
-    assert by_price(judges) == ("r", "b", "a", "c", "x")
-    assert by_price(judges[::-1]) == ("r", "b", "a", "c", "x")
+    for turn in (1, -1):
+        named = {one.name: one for one in judges[::turn]} | {"b:2": judge("b", 1)}
+        assert by_price(named) == ("r", "b", "b:2", "a", "c", "x")
 
 
 def test_questions_are_dealt_evenly_and_whole():

@@ -24,6 +24,7 @@ from llm_juries.errors import JuriesError
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.reporting.tracking import Tracking
 from llm_juries.scale import Scale
+from llm_juries.seats import seat_of
 from llm_juries.types import Reply
 
 CONF = ROOT / "conf"
@@ -115,7 +116,7 @@ def test_a_jury_yaml_builds_a_jury_and_brings_its_judges(name: str):
     assert callable(jury.decide)
     assert jury.name == name
     recorded = not cfg.judges  # its judges come with a dataset of recorded verdicts
-    assert recorded or set(jury.members) <= set(cfg.judges)
+    assert recorded or {seat_of(member).judge for member in jury.members} <= set(cfg.judges)
 
 
 @pytest.mark.parametrize("name", names("prompt"))

@@ -97,10 +97,15 @@ def test_a_recorded_judge_is_free_and_known_by_family_and_kind():
     ("prompts", "names"),
     [
         ([("haiku", "short"), ("gpt", "short")], ["haiku", "gpt"]),
-        ([("haiku", "short"), ("haiku", "long")], ["haiku/short", "haiku/long"]),
+        ([("haiku", "short"), ("haiku", "long")], ["haiku@short", "haiku@long"]),
+        (
+            [("haiku", ""), ("haiku@long", ""), ("haiku@long:2", "")],
+            ["haiku", "haiku@long", "haiku@long:2"],
+        ),
+        ([("GPT-4: 0613 (a/b@c:d)", "short"), ("gpt", "")], ["GPT-4: 0613 (a/b@c:d)@short", "gpt"]),
         ([], []),
     ],
-    ids=["one prompt", "two prompts", "none"],
+    ids=["one prompt", "two prompts", "seats", "odd names", "none"],
 )
 def test_judges_are_named_with_their_prompt_where_prompts_differ(
     prompts: list[tuple[str, str]], names: list[str]

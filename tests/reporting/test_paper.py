@@ -173,8 +173,8 @@ PRINTED3 = pd.DataFrame(
 
 def test_table3_reads_prompts_from_voters_or_takes_their_name():
     by_prompt = [
-        ("", measured(("big/CoT", "my_nq", 0.3, 9), ("big/bare", "my_nq", 0.4, 9))),
-        ("", measured(("small/bare", "my_nq", 0.9, 9))),  # not the large judge
+        ("", measured(("big@CoT", "my_nq", 0.3, 9), ("big@bare", "my_nq", 0.4, 9))),
+        ("", measured(("small@bare", "my_nq", 0.9, 9))),  # not the large judge
         ("mine", measured(("bigger", "my_nq", 0.7, 9))),  # a role that the paper does not print
         ("", measured(("big", "my_nq", 0.2, 9))),  # recorded under one prompt without a name
         ("bare", measured(("bigger", "my_nq", 0.1, 9), ("big", "my_nq", np.nan, 0))),
@@ -193,7 +193,7 @@ def test_table3_reads_prompts_from_voters_or_takes_their_name():
 def test_table3_finds_a_large_judge_with_a_slash_in_its_name():
     ours = StandIns(judges={"GPT-4": ("org/big",)}, prompts=OURS.prompts)
     by_prompt = [
-        ("", measured(("org/big/bare", "my_nq", 0.3, 9))),
+        ("", measured(("org/big@bare", "my_nq", 0.3, 9))),
         ("CoT", measured(("org/big", "my_nq", 0.2, 9))),
     ]
     found = table3(PRINTED3, by_prompt, ours).dropna(subset="our_judge")

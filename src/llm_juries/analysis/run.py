@@ -54,7 +54,7 @@ def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = 
 
 
 def _check(studies: Sequence[Study], analysis: Analysis) -> None:
-    judges = sorted({plan.judge.name for study in studies for plan in study.plans})
+    judges = sorted({plan.voter for study in studies for plan in study.plans})
     for name in analysis.search.dollars or {}:
         if name not in judges:
             raise JuriesError(f"dollars.{name}: there is no such judge{nearest(name, judges)}")

@@ -44,14 +44,14 @@ def policies(
     """
     if panel.scale.kind not in SIDED:
         return pd.DataFrame()
-    judges = {plan.judge.name: plan.judge for plan in plans}
+    judges = {plan.voter: plan.judge for plan in plans}
     frames = []
     for jury in juries:
         if not (isinstance(jury, Jury) and jury.rule == "majority"):
             continue
         if len(jury.members) < FEWEST_SEATS:
             continue
-        order = by_price([judges[member] for member in jury.members])
+        order = by_price({member: judges[member] for member in jury.members})
         try:
             replays: list[Replay] = [
                 replay(planner, panel.votes, panel.questions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..juries.panel import Panel
 from ..juries.stored import NOT_ASKED, Inconsistent, pool
 from ..juries.votes import Voter, Votes
 from ..scale import Scale, is_number
+from ..seats import Seat, seat_of
 from ..store.scan import APART, Wanted, parts, under_prompts
 from ..types import Outcome
 
@@ -40,7 +41,7 @@ def panel(
     prompt : str
         The prompt's name.
     voters : sequence of Voter, optional
-        By default all judges that the store has on the dataset.
+        By default all judges that the store has on the dataset, and their repeats.
     scale : Scale, optional
         Of the prompt's verdicts; by default right or wrong, of pairs a preference.
     inconsistent : {"missing", "tie", "mean"}
@@ -63,7 +64,8 @@ def panel(
     )
     orders = {str(order): at for at, order in enumerate(dataset.orders)}
     shape = len(items), len(orders)
-    wanted = Wanted((dataset.name,), tuple(voter.name for voter in voters or ()))
+    asked = tuple(voter.name for voter in voters or ())
+    wanted = Wanted((dataset.name,), tuple(dict.fromkeys(seat_of(name).judge for name in asked)))
     labels: dict[str, Any] = {}
     scores: dict[str, Any] = {}
     outcomes: dict[str, Any] = {}
@@ -73,27 +75,29 @@ def panel(
     )
     prompts: set[str] = set()
     codes = pa.array([NOT_ASKED, *map(str, Outcome)])
-    for part in parts(store, names, wanted):
+    for part in parts(store, (*names, "repeat"), wanted):
         prompts.update(part.rows["prompt"].unique().to_pylist())
         rows = under_prompts(part.rows, Wanted(prompts=(prompt,)))
-        if not len(rows):
-            continue
-        at = _rows_of(rows, items, orders)
-        known = at >= 0
-        column = outcomes.setdefault(part.judge, np.zeros(shape, np.uint8))
-        column = column.reshape(-1)
-        at = at[known]
-        if column[at].any() or len(np.unique(at)) < len(at):
-            raise JuriesError(
-                f"store {store}: has two verdicts of judge {part.judge!r} on an item of "
-                f"{dataset.name} under prompt {prompt}, since its model or decoding has changed; "
-                "use llm-juries analyze, which tells them apart"
-            )
-        column[at] = _codes(rows["outcome"], codes)[known]
-        found = {"label": _encoded(rows["value"], scale, part.judge)}
-        found["score"] = _scores(rows, scale)
-        for name, into in (("label", labels), ("score", scores)):
-            into.setdefault(part.judge, np.full(shape, np.nan)).reshape(-1)[at] = found[name][known]
+        for repeat, one in _by_repeat(rows):
+            name = str(Seat(part.judge, "", repeat))
+            if asked and name not in asked:
+                continue
+            at = _rows_of(one, items, orders)
+            known = at >= 0
+            column = outcomes.setdefault(name, np.zeros(shape, np.uint8))
+            column = column.reshape(-1)
+            at = at[known]
+            if column[at].any() or len(np.unique(at)) < len(at):
+                raise JuriesError(
+                    f"store {store}: has two verdicts of judge {name!r} on an item of "
+                    f"{dataset.name} under prompt {prompt}, since its model or decoding has "
+                    "changed; use llm-juries analyze, which tells them apart"
+                )
+            column[at] = _codes(one["outcome"], codes)[known]
+            found = {"label": _encoded(one["value"], scale, part.judge)}
+            found["score"] = _scores(one, scale)
+            for what, into in (("label", labels), ("score", scores)):
+                into.setdefault(name, np.full(shape, np.nan)).reshape(-1)[at] = found[what][known]
     _check_there(store, dataset.name, prompt, prompts, voters, outcomes)
     voters = voters or [Voter(name, "judge", "unknown") for name in sorted(outcomes)]
     texts = np.array(codes.to_pylist())
@@ -103,6 +107,14 @@ def panel(
 
     pooled = pool(stacked(labels), stacked(scores), texts[stacked(outcomes)], inconsistent, scale)
     return Panel(dataset, Votes(tuple(voters), *pooled, scale), scale=scale)
+
+
+def _by_repeat(rows: Any) -> Iterator[tuple[int, Any]]:
+    """Yield the rows of each answer to the same request, by its number."""
+    import pyarrow.compute as pc
+
+    for repeat in sorted(rows["repeat"].unique().to_pylist()):
+        yield repeat, rows.filter(pc.equal(rows["repeat"], repeat))
 
 
 def _encoded(values: Any, scale: Scale, judge: str) -> Any:

@@ -32,6 +32,7 @@ from .few_labels import corrected
 from .found_juries import JurySearch
 from .pairs import length, length_bins, position, preferences
 from .rankings import Fits, battles, correlation, fit, ranking
+from .repeats import self_agreement, self_ensembles
 from .savings import policies
 from .settings import Analysis
 
@@ -62,6 +63,8 @@ __all__ = [
     "ranking",
     "rates",
     "reliability",
+    "self_agreement",
+    "self_ensembles",
     "self_preference",
     "spread",
 ]
@@ -291,6 +294,22 @@ TABLES = (
         "own is what being of the judge's own family adds to the share of positive votes, compared "
         "with the other judges: what they all favour is not seen.",
         SINGLE_LABELLED + ", right or wrong, of a judge's own family, with candidate_families",
+    ),
+    Table(
+        "self_agreement",
+        lambda of: self_agreement(of.panel, of.analysis.bootstrap),
+        "Agreement of each repeated judge with itself",
+        "A judge that agrees little with itself cannot agree much with humans, however good it is "
+        "on average; flip_rate is the share of items on which two of its answers differ.",
+        "a judge with several answers, such as seats=[haiku*3]",
+    ),
+    Table(
+        "self_ensembles",
+        lambda of: self_ensembles(of.panel, of.analysis.bootstrap, of.usd_a_call),
+        "Several answers of one judge beside juries",
+        "A difference above 0 whose interval does not hold 0 shows that different judges are worth "
+        "more than as many calls, or as much money, spent on answers of this one.",
+        LABELLED + ", a judge with several answers and a jury",
     ),
     Table(
         "effective_votes",

@@ -57,7 +57,7 @@ def coverage(configs: Iterable[DictConfig], store: Store) -> dict[bytes, list[Co
             for plan in study.plans:
                 if plan.judge.name not in cfg.judges:
                     continue  # a recorded judge of the dataset
-                one = Coverage(plan.judge.name, study.dataset.name)
+                one = Coverage(plan.voter, study.dataset.name)
                 keys: set[str] = set()
                 for request, stored in look_up(plan, store):
                     one.questions.append(request.item.question or request.item.item_id)

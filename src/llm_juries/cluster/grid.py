@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from ..config.build import RESOURCES, read
 from ..config.composing import composed, key_of
 from ..config.resources import Resources
+from ..config.seating import seats_of_run
 from ..config.study import SUBJECT
 
 
@@ -85,7 +86,7 @@ def subject(cfg: DictConfig) -> bytes:
 
 
 def merged(configs: Iterable[DictConfig]) -> dict[bytes, DictConfig]:
-    """Return one config for all that have the same `subject`: all their judges, no shard, no jury.
+    """Return one config for all that have the same `subject`: all their seats, no shard, no jury.
 
     So a dataset is loaded once, however many judges and shards a sweep has.
     """
@@ -95,6 +96,10 @@ def merged(configs: Iterable[DictConfig]) -> dict[bytes, DictConfig]:
         if key not in found:
             found[key] = cfg.copy()
             OmegaConf.set_struct(found[key], False)
-            found[key].update(shard=None, shards=1, judges={}, juries={})
+            found[key].update(shard=None, shards=1, judges={}, juries={}, seats=[])
         found[key].judges.update(cfg.judges)
+        prompts = {**(found[key].get("seat_prompts") or {}), **(cfg.get("seat_prompts") or {})}
+        found[key].seat_prompts = prompts
+        seats = {*found[key].seats, *(str(seat) for seat in seats_of_run(cfg))}
+        found[key].seats = sorted(seats)
     return found

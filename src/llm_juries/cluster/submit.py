@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..collect.policy import Policy
 from ..config.resources import Resources
+from ..config.seating import voters_of
 from ..config.settings import settings
 from ..data.dataset import Shard
 from ..errors import JuriesError
@@ -56,7 +57,8 @@ def workloads(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Workl
     found = []
     for cell in cells:
         part = settings(cell.cfg).part
-        own = [one for one in covered[subject(cell.cfg)] if one.judge in cell.cfg.judges]
+        voters = voters_of(cell.cfg)
+        own = [one for one in covered[subject(cell.cfg)] if one.judge in voters]
         if not own:
             raise JuriesError("judge: none is named; set some, such as judge=qwen3_4b,phi4_mini")
         counts = [one.count(part, policy.again) for one in own]

@@ -20,6 +20,7 @@ from ..judges.base import Judge
 from ..judges.errors import JudgeUnavailableError, TransientError
 from ..judges.http.batch_api import batch_api_of
 from ..judges.http.judge import HttpJudge
+from ..seats import Seat
 from ..store.pending_batches import Ticket, folder, tickets
 from ..store.plan import Plan
 from ..store.store import Store
@@ -84,7 +85,7 @@ async def _collect(
 
 
 async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budget: Budget) -> Tally:
-    tally = Tally(judge.name, plan.dataset.name)
+    tally = Tally(plan.voter, plan.dataset.name)
     began = time.monotonic()
     own = {
         path: ticket
@@ -103,7 +104,7 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budge
     for path, ticket in own.items():
         if requests.keys() & set(ticket.keys):  # else it belongs to another dataset or prompt
             await _take(plan, judge, store, path, ticket, requests, tally)
-    counted = Tally(judge.name, plan.dataset.name)
+    counted = Tally(plan.voter, plan.dataset.name)
     unanswered: dict[str, Request] = {}
     for request in missing(plan, store, policy, tally=counted):
         if request is not None:
@@ -160,7 +161,7 @@ async def _submit(
         return
     keys = [request.key for request in affordable]
     ticket = Ticket(judge.name, judge.model, judge.base_url, keys, time.time())
-    path = folder(store) / f"{judge.name}-{secrets.token_hex(6)}.json"
+    path = folder(store) / f"{Seat(judge.name).file_name}-{secrets.token_hex(6)}.json"
     write_text(path, msgspec.json.encode(ticket).decode())
     try:
         ticket.batch = await judge.batch_submit(affordable)

@@ -44,7 +44,7 @@ class _Run:
 
     def __init__(self, plans: Sequence[Plan], state: RunState) -> None:
         self.state = state
-        self.tallies = [Tally(plan.judge.name, plan.dataset.name) for plan in plans]
+        self.tallies = [Tally(plan.voter, plan.dataset.name) for plan in plans]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped_at = -math.inf
         workers: dict[int, JudgeWorker] = {}

@@ -93,7 +93,7 @@ def missing(
 
 def counted(plan: Plan, store: Store, policy: Policy) -> Tally:
     """Return the tally of a plan before anything is asked: its requests, stored and pending."""
-    tally = Tally(plan.judge.name, plan.dataset.name)
+    tally = Tally(plan.voter, plan.dataset.name)
     for _ in missing(plan, store, policy, tally=tally):
         pass
     return tally

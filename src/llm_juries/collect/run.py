@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import JuriesError
-from ..store.plan import Plan
+from ..store.plan import Plan, check_distinct
 from ..store.store import Store
 from ..study import Study
 from .batch import collect_batches
@@ -47,10 +47,10 @@ def collect(
     Raises
     ------
     JuriesError
-        Before anything is asked: if a few-shot example has the question of an item, a remote judge
-        has no price while `max_cost_usd` is set, no judge can be asked in batches where `mode`
-        wants them, or no jury decides by majority where `asking` needs one. Also if a judge is
-        unavailable.
+        Before anything is asked: if a few-shot example has the question of an item, two seats would
+        share every verdict, a remote judge has no price while `max_cost_usd` is set, no judge can
+        be asked in batches where `mode` wants them, or no jury decides by majority where `asking`
+        needs one. Also if a judge is unavailable.
     """
     policy = policy or Policy()
     progress = progress or NoProgress()
@@ -78,6 +78,7 @@ def _check(plans: Sequence[Plan], policy: Policy) -> None:
     pairs = {(id(p.prompt), id(p.dataset)): (p.prompt, p.dataset) for p in plans}
     for prompt, dataset in pairs.values():
         prompt.check_disjoint(dataset.items)
+    check_distinct(plans)
     for plan in plans:
         judge = plan.judge
         if policy.max_cost_usd is not None and is_remote(judge) and judge.price is None:

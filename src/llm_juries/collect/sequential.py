@@ -63,7 +63,7 @@ def collect_in_rounds(
     JuriesError
         If a judge of the planner has no plan, the plans have different datasets, or as `collect`.
     """
-    by_name = {plan.judge.name: plan for plan in plans}
+    by_name = {plan.voter: plan for plan in plans}
     for judge in planner.judges:
         if judge not in by_name:
             raise JuriesError(f"{planner.name}: no plan asks judge {judge!r}")
@@ -118,21 +118,21 @@ def collect_by_jury(
             if not _spares(jury, policy):
                 continue
             asked |= set(jury.members)
-            own = [plan for plan in study.plans if plan.judge.name in jury.members]
+            own = [plan for plan in study.plans if plan.voter in jury.members]
             planner: Planner
             if isinstance(jury, EscalatingJury):
-                small = [plan for plan in own if plan.judge.name in jury.small]
+                small = [plan for plan in own if plan.voter in jury.small]
                 tallies += (found := collect_live(small, store, policy, progress, budget))
                 if any(tally.stopped for tally in found):
                     break
                 planner = jury.policy(_calibrated(jury, small, store))
             elif policy.asking == "cyclic":
-                order = by_price([plan.judge for plan in own])
+                order = by_price({plan.voter: plan.judge for plan in own})
                 planner = CyclicAssignment(order, [i.item_id for i in study.dataset.items])
             else:
-                planner = SequentialMajority(by_price([plan.judge for plan in own]))
+                planner = SequentialMajority(by_price({plan.voter: plan.judge for plan in own}))
             tallies += collect_in_rounds(own, planner, store, policy, progress, budget)
-        others = [plan for plan in study.plans if plan.judge.name not in asked]
+        others = [plan for plan in study.plans if plan.voter not in asked]
         tallies += collect_live(others, store, policy, progress, budget) if others else []
     return tallies
 
@@ -149,7 +149,7 @@ def _calibrated(jury: EscalatingJury, small: Sequence[Plan], store: Store) -> Ca
     stored = read([replace(plan, dataset=dataset) for plan in small], dataset, store)
     scale = sided_scale(dataset)
     pooled = pool(*stored.on(scale), stored.outcomes, "missing", scale)
-    voters = tuple(Voter(plan.judge.name, "judge") for plan in small)
+    voters = tuple(Voter(plan.voter, "judge") for plan in small)
     return jury.calibrate(Votes(voters, *pooled, scale), context_of(dataset))
 
 
@@ -186,4 +186,4 @@ class _KnownVotes:
         pooled, strength, _ = pool(*stored.on(scale), stored.outcomes, self.inconsistent, scale)
         for at in np.flatnonzero(~unknown | asked):
             vote = Cast(float(pooled[at, 0]), float(strength[at, 0]))
-            self.votes.setdefault(id(items[at]), {})[plan.judge.name] = vote
+            self.votes.setdefault(id(items[at]), {})[plan.voter] = vote

@@ -75,6 +75,7 @@ def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Ver
         cost_usd=plan.judge.price.of(reply) if plan.judge.price else None,
         attempts=attempts,
         asked_at=time.time(),
+        repeat=request.repeat,
     )
 
 

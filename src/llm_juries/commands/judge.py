@@ -40,7 +40,7 @@ def judge(cfg: DictConfig) -> None:
             return
         with Bars() as bars:
             tallies = collect(found, store, policy, bars)
-        models = {plan.judge.name for plan in plans if not plan.judge.free}
+        models = {plan.voter for plan in plans if not plan.judge.free}
         print(summary(tallies, models, chosen.places.store))
         collected = tally_table(tallies)
         tracking.log(

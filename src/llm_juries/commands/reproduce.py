@@ -38,7 +38,7 @@ def reproduce(cfg: DictConfig) -> None:
         if chosen.collect and asked:
             with Bars() as bars:
                 tallies = collect(asked, store, policy, bars)
-            print(summary(tallies, {plan.judge.name for plan in asked}, places.store))
+            print(summary(tallies, {plan.voter for plan in asked}, places.store))
             check_complete(tallies)
             if waiting := sum(tally.pending + tally.submitted for tally in tallies):
                 print(f"{waiting} verdicts are in pending batches; run again once they have ended")

@@ -20,9 +20,11 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from ..errors import JuriesError, nearest
+from ..seats import seat_of, seats_of
 from . import named
 from .keys import PACKAGES, choices, commands, groups, keys, top_level
 from .locations import conf_dir
+from .seating import members_of
 
 SEVERAL = ("judge", "jury", "candidate", "experiment")
 """Groups of which a list of names is composed as it stands."""
@@ -55,9 +57,10 @@ class FileConfigSource(PlainSource):
                 _check_single(chosen, choice, list(LISTS))
         if name and group == "jury":
             roots = (Path(self.path), conf_dir())
+            names = dict.fromkeys(seat_of(member).judge for member in members_of(config))
             members = [
                 f"/judge/{member}"
-                for member in [*(config.get("members") or []), config.get("fallback")]
+                for member in names
                 if any((root / "judge" / f"{member}.yaml").is_file() for root in roots)
             ]
             given = list(config.get("defaults") or ["_self_"])
@@ -131,6 +134,8 @@ def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
         if not isinstance(entries, ListConfig):
             raise JuriesError(f"{key}: is not a list; write {key}=[{entries}]")
         finished[key] = [_node(entry, key, folders) for entry in entries]
+    if "seats" in finished:
+        _seat(finished, folders)
     OmegaConf.set_struct(finished, True)
     return finished
 
@@ -138,6 +143,35 @@ def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
 def key_of(override: str) -> str:
     """Return what an override sets: "judge" of "judge=a", "cluster.qos" of "+cluster.qos=low"."""
     return override.partition("=")[0].lstrip("+~").partition("@")[0]
+
+
+def _seat(cfg: DictConfig, folders: Sequence[str]) -> None:
+    """Add the judges and, as `seat_prompts`, the prompts that seats name to a config.
+
+    Raises
+    ------
+    JuriesError
+        If a seat is malformed, or names a prompt that does not exist.
+    """
+    if not isinstance(cfg.seats, ListConfig):
+        raise JuriesError(f"seats: is not a list; write seats=[{cfg.seats}]")
+    given = [str(name) for name in cfg.seats]
+    seats = list(seats_of(given, list(map(str, cfg.judges))))
+    known = set(named.names("judge", folders))
+    with open_dict(cfg):
+        for seat in seats:
+            if seat.judge not in cfg.judges and seat.judge in known:
+                cfg.judges[seat.judge] = named.node("judge", seat.judge, folders)
+        seats += [seat_of(m) for jury in cfg.juries.values() for m in members_of(jury)]
+        prompts = {}
+        for seat in seats:
+            if seat.prompt and seat.judge in cfg.judges:
+                try:
+                    prompts[seat.prompt] = named.node("prompt", seat.prompt, folders)
+                except JuriesError as error:
+                    raise JuriesError(f"seat {seat}: {error}") from None
+        if prompts:
+            cfg.seat_prompts = prompts
 
 
 def _check_single(group: str, choice: Any, lists: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -14,12 +15,15 @@ from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..judges.base import Judge
 from ..judges.recorded import recorded_judges
-from ..juries.pooling import Pooling, seats_of
+from ..juries.pooling import Pooling
 from ..prompts.prompt import Prompt
-from ..store.plan import Plan
+from ..seats import Seat, seat_of, seats_of
+from ..store.plan import Plan, check_distinct
 from ..study import Study
+from . import named
 from .build import build
 from .keys import choices
+from .seating import Seating, members_of, renamed
 from .settings import settings
 
 SUBJECT = (
@@ -33,7 +37,7 @@ SUBJECT = (
     "annotators",
 )
 """The keys that say what is judged: with a judge, they determine a verdict."""
-VOTERS = ("judge", "jury", "judges", "juries", "experiment")
+VOTERS = ("judge", "jury", "judges", "juries", "seats", "experiment")
 """The keys that name who judges."""
 
 
@@ -58,7 +62,7 @@ def studies(cfg: DictConfig, prompts: Sequence[DictConfig] | None = None) -> lis
         In one line: a wrong key or type, a missing file, a jury of which no dataset has all
         members, a judge that has nothing to judge.
     """
-    judges = _judges(cfg)
+    seating = _seating(cfg)
     juries = [build(node, f"juries.{name}") for name, node in sorted(cfg.juries.items())]
     shown = _prompts(cfg, prompts)
     part = settings(cfg).part
@@ -67,11 +71,11 @@ def studies(cfg: DictConfig, prompts: Sequence[DictConfig] | None = None) -> lis
     for name in {name for name in names if names.count(name) > 1}:
         raise JuriesError(f"two datasets have the name {name!r}; set a name for one of them")
     found = [
-        _named(study_of(dataset, prompt, judges, juries), prompt, several=len(shown) > 1)
+        _named(study_of(dataset, prompt, seating, juries), prompt, several=len(shown) > 1)
         for dataset in datasets
         for prompt in shown
     ]
-    _check_used(found, judges, juries)
+    _check_used(found, seating, juries)
     return found
 
 
@@ -86,22 +90,30 @@ def ablations(cfg: DictConfig) -> list[tuple[str, Study]]:
     JuriesError
         As `studies` does.
     """
-    judges = _judges(cfg)
+    seating = _seating(cfg)
     found: list[tuple[str, Study]] = []
     if cfg.prompts:
         dataset = _datasets(cfg)[0]
         found += [
-            (prompt.name, study_of(dataset, prompt, judges, []))
+            (prompt.name, study_of(dataset, prompt, seating, []))
             for prompt in _prompts(cfg, cfg.prompts)
         ]
     for number, node in enumerate(cfg.ablated or []):
         recorded = build(node, f"ablated.{number}")
-        found.append(("", study_of(recorded, build(cfg.prompt, "prompt"), {}, [])))
+        found.append(("", study_of(recorded, build(cfg.prompt, "prompt"), Seating({}), [])))
     return found
 
 
-def _judges(cfg: DictConfig) -> dict[str, Judge]:
-    return {name: build(node, f"judges.{name}") for name, node in sorted(cfg.judges.items())}
+def _seating(cfg: DictConfig) -> Seating:
+    judges: dict[str, Judge] = {}
+    for name, node in sorted(cfg.judges.items()):
+        judge = build(node, f"judges.{name}")
+        if judge.name in judges:
+            raise JuriesError(f"judges.{name}.name: another judge is called {judge.name!r} too")
+        judges[judge.name] = judge
+    nodes = cfg.get("seat_prompts") or {}
+    prompts = {name: build(node, f"seat_prompts.{name}") for name, node in nodes.items()}
+    return Seating(judges, list(cfg.seats), prompts)
 
 
 def _datasets(cfg: DictConfig) -> list[Dataset]:
@@ -138,9 +150,7 @@ def source_of(study: Study) -> str:
     return f"{verdicts or 'string rules'}; labels: {study.dataset.labels}"
 
 
-def study_of(
-    dataset: Dataset, prompt: Prompt, judges: dict[str, Judge], juries: list[Pooling]
-) -> Study:
+def study_of(dataset: Dataset, prompt: Prompt, seating: Seating, juries: list[Pooling]) -> Study:
     """Return a dataset's study: its recorded judges, those with something to judge, its juries.
 
     Raises
@@ -155,27 +165,27 @@ def study_of(
             f"dataset {dataset.name}: has questions without answers; answer them first with "
             "`llm-juries answer` and judge the table it writes (dataset=jsonl dataset.path=FILE)"
         )
-    recorded: dict[str, Judge] = {judge.name: judge for judge in recorded_judges(dataset)}
-    taking_part = dict(recorded)
-    for name, judge in judges.items():
-        if not any(True for _ in Plan(judge, dataset, prompt).requests()):
-            continue
-        if name in recorded:
+    recorded = [Plan(judge, dataset, prompt) for judge in recorded_judges(dataset)]
+    asked, voters = seating.plans(dataset, prompt, juries)
+    taking_part = {plan.voter: plan for plan in recorded}
+    for plan in asked:
+        if plan.voter in taking_part:
             raise JuriesError(
-                f"judge {name!r} is asked about {dataset.name}, whose recording has a judge of "
-                "that name; rename one"
+                f"judge {plan.voter!r} is asked about {dataset.name}, whose recording has a judge "
+                "of that name; rename one"
             )
-        taking_part[name] = judge
-    if first is not None and any(not judge.free for judge in taking_part.values()):
-        _check_suited(prompt, dataset.name, pairs=bool(first.opponent))
-    plans = tuple(Plan(judge, dataset, prompt) for _, judge in sorted(taking_part.items()))
+        taking_part[plan.voter] = plan
+        if first is not None and not plan.judge.free:
+            _check_suited(plan.prompt, dataset.name, pairs=bool(first.opponent))
+    plans = tuple(sorted(taking_part.values(), key=lambda plan: plan.seat))
+    check_distinct(plans)
     for name in {jury.name for jury in juries} & set(taking_part):
         raise JuriesError(f"{name!r} is both a judge and a jury; rename one")
-    seated = tuple(jury for jury in juries if set(seats_of(jury)) <= set(taking_part))
-    return Study(dataset, plans, seated)
+    seated = (renamed(jury, voters) for jury in juries)
+    return Study(dataset, plans, tuple(j for j in seated if set(members_of(j)) <= set(taking_part)))
 
 
-def _check_suited(prompt: Prompt, dataset: str, *, pairs: bool) -> None:
+def _check_suited(prompt: Any, dataset: str, *, pairs: bool) -> None:
     """Raise JuriesError where judges would see half of a pair, or nothing to compare with."""
     if pairs and not prompt.compares:
         raise JuriesError(
@@ -189,20 +199,35 @@ def _check_suited(prompt: Prompt, dataset: str, *, pairs: bool) -> None:
         )
 
 
-def _check_used(found: list[Study], judges: dict[str, Judge], juries: list[Pooling]) -> None:
-    everyone = {plan.judge.name for study in found for plan in study.plans}
-    for name in judges:
+def _check_used(found: list[Study], seating: Seating, juries: list[Pooling]) -> None:
+    everyone = {plan.voter for study in found for plan in study.plans}
+    everyone |= {plan.judge.name for study in found for plan in study.plans}
+    for seat in seats_of(seating.named, everyone):
+        if seat.judge not in everyone | set(seating.judges):
+            known = nearest(seat.judge, sorted({*everyone, *named.names("judge")}))
+            raise JuriesError(f"seats: {seat}: there is no judge {seat.judge!r}{known}")
+        if seat.judge not in seating.judges and str(seat) not in everyone:
+            raise JuriesError(f"seats: {seat}: {_only_recorded(seat)}")
+    for name in seating.judges:
         if name not in everyone:
             raise JuriesError(
                 f"judge {name}: has nothing to judge in "
                 f"{', '.join(study.dataset.name for study in found)} (no texts or no references)"
             )
     for jury in juries:
-        if not any(jury in study.juries for study in found):
-            absent = [member for member in seats_of(jury) if member not in everyone]
+        if not any(jury.name == other.name for study in found for other in study.juries):
+            absent = [member for member in members_of(jury) if member not in everyone]
+            absent = [one for one in absent if seat_of(one).judge not in seating.judges]
             if not absent:
                 raise JuriesError(f"jury {jury.name}: no dataset has all of its members")
-            known = sorted(everyone | set(choices("judge")))
+            seat = seat_of(absent[0])
+            if seat.judge in everyone and str(seat) != seat.judge:
+                raise JuriesError(f"jury {jury.name}: {seat}: {_only_recorded(seat)}")
+            alike = sorted(everyone | set(choices("judge")))
             raise JuriesError(
-                f"jury {jury.name}: there is no judge {absent[0]!r}{nearest(absent[0], known)}"
+                f"jury {jury.name}: there is no judge {absent[0]!r}{nearest(absent[0], alike)}"
             )
+
+
+def _only_recorded(seat: Seat) -> str:
+    return f"{seat.judge} is recorded, and its recording has no such answer; name what it has"

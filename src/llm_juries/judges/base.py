@@ -224,29 +224,41 @@ class FreeJudge:
         return 0, 0
 
 
+def always_same(judge: Judge) -> str:
+    """Return why a second answer to a request would be a copy of the first; "" if it may differ."""
+    if judge.free:
+        return "always answers the same"
+    decoding = getattr(judge, "decoding", None)
+    if getattr(judge, "greedy", False):
+        return "has no temperature set and takes the likeliest token"
+    return decoding.always_same if isinstance(decoding, Decoding) else ""
+
+
 def as_text(messages: Sequence[Message]) -> str:
     """Return a chat as one text to continue, its messages separated by empty lines."""
     return "\n\n".join(message.content for message in messages)
 
 
 def by_price(
-    judges: Sequence[Judge], input_tokens: int = 1000, output_tokens: int = 1
+    judges: Mapping[str, Judge], input_tokens: int = 1000, output_tokens: int = 1
 ) -> tuple[str, ...]:
-    """Return the judges' names, the cheapest first, those of unknown price last.
+    """Return the voters' names, the cheapest first, those of unknown price last.
 
     Rules and recordings are free. The cost of a local model is unknown, not 0, so it comes last.
     Equal prices are ordered by name.
 
     Parameters
     ----------
-    judges : sequence of Judge
+    judges : mapping of str to Judge
+        By the voters' names: a judge may have several seats.
     input_tokens, output_tokens : int
         Tokens of the call for which prices are compared.
     """
 
-    def rank(judge: Judge) -> tuple[float, str]:
+    def rank(voter: str) -> tuple[float, str]:
+        judge = judges[voter]
         if judge.price is not None:
-            return judge.price.at_most(input_tokens, output_tokens), judge.name
-        return (0.0 if judge.free else float("inf")), judge.name
+            return judge.price.at_most(input_tokens, output_tokens), voter
+        return (0.0 if judge.free else float("inf")), voter
 
-    return tuple(judge.name for judge in sorted(judges, key=rank))
+    return tuple(sorted(judges, key=rank))

@@ -55,6 +55,23 @@ class Decoding:
         """The parameters that differ from the defaults: new options leave old keys unchanged."""
         return {k: v for k, v in asdict(self).items() if v != asdict(Decoding())[k]}
 
+    @property
+    def always_same(self) -> str:
+        """Why a second reply to the same request would be a copy; "" where it may differ."""
+        if self.verdict_by in ("logprobs", "words"):
+            return f"scores tokens (decoding.verdict_by: {self.verdict_by})"
+        if self.extra.get("temperature", self.temperature) == 0:
+            return "has temperature 0"
+        return ""
+
+    def seeded(self, seed: int | None) -> Decoding:
+        """Return the same decoding under another seed; None for its own."""
+        if seed is None:
+            return self
+        if "seed" in self.extra:  # it would go over the field
+            return replace(self, extra={**self.extra, "seed": seed})
+        return replace(self, seed=seed)
+
     def check_offered(self, backend: str, offered: Sequence[str]) -> None:
         """Raise JuriesError if a backend does not offer this way to get a verdict."""
         if self.verdict_by not in offered:

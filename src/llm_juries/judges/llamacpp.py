@@ -197,7 +197,8 @@ class LlamaCppJudge(ModelJudge):
 
     def _answer(self, request: Request, begun: str = "") -> Any:
         """Return llama.cpp's response to a request, to continue a reply that has begun."""
-        body = self.wire.body(self.name, request, self._sent) | {"cache_prompt": True}
+        decoding = self._sent.seeded(request.seed)
+        body = self.wire.body(self.name, request, decoding) | {"cache_prompt": True}
         if self.prompt_as == "text":
             return self._server.handle_completions({**body, "prompt": body["prompt"] + begun})
         if begun:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..data.dataset import Dataset, Recording, Seen
 from ..prompts.parsers import CellReader, Reader
 from ..prompts.prompt import Askable
+from ..seats import seat_of
 from ..types import Item, Order, Reply, Request
 from .base import FreeJudge, Limits, key_of
 
@@ -44,12 +46,21 @@ class RecordedJudge(FreeJudge):
 
 
 def recorded_judges(dataset: Dataset) -> list[RecordedJudge]:
-    """Return a dataset's recordings as judges; where prompts differ, as "judge/prompt"."""
-    prompts = {recording.prompt for recording in dataset.recordings}
-    return [
-        RecordedJudge(r.judge if len(prompts) == 1 else f"{r.judge}/{r.prompt}", r)
-        for r in dataset.recordings
-    ]
+    """Return a dataset's recordings as judges, named by their seats.
+
+    Where the recordings' prompts differ, a name has the prompt: judge@prompt. A column that is
+    called so has it as its prompt.
+    """
+    several = len({recording.prompt for recording in dataset.recordings}) > 1
+    found = []
+    for recording in dataset.recordings:
+        seat = seat_of(recording.judge)
+        if seat.prompt and not recording.prompt:
+            recording = replace(recording, prompt=seat.prompt)
+        elif several and not seat.prompt:
+            seat = replace(seat, prompt=recording.prompt)
+        found.append(RecordedJudge(str(seat), recording))
+    return found
 
 
 def _seen(item: Item, order: Order) -> Seen:

@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array
 from .policies import Cast, check_judges, majority_of
-from .pooling import Context, check_scale, needed
+from .pooling import Context, check_scale, name_seats, needed
 from .rules import SIDED, majority
 from .votes import Votes, one_voter
 
@@ -249,6 +249,7 @@ class EscalatingJury:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        name_seats(self, "members")
         check_judges(f"jury {self.name}", self.members)
         if self.large not in self.members:
             raise JuriesError(

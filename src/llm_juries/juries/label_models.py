@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import JuriesError
 from ..metrics.arrays import Array
-from .pooling import Context, check_members, check_scale
+from .pooling import Context, check_members, check_scale, name_seats
 from .rules import SIDED
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
@@ -51,6 +51,7 @@ class LabelModel:
     iterations: int = 100
 
     def __post_init__(self) -> None:
+        name_seats(self, "members")
         check_members(self.name, self.members, self.quorum)
 
     def decide(self, votes: Votes, context: Context | None = None) -> Votes:  # noqa: ARG002

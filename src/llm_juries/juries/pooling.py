@@ -12,6 +12,7 @@ from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array
 from ..scale import Kind, Scale
+from ..seats import members_of
 from .votes import Votes
 
 
@@ -117,6 +118,17 @@ def needed(context: Context | None, jury: str) -> Context:
     if context is None:
         raise JuriesError(f"jury {jury}: learns from human labels; pass decide() a context")
     return context
+
+
+def name_seats(jury: Pooling, *fields: str) -> None:
+    """Replace the names in some fields of a new jury by those of the seats they stand for.
+
+    `members: [haiku*3]` becomes haiku, haiku:2 and haiku:3, the names of their votes.
+    """
+    for field_ in fields:
+        given = getattr(jury, field_)
+        if not isinstance(given, str):
+            object.__setattr__(jury, field_, members_of(given))
 
 
 def check_members(jury: str, members: tuple[str, ...], quorum: int | None = None) -> None:

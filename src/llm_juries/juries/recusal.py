@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import JuriesError
 from ..metrics.arrays import Mask
-from .pooling import Context, check_members
+from .pooling import Context, check_members, name_seats
 from .rules import Jury, Rule, Ties
 from .votes import NO_QUORUM, Votes, one_voter
 
@@ -37,6 +37,7 @@ class LeaveFamilyOut:
     ties: Ties = "missing"
 
     def __post_init__(self) -> None:
+        name_seats(self, "members")
         check_members(self.name, self.members)
 
     def decide(self, votes: Votes, context: Context | None = None) -> Votes:

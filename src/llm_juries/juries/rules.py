@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
 from ..scale import Kind, Scale
-from .pooling import Context, ScaleError, check_members, check_scale, check_weights
+from .pooling import Context, ScaleError, check_members, check_scale, check_weights, name_seats
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
 Rule = Literal[
@@ -90,8 +90,8 @@ class Jury:
     fallback: str | None = None
 
     def __post_init__(self) -> None:
+        name_seats(self, "members")
         check_members(self.name, self.members, self.quorum)
-        object.__setattr__(self, "members", tuple(self.members))  # a list is fine in a notebook
         for key, value, known in (
             ("rule", self.rule, get_args(Rule)),
             ("ties", self.ties, get_args(Ties)),

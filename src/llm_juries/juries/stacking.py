@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import JuriesError
 from ..metrics.arrays import Array, Mask
 from .folds import Folds
-from .pooling import Context, check_members, check_scale, needed
+from .pooling import Context, check_members, check_scale, name_seats, needed
 from .rules import SIDED, decision
 from .votes import TIE, Votes, one_voter
 
@@ -41,6 +41,7 @@ class Stacking:
     folds: Folds = field(default_factory=Folds)
 
     def __post_init__(self) -> None:
+        name_seats(self, "members")
         check_members(self.name, self.members, self.quorum)
         if not self.strength > 0:
             raise JuriesError(f"jury {self.name}: strength is {self.strength}; set it above 0")

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
 from .folds import Folds
-from .pooling import Context, check_members, check_scale, check_weights, needed
+from .pooling import Context, check_members, check_scale, check_weights, name_seats, needed
 from .rules import COUNTED_AS, SIDED, majority
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
@@ -46,6 +46,7 @@ class Weighted:
     folds: Folds = field(default_factory=Folds)
 
     def __post_init__(self) -> None:
+        name_seats(self, "members")
         check_members(self.name, self.members)
         if self.weights is not None:
             check_weights(self.name, self.members, self.weights)
@@ -121,6 +122,7 @@ class Veto:
     missing: Literal["undecided", "passes", "vetoes"] = "undecided"
 
     def __post_init__(self) -> None:
+        name_seats(self, "members", "vetoers")
         check_members(self.name, self.members)
         for vetoer in self.vetoers:
             if vetoer not in self.members:

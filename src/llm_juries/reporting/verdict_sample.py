@@ -83,6 +83,7 @@ def _row(scale: Scale, item: Item, verdict: Verdict) -> dict[str, object]:
         "order": str(verdict.order),
         "judge": verdict.judge,
         "prompt": verdict.prompt,
+        "repeat": verdict.repeat,
         "human": scale.value(item.human),
         "outcome": str(verdict.outcome),
         "value": verdict.value,

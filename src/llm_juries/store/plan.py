@@ -6,23 +6,68 @@ counts it, `analysis` reads what is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from ..data.dataset import Dataset
-from ..judges.base import Judge
+from ..errors import JuriesError
+from ..judges.base import Judge, always_same, key_of
 from ..prompts.prompt import Askable
+from ..seats import Seat
 from ..types import Request, Verdict
 from .store import Store
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One judge, one dataset, one prompt: every verdict wanted, stored or not."""
+    """One seat's part of a run, a judge on a dataset: every verdict wanted, stored or not.
+
+    Parameters
+    ----------
+    judge : Judge
+    dataset : Dataset
+    prompt : Askable
+    repeat : int
+        Which answer of the judge, from 1. The first one's keys are those of the judge's own
+        requests; the others' are made from them and the repeat.
+    under : str
+        The prompt's name as part of the seat's; "" for the prompt of the run.
+
+    Raises
+    ------
+    JuriesError
+        If a further answer would be a copy of the first.
+    """
 
     judge: Judge
     dataset: Dataset
     prompt: Askable
+    repeat: int = 1
+    under: str = ""
+
+    def __post_init__(self) -> None:
+        if self.repeat > 1 and (reason := always_same(self.judge)):
+            remedy = (
+                "name it once"
+                if self.judge.free
+                else "set its decoding to verdict_by: text and a temperature above 0, or name it "
+                "once"
+            )
+            raise JuriesError(
+                f"seat {self.voter}: would be a copy of {self.seat.first}: {self.judge.name} "
+                f"{reason}; {remedy}"
+            )
+
+    @property
+    def seat(self) -> Seat:
+        """The seat that this plan fills."""
+        return Seat(self.judge.name, self.under, self.repeat)
+
+    @property
+    def voter(self) -> str:
+        """The seat's name: that of its column of votes."""
+        return str(self.seat)
 
     def requests(self) -> Iterator[Request]:
         """Yield a request for each item and order the judge can be asked about.
@@ -33,8 +78,48 @@ class Plan:
         for item in self.dataset.items:
             for order in self.dataset.orders:
                 request = self.judge.request(item, order, self.prompt)
-                if request is not None:
-                    yield request
+                if request is None:
+                    continue
+                if self.repeat > 1:
+                    key = key_of({"repeat": self.repeat}, request.key)
+                    request = replace(request, key=key, repeat=self.repeat)
+                yield request
+
+
+def check_distinct(plans: Sequence[Plan]) -> None:
+    """Check that no two seats of models would share every verdict on a dataset.
+
+    Raises
+    ------
+    JuriesError
+        If two would: one request has one answer, so the second vote would be a copy.
+    """
+    met: dict[tuple[int, str], list[Plan]] = {}
+    for plan in plans:
+        if plan.judge.free:
+            continue
+        first = next(plan.requests(), None)
+        if first is None:
+            continue
+        others = met.setdefault((id(plan.dataset), first.key), [])
+        for other in others:
+            pairs = zip_longest(plan.requests(), other.requests())
+            if all(one and two and one.key == two.key for one, two in pairs):
+                raise JuriesError(_same(other, plan))
+        others.append(plan)
+
+
+def _same(one: Plan, other: Plan) -> str:
+    if one.judge is other.judge:
+        return (
+            f"seats {one.voter} and {other.voter}: their prompts show the same, so they would be "
+            "one vote twice; name one of them"
+        )
+    return (
+        f"judges {one.judge.name} and {other.judge.name}: have the same model and decoding, so "
+        f"{other.voter} would be a copy of {one.voter}; change the decoding of one, or name "
+        f"{one.judge.name}*2 for two answers of one judge"
+    )
 
 
 def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]]:
@@ -69,5 +154,6 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
                 value=value,
                 score=score,
                 reader=ids[order],
+                repeat=plan.repeat,
             ),
         )

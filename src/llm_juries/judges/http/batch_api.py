@@ -92,7 +92,7 @@ class OpenAIBatches:
                 "custom_id": request.key,
                 "method": "POST",
                 "url": "/v1/chat/completions",
-                "body": self.wire.body(model, request, decoding),
+                "body": self.wire.body(model, request, decoding.seeded(request.seed)),
             }
             for request in requests
         )
@@ -148,7 +148,10 @@ class AnthropicBatches:
     ) -> str:
         """Submit all requests with one call."""
         made = [
-            {"custom_id": request.key, "params": self.wire.body(model, request, decoding)}
+            {
+                "custom_id": request.key,
+                "params": self.wire.body(model, request, decoding.seeded(request.seed)),
+            }
             for request in requests
         ]
         batch = await post.json("POST", "/messages/batches", json={"requests": made})

@@ -200,7 +200,9 @@ class HttpJudge(ModelJudge):
 
     async def _ask(self, request: Request) -> Reply:
         began = time.monotonic()
-        status, headers, raw = await self._post(self.wire.body(self.model, request, self.decoding))
+        decoding = self.decoding.seeded(request.seed)
+        body = self.wire.body(self.model, request, decoding)
+        status, headers, raw = await self._post(body)
         self.pause_s = pause_asked(headers)
         if status != 200:
             return self._failure(status, headers, raw)

@@ -61,6 +61,8 @@ class VllmJudge(ModelJudge):
         What runs vLLM.
     asking : Asking
         How it is asked.
+    greedy : bool
+        Whether it takes the likeliest token although no temperature is set.
     """
 
     instead: Literal["words", "choice", ""] = "choice"
@@ -104,6 +106,7 @@ class VllmJudge(ModelJudge):
             copies=engine.data_parallel,
             gpus=engine.tensor_parallel,
         )
+        self.greedy = backend == "offline" and decoding.temperature is None
         self.engine = (Offline if backend == "offline" else Online)(self.launch)
 
     async def ready(self) -> None:

@@ -78,7 +78,8 @@ class _Worker:
         prompts = [[message._asdict() for message in r.messages] for r in requests]
         choices = requests[0].choices
         schema = verdict_schema(choices)
-        asked = {**how, "prompts": prompts, "choices": choices, "schema": schema}
+        seeds = [request.seed for request in requests]
+        asked = {**how, "prompts": prompts, "seeds": seeds, "choices": choices, "schema": schema}
         answer = await self.exchange(asked)
         pairs = zip(requests, answer["replies"], strict=True)
         return [_reply(request, said) for request, said in pairs]

@@ -55,10 +55,12 @@ class Engine:
         asked : dict
             `prompts`: lists of messages; `prompt_as`: "chat" or "text"; `template`: variables of
             the chat template; `decoding`: see `decoding.Decoding`; `choices`: the verdict words;
-            `schema`: that of an object that holds one.
+            `schema`: that of an object that holds one; `seeds`: a prompt's own seed, None for that
+            of the decoding.
         """
-        conversations, decoding = asked["prompts"], asked["decoding"]
-        params = self._params(decoding, asked["choices"], asked["schema"])
+        conversations = asked["prompts"]
+        ways = {seed: self._params(asked, seed) for seed in set(asked["seeds"])}
+        params = [ways[seed] for seed in asked["seeds"]]
         replies: list[Json] = [{} for _ in conversations]
         prompts: dict[int, list[int]] = {}
         for number, messages in enumerate(conversations):
@@ -70,22 +72,26 @@ class Engine:
         turns = sorted(prompts, key=lambda number: prompts[number])
         if turns and not self.warm:
             # Else each prompt that starts before the shared prefix is cached computes it anew.
-            self._generate([prompts[turns[0]]], params)
+            self._generate([prompts[turns[0]]], [params[turns[0]]])
             self.warm = True
         for number, output in zip(
-            turns, self._generate([prompts[n] for n in turns], params), strict=True
+            turns,
+            self._generate([prompts[n] for n in turns], [params[n] for n in turns]),
+            strict=True,
         ):
             replies[number] = self._reply(output, asked["template"])
         return replies
 
-    def _generate(self, prompts: Sequence[list[int]], params: Any) -> list[Any]:
+    def _generate(self, prompts: Sequence[list[int]], params: Sequence[Any]) -> list[Any]:
         given = [{"prompt_token_ids": tokens} for tokens in prompts]
-        return list(self.llm.generate(given, params, use_tqdm=False)) if given else []
+        return list(self.llm.generate(given, list(params), use_tqdm=False)) if given else []
 
-    def _params(self, decoding: Json, choices: Sequence[str], schema: Json) -> Any:
+    def _params(self, asked: Json, seed: int | None) -> Any:
         import vllm
         from vllm.sampling_params import StructuredOutputsParams
 
+        decoding, choices, extra = asked["decoding"], asked["choices"], asked["decoding"]["extra"]
+        own = {} if seed is None else {"seed": seed}
         options: Json = {
             "max_tokens": decoding["max_tokens"],
             "temperature": decoding["temperature"] or 0.0,
@@ -99,8 +105,8 @@ class Engine:
             case "choice":
                 options["structured_outputs"] = StructuredOutputsParams(choice=list(choices))
             case "schema":
-                options["structured_outputs"] = StructuredOutputsParams(json=schema)
-        return vllm.SamplingParams(**options | decoding["extra"])
+                options["structured_outputs"] = StructuredOutputsParams(json=asked["schema"])
+        return vllm.SamplingParams(**options | extra | own)
 
     def _verdict_ids(self, choices: Sequence[str]) -> list[int]:
         """Return the tokens that are verdict words, with and without a leading space."""

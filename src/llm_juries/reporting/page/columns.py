@@ -191,7 +191,7 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
     def column(texts: Iterable[str]) -> list[int]:
         return [number(text) for text in texts]
 
-    notes = {plan.judge.name: plan.judge.note for plan in part.study.plans}
+    notes = {plan.voter: plan.judge.note for plan in part.study.plans}
     asked = {
         judge: [_verdicts(part, plan, order, strings) for order in range(len(dataset.orders))]
         for plan, judge in enumerate(part.stored.judges)

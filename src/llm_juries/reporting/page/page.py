@@ -130,7 +130,7 @@ def _table(table: Table, rows: pd.DataFrame) -> dict[str, Any]:
 def _judges(results: Results) -> list[tuple[str, str, str]]:
     """Return each judge once: name, family and note."""
     found = {
-        (plan.judge.name, plan.judge.family, plan.judge.note)
+        (plan.voter, plan.judge.family, plan.judge.note)
         for study in results.studies
         for plan in study.plans
     }

@@ -209,10 +209,10 @@ def _roles(stand_ins: Mapping[str, Sequence[str]], printed: Iterable[str]) -> di
 
 
 def _judge_and_prompt(voter: str, prompt: str) -> tuple[str, str]:
-    """Return a voter's judge and prompt; without a prompt, it is called judge/prompt or judge."""
-    if prompt or "/" not in voter:
+    """Return a voter's judge and prompt; without a prompt, it is called judge@prompt or judge."""
+    if prompt or "@" not in voter:
         return voter, prompt
-    judge, _, recorded = voter.rpartition("/")
+    judge, _, recorded = voter.rpartition("@")
     return judge, recorded
 
 

@@ -1,0 +1,196 @@
+"""Judges that were asked several times: how often they agree with themselves, and what it is worth.
+
+A judge's repeats are seats of one judge under one prompt: haiku, haiku:2, haiku:3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+
+from ..juries.panel import Panel
+from ..juries.rules import Jury, Rule
+from ..juries.votes import Voter
+from ..metrics.arrays import Array
+from ..metrics.bootstrap import Bootstrap
+from ..metrics.intervals import Interval
+from ..metrics.measure import SAME, Measure, Pairwise, Ratings, estimates, mean
+from ..metrics.measures import measures_of
+from ..scale import Kind
+from ..seats import Seat, seat_of
+from .measured import columns, headline, labelled, ratings
+
+RULES: dict[Kind, Rule] = {
+    "binary": "majority",
+    "preference": "majority",
+    "nominal": "plurality",
+    "ordinal": "median",
+    "interval": "mean",
+}
+"""How a judge's answers are pooled, by scale."""
+
+
+def _differs(ratings: Ratings) -> Array:
+    both = ratings.both
+    differs = both & (np.abs(ratings.votes - ratings.human[:, None]) > SAME)
+    return np.stack([both, differs], axis=-1).astype(float)
+
+
+FLIP_RATE = Measure("flip_rate", get_args(Kind), _differs, mean, "logit")
+
+
+def self_agreement(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Measure how far each judge that was asked several times agrees with itself.
+
+    No human label is needed. All figures are means over each two of its answers, on the items to
+    which all of them are there.
+
+    Returns
+    -------
+    DataFrame
+        A row a judge and prompt with several answers: dataset, judge, prompt (str; "" for the
+        prompt of the run); repeats, n and missing, the items with all answers and the others
+        (int); the measure of the scale between two answers (kappa, weighted_kappa or pearson) with
+        ci_low and ci_high; flip_rate, the share of items on which two answers differ, with
+        flip_rate_low and flip_rate_high (float).
+    """
+    measures = [Pairwise(measures_of(panel.scale)[0]), Pairwise(FLIP_RATE)]
+    rows = []
+    for seat, names in repeated(panel.votes.voters).items():
+        votes = panel.votes.columns(names).labels
+        unlabelled = np.full(len(votes), np.nan)
+        rated = Ratings(votes, unlabelled, panel.scale, panel.questions).common()
+        known = int((~np.isnan(rated.votes[:, 0])).sum())
+        found = estimates(measures, rated, bootstrap, _mean_of_pairs)
+        named = {
+            name.removesuffix("_pairwise"): Interval(*(end[0] for end in one))
+            for name, one in found.items()
+        }
+        rows.append(
+            {
+                "dataset": panel.dataset.name,
+                "judge": seat.judge,
+                "prompt": seat.prompt,
+                "repeats": len(names),
+                "n": known,
+                "missing": len(votes) - known,
+                **columns(named),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def self_ensembles(
+    panel: Panel, bootstrap: Bootstrap, usd_a_call: Mapping[str, float | None]
+) -> pd.DataFrame:
+    """Set several answers of one judge beside each jury, for as many calls and for as much money.
+
+    The answers are pooled by majority (levels by the median, numbers by the mean). Both are
+    measured on the items that both decide; the difference is taken within each resample.
+
+    Parameters
+    ----------
+    panel, bootstrap
+    usd_a_call : mapping of str to float or None
+        The mean cost of a call of each voter, None where it is not known.
+
+    Returns
+    -------
+    DataFrame
+        Up to two rows a judge with several answers and a jury of others: dataset, judge, prompt,
+        jury (str); equal, "calls" (as many answers as the jury has seats) or "usd" (as many as the
+        jury's price pays for, of those that are there) (str); repeats and jury_seats, the calls
+        for each item and order (int); repeats_usd and jury_usd, what these cost (float, NaN where
+        it is not known); n and missing, the labelled items both decide and the others (int); the
+        measure of the scale of both (repeats_kappa and jury_kappa, or another) and
+        difference = jury - repeats with ci_low and ci_high (float).
+    """
+    if not labelled(panel):
+        return pd.DataFrame()
+    rows = []
+    for seat, names in repeated(panel.votes.voters).items():
+        for jury in panel.votes.voters:
+            if jury.kind != "jury" or set(jury.members) <= set(names):
+                continue
+            for equal, number in _numbers(names, jury, usd_a_call):
+                rows.append(
+                    {
+                        "dataset": panel.dataset.name,
+                        "judge": seat.judge,
+                        "prompt": seat.prompt,
+                        "jury": jury.name,
+                        "equal": equal,
+                        "repeats": number,
+                        "jury_seats": len(jury.members),
+                        "repeats_usd": _usd(names[:number], usd_a_call),
+                        "jury_usd": _usd(jury.members, usd_a_call),
+                        **_beside(panel, bootstrap, names[:number], jury),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def repeated(voters: Iterable[Voter]) -> dict[Seat, tuple[str, ...]]:
+    """Return the voters of each judge and prompt with two answers or more, by its first seat."""
+    found: dict[Seat, list[Seat]] = {}
+    for voter in voters:
+        if voter.kind == "judge":
+            seat = seat_of(voter.name)
+            found.setdefault(seat.first, []).append(seat)
+    return {
+        first: tuple(map(str, sorted(seats)))
+        for first, seats in sorted(found.items())
+        if len(seats) > 1
+    }
+
+
+def _mean_of_pairs(values: Array) -> Array:
+    mean_: Array = values.mean(axis=-1, keepdims=True)
+    return mean_
+
+
+def _numbers(
+    names: Sequence[str], jury: Voter, usd_a_call: Mapping[str, float | None]
+) -> list[tuple[str, int]]:
+    """Return how many of a judge's answers a jury's calls, and its dollars, are worth."""
+    found = [("calls", len(jury.members))] if len(jury.members) <= len(names) else []
+    prices = [_usd(names[:number], usd_a_call) for number in range(1, len(names) + 1)]
+    paid = [
+        number for number, usd in enumerate(prices, 1) if 0 < usd <= _usd(jury.members, usd_a_call)
+    ]
+    return [*found, *([("usd", paid[-1])] if paid else [])]
+
+
+def _usd(names: Iterable[str], usd_a_call: Mapping[str, float | None]) -> float:
+    costs = [usd_a_call.get(name) for name in names]
+    return float(sum(np.nan if cost is None else cost for cost in costs))
+
+
+def _beside(
+    panel: Panel, bootstrap: Bootstrap, names: tuple[str, ...], jury: Voter
+) -> dict[str, float]:
+    pooled = Jury(" + ".join(names), names, RULES[panel.scale.kind]).decide(panel.votes)
+    both = np.hstack([pooled.labels, panel.votes.columns((jury.name,)).labels])
+    rated = replace(ratings(panel), votes=both).common()
+    measure = headline(panel)
+    name = measure.name
+    value = measure.over(rated).point
+    gap = estimates([measure], rated, bootstrap, _difference)[name]
+    n = int(rated.both[:, 0].sum())
+    return {
+        "n": n,
+        "missing": int((~np.isnan(rated.human)).sum()) - n,
+        f"repeats_{name}": float(value[0]),
+        f"jury_{name}": float(value[1]),
+        "difference": float(gap.value[0]),
+        "ci_low": float(gap.low[0]),
+        "ci_high": float(gap.high[0]),
+    }
+
+
+def _difference(values: Array) -> Array:
+    return values[..., 1:] - values[..., :1]

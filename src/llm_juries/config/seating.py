@@ -1,0 +1,143 @@
+"""Seat the judges of a run: which of their answers are wanted, and under which prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any
+
+from omegaconf import DictConfig
+
+from ..data.dataset import Dataset
+from ..errors import JuriesError
+from ..judges.base import Judge
+from ..juries.pooling import Pooling
+from ..prompts.prompt import Prompt
+from ..seats import Seat, seat_of, seats_of
+from ..store.plan import Plan
+
+NAMING = ("members", "vetoers", "weights", "large", "fallback")
+"""The fields of juries that name seats."""
+
+
+@dataclass(frozen=True)
+class Seating:
+    """The judges of a run and the seats they take.
+
+    Parameters
+    ----------
+    judges : mapping of str to Judge
+    named : sequence of str
+        Names of seats, as in `seats=`. A judge that neither these nor a jury's members name has
+        one: its first answer under the prompt of the run.
+    prompts : mapping of str to Prompt
+        Those that seats name.
+    """
+
+    judges: Mapping[str, Judge]
+    named: Sequence[str] = ()
+    prompts: Mapping[str, Prompt] = field(default_factory=dict)
+
+    def plans(
+        self, dataset: Dataset, prompt: Prompt, juries: Iterable[Pooling]
+    ) -> tuple[list[Plan], dict[str, str]]:
+        """Return the plans of all seats with something to judge, and the voters by seat's name.
+
+        A seat is named by its prompt only where that is not the prompt of the run: a jury's member
+        haiku@zero_shot is the voter haiku under prompt=zero_shot.
+
+        Raises
+        ------
+        JuriesError
+            If two prompts share a name, or a further answer would be a copy of the first.
+        """
+        members = [member for jury in juries for member in members_of(jury)]
+        plans: dict[str, Plan] = {}
+        voters: dict[str, str] = {}
+        for seat in wanted(self.judges, self.named, members):
+            shown = self.prompts[seat.prompt] if seat.prompt else prompt
+            under = "" if shown == prompt else shown.name
+            plan = Plan(self.judges[seat.judge], dataset, shown, seat.repeat, under)
+            same = plans.setdefault(plan.voter, plan).prompt
+            if same != shown or (under and under == prompt.name):
+                raise JuriesError(
+                    f"seat {seat}: another prompt is called {shown.name} too; rename one of them"
+                )
+            voters[str(seat)] = plan.voter
+        asked = [plan for plan in plans.values() if any(True for _ in plan.requests())]
+        return asked, voters
+
+
+def wanted(
+    judges: Collection[str], named: Iterable[str], members: Iterable[str]
+) -> tuple[Seat, ...]:
+    """Return the seats that judges take, sorted.
+
+    Parameters
+    ----------
+    judges : collection of str
+        Judges that can be asked; a jury's members may be recorded ones too.
+    named : iterable of str
+        As in `seats=`.
+    members : iterable of str
+        Of the juries.
+    """
+    known = {str(seat): seat for seat in seats_of(named, judges)}
+    own = [Seat(name) if name in judges else seat_of(name) for name in members]
+    known |= {str(seat): seat for seat in own}
+    found = {seat for seat in known.values() if seat.judge in judges}
+    found |= {Seat(judge) for judge in set(judges) - {seat.judge for seat in found}}
+    return tuple(sorted(found))
+
+
+def seats_of_run(cfg: DictConfig) -> tuple[Seat, ...]:
+    """Return the seats that the judges of a finished config take."""
+    members = [member for jury in cfg.juries.values() for member in members_of(jury)]
+    return wanted(list(map(str, cfg.judges)), map(str, cfg.seats), members)
+
+
+def voters_of(cfg: DictConfig) -> set[str]:
+    """Return the names of the voters that a finished config asks, whatever its datasets."""
+    runs, prompts = [cfg.prompt, *cfg.prompts], cfg.get("seat_prompts") or {}
+    found: set[str] = set()
+    for seat in seats_of_run(cfg):
+        found.add(str(seat))
+        if seat.prompt and prompts[seat.prompt] in runs:
+            found.add(str(replace(seat, prompt="")))
+        elif seat.prompt:
+            found.add(str(replace(seat, prompt=str(prompts[seat.prompt].name))))
+    return found
+
+
+def members_of(jury: Any) -> list[str]:
+    """Return the seats that a jury, or its config, needs: its members, and one it falls back on."""
+    given = jury.get if isinstance(jury, DictConfig) else lambda key: getattr(jury, key, None)
+    fallback = given("fallback")
+    names = [str(name) for name in given("members") or ()]
+    expanded = [str(seat) for name in names for seat in _expanded(name)]
+    return [*expanded, *([fallback] if fallback else [])]
+
+
+def _expanded(name: str) -> Sequence[Seat | str]:
+    try:
+        return seats_of([name])
+    except JuriesError:  # a recorded judge of any name
+        return [name]
+
+
+def renamed(jury: Pooling, voters: Mapping[str, str]) -> Pooling:
+    """Return a jury whose seats have the names that their voters have in the run."""
+    if not is_dataclass(jury) or all(voters.get(m, m) == m for m in members_of(jury)):
+        return jury
+    changed: dict[str, Any] = {}
+    for one in fields(jury):
+        value = getattr(jury, one.name)
+        if one.name not in NAMING or not value:
+            continue
+        if isinstance(value, str):
+            changed[one.name] = voters.get(value, value)
+        elif isinstance(value, Mapping):
+            changed[one.name] = {voters.get(name, name): weight for name, weight in value.items()}
+        else:
+            changed[one.name] = tuple(voters.get(name, name) for name in value)
+    return replace(jury, **changed)

@@ -1,0 +1,70 @@
+"""A real small model asked three times and under three prompts; as a judge it is near chance."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llm_juries.analysis.panels import read_panel
+from llm_juries.collect.run import collect
+from llm_juries.config.composing import composed
+from llm_juries.config.study import studies
+from llm_juries.store.store import Store
+from llm_juries.types import Outcome
+
+pytestmark = pytest.mark.model
+
+SAMPLED = [
+    "dataset.limit=3",
+    "judge=smollm2",
+    "judges.smollm2.decoding.verdict_by=text",
+    "judges.smollm2.decoding.max_tokens=3",
+    "judges.smollm2.decoding.temperature=0.7",
+]
+PROMPTS = ["few_shot_standard", "zero_shot", "dont_overthink"]
+
+
+def test_three_answers_of_a_sampled_judge_are_three_calls_and_three_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (study,) = studies(composed("judge", [*SAMPLED, "seats=[smollm2*3]"]))
+    items = len(tuple(study.dataset.items))
+    with Store(tmp_path) as store:
+        tallies = collect([study], store)
+        panel = read_panel(study, store)
+        again = collect([study], store)
+    assert [tally.judge for tally in tallies] == ["smollm2", "smollm2:2", "smollm2:3"]
+    assert [tally.asked for tally in tallies] == [items] * 3
+    assert [tally.asked for tally in again] == [0] * 3
+    assert all(tally.outcomes[Outcome.OK] > items / 2 for tally in tallies)
+    votes = panel.votes.labels
+    pairs = list(itertools.combinations(range(3), 2))
+    said = panel.votes.outcomes
+    differ = [(votes[:, a] != votes[:, b]) | (said[:, a] != said[:, b]) for a, b in pairs]
+    assert all(one.any() for one in differ)
+    with capsys.disabled():
+        both = [~np.isnan(votes[:, [a, b]]).any(axis=1) for a, b in pairs]
+        rates = [
+            float((votes[known, a] != votes[known, b]).mean())
+            for known, (a, b) in zip(both, pairs, strict=True)
+        ]
+        print(f"\nsmollm2*3, {items} items: flip rates {[f'{rate:.2f}' for rate in rates]}")
+
+
+def test_one_model_under_three_prompts_is_a_jury(tmp_path: Path):
+    members = ",".join(f"smollm2@{prompt}" for prompt in PROMPTS)
+    overrides = ["jury=embedded", f"juries.embedded.members=[{members}]", "dataset.limit=2"]
+    cfg = composed("judge", ["judge=smollm2", *overrides, "~judges.qwen25_coder"])
+    (study,) = studies(cfg)
+    with Store(tmp_path) as store:
+        collect([plan for plan in study.plans if plan.judge.name == "smollm2"], store)
+        panel = read_panel(study, store)
+    seats = ("smollm2", "smollm2@zero_shot", "smollm2@dont_overthink")
+    assert panel.juries[0].members == seats
+    scores = panel.votes.columns(seats).scores
+    assert not np.isnan(scores).any()
+    assert (scores[:, 0] != scores[:, 1]).all()
+    assert (scores[:, 1] != scores[:, 2]).all()
