@@ -1,6 +1,6 @@
 """Published figures come out of real judges' verdicts through the front door, to three places.
 
-The files lie beside the repository; without them these tests are skipped.
+Some of the files lie beside the repository; without them their tests are skipped.
 """
 
 from __future__ import annotations
@@ -13,18 +13,23 @@ import pandas as pd
 import pytest
 
 import llm_juries as lj
-from llm_juries.data.verdicts import Layout, load
+from conftest import ROOT
+from llm_juries.config.named import load_dataset
 
+RECORDED = ROOT / "results" / "recorded"
 ATLAS = Path(__file__).parents[3] / "shared" / "recorded_atlas"
 if not ATLAS.is_dir():  # a worktree lies one folder deeper than a checkout
     ATLAS = Path(__file__).parents[4] / "shared" / "recorded_atlas"
 FEW = lj.Bootstrap(resamples=50)
 
-pytestmark = pytest.mark.skipif(not ATLAS.is_dir(), reason="needs ../shared/recorded_atlas")
+beside = pytest.mark.skipif(not ATLAS.is_dir(), reason="needs ../shared/recorded_atlas")
 
 
 def table(name: str, **called: str) -> pd.DataFrame:
-    frame = pd.read_csv(ATLAS / name).rename(columns={"item": "item_id", **called})
+    """Return a table that ships with the project, or one beside it."""
+    path = RECORDED / name if name.endswith(".parquet") else ATLAS / name
+    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    frame = frame.rename(columns={"item": "item_id", **called})
     return frame.drop(columns=[column for column in ("human_binary",) if column in frame])
 
 
@@ -35,7 +40,7 @@ def measured(panel: lj.Panel, column: str, **options: Any) -> dict[str, float]:
 
 def test_hanna() -> None:
     judges = ["beluga_13b", "orcaplatypus", "mistral_7b", "llama_13b", "chatgpt"]
-    panel = lj.read_verdicts(table("hanna.csv"), judges, lj.Scale.interval(1, 5))
+    panel = lj.read_verdicts(table("hanna.parquet"), judges, lj.Scale.interval(1, 5))
     panel = panel.add(lj.Jury("five", tuple(judges), rule="mean", quorum=1))
     found = measured(panel, "pearson_mean_over_subsets")
     assert max(judges, key=lambda judge: found[judge]) == "orcaplatypus"
@@ -57,7 +62,7 @@ def test_reward_bench_2() -> None:
         "gpt_5_4", "gpt_5_4_mini", "gpt_5_4_nano", "claude_sonnet_4_6", "claude_haiku_4_5",
     )  # fmt: skip
     trio = ("gpt_5_4_mini", "gpt_5_4_nano", "claude_haiku_4_5")
-    frame = table("rewardbench2_composo.csv")
+    frame = table("rewardbench2.parquet")
     panel = lj.read_verdicts(frame, judges, lj.Scale.interval(1, 10), human_scale=lj.Scale.binary())
     for jury in (
         lj.Jury("trio", trio, rule="mean"),
@@ -86,14 +91,15 @@ def test_prd() -> None:
         lj.Jury("mean", trio, rule="mean", ties="half"),
         lj.Jury("majority", trio, rule="majority", ties="half"),
     ]
-    long = lj.read_verdicts(
-        table("prd_vicuna80_long.csv"), judges, lj.Scale.preference(), inconsistent="mean"
-    )
+    verdicts = table("prd_vicuna80.parquet")
+    long = lj.read_verdicts(verdicts, judges, lj.Scale.preference(), inconsistent="mean")
     levels = lj.Scale.preference(
         "b", "b by order", "tie", "a by order", "a",
         words={"0": "b", "0.25": "b by order", "0.5": "tie", "0.75": "a by order", "1": "a"},
     )  # fmt: skip
-    wide = lj.read_verdicts(table("prd_vicuna80.csv"), judges, levels)
+    pair = ["item_id", "cluster", "candidate", "opponent", "human"]
+    means = verdicts.pivot_table(index=pair, columns="judge", values="label", aggfunc="mean")
+    wide = lj.read_verdicts(means.reset_index(), judges, levels)
     for jury in juries:
         long, wide = long.add(jury), wide.add(jury)
     decided = {"gpt4": 0.777, "margin": 0.786, "mean": 0.788, "majority": 0.745}
@@ -107,6 +113,7 @@ def test_prd() -> None:
     }
 
 
+@beside
 def test_llm_judge_cut_at_two() -> None:
     frame = table("llmjudge_trec_dl23.csv")
     runs = [column for column in frame if column not in ("item_id", "cluster", "human")]
@@ -123,6 +130,7 @@ def test_llm_judge_cut_at_two() -> None:
     assert [plain[name] for name in pair] == pytest.approx([0.2863, 0.2774], abs=5e-5)
 
 
+@beside
 def test_real_mistake() -> None:
     frame = table("realmistake_prompts.csv")
     judges = {f"{c.removesuffix('_p1')}@p1": c for c in frame if c.endswith("_p1")}
@@ -132,15 +140,8 @@ def test_real_mistake() -> None:
     assert found["gpt_4_0125_preview@p1"] == pytest.approx(0.321, abs=5e-4)
 
 
-def test_the_loader_reads_the_same_from_the_file() -> None:
-    """With `columns` and the scale in a dataset's yaml."""
-    dataset = load(
-        str(ATLAS / "hanna.csv"),
-        "hanna",
-        layout=Layout({"item_id": "item"}, ("human_1", "human_2", "human_3")),
-        scale=lj.Scale.interval(1, 5),
-    )
-    panel = lj.read_verdicts(dataset)
+def test_the_dataset_reads_the_same_from_its_yaml() -> None:
+    panel = lj.read_verdicts(load_dataset("recorded_hanna"))
     found = measured(panel, "pearson_mean_over_subsets")
     assert found["orcaplatypus"] == pytest.approx(0.466, abs=5e-4)
     assert not np.isnan(panel.annotations).any()
