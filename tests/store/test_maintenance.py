@@ -223,4 +223,4 @@ def test_help_comes_without_the_heavy_imports():
     )  # fmt: skip
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"pandas", "numpy", "pyarrow", "datasets"}
-    assert "python scripts/store.py merge" in (ROOT / "conf" / "store.yaml").read_text()
+    assert "llm-juries store merge" in (ROOT / "conf" / "store.yaml").read_text()
