@@ -44,6 +44,7 @@ def study() -> Study:
             "text_davinci_003": RecordedColumn("openai"),
             "bem": RecordedColumn("bert", threshold=0.5),
         },
+        empty="unparsed",
     )
     return Study(
         dataset, tuple(Plan(j, dataset, PROMPT) for j in recorded_judges(dataset)), (TRIO,)

@@ -61,9 +61,9 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
     )
     judges = recorded_judges(dataset)
     juries = tuple(
-        Jury(f"trio/{prompt}", tuple(f"{member}/{prompt}" for member in MEMBERS))
+        Jury(f"trio@{prompt}", tuple(f"{member}@{prompt}" for member in MEMBERS))
         for prompt in PROMPTS
-        if {f"{member}/{prompt}" for member in MEMBERS} <= {judge.name for judge in judges}
+        if {f"{member}@{prompt}" for member in MEMBERS} <= {judge.name for judge in judges}
     )
     plans = tuple(Plan(judge, dataset, PROMPT) for judge in judges)
     with Store(tmp_path_factory.mktemp("llmbar")) as store:
@@ -78,7 +78,7 @@ def sheet() -> pd.DataFrame:
     named = ["subset", "judge", "prompt", "order"]
     table = table.astype(dict.fromkeys(named, "str"))
     table = table[table["prompt"].isin(PROMPTS)].copy()
-    table["voter"] = table["judge"] + "/" + table["prompt"]
+    table["voter"] = table["judge"] + "@" + table["prompt"]
     table["winner"] = pd.to_numeric(table["winner"])
     wide = table.pivot_table(
         index=[*PAIR, "voter", "human"], columns="order", values="winner", dropna=False
@@ -93,11 +93,11 @@ def votes_of_trios(sheet: pd.DataFrame) -> pd.DataFrame:
     """Return each prompt's jury of three by hand: two like votes of three decide."""
     rows = []
     for prompt in PROMPTS:
-        wide = sheet[sheet["voter"].isin([f"{m}/{prompt}" for m in MEMBERS])]
+        wide = sheet[sheet["voter"].isin([f"{m}@{prompt}" for m in MEMBERS])]
         cast = wide.pivot_table(index=[*PAIR, "human"], columns="voter", values="vote")
         ones, twos = (cast == 1).sum(axis=1), (cast == 2).sum(axis=1)
         vote = pd.Series(np.where(ones >= 2, 1.0, np.where(twos >= 2, 2.0, NAN)), cast.index)
-        rows.append(vote.rename("vote").reset_index().assign(voter=f"trio/{prompt}"))
+        rows.append(vote.rename("vote").reset_index().assign(voter=f"trio@{prompt}"))
     return pd.concat(rows)
 
 
@@ -150,7 +150,7 @@ def test_a_trio_beside_gpt_4_is_what_scikit_learn_says(
     found = independent(sheet, votes_of_trios)
     assert len(beside) >= 2
     for jury, row in beside.iterrows():
-        assert str(row["judge"]).startswith("GPT-4/")
+        assert str(row["judge"]).startswith("GPT-4@")
         both = found[found["voter"] == jury].merge(
             found[found["voter"] == row["judge"]], on=[*PAIR, "human"]
         )
@@ -184,13 +184,13 @@ def test_a_jurys_flips_are_those_of_its_decisions_in_each_order(panel: Panel, sh
     for prompt in ("Vanilla", "Metrics_Reference"):
         decided = {}
         for order in ("original", "swapped"):
-            cast = sheet[sheet["voter"].isin([f"{m}/{prompt}" for m in MEMBERS])].pivot_table(
+            cast = sheet[sheet["voter"].isin([f"{m}@{prompt}" for m in MEMBERS])].pivot_table(
                 index=PAIR, columns="voter", values=order, dropna=False
             )
             ones, twos = (cast == 1).sum(axis=1), (cast == 2).sum(axis=1)
             decided[order] = pd.Series(np.where(ones >= 2, 1, np.where(twos >= 2, 2, NAN)))
         both = pd.DataFrame(decided).dropna()
-        own = ours.loc[f"trio/{prompt}"]
+        own = ours.loc[f"trio@{prompt}"]
         assert own["pairs"] == len(both)
         assert own["flip_rate"] == pytest.approx(
             (both["original"] != both["swapped"]).mean(), abs=1e-9

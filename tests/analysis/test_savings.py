@@ -201,7 +201,9 @@ def recorded_trio(tmp_path: Path) -> tuple[Dataset, list[Plan]]:
         "item_id,candidate,human,a,b,c\n"
         "1,m,1,1,1,1\n2,m,0,1,0,0\n3,m,1,,1,1\n4,m,0,0,0,1\n5,m,1,odd,,1\n"
     )
-    dataset = load(str(path), judges={name: RecordedColumn("f") for name in "abc"})
+    dataset = load(
+        str(path), judges={name: RecordedColumn("f") for name in "abc"}, empty="unparsed"
+    )
     return dataset, [Plan(judge, dataset, PROMPT) for judge in recorded_judges(dataset)]
 
 

@@ -266,7 +266,7 @@ def test_questions_are_asked_once_each_and_carry_no_label_or_answer():
 def test_questions_without_answers_are_not_judged():
     node = composed("judge", "judge=contains")
     node.dataset = {"_target_": f"{__name__}.only_questions"}
-    with pytest.raises(JuriesError, match=r"dataset space: holds questions .* scripts/answer\.py"):
+    with pytest.raises(JuriesError, match=r"dataset space: has questions .* `llm-juries answer`"):
         studies(node)
 
 

@@ -298,7 +298,8 @@ def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp
 def test_a_mistake_in_labelling_ends_in_one_line(arguments: list[str], said: str):
     done = label(*arguments)
     assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    *notes, line = done.stderr.splitlines()
+    assert all(note.startswith("recorded_nq301: judges ") for note in notes)
     assert line.startswith("error: ")
     assert said in line
 

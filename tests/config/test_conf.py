@@ -226,7 +226,7 @@ LEFT_OUT = {
         "scale",
         "words",
     },
-    "jury": {"iterations"},
+    "jury": {"fallback", "iterations", "weights"},
 }
 
 

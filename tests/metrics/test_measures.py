@@ -149,7 +149,7 @@ REFERENCES: dict[str, Callable[[Array, Array, Scale], float]] = {
 }
 OF_PREFERENCE = {
     "kappa": lambda x, y, s: kappa(side(x), side(y), s),
-    "accuracy": preference_accuracy,
+    "accuracy_ties": preference_accuracy,
     "accuracy_decided": lambda x, y, s: preference_accuracy(x, y, s, decided=True),
 }
 
@@ -649,7 +649,7 @@ def test_prd_accuracy_with_ties_as_half() -> None:
     every = replace(ratings, votes=np.stack([ratings.votes[:, 3], jury], axis=1))
     values = {m.name: m.over(every).point.round(3).tolist() for m in nominal.PREFERENCE}
     assert values["accuracy_decided"] == [0.777, 0.786]
-    assert values["accuracy"] == [0.768, 0.761]
+    assert values["accuracy_ties"] == [0.768, 0.761]
     sums = nominal.PREFERENCE[2].statistics(every).sum(axis=0)
     assert sums[:, 0].tolist() == [685, 685]
 
