@@ -15,13 +15,11 @@ from llm_juries.data.verdicts import load
 from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries.rules import Jury
 from llm_juries.metrics.bootstrap import Bootstrap
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from llm_juries.types import Item, Order
-
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
+from shared_prompts import ANSWER as PROMPT
 
 
 def study_of(dataset: Dataset, juries: Sequence[Jury] = ()) -> Study:

@@ -33,15 +33,14 @@ from llm_juries.juries.panel import Panel
 from llm_juries.juries.rules import Jury
 from llm_juries.juries.votes import Voter, Votes
 from llm_juries.metrics.bootstrap import Bootstrap
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.scale import Scale
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from llm_juries.types import Item
+from shared_prompts import ANSWER as PROMPT
 
 NAN = math.nan
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
 NQ301 = ROOT / "results" / "recorded" / "nq301_qa.csv"
 LLMBAR = ROOT / "results" / "recorded" / "llmbar_pairwise.parquet"
 TRIO = Jury("trio", ("gpt_4", "text_davinci_003", "bem"))

@@ -23,12 +23,11 @@ from llm_juries.juries.panel import Panel
 from llm_juries.juries.rules import Jury
 from llm_juries.metrics import few_labels
 from llm_juries.metrics.bootstrap import Bootstrap
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
+from shared_prompts import ANSWER as PROMPT
 
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
 FEW = Bootstrap(resamples=50)
 TRIO = Jury("trio", ("gpt_4", "text_davinci_003", "bem"))
 OPENAI = ("text-davinci-003_zeroshot", "text-davinci-003_fewshot-n64")

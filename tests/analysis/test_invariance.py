@@ -25,13 +25,12 @@ from llm_juries.judges.errors import TransientError
 from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.juries.rules import Jury
 from llm_juries.metrics.bootstrap import Bootstrap
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from llm_juries.types import Item, Reply, Request
+from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 
-PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
 DATASET = Dataset(
     "d",
     tuple(

@@ -32,15 +32,14 @@ from llm_juries.juries.rules import Jury
 from llm_juries.juries.votes import Voter, Votes
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.metrics.preference import EDGES
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from llm_juries.types import Item, Order
+from shared_prompts import ANSWER as PROMPT
 
 NAN = math.nan
 RECORDED = ROOT / "results" / "recorded"
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
 FEW = Bootstrap(resamples=40, seed=3)
 PROMPTS = ("Vanilla", "CoT", "Metrics_Reference")
 MEMBERS = ("ChatGPT", "LLaMA2", "PaLM2")

@@ -28,15 +28,14 @@ from llm_juries.juries.policies import Cast, CyclicAssignment, SequentialMajorit
 from llm_juries.juries.rules import Jury
 from llm_juries.juries.votes import Voter, Votes
 from llm_juries.metrics.bootstrap import Bootstrap
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Reply
 from recorded_votes import TRIO, llmbar, nq301, trio_votes
+from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 
 NAN = math.nan
 SEATS = ("a", "b", "c", "d", "e")
-PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
 
 rows = st.integers(1, 5).flatmap(
     lambda seats: st.lists(st.sampled_from([0.0, 1.0, 0.5, NAN]), min_size=seats, max_size=seats)

@@ -25,8 +25,8 @@ from llm_juries.store.pending_batches import Ticket, folder, tickets
 from llm_juries.store.plan import Plan, look_up
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Outcome, Verdict
+from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 
-PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
 OTHER = Prompt("o", "Right? {{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
 DATASET = Dataset(
     "d",

@@ -20,12 +20,11 @@ from llm_juries.judges.recorded import recorded_judges
 from llm_juries.juries.escalation import EscalatingJury
 from llm_juries.juries.pooling import context_of
 from llm_juries.juries.rules import Jury
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
+from shared_prompts import ANSWER as PROMPT
 
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
 SEQUENTIAL = Policy(asking="sequential")
 
 

@@ -27,8 +27,8 @@ from llm_juries.scale import Scale
 from llm_juries.store.plan import Plan, look_up
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Order, Outcome, Reply, Request, Verdict
+from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 
-PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
 ITEMS = tuple(
     Item("d", f"q{n}", "m", question=f"Q{n}?", answer=f"A{n}", references=(f"A{n % 3}",))
     for n in range(12)

@@ -18,11 +18,9 @@ from llm_juries.data.dataset import Dataset, Seen
 from llm_juries.data.verdicts import RecordedColumn, load
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import RecordedJudge
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.scale import Scale
 from llm_juries.types import Order, Outcome, Reply
-
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
+from shared_prompts import ANSWER as PROMPT
 
 WIDE = """item_id,candidate,human,haiku,gpt
 q1,a,1,1,0

@@ -20,8 +20,8 @@ from llm_juries.judges.model_files import ModelFile
 from llm_juries.judges.word_logprobs import verdict_logprobs
 from llm_juries.prompts.prompt import Prompt, Shot
 from llm_juries.types import Item, Order, Reply, Request
+from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 
-PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
 ITEM = Item("d", "q1", "m", question="Q", answer="A", references=("R",))
 
 json_like = st.recursive(

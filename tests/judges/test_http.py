@@ -16,10 +16,9 @@ from faulty_api import Fault, FaultyApi, in_a_thread
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.errors import JudgeUnavailableError, TransientError
 from llm_juries.judges.http.judge import HttpJudge, Server, pause_asked, retry_after
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import Item, Message, Order, Reply, Request
+from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 
-PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
 KEY = "sk-planted-4242"
 
 

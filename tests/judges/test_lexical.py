@@ -13,10 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_juries.judges.lexical import LexicalJudge, contains, exact_match, normalise, token_f1
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import Item, Order, Outcome, Reading
-
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
+from shared_prompts import ANSWER as PROMPT
 
 words = st.sampled_from(
     ["the", "The", "a", "an", "cat", "Cat,", "cats", "in", "hat", "(hat)", "1,000", "é", "-", "."]

@@ -9,11 +9,10 @@ import pytest
 
 from llm_juries.data.dataset import Dataset, Recording, Seen
 from llm_juries.judges.recorded import RecordedJudge, recorded_judges
-from llm_juries.prompts.prompt import Prompt
 from llm_juries.scale import Scale
 from llm_juries.types import Item, Order, Outcome, Reading
+from shared_prompts import ANSWER as PROMPT
 
-PROMPT = Prompt("p", "{{ answer }}", {"True": 1.0, "False": 0.0})
 SINGLE, PAIR = Item("d", "q1", "a"), Item("d", "q1", "a", opponent="b")
 RECORDING = Recording(
     judge="haiku",

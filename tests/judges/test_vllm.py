@@ -25,8 +25,7 @@ from llm_juries.judges.vllm.online import serve_options
 from llm_juries.judges.vllm.options import EngineOptions, HubModel, Runtime
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import Item, Order, Reply, Request
-
-PROMPT = Prompt("p", "{{ question }} {{ answer }}", {"True": 1.0, "False": 0.0})
+from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 
 # Speaks as worker.py does; answers with its own pid and what it was asked.
 STAND_IN = """
