@@ -20,6 +20,7 @@ import pandas as pd
 
 from ..analysis.measured import HEADLINES
 from ..errors import JuriesError
+from ..seats import Seat, seat_of
 from ..store.plan import Plan
 from ..store.store import Store
 
@@ -213,10 +214,16 @@ class Tracking:
             run.log_artifact(artifact)
 
 
+def _safe(voter: str) -> str:
+    """Return a voter's name in a metric's: of a seat without the signs that W&B's queries mind."""
+    seat = seat_of(voter)
+    return voter if seat == Seat(voter) else seat.file_name
+
+
 def agreement_metrics(agreement: pd.DataFrame) -> dict[str, float]:
     """Return metrics such as "kappa/DATASET/VOTER", from `analysis.agreement.agreement`."""
     return {
-        f"{measure}/{row['dataset']}/{row['voter']}": float(row[measure])
+        f"{measure}/{row['dataset']}/{_safe(row['voter'])}": float(row[measure])
         for _, row in agreement.iterrows()
         for measure in PER_VOTER
         if measure in row and pd.notna(row[measure])
@@ -229,7 +236,7 @@ def tally_metrics(collected: pd.DataFrame) -> dict[str, float]:
         column for column in collected if pd.api.types.is_numeric_dtype(collected[column].dtype)
     ]
     each = {
-        f"{column}/{row['dataset']}/{row['judge']}": float(row[column])
+        f"{column}/{row['dataset']}/{_safe(row['judge'])}": float(row[column])
         for row in collected.to_dict("records")
         for column in counts
     }
