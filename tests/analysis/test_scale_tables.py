@@ -186,6 +186,11 @@ def test_juries_pool_before_a_threshold_cuts() -> None:
     np.testing.assert_array_equal(own, np.where(np.isnan(mean), np.nan, mean >= 4))
 
 
+def test_juries_are_not_searched_after_a_threshold_has_cut() -> None:
+    with pytest.raises(JuriesError, match=r"juries pool; search without analysis\.threshold"):
+        lj.search_juries(panel_of("ordinal").cut(4))
+
+
 @pytest.mark.parametrize("kind", ["nominal", "ordinal", "interval"])
 def test_comparison_is_by_the_headline_over_the_items_of_both(kind: str) -> None:
     rule = "plurality" if kind == "nominal" else "mean"

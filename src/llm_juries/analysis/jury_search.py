@@ -73,8 +73,8 @@ def search_juries(
     Raises
     ------
     JuriesError
-        If there are more than twelve voters, nothing to measure, fewer questions than folds, or
-        dollars for a judge that is not there.
+        If there are more than twelve voters, nothing to measure, fewer questions than folds,
+        dollars for a judge that is not there, or a graded panel that was cut at a threshold.
     """
     criteria = criteria or Criteria()
     names = tuple(sorted(v.name for v in panel.votes.voters if v.kind != "jury"))
@@ -82,6 +82,12 @@ def search_juries(
         raise JuriesError(
             f"jury search: {panel.dataset.name} has {len(names)} voters, {MOST_VOTERS} at most; "
             "leave some out"
+        )
+    if panel.uncut is not None:
+        # The search would pool votes after the cut, and a panel's own juries pool before it.
+        raise JuriesError(
+            f"jury search: {panel.dataset.name} was cut at a threshold, before which juries pool; "
+            "search without analysis.threshold"
         )
     prices = criteria.dollars or {}
     for name in prices:
