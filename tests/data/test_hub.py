@@ -166,7 +166,7 @@ def test_arena_hard_pairs_candidates_with_the_baseline_of_the_category(cached: d
 
 def test_chatbot_arena_keeps_the_users_vote(cached: dict[str, Found]):
     assert columns(cached["chatbot_arena"], "item_id", "human") == [
-        ("c0", 1.0), ("c1", 0.0), ("c3", 0.5)
+        ("c0", "a"), ("c1", "b"), ("c3", "tie")
     ]  # fmt: skip
     assert columns(cached["chatbot_arena"], "question", "answer", "opponent_answer")[0] == (
         "Q0 1", "alpha on Q0 1", "beta on Q0 1"
@@ -177,12 +177,12 @@ def test_chatbot_arena_keeps_the_users_vote(cached: dict[str, Found]):
 
 def test_mt_bench_counts_the_votes_of_a_pair_in_either_order(cached: dict[str, Found]):
     assert columns(cached["mt_bench_human"], "item_id", "opponent", "human", "human_votes") == [
-        ("81-1", "beta", 1.0, [1.0, 1.0, 0.5, None, None]),
-        ("81-1", "gamma", 0.5, [None, None, None, 0.0, 0.5]),
+        ("81-1", "beta", "a", ["a", "a", "tie", None, None]),
+        ("81-1", "gamma", "tie", [None, None, None, "b", "tie"]),
     ]
     assert cached["mt_bench_human"]["annotators"] == [f"expert_{n}" for n in range(5)]
     assert columns(cached["mt_bench_human"], "question")[0] == "Q81 1"
-    assert columns(cached["by both turns"], "item_id", "human") == [("82-2", 0.0)]
+    assert columns(cached["by both turns"], "item_id", "human") == [("82-2", "b")]
 
 
 def test_streaming_gives_the_same_items(

@@ -120,8 +120,8 @@ def test_llmbar_has_pairs_in_both_orders(tmp_path: Path):
     dataset = loaded("llmbar", tmp_path, "dataset.subsets=[LLMBar/Natural]")
     assert dataset.orders == (Order.ORIGINAL, Order.SWAPPED)
     assert [(i.item_id, i.answer, i.opponent_answer, i.human) for i in dataset.items] == [
-        ("LLMBar/Natural/0", "one", "two", 0.0),
-        ("LLMBar/Natural/1", "one", "two", 1.0),
+        ("LLMBar/Natural/0", "one", "two", "b"),
+        ("LLMBar/Natural/1", "one", "two", "a"),
     ]
 
 

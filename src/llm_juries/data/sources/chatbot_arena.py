@@ -20,7 +20,7 @@ COLUMNS: hub.Columns = {
     "turn": "number",
     "language": "text",
 }
-WINNERS = {"model_a": 1.0, "model_b": 0.0, "tie": 0.5, "tie (bothbad)": 0.5}
+WINNERS = {"model_a": "a", "model_b": "b", "tie": "tie", "tie (bothbad)": "tie"}
 
 
 def load(
@@ -33,7 +33,7 @@ def load(
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
-    """Load a pair for each conversation, labelled with the user's vote; 0.5 is a tie.
+    """Load a pair for each conversation, labelled with the user's vote.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ def spoken(messages: Sequence[Mapping[str, str]], role: str) -> str:
     return "\n\n".join(f"[Turn {number}]\n{text}" for number, text in enumerate(said, 1))
 
 
-def vote(winner: str, place: str) -> float:
-    """Return a winner as the first model's label: 1.0, 0.0, or 0.5 for a tie."""
+def vote(winner: str, place: str) -> str:
+    """Return a winner as a preference: "a" (the first model), "b" or "tie"."""
     if winner not in WINNERS:
         raise JuriesError(f"{place}: unknown winner {winner!r}{nearest(winner, WINNERS)}")
     return WINNERS[winner]

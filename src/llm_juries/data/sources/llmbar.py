@@ -14,7 +14,7 @@ from ..dataset import NOTHING_KNOWN, UNNAMED, About, Dataset
 from ..downloads import PublicFiles
 from ..tables import field, rows
 
-PREFERRED = {1: 1.0, 2: 0.0}
+PREFERRED = {1: "a", 2: "b"}
 
 
 def load(

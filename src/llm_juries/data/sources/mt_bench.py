@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from ...scale import Scale
 from ...types import Item, Order
 from .. import hub
 from ..dataset import NOTHING_KNOWN, About, Dataset
 from .chatbot_arena import MESSAGES, spoken, vote
 
+PREFERENCE = Scale.preference()
 COLUMNS: hub.Columns = {
     "question_id": "number",
     "model_a": "text",
@@ -34,7 +36,7 @@ def load(
 ) -> Dataset:
     """Load pairs of answers with the votes of all annotators.
 
-    The label is the vote given most often; 0.5, a tie, where two were given equally often.
+    The label is the vote given most often, a tie where two were given equally often.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ def load(
         See `Dataset.sample`.
     """
     table = hub.table(source, COLUMNS)
-    votes: dict[tuple[int, str, str], dict[str, float]] = {}
+    votes: dict[tuple[int, str, str], dict[str, str]] = {}
     texts: dict[tuple[int, str, str], tuple[str, str, str]] = {}
     for row in table:  # some thousands
         if row["turn"] != turn:
@@ -59,7 +61,7 @@ def load(
         turned = (row["question_id"], row["model_b"], row["model_a"])
         label = vote(row["winner"], f"dataset {table.place}, question {row['question_id']}")
         if turned in votes:  # the same two answers, the other way round
-            pair, label = turned, 1 - label
+            pair, label = turned, PREFERENCE.mirrored(label)
         else:
             first, second = row["conversation_a"][: 2 * turn], row["conversation_b"][: 2 * turn]
             answers = spoken(first, "assistant"), spoken(second, "assistant")
@@ -96,7 +98,7 @@ def load(
     )
 
 
-def most_given(votes: Sequence[float]) -> float:
-    """Return the vote given most often, 0.5 if there are several."""
+def most_given(votes: Sequence[str]) -> str:
+    """Return the vote given most often, a tie if there are several."""
     (first, most), *others = Counter(votes).most_common()
-    return 0.5 if others and others[0][1] == most else first
+    return "tie" if others and others[0][1] == most else first
