@@ -50,11 +50,11 @@ class Item:
     """One answer to judge (or one pair, when `opponent` is set).
 
     `item_id` identifies the question: the answers of several candidates to one question share it,
-    and intervals are clustered by it. `human` is the human label: 1.0 for correct (in a pair, if
-    the candidate is preferred), 0.0 for not, 0.5 for a pair that humans found equal, None without a
-    label. `human_votes` are the labels of single annotators in the order of the dataset's
-    `annotators`: None (or absent, at the end) if one gave none. Texts are empty if only the numbers
-    of a recorded judgement are known. An unanswered question has neither candidate nor answer.
+    and intervals are clustered by it. `human` is the human label, a value of the dataset's scale;
+    None without a label. `human_votes` are the labels of single annotators in the order of the
+    dataset's `annotators`: None (or absent, at the end) if one gave none. Texts are empty if only
+    the numbers of a recorded judgement are known. An unanswered question has neither candidate nor
+    answer.
     `lengths` are the characters of answer and opponent's answer, if only these are known.
     `passages` contain the right answer, according to the dataset. `cluster` is the unit that a
     bootstrap draws, if that is not the question: items of several questions about one document.
@@ -69,8 +69,8 @@ class Item:
     references: tuple[str, ...] = ()
     opponent: str = ""
     opponent_answer: str = ""
-    human: float | str | None = None
-    human_votes: tuple[float | str | None, ...] = ()
+    human: str | None = None
+    human_votes: tuple[str | None, ...] = ()
     passages: tuple[Passage, ...] = ()
     lengths: tuple[int, int] | None = None
     cluster: str = ""

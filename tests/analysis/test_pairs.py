@@ -280,7 +280,7 @@ def test_a_strength_counts_only_on_the_side_of_its_label():
 
 
 def test_a_single_answers_dataset_has_none_of_these_tables():
-    items = (Item("d", "q", "m", human=1.0),)
+    items = (Item("d", "q", "m", human="1"),)
     votes = Votes((Voter("j", "judge"),), *(np.full((1, 1), 1.0),) * 2, np.full((1, 1), "ok"))
     panel = Panel(Dataset("d", items), votes)
     tables = (preferences, position, length, length_bins)

@@ -21,7 +21,7 @@ Write = Callable[[str], str]
 
 TWO = Dataset(
     "two",
-    tuple(Item("two", q, c, "Q?", "A", human=0.0) for q in ("q1", "q2", "q3") for c in ("m", "n")),
+    tuple(Item("two", q, c, "Q?", "A", human="0") for q in ("q1", "q2", "q3") for c in ("m", "n")),
     annotators=("1",),
 )
 ONE = Dataset("one", tuple(Item("one", q, "m", "Q?", "A") for q in ("q1", "q2", "7")))

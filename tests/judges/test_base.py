@@ -161,7 +161,7 @@ def test_the_orders_of_a_pair_have_keys_of_their_own():
 
 
 def test_an_item_without_texts_is_not_asked_about():
-    item = Item("d", "q1", "m", human=1.0)
+    item = Item("d", "q1", "m", human="1")
     assert Fingerprinted({}).request(item, Order.ORIGINAL, PROMPT) is None
 
 

@@ -287,7 +287,7 @@ def test_members_leave_their_seats_for_answers_of_their_own_family():
 
 def test_a_context_is_what_the_items_say():
     items = [
-        Item("d", "q", "m", human=1.0, opponent="k"),
+        Item("d", "q", "m", human="a", opponent="k"),
         Item("d", "r", "k", human=None, opponent="m"),
     ]
     found = context_of(Dataset("d", tuple(items)), {"m": "x", "k": ""})
@@ -295,7 +295,7 @@ def test_a_context_is_what_the_items_say():
     assert (found.questions, found.candidates, found.opponents) == (
         ("q", "r"), ("m", "k"), ("k", "m"),
     )  # fmt: skip
-    alone = tuple(replace(item, opponent="") for item in items)
+    alone = tuple(replace(item, opponent="", human=None) for item in items)
     assert context_of(Dataset("d", alone)).opponents == ()
     given_votes = votes([[1, 0, 1], [1, 1, 0]], ("x", "y", "y"))
     expected = [(None, "tie"), (None, "tie")]

@@ -483,7 +483,7 @@ def test_an_analysis_writes_its_page_and_says_where(run_script: Run, tmp_path: P
 
 
 def test_a_graded_vote_is_on_its_side_of_the_scale(chromium: Browser, tmp_path: Path):
-    items = tuple(Item("graded", f"q{n}", "c", f"Q{n}", f"A{n}", human=1.0) for n in range(5))
+    items = tuple(Item("graded", f"q{n}", "c", f"Q{n}", f"A{n}", human="1") for n in range(5))
     prompt = Prompt("grades", "{{ answer }}", {str(n): float(n) for n in range(1, 6)})
     study = Study(Dataset("graded", items), (Plan(Grader(), Dataset("graded", items), prompt),), ())
     path = tmp_path / "report.html"

@@ -235,7 +235,7 @@ def combined(
     return replace(dataset, items=tuple(done), scale=labels if between else dataset.scale)
 
 
-def _recoded(vote: float | str | None, scale: Scale, labels: Scale) -> float | str | None:
+def _recoded(vote: str | None, scale: Scale, labels: Scale) -> str | None:
     """Return an annotator's label on the scale of the combined labels."""
     return vote if vote is None or labels is scale else labels.decode(scale.encode(vote))
 
