@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analysis.distributions import verdict_distributions
     from .api import (
         agreement,
         compare,
@@ -50,6 +51,7 @@ __all__ = [
     "read_verdicts",
     "report",
     "search_juries",
+    "verdict_distributions",
 ]
 
 _HOMES = {
@@ -59,6 +61,7 @@ _HOMES = {
     "Panel": "juries.panel",
     "Policy": "collect.policy",
     "Scale": "scale",
+    "verdict_distributions": "analysis.distributions",
 }
 
 

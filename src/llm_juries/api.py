@@ -40,7 +40,7 @@ from .data.frames import Tabular, called, digest, table_of
 from .errors import JuriesError, nearest
 from .judges.base import Judge
 from .juries.panel import Panel
-from .juries.stored import Inconsistent
+from .juries.stored import Inconsistent, Vote
 from .metrics.bootstrap import Bootstrap
 from .prompts.prompt import Prompt
 from .scale import Scale
@@ -69,11 +69,14 @@ class CollectedPanel(Panel):
         None for recorded verdicts, which need no store.
     inconsistent : {"missing", "tie", "mean"}
         What a pair counts as whose two orders contradict each other.
+    vote : {"most_probable", "expected"}
+        What token probabilities of levels vote for.
     """
 
     plans: tuple[Plan, ...] = ()
     store: Path | None = None
     inconsistent: Inconsistent = "missing"
+    vote: Vote = "most_probable"
 
 
 def list_judges() -> list[str]:
@@ -97,6 +100,7 @@ def judge(
     threshold: float | None = None,
     max_cost_usd: float | None = None,
     policy: Policy | None = None,
+    vote: Vote = "most_probable",
 ) -> Panel:
     """Ask judges about answers, and return their votes. Stored verdicts are never asked for again.
 
@@ -126,6 +130,8 @@ def judge(
         Stop before more than this may be spent.
     policy : Policy, optional
         What to ask again, what to do about unavailable judges: see `collect.policy`.
+    vote : {"most_probable", "expected"}
+        What token probabilities of levels vote for: the most probable level, or the expected one.
 
     Raises
     ------
@@ -134,6 +140,7 @@ def judge(
         judge, or a run that ended before everything was asked.
     """
     policy = _policy(policy, max_cost_usd)
+    _check_counting(inconsistent, vote)
     dataset = _dataset(data, name)
     seating = _seating(judges)
     shown = prompt if isinstance(prompt, Prompt) else named.load_prompt(prompt)
@@ -145,13 +152,15 @@ def judge(
                 f"judge {one}: has nothing to judge in {dataset.name} (no texts or no references)"
             )
     if all(plan.judge.free for plan in study.plans) and store is None:
-        return _recorded(study, inconsistent, threshold)  # rules and recordings answer on the spot
+        return _recorded(
+            study, inconsistent, threshold, vote
+        )  # rules and recordings answer on the spot
     folder = Path(store).expanduser() if store is not None else _default_store()
     if store is None:
         print(f"verdicts are kept in {folder}; choose another place with store=")  # noqa: T201
     with Store(folder) as opened:
         check_complete(collect([study], opened, policy))
-        return _collected(study, opened, folder, inconsistent, threshold)
+        return _collected(study, opened, folder, inconsistent, threshold, vote)
 
 
 def read_verdicts(
@@ -204,6 +213,7 @@ def read_verdicts(
     JuriesError
         In one line, naming the table, row and column at fault.
     """
+    _check_counting(inconsistent)
     if isinstance(data, Dataset) or _is_name(data):
         dataset = _dataset(data, name)
         if not dataset.recordings:
@@ -391,7 +401,12 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
     study = Study(panel.dataset, panel.plans, panel.juries)
     prompt = ", ".join(dict.fromkeys(plan.prompt.name for plan in panel.plans))
     into = Path(folder).expanduser()
-    settings = Settings(panel.inconsistent, panel.candidate_families, threshold=panel.threshold)
+    settings = Settings(
+        panel.inconsistent,
+        panel.candidate_families,
+        threshold=panel.threshold,
+        vote=panel.vote,
+    )
     analysis = Analysis(settings, bootstrap or Bootstrap())
     with _opened(study, panel.store) as store:
         results = measure([study], store, analysis)
@@ -407,6 +422,15 @@ def _policy(policy: Policy | None, max_cost_usd: float | None) -> Policy:
             "policy: judge() asks live; use the command line for dry_run and mode=batch"
         )
     return policy if max_cost_usd is None else replace(policy, max_cost_usd=max_cost_usd)
+
+
+def _check_counting(inconsistent: Inconsistent, vote: Vote = "most_probable") -> None:
+    for option, value, known in (
+        ("inconsistent", inconsistent, get_args(Inconsistent)),
+        ("vote", vote, get_args(Vote)),
+    ):
+        if value not in known:
+            raise JuriesError(f"{option}: there is no {value!r}{nearest(value, known)}")
 
 
 def _is_name(data: object) -> bool:
@@ -494,9 +518,14 @@ def _opened(study: Study, folder: Path | None) -> Iterator[Store]:
         yield store
 
 
-def _recorded(study: Study, inconsistent: Inconsistent, threshold: float | None) -> CollectedPanel:
+def _recorded(
+    study: Study,
+    inconsistent: Inconsistent,
+    threshold: float | None,
+    vote: Vote = "most_probable",
+) -> CollectedPanel:
     with _opened(study, None) as store:
-        return _collected(study, store, None, inconsistent, threshold)
+        return _collected(study, store, None, inconsistent, threshold, vote)
 
 
 def _collected(
@@ -505,13 +534,11 @@ def _collected(
     folder: Path | None,
     inconsistent: Inconsistent,
     threshold: float | None,
+    vote: Vote,
 ) -> CollectedPanel:
     if not study.plans:
         raise JuriesError(f"dataset {study.dataset.name}: has no judges; name some")
-    if inconsistent not in get_args(Inconsistent):
-        known = nearest(inconsistent, get_args(Inconsistent))
-        raise JuriesError(f"inconsistent: there is no {inconsistent!r}{known}")
-    panel = read_panel(study, store, inconsistent, threshold=threshold)
+    panel = read_panel(study, store, inconsistent, threshold=threshold, vote=vote)
     if panel.cut_at:
         print(f"{study.dataset.name}: {panel.cut_at}")  # noqa: T201
     return CollectedPanel(
@@ -525,6 +552,7 @@ def _collected(
         plans=study.plans,
         store=folder,
         inconsistent=inconsistent,
+        vote=vote,
     )
 
 

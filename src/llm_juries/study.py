@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .data.dataset import Dataset
 from .juries.pooling import Pooling
-from .juries.stored import NOT_ASKED, StoredVotes
+from .juries.stored import NOT_ASKED, Distribution, StoredVotes
+from .scale import Scale
 from .store.plan import Plan, look_up
 from .store.store import Store
 from .types import Order
@@ -31,6 +32,7 @@ def read(plans: Sequence[Plan], dataset: Dataset, store: Store) -> StoredVotes:
     shape = len(row), len(plans), len(orders)
     labels, scores, usd = (np.full(shape, np.nan) for _ in range(3))
     keys, outcomes = np.full(shape, None, object), np.full(shape, NOT_ASKED, "U16")
+    found: dict[str, Distribution] = {}
     scales = [plan.judge.reader(plan.prompt, Order.ORIGINAL).scale for plan in plans]
     for column, plan in enumerate(plans):
         for request, verdict in look_up(plan, store):
@@ -42,5 +44,25 @@ def read(plans: Sequence[Plan], dataset: Dataset, store: Store) -> StoredVotes:
             scores[at] = np.nan if verdict.score is None else verdict.score
             if plan.judge.price is not None and verdict.cost_usd is not None:
                 usd[at] = verdict.cost_usd
+            if scales[column].kind == "binary":
+                continue  # its score says it all
+            chances = plan.judge.reader(plan.prompt, request.order).probabilities(verdict.reply)
+            if chances and verdict.value is not None:
+                if plan.voter not in found:
+                    found[plan.voter] = _no_distribution(chances, scales[column], shape[::2])
+                place, mass = (at[0], at[2]), verdict.reply.label_mass
+                into = found[plan.voter]
+                into.chances[place] = [chances[value] for value in into.values]
+                into.label_mass[place] = np.nan if mass is None else mass
     names = [plan.voter for plan in plans]
-    return StoredVotes(names, scales, keys, labels, scores, outcomes, usd)
+    return StoredVotes(names, scales, keys, labels, scores, outcomes, usd, found)
+
+
+def _no_distribution(values: Iterable[str], scale: Scale, shape: tuple[int, int]) -> Distribution:
+    """Return a distribution over some values of a scale that holds nothing yet."""
+    ordered = tuple(sorted(values, key=scale.encode))
+    unordered = scale.kind == "nominal"
+    codes = np.array([np.nan if unordered else scale.encode(value) for value in ordered])
+    return Distribution(
+        ordered, codes, np.full((*shape, len(ordered)), np.nan), np.full(shape, np.nan)
+    )

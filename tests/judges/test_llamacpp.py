@@ -78,6 +78,11 @@ def test_every_way_of_asking_gives_a_reply_that_its_reader_takes(
     (reply,) = asked(judge, request(judge))
     assert reply.stop in ("stop", "length")
     assert (reply.input_tokens or 0) > 20
+    assert reply.finish_reason in ("stop", "length")
+    scored = judge.decoding.verdict_by == "logprobs"
+    assert (reply.label_mass is not None) == scored
+    if reply.label_mass is not None:
+        assert sum(map(math.exp, reply.choice_logprobs.values())) <= reply.label_mass + 1e-9 <= 1.01
     assert (reply.output_tokens or 0) >= 1
     reading = PROMPT.reader.read(reply)
     match judge.decoding.verdict_by:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import stat
 import subprocess
@@ -59,7 +60,8 @@ for line in sys.stdin:
             continue
         replies.append({
             "text": text, "thinking": f"{os.getpid()} {child.pid} "
-            + os.environ.get("CUDA_VISIBLE_DEVICES", "-"), "stop": "stop",
+            + os.environ.get("CUDA_VISIBLE_DEVICES", "-"),
+            "stop": "stop", "finish_reason": "length",
             "likely": [[" True", -0.5], ["True", -3.0], ["False", -1.5]],
             "input_tokens": 7, "cached_tokens": 5, "output_tokens": 1,
         })
@@ -118,6 +120,10 @@ def test_a_reply_holds_the_verdict_words_probabilities_and_the_tokens(python: st
     (reply,) = asked(judge(python), "one")
     assert reply.choice_logprobs == {"True": -0.5, "False": -1.5}
     assert (reply.input_tokens, reply.cached_tokens, reply.output_tokens) == (7, 5, 1)
+    assert reply.finish_reason == "length"
+    assert reply.label_mass == pytest.approx(math.exp(-0.5) + math.exp(-3) + math.exp(-1.5))
+    among = judge(python, engine=EngineOptions(further={"logprobs_mode": "processed_logprobs"}))
+    assert asked(among, "one")[0].label_mass is None
 
 
 def test_words_that_begin_alike_are_decoded_by_choice_and_the_key_says_so():

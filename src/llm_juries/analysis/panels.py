@@ -17,7 +17,7 @@ import numpy as np
 from ..data.dataset import Dataset
 from ..errors import JuriesError
 from ..juries.panel import Panel
-from ..juries.stored import Inconsistent, pool
+from ..juries.stored import Inconsistent, Vote, pool
 from ..juries.votes import Voter, Votes
 from ..scale import Scale, common_scale, fits
 from ..store.store import Store
@@ -31,6 +31,7 @@ def read_panel(
     inconsistent: Inconsistent = "missing",
     candidate_families: Mapping[str, str] | None = None,
     threshold: float | None = None,
+    vote: Vote = "most_probable",
 ) -> Panel:
     """Read a study's votes from the store and let its juries decide.
 
@@ -44,6 +45,8 @@ def read_panel(
     threshold : float, optional
         From which on a graded value is positive: the same for judges, juries and humans, after
         juries have pooled. Beside judges that say yes or no, graded ones are cut before.
+    vote : {"most_probable", "expected"}
+        What a judge's token probabilities vote for; see `StoredVotes.expected`.
 
     Raises
     ------
@@ -54,6 +57,8 @@ def read_panel(
     dataset = study.dataset.loaded()
     plans = [replace(plan, dataset=dataset) for plan in study.plans]
     stored = read(plans, dataset, store)
+    if vote == "expected":
+        stored = stored.expected()
     scale = panel_scale(dataset, dict(zip(stored.judges, stored.scales, strict=True)), threshold)
     cut_before = threshold is not None and not scale.graded
     labels, scores = stored.on(scale, threshold)
@@ -68,7 +73,12 @@ def read_panel(
             single[order] = Votes(voters, *shown, scale)
     panel = Panel(
         dataset,
-        Votes(voters, *pool(labels, scores, outcomes, inconsistent, scale), scale),
+        Votes(
+            voters,
+            *pool(labels, scores, outcomes, inconsistent, scale),
+            scale,
+            stored.chances(scale),
+        ),
         single,
         scale,
         threshold if cut_before else None,

@@ -68,7 +68,9 @@ def _check(studies: Sequence[Study], analysis: Analysis) -> None:
 
 def _subject(study: Study, store: Store, analysis: Analysis, *, alone: bool) -> Subject:
     settings = analysis.settings
-    panel = read_panel(study, store, settings.inconsistent, settings.families, settings.threshold)
+    panel = read_panel(
+        study, store, settings.inconsistent, settings.families, settings.threshold, settings.vote
+    )
     usd = panel.stored.usd_a_call() if panel.stored else {}
     given = analysis.search.dollars or {}
     usd |= {name: cost for name, cost in given.items() if name in usd}  # else of other datasets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..juries.stored import Inconsistent
+from ..juries.stored import Inconsistent, Vote
 from ..metrics.bootstrap import Bootstrap
 from .jury_search import Criteria
 from .rankings import Rankings
@@ -32,6 +32,8 @@ class Settings:
         juries have pooled.
     slices : tuple of {"subset", "criterion", "candidate"}
         By what agreement is measured on parts of the items too; see `analysis.agreement_by`.
+    vote : {"most_probable", "expected"}
+        What a judge's token probabilities vote for; see `juries.stored`.
     """
 
     inconsistent: Inconsistent = "missing"
@@ -40,6 +42,7 @@ class Settings:
     interval_width: float = 0.1
     threshold: float | None = None
     slices: tuple[str, ...] = ("subset", "criterion")
+    vote: Vote = "most_probable"
 
     @property
     def families(self) -> dict[str, str]:

@@ -28,6 +28,7 @@ from .agreement import (
 from .bias import families, rates, self_preference, spread
 from .comparison import against_best
 from .dependence import effective_votes, error_pairs
+from .distributions import distributions
 from .few_labels import corrected
 from .found_juries import JurySearch
 from .pairs import length, length_bins, position, preferences
@@ -51,6 +52,7 @@ __all__ = [
     "correlation",
     "correlations",
     "deltas",
+    "distributions",
     "effective_votes",
     "error_pairs",
     "families",
@@ -169,6 +171,14 @@ TABLES = (
         "wrong.",
         "always",
         kept_empty=True,
+    ),
+    Table(
+        "distributions",
+        lambda of: distributions(of.panel),
+        "How sure judges are that score the tokens of several values",
+        "entropy is 0 bits where one value has all the probability; where label_mass is small, the "
+        "judge would mostly have written something else, and its probabilities say little.",
+        "token probabilities of more than two values",
     ),
     Table(
         "deltas",

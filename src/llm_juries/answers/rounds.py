@@ -134,6 +134,10 @@ class StepReader:
             return Reading(Outcome.TRUNCATED)
         return Reading(Outcome.OK if any(self.step(reply)) else Outcome.UNPARSED)
 
+    def probabilities(self, reply: Reply) -> Mapping[str, float]:  # noqa: ARG002
+        """Return nothing: an answer is no verdict."""
+        return {}
+
     def step(self, reply: Reply) -> tuple[str, str]:
         """Return a reply's query and answer: one of them, or both if it has neither, are empty.
 

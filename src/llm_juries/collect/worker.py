@@ -324,13 +324,13 @@ class JudgeWorker:
         return reader.read(reply).outcome is Outcome.UNPARSED
 
     async def _ask_once_more(self, request: Request, first: Reply) -> tuple[Reply, int]:
-        """Ask for the bare verdict word after a reply that could not be parsed.
+        """Ask for the bare verdict after a reply that could not be parsed.
 
         Returns both replies as one and the number of attempts; the first reply alone where no
         second arrived or the budget does not allow one.
         """
-        words = ", ".join(request.choices)
-        instruction = f"Reply with exactly one of these, and nothing else: {words}."
+        words = f"exactly one of these, and nothing else: {', '.join(request.choices)}"
+        instruction = f"Reply with {words if request.choices else 'the number and nothing else'}."
         follow_up = (Message("assistant", first.text or "(empty)"), Message("user", instruction))
         again = replace(request, messages=request.messages + follow_up, shared=0)
         _, most = self._estimate([again])

@@ -95,8 +95,13 @@ class Decoding:
         Raises
         ------
         JuriesError
-            If it offers nothing.
+            If it offers nothing, or there are no verdict words and text is not read.
         """
+        if not choices and self.verdict_by != "text":
+            raise JuriesError(
+                f"decoding.verdict_by: {self.verdict_by!r} is for verdict words, and the prompt "
+                "has none; set it to text, with max_tokens for the whole reply"
+            )
         if self.verdict_by != "logprobs" or not begin_alike(choices):
             return self
         if not instead:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -26,10 +27,10 @@ from ..types import Reply, Request
 from .base import Limits, ModelJudge
 from .decoding import Decoding
 from .errors import JudgeUnavailableError
-from .http.wire import likely_tokens
+from .http.wire import first_choice, likely_tokens
 from .http.wires import wire_of
 from .model_files import ModelFile
-from .word_logprobs import Walk, spelled_out
+from .word_logprobs import Walk, label_mass, spelled_out
 
 log = logging.getLogger(__name__)
 VERDICTS = ("text", "schema", "logprobs", "words")
@@ -168,7 +169,7 @@ class LlamaCppJudge(ModelJudge):
             reply = self._whole_words(request)
         else:
             answer = self._answer(request)
-            reply = _failed(answer) or self.wire.reply(answer, request.choices)
+            reply = _failed(answer) or self._read(answer, request)
             by_token = self.decoding.verdict_by == "logprobs" and reply.stop != "error"
             if by_token and spelled_out(request.choices, likely_tokens(answer)):
                 reply = self._whole_words(request)
@@ -184,15 +185,25 @@ class LlamaCppJudge(ModelJudge):
             if failed := _failed(answer):
                 return failed
             walk.add(pending[0], likely_tokens(answer))
-            first = first or self.wire.reply(answer, request.choices)
+            first = first or self._read(answer, request)
             passes += 1
         assert first is not None  # noqa: S101 - something is pending at the start
         found = walk.logprobs()
+        read = replace(first, choice_logprobs=found, output_tokens=passes)
         if not found:
-            return replace(first, choice_logprobs={}, output_tokens=passes)
+            return read
         likeliest = max(found, key=lambda word: found[word])
+        mass = min(sum(map(math.exp, found.values())), 1.0)
+        return replace(read, text=likeliest, stop="stop", label_mass=mass)
+
+    def _read(self, answer: Any, request: Request) -> Reply:
+        """Return a response as a reply."""
+        reply = self.wire.reply(answer, request.choices)
+        reason = first_choice(answer["choices"]).get("finish_reason")
         return replace(
-            first, text=likeliest, stop="stop", choice_logprobs=found, output_tokens=passes
+            reply,
+            finish_reason=str(reason or ""),
+            label_mass=label_mass(likely_tokens(answer), request.choices),
         )
 
     def _answer(self, request: Request, begun: str = "") -> Any:

@@ -33,6 +33,18 @@ def verdict_logprobs(
     return found
 
 
+def label_mass(tokens: Iterable[tuple[str, float]], choices: Sequence[str]) -> float | None:
+    """Return the probability of all verdict words together among a reply's likeliest first tokens.
+
+    Spellings (" True", "True") add up. None where a word is longer than a token (see
+    `verdict_logprobs`) or no verdict word is among them.
+    """
+    tokens = list(tokens)
+    found = verdict_logprobs(tokens, choices)
+    mass = sum(math.exp(lp) for token, lp in tokens if token.strip() in found)
+    return min(mass, 1.0) if found else None
+
+
 UNLIKELY = 1e-3  # beginnings less likely than this, relative to the likeliest, are not followed
 
 

@@ -224,4 +224,4 @@ def cut(votes: Votes, threshold: float) -> Votes:
     """
     labels = votes.scale.at_least(votes.labels, threshold)
     scores = np.full_like(labels, np.nan)
-    return replace(votes, labels=labels, scores=scores, scale=Scale.binary())
+    return replace(votes, labels=labels, scores=scores, scale=Scale.binary(), chances=None)

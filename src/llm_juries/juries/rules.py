@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy.special import expit, logit
@@ -62,9 +62,10 @@ class Jury:
         "mean", "median": of the scores (of the label where a judge gives no score). On a graded
         scale that number is the decision, between two levels too. On a binary or preference scale
         it is positive above 0.5, negative below, a tie at it. The paper pools levels by the mean.
-        On a nominal scale the mean is over the judges' probabilities of their label, the rest of
-        each shared out evenly among the other values; the likeliest value is the decision.
-        "log_odds": as the mean, of log-odds: sure judges count for more.
+        On a nominal scale the mean is over the judges' probabilities of each value, which takes
+        judges that score tokens; the likeliest value is the decision.
+        "log_odds": as the mean, of log-odds (on a nominal scale of log-probabilities, none below
+        0.001, scaled to add up to 1): sure judges count for more.
         "majority_or_mean": the score that more than half of all seats gave, else the mean.
     ties : {"missing", "first", "positive", "negative", "half"}
         What a tie counts as. "missing" keeps it out of every measure and counts it. "first" takes
@@ -110,7 +111,8 @@ class Jury:
         """Return the jury's decisions as the votes of one voter.
 
         Their scores are what the rule computes: the mean, the median, the common score. "majority",
-        "plurality" and "any" give labels only; on a graded scale the label is the score.
+        "plurality" and "any" give labels only; on a graded scale the label is the score. Pooled
+        probabilities of nominal values are the votes' `chances`, the highest the score.
 
         Raises
         ------
@@ -120,7 +122,8 @@ class Jury:
         scale = votes.scale
         self._check(scale)
         seats = votes.columns(self.members)
-        labels, outcomes, strength = self._pooled(seats, scale)
+        chances = self._chances(seats) if self._pools_chances(scale) else None
+        labels, outcomes, strength = self._pooled(seats, scale, chances)
         tied = outcomes == TIE
         if self.ties == "first":
             labels = np.where(tied, first_vote(seats.labels), labels)
@@ -136,7 +139,9 @@ class Jury:
             labels = np.where(instead, one.labels[:, 0], labels)
             strength = np.where(instead, one.scores[:, 0], strength)
             outcomes = np.where(instead, DECIDED, outcomes)
-        return one_voter(self.name, self.members, labels, outcomes, strength, scale)
+            if chances is not None:
+                chances = np.where(instead[:, None], one.probabilities[:, 0], chances)
+        return one_voter(self.name, self.members, labels, outcomes, strength, scale, chances)
 
     def _check(self, scale: Scale) -> None:
         check_scale(self.name, f"rule {self.rule}", scale, SCALES[self.rule])
@@ -146,12 +151,25 @@ class Jury:
                 f"votes are {scale}; use missing or first"
             )
 
-    def _pooled(self, seats: Votes, scale: Scale) -> tuple[Array, Names, Array]:
+    def _pools_chances(self, scale: Scale) -> bool:
+        return scale.kind == "nominal" and self.rule in ("mean", "log_odds")
+
+    @property
+    def _weights(self) -> Array:
+        given = self.weights or dict.fromkeys(self.members, 1.0)
+        return np.array([given[member] for member in self.members], float)
+
+    @property
+    def _quorum(self) -> int:
+        return self.quorum or len(self.members) // 2 + 1
+
+    def _pooled(
+        self, seats: Votes, scale: Scale, chances: Array | None
+    ) -> tuple[Array, Names, Array]:
         """Return labels, outcomes and scores, before ties count as anything."""
-        quorum = self.quorum or len(self.members) // 2 + 1
-        weights = np.ones(len(self.members))
-        if self.weights is not None:
-            weights = np.array([self.weights[member] for member in self.members], float)
+        if chances is not None:
+            return *likeliest(chances, np.array(scale.codes)), chances.max(axis=1)
+        quorum, weights = self._quorum, self._weights
         cast = ~np.isnan(seats.labels) | (seats.outcomes == TIE)  # a middling score is a vote too
         scores = np.where(np.isnan(seats.scores), seats.labels, seats.scores)
         scores = np.where(cast, scores, np.nan)
@@ -166,11 +184,8 @@ class Jury:
                 return *plurality(seats.labels, weights, quorum), none
             case "margin":
                 strength = weighted_mean(seats.labels, weights, quorum)
-            case "mean" | "log_odds" if scale.kind == "nominal" or self.rule == "log_odds":
-                self._check_probabilities(seats)
-                if scale.kind == "nominal":
-                    chances = self._chances(seats, scale, weights, quorum)
-                    return *likeliest(chances, np.array(scale.codes)), chances.max(axis=1)
+            case "log_odds":
+                self._check_probabilities(seats, (seats.scores >= 0) & (seats.scores <= 1))
                 surest = np.clip(scores, SUREST, 1 - SUREST)
                 strength = expit(weighted_mean(logit(surest), weights, quorum))
             case "mean":
@@ -184,28 +199,27 @@ class Jury:
             return strength, np.where(np.isnan(strength), NO_QUORUM, DECIDED), strength
         return *decision(strength), strength
 
-    def _check_probabilities(self, seats: Votes) -> None:
+    def _check_probabilities(self, seats: Votes, sound: Any) -> None:
         """Raise where a vote has no probability: its log-odds would be without bound."""
         cast = ~np.isnan(seats.labels)
-        sound = (seats.scores >= 0) & (seats.scores <= 1)
         for at, voter in enumerate(seats.voters):
             if (cast & ~sound)[:, at].any():
                 raise JuriesError(
                     f"jury {self.name}: rule {self.rule} pools probabilities, and {voter.name} "
-                    "has votes without one; use plurality or majority"
+                    "has votes without one (its backend or its decoding gives no token "
+                    "probabilities); use plurality or majority"
                 )
 
-    def _chances(self, seats: Votes, scale: Scale, weights: Array, quorum: int) -> Array:
+    def _chances(self, seats: Votes) -> Array:
         """Return the pooled probability of each value, of shape (n, values), NaN without quorum."""
-        values = np.array(scale.codes)
-        rest = (1 - seats.scores) / (len(values) - 1)
-        own = np.abs(seats.labels[..., None] - values) < SAME
-        given = np.where(own, seats.scores[..., None], rest[..., None])  # (n, k, values)
+        given = seats.probabilities
+        self._check_probabilities(seats, ~np.isnan(given).any(axis=2))
         given = np.where(np.isnan(seats.labels)[..., None], np.nan, given)
         if self.rule == "log_odds":
             given = np.log(np.clip(given, SUREST, None))
         pooled = np.stack(
-            [weighted_mean(one, weights, quorum) for one in np.moveaxis(given, -1, 0)], axis=-1
+            [weighted_mean(one, self._weights, self._quorum) for one in np.moveaxis(given, -1, 0)],
+            axis=-1,
         )
         if self.rule == "log_odds":
             pooled = np.exp(pooled)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,32 @@ Inconsistent = Literal["missing", "tie", "mean"]
 "missing": no vote; "tie": a tie; "mean": the side of the mean of the two strengths. Where the sides
 are the same, the choice makes no difference: the strength is the mean.
 """
-NOT_ASKED, INCONSISTENT = "not_asked", "inconsistent"
+Vote = Literal["most_probable", "expected"]
+"""What a judge's token probabilities vote for: the most probable level, or the expected one."""
+NOT_ASKED, INCONSISTENT, NO_PROBABILITIES = "not_asked", "inconsistent", "no_probabilities"
+log = logging.getLogger(__name__)
+
+
+class Distribution(NamedTuple):
+    """One judge's probabilities of all values, where its replies have token probabilities.
+
+    Attributes
+    ----------
+    values : tuple of str
+        Of the judge's scale, in order.
+    codes : array of shape (values,)
+        Their numbers; NaN on a nominal scale.
+    chances : array of shape (n, orders, values)
+        They add up to 1; NaN where a verdict has none.
+    label_mass : array of shape (n, orders)
+        The probability of all verdict words together among all that the judge might have written,
+        NaN where it is not known. Little mass means that the judge would have written other things.
+    """
+
+    values: tuple[str, ...]
+    codes: Array
+    chances: Array
+    label_mass: Array
 
 
 @dataclass(frozen=True)
@@ -41,6 +67,9 @@ class StoredVotes:
     outcomes : array of str of shape (n, k, orders)
     usd : array of shape (n, k, orders)
         The cost of each verdict, NaN where it is not known.
+    distributions : mapping of str to Distribution
+        Of the judges with token probabilities, by name; not of binary verdicts, whose score is the
+        probability of the positive one.
     """
 
     judges: Sequence[str]
@@ -50,6 +79,49 @@ class StoredVotes:
     given_scores: Array
     outcomes: Names
     usd: Array
+    distributions: Mapping[str, Distribution] = field(default_factory=dict)
+
+    def expected(self) -> Self:
+        """Return the votes with each judge's expected level in place of its most probable one.
+
+        An expected level is a number between levels, so an ordinal scale becomes the interval with
+        the same ends. A verdict without token probabilities is then missing, as "no_probabilities";
+        a judge that has none at all keeps its levels, which a warning says.
+
+        Raises
+        ------
+        JuriesError
+            If no judge has an expected level.
+        """
+        scales, labels, outcomes = list(self.scales), self.given_labels.copy(), self.outcomes.copy()
+        others = [name for name in self.judges if name not in self.distributions]
+        unordered = [
+            f"{name} is {scale}"
+            for name, scale in zip(self.judges, self.scales, strict=True)
+            if scale.kind == "nominal"
+        ]
+        if unordered:
+            raise JuriesError(f"vote: expected: {unordered[0]}, which has no expected level")
+        if not self.distributions:
+            raise JuriesError(
+                "vote: expected: no judge has the token probabilities of more than two levels; "
+                "score tokens (decoding.verdict_by: logprobs), or leave it at most_probable"
+            )
+        if others:
+            log.warning(
+                "vote: expected: %s: no token probabilities of levels; their votes stay the levels "
+                "they gave", ", ".join(others),
+            )  # fmt: skip
+        for column, name in enumerate(self.judges):
+            if name not in self.distributions:
+                continue
+            if scales[column].kind == "ordinal":
+                scales[column] = Scale.interval(*scales[column].ends)
+            given = ~np.isnan(labels[:, column])
+            none = given & np.isnan(self.distributions[name].chances).any(axis=2)
+            labels[:, column] = np.where(given & ~none, self.given_scores[:, column], np.nan)
+            outcomes[:, column] = np.where(none, NO_PROBABILITIES, outcomes[:, column])
+        return replace(self, scales=scales, given_labels=labels, outcomes=outcomes)
 
     def on(self, common: Scale, threshold: float | None = None) -> tuple[Array, Array]:
         """Return labels and scores as codes of a scale that all judges' scales fit.
@@ -76,6 +148,21 @@ class StoredVotes:
             else:
                 labels[:, column] = recode(labels[:, column], own, common)
         return labels, scores
+
+    def chances(self, common: Scale) -> Array | None:
+        """Return each judge's probabilities of a nominal scale's values, of shape (n, k, values).
+
+        NaN where there are none; None if no judge has any, or the scale is not nominal.
+        """
+        if common.kind != "nominal" or not self.distributions:
+            return None
+        shape = (*self.given_labels.shape[:2], len(common.levels))
+        found = np.full(shape, np.nan)
+        for column, name in enumerate(self.judges):
+            if (one := self.distributions.get(name)) is not None:
+                at = [common.levels.index(common.value(value) or "") for value in one.values]
+                found[:, column, at] = one.chances[:, 0]
+        return found
 
     def usd_a_call(self) -> dict[str, float | None]:
         """Return the mean cost of each judge's stored calls, None where one is not known."""

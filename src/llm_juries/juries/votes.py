@@ -43,6 +43,9 @@ class Votes:
         differently in its two orders), or a jury's "tie" or "no_quorum".
     scale : Scale
         Of all labels.
+    chances : array of shape (n, k, values), optional
+        On a nominal scale the probability of each value, NaN where a vote has none; None where no
+        vote has any.
     """
 
     voters: tuple[Voter, ...]
@@ -50,6 +53,7 @@ class Votes:
     scores: Array
     outcomes: Names
     scale: Scale = field(default_factory=Scale.binary)
+    chances: Array | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,13 +72,25 @@ class Votes:
             labels=self.labels[:, at],
             scores=self.scores[:, at],
             outcomes=self.outcomes[:, at],
+            chances=None if self.chances is None else self.chances[:, at],
         )
 
     def rows(self, at: Index | Mask) -> Self:
         """Return the votes on some units."""
         return replace(
-            self, labels=self.labels[at], scores=self.scores[at], outcomes=self.outcomes[at]
+            self,
+            labels=self.labels[at],
+            scores=self.scores[at],
+            outcomes=self.outcomes[at],
+            chances=None if self.chances is None else self.chances[at],
         )
+
+    @property
+    def probabilities(self) -> Array:
+        """The probability of each value of the scale, of shape (n, k, values), NaN for none."""
+        if self.chances is not None:
+            return self.chances
+        return np.full((*self.labels.shape, len(self.scale.levels)), np.nan)
 
     def joined(self, *others: Votes) -> Self:
         """Return these votes with those of further voters on the same units."""
@@ -85,6 +101,9 @@ class Votes:
             labels=np.hstack([part.labels for part in parts]),
             scores=np.hstack([part.scores for part in parts]),
             outcomes=np.hstack([part.outcomes for part in parts]),
+            chances=None
+            if all(part.chances is None for part in parts)
+            else np.concatenate([part.probabilities for part in parts], axis=1),
         )
 
 
@@ -95,10 +114,11 @@ def one_voter(
     outcomes: Names,
     scores: Array | None = None,
     scale: Scale | None = None,
+    chances: Array | None = None,
 ) -> Votes:
     """Return a jury's decisions, arrays of shape (n,), as the votes of one voter.
 
-    The scale is that of right or wrong by default.
+    The scale is that of right or wrong by default; `chances` has the shape (n, values).
     """
     return Votes(
         (Voter(jury, "jury", members=members),),
@@ -106,4 +126,5 @@ def one_voter(
         (np.full(len(labels), np.nan) if scores is None else scores)[:, None],
         outcomes[:, None],
         scale or Scale.binary(),
+        None if chances is None else chances[:, None],
     )

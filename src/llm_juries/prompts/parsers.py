@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Protocol
 
 from ..errors import JuriesError
-from ..scale import Scale
+from ..scale import Scale, is_number
 from ..types import Outcome, Reading, Reply
 
 UNPARSED = Reading(Outcome.UNPARSED)
@@ -34,6 +34,9 @@ class Reader(Protocol):
 
     def read(self, reply: Reply) -> Reading:
         """Read one reply. Never raises: what can't be read is UNPARSED."""
+
+    def probabilities(self, reply: Reply) -> Mapping[str, float]:
+        """Return each value's probability by the verdict tokens; empty where there is none."""
 
 
 def without_thinking(text: str) -> str:
@@ -106,18 +109,29 @@ class LabelReader:
             return Reading(Outcome.OK, value, score)
         return Reading(Outcome.TRUNCATED) if reply.stop == "length" else UNPARSED
 
-    def _read_logprobs(self, logprobs: Mapping[str, float]) -> tuple[str | None, float | None]:
-        """Return the likeliest value, None if two are tied, and the mean of their numbers."""
+    def probabilities(self, reply: Reply) -> Mapping[str, float]:
+        """Return each value's probability among the verdict words, 0 for one that is unlikely."""
+        weights = {} if unanswered(reply) else self._weights(reply.choice_logprobs)
+        total = sum(weights.values())
+        return {v: weights.get(v, 0.0) / total for v in self.values.values()} if weights else {}
+
+    def _weights(self, logprobs: Mapping[str, float]) -> dict[str, float]:
+        """Return the values' probabilities up to a factor."""
         known = {  # a word of probability 0 has no weight
             word: lp for word, lp in logprobs.items() if word in self.values and math.isfinite(lp)
         }
-        if not known:
-            return None, None
-        best = max(known.values())
+        best = max(known.values(), default=0.0)
         weights: dict[str, float] = {}
         for word, lp in sorted(known.items()):  # words of one value (Yes, Right) add up
             value = self.values[word]
             weights[value] = weights.get(value, 0.0) + math.exp(lp - best)
+        return weights
+
+    def _read_logprobs(self, logprobs: Mapping[str, float]) -> tuple[str | None, float | None]:
+        """Return the likeliest value, None if two are tied, and the mean of their numbers."""
+        weights = self._weights(logprobs)
+        if not weights:
+            return None, None
         most = max(weights.values())
         winners = [value for value, weight in weights.items() if weight == most]
         mean = None
@@ -161,6 +175,80 @@ class LabelReader:
             # Case folding also equates letters that are not in the verdict word.
             return self._by_word.get(word[1].casefold())
         return None
+
+
+@dataclass(frozen=True)
+class NumberReader:
+    """Reads a number of an interval from text.
+
+    In order: a JSON object (bare or fenced) with exactly one number; a reply that is only a number,
+    whatever its Markdown; a first line that is only a number, or a last line such as "Score: 87",
+    as long as they do not name two numbers. Out of the highest number ("87/100", "87 out of 100")
+    is the same number. A number off the scale is UNPARSED, and so is anything else. A number at the
+    end of a reply that the length limit cut may be the beginning of another one: TRUNCATED.
+    """
+
+    scale: Scale
+    version = 1
+
+    @property
+    def id(self) -> str:
+        """The scale and the version of the rules."""
+        return f"number{self.version}:{self.scale.id}"
+
+    def read(self, reply: Reply) -> Reading:
+        """Read a reply by its text."""
+        if reading := unanswered(reply):
+            return reading
+        text = without_thinking(reply.text)
+        cut = reply.stop == "length"
+        if cut and (not text or text[-1].isalnum() or text[-1] == "."):
+            text = "\n".join(text.splitlines()[:-1])  # the last line is not whole
+        if (number := self._number(text)) is not None:
+            return Reading(Outcome.OK, number)
+        return Reading(Outcome.TRUNCATED) if cut else UNPARSED
+
+    def probabilities(self, reply: Reply) -> Mapping[str, float]:  # noqa: ARG002
+        """Return nothing: a number has no distribution."""
+        return {}
+
+    def _number(self, text: str) -> str | None:
+        if (fields := _json_object(text)) is not None:
+            found = [str(value) for value in fields.values() if _is_number(value)]
+            if len(found) > 1:
+                return None
+        else:
+            lines = [line for line in text.splitlines() if line.strip()] or [""]
+            matches = (self._bare.fullmatch(lines[0]), self._closing.fullmatch(lines[-1]))
+            found = [match[1] for match in matches if match]
+        try:
+            values = {self.scale.value(number) for number in found}
+        except JuriesError:  # off the scale
+            return None
+        return values.pop() if len(values) == 1 else None
+
+    @cached_property
+    def _pattern(self) -> str:
+        most = re.escape(f"{self.scale.ends[1]:g}")
+        return rf"(-?[0-9]+(?:\.[0-9]+)?)(?:\s*(?:/|out of)\s*{most})?"
+
+    @cached_property
+    def _bare(self) -> re.Pattern[str]:
+        return re.compile(rf"[\s\"'`*_#]*{self._pattern}[\s\"'`*_.]*", re.IGNORECASE)
+
+    @cached_property
+    def _closing(self) -> re.Pattern[str]:
+        return re.compile(
+            r"[\s*_#]*(?:(?:my|the|final|overall)\s+)*(?:score|rating|grade|verdict)"
+            rf"[\s*_]*(?:is|[:=])[\s*_:=]*{self._pattern}[\s*_.]*",
+            re.IGNORECASE,
+        )
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):
+        return is_number(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _json_object(text: str) -> dict[str, object] | None:
@@ -222,6 +310,10 @@ class CellReader:
         except JuriesError:
             return UNPARSED
         return UNPARSED if value is None else Reading(Outcome.OK, value)
+
+    def probabilities(self, reply: Reply) -> Mapping[str, float]:  # noqa: ARG002
+        """Return nothing: a cell has no distribution."""
+        return {}
 
     def _side(self, number: float, threshold: float) -> str:
         levels = self.scale.levels

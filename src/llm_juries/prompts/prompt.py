@@ -23,7 +23,7 @@ import jinja2.sandbox
 from ..errors import JuriesError, nearest
 from ..scale import Scale
 from ..types import Item, Message, Order
-from .parsers import LabelReader, Reader
+from .parsers import LabelReader, NumberReader, Reader
 
 FIELDS = (
     "question",
@@ -91,7 +91,8 @@ class Prompt:
         The verdict words and their numbers: the scale is inferred from them (see `scale_of`). Words
         with the same number mean the same.
     scale : Scale, optional
-        In place of `labels`, or to say what they mean: the words are then words of the scale.
+        In place of `labels`, or to say what they mean: the words are then words of the scale. An
+        interval without labels is a number, read from text.
     instruction : str
         The judge's task.
     instruction_as : {"user", "system"}
@@ -119,8 +120,7 @@ class Prompt:
         if self.scale is None and len(set(self.labels.values())) < 2:
             raise JuriesError(f"prompt {self.name}: labels must have two different values or more")
         try:
-            self.parser_scale  # noqa: B018 - a wrong one is an error of the config
-            self.reader.values  # noqa: B018
+            self._check_words()
         except JuriesError as error:
             raise JuriesError(f"prompt {self.name}: {error}") from None
         unknown = variables(self.template) - set(FIELDS)
@@ -130,15 +130,28 @@ class Prompt:
                 f"{variable!r}{nearest(variable, FIELDS)}"
             )
         for number, shot in enumerate(self.shots, 1):
-            if shot.label not in self.choices:
+            if not self.choices:
+                self.parser_scale.value_at(shot.label, f"prompt {self.name}: shot {number}")
+            elif shot.label not in self.choices:
                 raise JuriesError(
                     f"prompt {self.name}: shot {number} has the unknown label {shot.label!r}"
                     f"{nearest(shot.label, self.choices)}"
                 )
 
+    def _check_words(self) -> None:
+        """Raise JuriesError if the verdict words are not on the scale."""
+        scale = self.parser_scale
+        if isinstance(self.reader, LabelReader):
+            self.reader.values  # noqa: B018
+        elif self.compares:
+            raise JuriesError(
+                f"scale: is {scale}, and the prompt compares two answers; set labels, or a "
+                "preference"
+            )
+
     @property
     def choices(self) -> tuple[str, ...]:
-        """The verdict words."""
+        """The verdict words; none where the verdict is any number of an interval."""
         return tuple(self.labels) or self.parser_scale.levels
 
     @cached_property
@@ -152,13 +165,17 @@ class Prompt:
         return "opponent_answer" in variables(self.template)
 
     @property
-    def reader(self) -> LabelReader:
+    def reader(self) -> LabelReader | NumberReader:
         """The reader of replies to this prompt."""
+        if not self.choices:
+            return NumberReader(self.parser_scale)
         return LabelReader(self.parser_scale, self.choices)
 
     @property
-    def turned_reader(self) -> LabelReader:
+    def turned_reader(self) -> LabelReader | NumberReader:
         """The reader of replies about a pair shown in swapped order."""
+        if not self.compares:
+            return self.reader
         return LabelReader(self.parser_scale, self.choices, turned=self.compares)
 
     @property

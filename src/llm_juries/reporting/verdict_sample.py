@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..analysis.distributions import entropy
 from ..data.dataset import sampling_key
-from ..scale import Scale
 from ..store.plan import Plan, look_up
 from ..store.store import Store
 from ..types import Item, Verdict
@@ -25,8 +25,8 @@ class Sample:
         A row a verdict, in the order in which they were sampled (so its first rows are a sample
         too): dataset, item_id, candidate, opponent, order, judge, prompt, outcome, question,
         answer, opponent_answer, references, reply, thinking, error (str); human and value, as on
-        their scales (str); score, cost_usd, latency_s, input_tokens, output_tokens, asked_at
-        (float, NaN where there is none).
+        their scales (str); score, entropy (bits, of the values' probabilities), label_mass,
+        cost_usd, latency_s, input_tokens, output_tokens, asked_at (float, NaN where there is none).
     total : int
         How many verdicts were sampled from.
     costs : dict of (dataset, judge) to float
@@ -46,7 +46,7 @@ def sample(plans: Sequence[Plan], store: Store, rows: int, seed: int) -> Sample:
     """
     total, costs = 0, dict[tuple[str, str], float]()
 
-    def counted() -> Iterator[tuple[bytes, int, Scale, Item, Verdict]]:
+    def counted() -> Iterator[tuple[bytes, int, Plan, Item, Verdict]]:
         nonlocal total
         for plan in plans:
             for request, verdict in look_up(plan, store):
@@ -57,12 +57,10 @@ def sample(plans: Sequence[Plan], store: Store, rows: int, seed: int) -> Sample:
                     of = verdict.dataset, verdict.judge
                     costs[of] = costs.get(of, 0.0) + verdict.cost_usd
                 key = _sampling_key(seed, verdict)
-                yield key, total, plan.dataset.label_scale, request.item, verdict
+                yield key, total, plan, request.item, verdict
 
     drawn = heapq.nsmallest(rows, counted(), key=lambda one: one[0])
-    return Sample(
-        pd.DataFrame([_row(scale, item, v) for *_, scale, item, v in drawn]), total, costs
-    )
+    return Sample(pd.DataFrame([_row(plan, item, v) for *_, plan, item, v in drawn]), total, costs)
 
 
 def _sampling_key(seed: int, verdict: Verdict) -> bytes:
@@ -73,8 +71,9 @@ def _sampling_key(seed: int, verdict: Verdict) -> bytes:
     return sampling_key(seed, *about)
 
 
-def _row(scale: Scale, item: Item, verdict: Verdict) -> dict[str, object]:
-    reply = verdict.reply
+def _row(plan: Plan, item: Item, verdict: Verdict) -> dict[str, object]:
+    reply, scale = verdict.reply, plan.dataset.label_scale
+    chances = plan.judge.reader(plan.prompt, verdict.order).probabilities(reply)
     return {
         "dataset": verdict.dataset,
         "item_id": verdict.item_id,
@@ -88,6 +87,8 @@ def _row(scale: Scale, item: Item, verdict: Verdict) -> dict[str, object]:
         "outcome": str(verdict.outcome),
         "value": verdict.value,
         "score": _float(verdict.score),
+        "entropy": entropy(list(chances.values())) if chances else float("nan"),
+        "label_mass": _float(reply.label_mass),
         "question": item.question,
         "references": "\n".join(item.references),
         "answer": item.answer,

@@ -13,7 +13,7 @@ from typing import Any
 from ...types import Reply, Request
 from ..errors import JudgeUnavailableError
 from ..http.wire import verdict_schema
-from ..word_logprobs import verdict_logprobs
+from ..word_logprobs import label_mass, verdict_logprobs
 from .child import WORKER, Child
 from .options import Asking, Launch
 
@@ -39,7 +39,7 @@ class Offline:
         for number in range(launch.copies):
             command = [launch.python, str(WORKER)]
             child = await Child.start(command, self._environment(number), replies=True)
-            self._running.append(_Worker(launch.judge, child))
+            self._running.append(_Worker(launch, child))
         await asyncio.gather(*(worker.exchange(launch.arguments) for worker in self._running))
 
     async def ask(self, requests: Sequence[Request], asking: Asking) -> list[Reply]:
@@ -70,8 +70,9 @@ class Offline:
 class _Worker:
     """A child process that runs `worker.py`."""
 
-    def __init__(self, judge: str, child: Child) -> None:
-        self.judge = judge
+    def __init__(self, launch: Launch, child: Child) -> None:
+        self.judge = launch.judge
+        self.raw = str(launch.arguments.get("logprobs_mode", "raw_logprobs")).startswith("raw")
         self.child = child
 
     async def ask(self, requests: Sequence[Request], how: Mapping[str, Any]) -> list[Reply]:
@@ -82,7 +83,7 @@ class _Worker:
         asked = {**how, "prompts": prompts, "seeds": seeds, "choices": choices, "schema": schema}
         answer = await self.exchange(asked)
         pairs = zip(requests, answer["replies"], strict=True)
-        return [_reply(request, said) for request, said in pairs]
+        return [_reply(request, said, raw=self.raw) for request, said in pairs]
 
     async def exchange(self, said: Mapping[str, Any]) -> Any:
         """Send a line, return the worker's. Raises JudgeUnavailableError with its message."""
@@ -106,14 +107,21 @@ class _Worker:
         return answer
 
 
-def _reply(request: Request, said: Mapping[str, Any]) -> Reply:
+def _reply(request: Request, said: Mapping[str, Any], *, raw: bool) -> Reply:
+    """Return what the worker said as a reply.
+
+    `raw` says whether the probabilities are among all tokens, not only among the allowed ones.
+    """
     if "error" in said:
         return Reply(stop="error", error=said["error"])
+    likely = [(token, logprob) for token, logprob in said["likely"]]
     return Reply(
         text=said["text"],
         stop=said["stop"],
+        finish_reason=said["finish_reason"],
         thinking=said["thinking"],
-        choice_logprobs=verdict_logprobs(map(tuple, said["likely"]), request.choices),
+        choice_logprobs=verdict_logprobs(likely, request.choices),
+        label_mass=label_mass(likely, request.choices) if raw else None,
         input_tokens=said["input_tokens"],
         cached_tokens=said["cached_tokens"],
         output_tokens=said["output_tokens"],

@@ -62,7 +62,9 @@ class Online:
         """Answer requests of one prompt; see `HttpJudge.ask` for what is raised."""
         client = await self._client(requests[0].choices, asking)
         try:
-            return await client.ask(requests)
+            replies = await client.ask(requests)
+            # Its probabilities are those among the allowed tokens, so their sum says nothing.
+            return [replace(reply, label_mass=None) for reply in replies]
         except TransientError:
             self._check_running()
             raise

@@ -165,6 +165,7 @@ class Engine:
             "text": text,
             "thinking": thinking,
             # A single verdict token was requested, so the reply is complete.
+            "finish_reason": said.finish_reason or "",
             "stop": "stop" if likely or said.finish_reason == "stop" else "length",
             "likely": likely,
             "input_tokens": len(output.prompt_token_ids),
