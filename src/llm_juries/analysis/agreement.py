@@ -185,54 +185,6 @@ def correlations(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     return in_order(pd.concat(frames, ignore_index=True))
 
 
-def confusion(panel: Panel) -> pd.DataFrame:
-    """Count which value each voter gave where the humans gave which.
-
-    Returns
-    -------
-    DataFrame
-        A row a voter and pair of values that occurs: dataset, voter, kind, human, voted (str); n
-        (int); share, of the human's value (float). A jury's number between two levels counts as the
-        nearer one, in the middle as the higher. Empty unless votes and labels are on one nominal or
-        ordinal scale.
-    """
-    scale = panel.scale
-    if scale.kind not in ("nominal", "ordinal") or not labelled(panel):
-        return pd.DataFrame()
-    if scale.kind == "ordinal" and not panel.graded:
-        return pd.DataFrame()
-    codes = np.array(scale.codes)
-    frames = []
-    human, votes = nearest_level(panel.preferences, codes), nearest_level(panel.votes.labels, codes)
-    size = len(codes)
-    for at, voter in enumerate(panel.votes.voters):
-        both = (human >= 0) & (votes[:, at] >= 0)
-        pairs = human[both] * size + votes[both, at]
-        table = np.bincount(pairs, minlength=size * size).reshape(size, size)
-        true, voted = np.nonzero(table)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "dataset": panel.dataset.name,
-                    "voter": voter.name,
-                    "kind": voter.kind,
-                    "human": [scale.levels[level] for level in true],
-                    "voted": [scale.levels[level] for level in voted],
-                    "n": table[true, voted],
-                    "share": table[true, voted] / table.sum(axis=1)[true],
-                }
-            )
-        )
-    return in_order(pd.concat(frames, ignore_index=True))
-
-
-def nearest_level(values: Array, codes: Array) -> Index:
-    """Return which code each value is nearest to, the higher of two; -1 where it is NaN."""
-    middles = (codes[1:] + codes[:-1]) / 2
-    at = np.searchsorted(middles, np.nan_to_num(values) + SAME, side="right")
-    return np.where(np.isnan(values), -1, at)
-
-
 def reliability(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure how far annotators, judges and the members of each jury agree among themselves.
 

@@ -19,7 +19,6 @@ from .agreement import (
     agreement_by,
     annotators,
     between_judges,
-    confusion,
     correlations,
     deltas,
     outcomes,
@@ -31,6 +30,7 @@ from .dependence import effective_votes, error_pairs
 from .distributions import distributions
 from .few_labels import corrected
 from .found_juries import JurySearch
+from .levels import confusion, value_shares, votes_by_label
 from .pairs import length, length_bins, position, preferences
 from .rankings import Fits, battles, correlation, fit, ranking
 from .repeats import self_agreement, self_ensembles
@@ -69,6 +69,8 @@ __all__ = [
     "self_ensembles",
     "self_preference",
     "spread",
+    "value_shares",
+    "votes_by_label",
 ]
 
 
@@ -156,12 +158,28 @@ TABLES = (
         "graded votes with human labels",
     ),
     Table(
+        "value_shares",
+        lambda of: value_shares(of.panel),
+        "How often each voter gives each value",
+        "A voter whose shares are not the humans' is stricter, milder or shyer of the ends; with "
+        "like shares it can still give them to other items.",
+        "nominal or graded votes, or preferences with ties",
+    ),
+    Table(
         "confusion",
         lambda of: confusion(of.panel),
         "Which value a voter gives where the humans give which",
-        "share is of the items with the human's value; a number between two levels counts as the "
-        "nearer one.",
-        "votes and human labels on one nominal or ordinal scale",
+        "share is of the votes on items with the human's value; a number between two levels counts "
+        "as the nearer one, and an empty voted is a missing vote.",
+        "votes and human labels on one nominal or ordinal scale, or preferences with ties",
+    ),
+    Table(
+        "votes_by_label",
+        lambda of: votes_by_label(of.panel),
+        "Where graded votes lie at each human label",
+        "A voter that grades as humans do rises with the label, from step to step; medians that do "
+        "not move say that it hardly sees the difference.",
+        "graded votes with human labels",
     ),
     Table(
         "outcomes",

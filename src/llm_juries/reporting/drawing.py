@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..analysis.levels import Steps
 from ..analysis.measured import headline_of
 from ..analysis.rankings import FEWEST_MODELS, Rankings
 from ..analysis.run import Results
@@ -49,6 +50,14 @@ class Context:
         Where each dataset's verdicts and labels come from, in one line.
     singles : set of str
         The datasets of single answers.
+    graded : set of str
+        The datasets with graded votes and labels.
+    preferences : set of str
+        The datasets whose votes are preferences.
+    crossed : set of str
+        The datasets with a table of confusion.
+    steps : mapping of str to sequence of str
+        The values of each dataset's votes, in order.
     level : float
         Of the intervals.
     rankings : Rankings
@@ -58,6 +67,10 @@ class Context:
 
     sources: Mapping[str, str]
     singles: set[str]
+    graded: set[str]
+    preferences: set[str]
+    crossed: set[str]
+    steps: Mapping[str, Sequence[str]]
     level: float
     rankings: Rankings = field(default_factory=Rankings)
     options: FigureOptions = field(default_factory=FigureOptions)
@@ -68,17 +81,33 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
     context = Context(
         {study.dataset.name: source_of(study) for study in results.studies},
         {panel.dataset.name for panel in results.panels if not panel.dataset.pairwise},
+        {panel.dataset.name for panel in results.panels if panel.graded},
+        {p.dataset.name for p in results.panels if p.scale.kind == "preference"},
+        {dataset for dataset, _ in by_dataset(results.tables.get("confusion", pd.DataFrame()))},
+        {panel.dataset.name: Steps.of(panel.scale).names for panel in results.panels},
         results.analysis.bootstrap.level,
         results.analysis.ranking,
         options or FigureOptions(),
     )
     drawn = []
-    for table, draw_rows in FIGURES:
-        rows = results.tables.get(table, pd.DataFrame())
+    for drawing in FIGURES:
+        rows = results.tables.get(drawing.table, pd.DataFrame())
         if not rows.empty:
-            for name, figure in draw_rows(rows, context):
+            for name, figure in drawing.draw(rows, context):
                 drawn.append(figures.save(figure, folder, name))
     return drawn
+
+
+def not_drawn(drawn: Iterable[Path]) -> str:
+    """Return a sentence on the figures that an analysis has not, and what they need; else ""."""
+    names = [path.stem for path in drawn]
+    lacking = [
+        f"{drawing.name.replace('_', ' ')} ({drawing.needs})"
+        for drawing in FIGURES
+        if drawing.needs
+        and not any(name == drawing.name or name.startswith(f"{drawing.name}_") for name in names)
+    ]
+    return f"Not drawn, with what each needs: {'; '.join(lacking)}." if lacking else ""
 
 
 def _kappa(agreement: pd.DataFrame, context: Context) -> Drawn:
@@ -105,7 +134,37 @@ def _kappa_beside_paper(agreement: pd.DataFrame, context: Context) -> Drawn:
 def _deltas(deltas: pd.DataFrame, context: Context) -> Drawn:
     for dataset, rows in by_dataset(deltas[deltas["n"] > 0]):
         note = context.sources[dataset]
-        yield f"deltas_{dataset}", figures.delta_per_candidate(rows, note, context.level)
+        graded = dataset in context.graded
+        figure = figures.delta_per_candidate(rows, note, context.level, graded=graded)
+        yield f"deltas_{dataset}", figure
+
+
+def _value_shares(shares: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(shares):
+        yield f"value_shares_{dataset}", figures.value_shares(rows, _said(dataset, context))
+
+
+def _confusion(confusion: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(confusion):
+        values = context.steps[dataset]
+        if len(values) <= figures.MOST_LEVELS:
+            note = _said(dataset, context)
+            yield f"confusion_{dataset}", figures.confusion_maps(rows, values, note)
+
+
+def _said(dataset: str, context: Context) -> str:
+    """Return where a dataset is from, and what the values of its preferences mean."""
+    source, values = context.sources[dataset], context.steps[dataset]
+    if dataset not in context.preferences:
+        return source
+    return f"{values[-1]}: the first answer is preferred, {values[0]}: the second; {source}"
+
+
+def _votes_at_labels(spread: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(spread):
+        if (rows["n"] > 0).any() and dataset not in context.crossed:
+            note = context.sources[dataset]
+            yield f"votes_by_label_{dataset}", figures.votes_at_labels(rows, note)
 
 
 def _position(position: pd.DataFrame, context: Context) -> Drawn:
@@ -167,19 +226,72 @@ def _battles(battles: pd.DataFrame, context: Context) -> Drawn:
             )
 
 
-FIGURES: tuple[tuple[str, Callable[[pd.DataFrame, Context], Drawn]], ...] = (
-    ("agreement", _kappa),
-    ("agreement", _kappa_beside_paper),
-    ("deltas", _deltas),
-    ("position", _position),
-    ("length_bins", _length),
-    ("juries", _kappa_against_cost),
-    ("error_pairs", _errors),
-    ("ranking", _ranks),
-    ("ranking", _ranks_against_reference),
-    ("battles", _battles),
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of an analysis.
+
+    Attributes
+    ----------
+    name : str
+        What the names of its files begin with.
+    table : str
+        Whose rows it draws.
+    draw : function of rows and a Context
+        Yields the names of files and figures.
+    needs : str
+        What it takes, for analyses without it; "" if nobody misses it.
+    """
+
+    name: str
+    table: str
+    draw: Callable[[pd.DataFrame, Context], Drawn]
+    needs: str
+
+
+FIGURES = (
+    Drawing("kappa", "agreement", _kappa, "human labels"),
+    Drawing("kappa_beside_paper", "agreement", _kappa_beside_paper, ""),
+    Drawing(
+        "value_shares",
+        "value_shares",
+        _value_shares,
+        "nominal or graded votes, or preferences with ties",
+    ),
+    Drawing(
+        "confusion",
+        "confusion",
+        _confusion,
+        "votes and human labels on one nominal or ordinal scale of at most "
+        f"{figures.MOST_LEVELS} values, or preferences with ties",
+    ),
+    Drawing(
+        "votes_by_label",
+        "votes_by_label",
+        _votes_at_labels,
+        "graded votes with human labels, without a figure of confusion",
+    ),
+    Drawing(
+        "deltas", "deltas", _deltas, "single answers with human labels, right or wrong or graded"
+    ),
+    Drawing("position", "position", _position, "pairs shown in both orders"),
+    Drawing("length", "length_bins", _length, "pairs of answers with known lengths"),
+    Drawing("kappa_against_cost", "juries", _kappa_against_cost, "searched juries of known cost"),
+    Drawing(
+        "errors",
+        "error_pairs",
+        _errors,
+        "two judges with human labels, not on a graded scale",
+    ),
+    Drawing("ranks", "ranking", _ranks, f"{FEWEST_MODELS} named candidates or more"),
+    Drawing(
+        "rank_against",
+        "ranking",
+        _ranks_against_reference,
+        f"{FEWEST_MODELS} candidates that humans or a leaderboard rank too",
+    ),
+    Drawing("battles", "battles", _battles, f"pairs of {FEWEST_MODELS} named candidates or more"),
 )
-"""Each figure's table, and the function that yields file names and figures from its rows."""
+"""All figures of an analysis, in the order in which they are shown."""
 
 
 def by_dataset(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

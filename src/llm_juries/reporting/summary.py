@@ -20,7 +20,7 @@ from ..juries.votes import DECIDED
 from ..markdown import markdown
 from ..metrics.bootstrap import Bootstrap
 from ..study import Study
-from .drawing import FigureOptions, draw
+from .drawing import FigureOptions, draw, not_drawn
 from .provenance import provenance
 from .sentences import NARROW, comparison, few_questions
 from .tables import write as write_table
@@ -33,6 +33,8 @@ FILES_ONLY = (
     "battles",
     "between_judges",
     "confusion",
+    "value_shares",
+    "votes_by_label",
 )  # too long, or drawn as figures
 INCONSISTENT = {"missing": "no vote", "tie": "a tie", "mean": "the side of their mean strength"}
 MORE = {
@@ -107,8 +109,9 @@ def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -
         parts += [f"![{path.stem}](figures/{path.name})" for path in drawn]
         if any(path.stem == "kappa_beside_paper" for path in drawn):
             parts.append(PAPER_NOTE)
+        parts.append(not_drawn(drawn))
     parts += ["## Files", FILES_NOTE]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _reading(bootstrap: Bootstrap) -> str:

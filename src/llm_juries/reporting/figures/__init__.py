@@ -4,12 +4,15 @@ from .agreement import kappa_per_voter, printed_beside_ours
 from .battles import battle_heat_map
 from .bias import delta_per_candidate, length_bias, position_bias
 from .juries import error_correlations, kappa_against_cost
+from .levels import MOST_LEVELS, confusion_maps, value_shares, votes_at_labels
 from .ranks import bump_chart, rank_against_reference
 from .style import save
 
 __all__ = [
+    "MOST_LEVELS",
     "battle_heat_map",
     "bump_chart",
+    "confusion_maps",
     "delta_per_candidate",
     "error_correlations",
     "kappa_against_cost",
@@ -19,4 +22,6 @@ __all__ = [
     "printed_beside_ours",
     "rank_against_reference",
     "save",
+    "value_shares",
+    "votes_at_labels",
 ]

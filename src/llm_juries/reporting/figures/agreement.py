@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...analysis.measured import headline_of
-from .style import COLOURS, MARKERS, bars_by_kind, blank, legend
+from .style import COLOURS, MARKERS, bars_by_kind, blank, heading, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,8 +40,8 @@ def kappa_per_voter(agreement: pd.DataFrame, notes: dict[str, str], level: float
         said = "" if measure == "kappa" else f": {measure.replace('_', ' ')}"
         others |= bool(said)
         _points(axis, rows, measure)
-        axis.set_title(f"{name}{said}\n", loc="left", fontsize=10, fontweight="bold")
-        axis.text(0, 1.02, notes.get(name, ""), transform=axis.transAxes, fontsize=7.5)
+        room = figure.get_figwidth() - 0.3 - 0.065 * max(map(len, _labels(rows)))
+        heading(axis, f"{name}{said}", notes.get(name, ""), room)
     what = "Agreement" if others else "Cohen's kappa"
     axes[-1].set_xlabel(f"{what} with the human labels ({level:.0%} interval, questions resampled)")
     legend(figure, agreement["kind"])
@@ -91,11 +91,14 @@ def _points(axis: Axes, rows: pd.DataFrame, column: str) -> None:
     rows = rows.iloc[::-1]
     at = np.arange(len(rows))
     bars_by_kind(axis, rows, column, "ci_low", "ci_high")
-    labels = [
-        f"{voter}  ({missing} missing)" if missing else str(voter)
-        for voter, missing in zip(rows["voter"], rows["missing"], strict=True)
-    ]
-    axis.set_yticks(at, labels, fontsize=8)
+    axis.set_yticks(at, _labels(rows), fontsize=8)
     axis.set_ylim(-0.7, len(rows) - 0.3)
     axis.axvline(0, color="0.8", linewidth=0.8, zorder=0)
     axis.grid(axis="x", color="0.92")
+
+
+def _labels(rows: pd.DataFrame) -> list[str]:
+    return [
+        f"{voter}  ({missing} missing)" if missing else str(voter)
+        for voter, missing in zip(rows["voter"], rows["missing"], strict=True)
+    ]

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 MOST_OVERLAID_LINES = 6
 
 
-def delta_per_candidate(deltas: pd.DataFrame, note: str, level: float) -> Figure:
+def delta_per_candidate(
+    deltas: pd.DataFrame, note: str, level: float, *, graded: bool = False
+) -> Figure:
     """Draw each candidate's accuracy under each voter less that under humans, a panel a voter.
 
     Parameters
@@ -40,7 +42,12 @@ def delta_per_candidate(deltas: pd.DataFrame, note: str, level: float) -> Figure
         A line under the title.
     level : float
         Of the intervals, for the axis.
+    graded : bool
+        Whether deltas are of mean grades.
     """
+    what, unit, times = "accuracy", "percentage points", 100
+    if graded:
+        what, unit, times = "mean grade", "difference on the scale of the grades", 1
     voters = list(dict.fromkeys(deltas["voter"]))
     candidates = sorted(set(deltas["candidate"]), reverse=True)
     columns = min(4, len(voters))
@@ -54,17 +61,19 @@ def delta_per_candidate(deltas: pd.DataFrame, note: str, level: float) -> Figure
         kind = str(own["kind"].iloc[0])
         rows = own.set_index("candidate").reindex(candidates)  # one not judged yet has no point
         at = np.arange(len(rows))
-        bars(axis, 100 * rows["delta"], 100 * rows["ci_low"], 100 * rows["ci_high"], at, kind)
-        spread = 100 * rows["delta"].std(ddof=1)
-        axis.set_title(f"{voter}  (sd {spread:.1f})", fontsize=8, color=COLOURS[kind])
+        drawn = times * rows[["delta", "ci_low", "ci_high"]]
+        bars(axis, drawn["delta"], drawn["ci_low"], drawn["ci_high"], at, kind)
+        spread = drawn["delta"].std(ddof=1)
+        axis.set_title(
+            f"{voter}  (sd {spread:.{2 if graded else 1}f})", fontsize=8, color=COLOURS[kind]
+        )
         axis.axvline(0, color="0.6", linewidth=0.8, zorder=0)
         axis.set_yticks(at, candidates, fontsize=7.5)
         axis.tick_params(axis="x", labelsize=7.5)
         axis.grid(axis="y", color="0.92")
-    figure.suptitle(f"{deltas['dataset'].iloc[0]}: accuracy of each candidate, voter less humans")
+    figure.suptitle(f"{deltas['dataset'].iloc[0]}: {what} of each candidate, voter less humans")
     figure.supxlabel(
-        f"percentage points ({level:.0%} interval, questions resampled; "
-        f"sd: over the candidates)\n{note}",
+        f"{unit} ({level:.0%} interval, questions resampled; sd: over the candidates)\n{note}",
         fontsize=8,
     )
     return figure

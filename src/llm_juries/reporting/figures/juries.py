@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...analysis.measured import headline_of
-from .style import COLOURS, MARKERS, blank
+from .style import COLOURS, MARKERS, blank, heading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,8 +78,7 @@ def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
     axis.grid(color="0.92")
     axis.set_axisbelow(True)
     title = f"{juries['dataset'].iloc[0]}: all juries, rule {juries['rule'].iloc[0]}"
-    axis.set_title(f"{title}\n", loc="left", fontsize=10, fontweight="bold")
-    axis.text(0, 1.02, note, transform=axis.transAxes, fontsize=7.5)
+    heading(axis, title, note, figure.get_figwidth() - 1.0)
     axis.legend(fontsize=7.5, loc="lower right")
     figure.supxlabel("\n".join(named), fontsize=7, x=0.02, ha="left")
     return figure
@@ -124,6 +123,6 @@ def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
     bar.set_label("correlation of errors (phi)", fontsize=8)
     bar.ax.tick_params(labelsize=7.5)
     title = f"{pairs['dataset'].iloc[0]}: are the judges wrong on the same items?"
-    axis.set_title(f"{title}\n", loc="left", fontsize=9, fontweight="bold")
-    axis.text(0, 1.02, note, transform=axis.transAxes, fontsize=7)
+    longest = max(map(len, names))
+    heading(axis, title, note, figure.get_figwidth() - 0.3 - 0.065 * longest)
     return figure

@@ -131,6 +131,14 @@ def upright(
         axis.plot(x[bare], value[bare], marker, color=colour, mfc="white", markersize=4.5)
 
 
+def heading(axis: Axes, title: str, note: str, wide: float) -> None:
+    """Write a title over a panel and a note between them, in lines of about `wide` inches."""
+    lines = textwrap.wrap(note, max(30, int(15.5 * wide)))
+    axis.set_title(title + "\n" * len(lines), loc="left", fontsize=10, fontweight="bold")
+    under = axis.text(0, 1.02, "\n".join(lines), transform=axis.transAxes, fontsize=7.5)
+    under.set_in_layout(False)  # the title makes room for it; its width must not narrow the panel
+
+
 def hide_unused(axes: npt.NDArray[Any], used: int) -> None:
     """Hide unused panels; those above them get the tick labels instead."""
     for axis in axes.flat[used:]:

@@ -23,6 +23,7 @@ from ...analysis.tables import TABLES, Table
 from ...files import write_text
 from ...markdown import rounded
 from ...store.store import Store
+from ..drawing import not_drawn
 from ..provenance import provenance
 from ..sentences import NARROW
 from .columns import Options, browsable
@@ -78,6 +79,7 @@ def write(
         ],
         most_rows=MOST_ROWS,
         figures=[{"name": p.stem.replace("_", " "), "source": _embedded(p)} for p in figures],
+        not_drawn=not_drawn(figures),
         judges=_judges(results),
         bootstrap=results.analysis.bootstrap,
         narrow=NARROW,
