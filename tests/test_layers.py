@@ -25,7 +25,8 @@ FLOORS = (
     {"data"},
     {"prompts"},
     {"types", "scale", "seats"},
-    {"errors", "files", "markdown"},
+    {"files", "markdown"},
+    {"errors"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -1,9 +1,13 @@
-"""Write files atomically, and locate the files that ship with the project."""
+"""Write files atomically, read data of others, and locate the files that ship with the project."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from pathlib import Path
+
+from .errors import JuriesError
 
 PACKAGE = Path(__file__).parent
 
@@ -17,6 +21,46 @@ def write_text(path: Path, text: str) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def file_name(name: str) -> str:
+    """Return a name as part of a file's: without signs that systems mind, and of at most 80 bytes.
+
+    What is replaced or cut is told apart by a hash.
+    """
+    safe = re.sub(r"[^\w.-]", "_", name)
+    cut = safe.encode()[:80].decode(errors="ignore")
+    if cut == name and cut.strip("."):
+        return name
+    return f"{cut[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def check_data(path: Path, within: Path) -> None:
+    """Check that a file of somebody else's folder is one that can be read as data.
+
+    Reading a pipe or a device would wait or never end, and a link could name any file of the
+    reader's.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    JuriesError
+        If it is not a regular file, or lies outside the folder.
+    """
+    if path.is_symlink() and not path.exists():
+        raise JuriesError(f"{path}: is a link that leads nowhere; restore its file, or delete it")
+    real = Path(os.path.realpath(path, strict=True))
+    if not real.is_relative_to(within.resolve()):
+        raise JuriesError(f"{path}: leads out of {within}; put the file itself there, or delete it")
+    if not real.is_file():
+        raise JuriesError(f"{path}: is not a regular file; delete it or move it away")
+
+
+def read_data(path: Path, within: Path) -> bytes:
+    """Return the bytes of a file of somebody else's folder; see `check_data`."""
+    check_data(path, within)
+    return path.read_bytes()
 
 
 def bundled(inside: str) -> Path:

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that Parquet and other programs can hold."""
 Kind = Literal["judge", "lexical", "jury", "human"]
 """What a voter is: a language model (or trained classifier), a string rule, or a jury of voters.
 
@@ -139,15 +143,15 @@ class Reply:
     thinking: str = ""
     earlier: str = ""
     choice_logprobs: Mapping[str, float] = field(default_factory=dict)
-    input_tokens: int | None = None
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: Count | None = None
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    output_tokens: Count | None = None
     latency_s: float | None = None
     batched: bool = False
     finish_reason: str = ""
     model: str = ""
-    thinking_tokens: int | None = None
+    thinking_tokens: Count | None = None
     label_mass: float | None = None
     confidence: float | None = None
 
@@ -189,7 +193,7 @@ class Verdict:
     reader: str
     reply: Reply
     cost_usd: float | None
-    attempts: int
+    attempts: Count
     asked_at: float
-    repeat: int = 1
+    repeat: Count = 1
     criterion: str = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 
 from conftest import ROOT
-from llm_juries.cluster.jobs import GONE, Job, Slurm, Submitted, record, recorded, states
+from llm_juries.cluster.jobs import GONE, Job, Part, Slurm, Submitted, record, recorded, states
 from llm_juries.config.resources import Resources
 from llm_juries.errors import JuriesError
 from llm_juries.store.store import Store
@@ -52,7 +54,7 @@ def test_a_sweep_runs_in_the_background_and_is_complete(tmp_path: Path):
     assert len(jobs) == 4
     again = script("submit", tmp_path, *SWEEP, "cluster=local")
     assert "0 jobs submitted" in again.stdout  # each is at work, or done already
-    until(lambda: set(states(jobs).values()) == {"COMPLETED"})
+    until(lambda: set(states(jobs, tmp_path / "store").values()) == {"COMPLETED"})
     assert len(Store(tmp_path / "store")) == len({v.key for v in Store(tmp_path / "store")})
 
     said = script("status", tmp_path)
@@ -97,7 +99,7 @@ def test_a_failing_job_is_said_to_have_failed(tmp_path: Path, monkeypatch: pytes
     sent = script("submit", tmp_path, "judge=gpt_4_turbo", "cluster=local")
     assert "1 jobs submitted" in sent.stdout, sent.stderr
     jobs = recorded(tmp_path / "store")
-    until(lambda: set(states(jobs).values()) == {"FAILED"})
+    until(lambda: set(states(jobs, tmp_path / "store").values()) == {"FAILED"})
     said = script("status", tmp_path)
     assert "1 FAILED" in said.stdout
     (log,) = (tmp_path / "logs").rglob("*_log.err")
@@ -167,13 +169,13 @@ def test_a_machine_without_slurm_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 def test_records_come_back_and_a_job_that_left_nothing_is_gone(tmp_path: Path):
     logs = str(tmp_path / "logs")
     jobs = [
-        Submitted(name, "local", logs, ("judge=a",), None, ("a",), ("d",), at)
+        Submitted(name, "local", logs, "cell", (Part("a", "d", "p", "0" * 64),), at, "aa")
         for name, at in (("4194305", 2.0), ("4194306", 1.0))  # no such process can be
     ]
     record(tmp_path, jobs[:1])
     record(tmp_path, jobs[1:])
     assert recorded(tmp_path) == jobs[::-1]
-    assert set(states(jobs).values()) == {GONE}
+    assert set(states(jobs, tmp_path).values()) == {GONE}
     assert len(Store(tmp_path)) == 0  # records are no verdicts
 
 
@@ -186,21 +188,101 @@ def test_another_process_with_the_id_of_a_job_is_not_taken_for_it(tmp_path: Path
             [sys.executable, "-c", "import time; time.sleep(60)", f"{logs}/%j"]
         ) as own,
     ):
-        jobs = [
-            Submitted(str(process.pid), "local", logs, ("judge=a",), None, ("a",), ("d",), 1.0)
-            for process in (other, own)
-        ]
-        assert list(states(jobs).values()) == [GONE, "RUNNING"]
+        jobs = [Submitted(str(process.pid), "local", logs, "cell") for process in (other, own)]
+        assert list(states(jobs, tmp_path).values()) == [GONE, "RUNNING"]
         for process in (other, own):
             process.kill()
-    assert list(states(jobs).values()) == [GONE, GONE]
+    assert list(states(jobs, tmp_path).values()) == [GONE, GONE]
 
 
-def test_a_broken_record_is_told(tmp_path: Path):
+def line(**changed: object) -> str:
+    return json.dumps(
+        {"job_id": "1", "cluster": "slurm", "logs": "x", "submitted_at": 1.0} | changed
+    )
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        line(job_id=1),
+        line(job_id="../../etc/passwd"),
+        line(job_id="--help"),
+        line(job_id="1\n2"),
+        line(cluster="llm_juries.cluster.jobs.Local"),
+        line(ended="../outside"),
+        line(parts=[{"voter": "a", "dataset": "d", "prompt": "p", "keys": "../../x"}]),
+        line(parts=[{"voter": "a", "dataset": "d", "prompt": "p", "keys": "0" * 31}]),
+        line(parts={"_target_": "os.system"}),
+        line(submitted_at="now"),
+        line(submitted_at=10**400),
+        '{"job_id": ' + "[" * 100_000,
+        line(further=0)[:-2] + "[" * 100_000 + "]" * 100_000 + "}",
+        "",
+        "\ud800".encode(errors="surrogatepass").decode(errors="surrogateescape"),
+        "null",
+        "cos\nsystem\n(S'touch PWNED'\ntR.",
+        "!!python/object/apply:os.system ['touch PWNED']",
+    ],
+)
+def test_a_record_that_is_none_is_told_in_one_line(tmp_path: Path, record: str):
     (tmp_path / "jobs").mkdir()
-    (tmp_path / "jobs" / "x.jsonl").write_text('{"job_id": 1}\n')
-    with pytest.raises(JuriesError, match=r"x\.jsonl: not a record of jobs"):
+    (tmp_path / "jobs" / "x.jsonl").write_bytes(f"{record}\n".encode(errors="surrogateescape"))
+    with pytest.raises(JuriesError, match=r"x\.jsonl: not a record of jobs") as told:
         recorded(tmp_path)
+    assert "\n" not in str(told.value)
+
+
+HOSTILE = {"overrides": ["judge=contains", "+judges.x._target_=subprocess.getoutput",
+                         "+judges.x.cmd='touch PWNED'"], "searched": "evil", "judges": ["contains"],
+           "datasets": ["sample_qa"]}  # fmt: skip
+
+
+def test_nothing_that_a_store_says_of_its_jobs_is_run(tmp_path: Path):
+    """Overrides that instantiate, a folder of yamls, a pickle where submitit would have put one."""
+    store = tmp_path / "store"
+    (store / "jobs").mkdir(parents=True)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for job_id in ("1", "2"):
+        stolen = b"cos\nsystem\n(S'touch %s'\ntR." % os.fsencode(tmp_path / "PWNED")
+        (logs / f"{job_id}_0_result.pkl").write_bytes(stolen)
+        (logs / job_id).mkdir()
+        (logs / job_id / f"{job_id}_0_result.pkl").write_bytes(stolen)
+    (logs / "judge").mkdir()
+    (logs / "judge" / "contains.yaml").write_text("_target_: os.abort\n")
+    records = [
+        line(
+            job_id="1", logs=str(logs / "%j"), cluster=cluster, **HOSTILE | {"searched": str(logs)}
+        )
+        for cluster in ("local", "slurm")
+    ]
+    (store / "jobs" / "x.jsonl").write_text("\n".join(records))
+    done = script("status", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "2 jobs were recorded by an earlier version" in done.stderr
+    named = script("status", tmp_path, "judge=contains")
+    assert "0 of 140 verdicts done" in named.stdout, named.stderr
+    assert not list(tmp_path.rglob("PWNED"))
+    assert not (ROOT / "PWNED").exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "out", "loop"])
+def test_a_record_that_is_no_file_of_the_store_is_not_read(tmp_path: Path, kind: str):
+    (tmp_path / "store" / "jobs").mkdir(parents=True)
+    path = tmp_path / "store" / "jobs" / "x.jsonl"
+    outside = tmp_path / "outside.jsonl"
+    outside.write_text(line())
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "out":
+            path.symlink_to(outside)
+        case "loop":
+            path.symlink_to(path)
+    with pytest.raises((JuriesError, OSError), match=r"x\.jsonl"):
+        recorded(tmp_path / "store")
 
 
 def in_a_process(code: str) -> subprocess.Popen[str]:

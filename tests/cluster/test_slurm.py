@@ -152,11 +152,11 @@ def test_a_sweep_outlives_failure_preemption_and_kill(
     said = run("submit", tmp_path, *overrides)
     assert "4 jobs submitted" in said
     print(f"submitted and returned after {time.monotonic() - began:.1f} s")
-    jobs = {job.judges[0]: job for job in recorded(tmp_path / "store")}
+    jobs = {job.parts[0].voter: job for job in recorded(tmp_path / "store")}
     assert set(jobs) == set(JUDGES)
 
     def state(name: str) -> str:
-        return states([jobs[name]])[jobs[name].job_id]
+        return states([jobs[name]], tmp_path / "store")[jobs[name].job_id]
 
     # One is killed as a whole machine's memory would have it: no handler runs.
     until(lambda: verdicts(tmp_path)["killed"] >= 10)
@@ -198,7 +198,7 @@ def test_a_sweep_outlives_failure_preemption_and_kill(
     again = run("submit", tmp_path, *overrides)
     assert "0 jobs submitted" in again  # they are at work
     assert again.count("is live") == 2
-    jobs |= {job.judges[0]: job for job in recorded(tmp_path / "store")}
+    jobs |= {job.parts[0].voter: job for job in recorded(tmp_path / "store")}
     until(lambda: state("killed") == state("keyless") == "COMPLETED")
     assert verdicts(tmp_path) == dict.fromkeys(JUDGES, ITEMS)
     lost = api.stats()["arrivals"]["model-killed"] - ITEMS
@@ -221,7 +221,7 @@ def test_a_job_that_is_told_of_its_time_limit_is_queued_again_and_goes_on(
     subprocess.run(["scancel", "--signal=USR2", job.job_id], check=True)
     until(lambda: "Restarts=1" in shown(job.job_id))
     assert 10 <= verdicts(tmp_path)["killed"] < ITEMS
-    until(lambda: states([job])[job.job_id] == "COMPLETED")
+    until(lambda: states([job], tmp_path / "store")[job.job_id] == "COMPLETED")
     assert verdicts(tmp_path)["killed"] == ITEMS
     assert api.stats()["arrivals"]["model-killed"] == ITEMS
     log = "".join(path.read_text() for path in (tmp_path / "logs").rglob("*_log.*"))
@@ -235,10 +235,14 @@ def test_states_are_known_without_accounts(
     monkeypatch.setenv("PATH", os.environ["PATH"].removeprefix(f"{HERE}{os.pathsep}"))
     overrides = [*user(tmp_path, api)[:2], "judge=keyless,contains"]
     assert "2 jobs submitted" in run("submit", tmp_path, *overrides)
-    jobs = {job.judges[0]: job for job in recorded(tmp_path / "store")}
-    assert set(states(jobs.values()).values()) <= {"PENDING", "RUNNING", "COMPLETING"}
+    jobs = {job.parts[0].voter: job for job in recorded(tmp_path / "store")}
+    assert set(states(jobs.values(), tmp_path / "store").values()) <= {
+        "PENDING",
+        "RUNNING",
+        "COMPLETING",
+    }
     ends = {jobs["keyless"].job_id: "FAILED", jobs["contains"].job_id: "COMPLETED"}
-    until(lambda: states(jobs.values()) == ends)
+    until(lambda: states(jobs.values(), tmp_path / "store") == ends)
 
 
 def test_a_job_asks_for_what_its_judge_needs(on_slurm: None, api: Remote, tmp_path: Path):
@@ -255,7 +259,7 @@ def test_a_job_asks_for_what_its_judge_needs(on_slurm: None, api: Remote, tmp_pa
     assert "TresPerNode=gres:gpu:2" in facts
     (script,) = (tmp_path / "logs").rglob("*_submission.sh")
     assert "--cpus-per-task=3" in script.read_text().partition("srun")[2]
-    until(lambda: states([job])[job.job_id] == "CANCELLED")
+    until(lambda: states([job], tmp_path / "store")[job.job_id] == "CANCELLED")
 
 
 def test_hydras_own_launcher_makes_a_job_a_judge_and_shard(on_slurm: None, tmp_path: Path):

@@ -23,6 +23,7 @@ from conftest import ROOT
 from llm_juries.errors import JuriesError
 from llm_juries.store import compaction, segments, snapshots
 from llm_juries.store.compaction import compact
+from llm_juries.store.imports import read
 from llm_juries.store.parquet import FORMAT, table_of, verdicts_of
 from llm_juries.store.store import Store
 from llm_juries.store.verify import verify
@@ -380,7 +381,7 @@ def test_a_store_of_a_newer_version_is_told_in_one_line(part: str, tmp_path: Pat
         )
         pyarrow.parquet.write_table(newer, path)
     with pytest.raises(JuriesError, match=r"has format 3 of a newer version; .* update") as said:
-        Store(tmp_path).get("a")
+        Store(tmp_path).get("a") if part == "manifest" else list(read(path))
     assert "\n" not in str(said.value)
     assert path.name in str(said.value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,8 +15,9 @@ from ..config.study import studies
 from ..data.dataset import Shard
 from ..store.plan import look_up
 from ..store.store import Store
-from ..types import Outcome
+from ..types import Outcome, Verdict
 from .grid import merged
+from .jobs import Submitted
 
 
 @dataclass
@@ -31,6 +33,24 @@ class Coverage:
     outcomes: list[Outcome | None] = field(default_factory=list)
     asked_at: list[float] = field(default_factory=list)
     cost_usd: float = math.nan
+    prompt: str = ""
+    keys: list[str] = field(default_factory=list)
+
+    def add(self, question: str, key: str, stored: Verdict | None, *, first: bool) -> None:
+        """Add a requested verdict; `first` is whether none before it has the same key."""
+        self.questions.append(question)
+        self.keys.append(key)
+        self.outcomes.append(stored.outcome if stored else None)
+        if stored and first:  # two items may share a verdict
+            self.asked_at.append(stored.asked_at)
+            if stored.cost_usd is not None:
+                known = 0.0 if math.isnan(self.cost_usd) else self.cost_usd
+                self.cost_usd = known + stored.cost_usd
+
+    def keys_of(self, part: Shard) -> list[str]:
+        """Return the keys of the verdicts that a shard requests."""
+        asked = zip(self.questions, self.keys, strict=True)
+        return [key for question, key in asked if part.holds(question)]
 
     def count(self, part: Shard, again: Collection[Outcome]) -> tuple[int, int]:
         """Return how many verdicts a shard requests, and how many of these are missing."""
@@ -57,18 +77,34 @@ def coverage(configs: Iterable[DictConfig], store: Store) -> dict[bytes, list[Co
             for plan in study.plans:
                 if plan.judge.name not in cfg.judges:
                     continue  # a recorded judge of the dataset
-                one = Coverage(plan.voter, study.dataset.name)
-                keys: set[str] = set()
+                one = Coverage(plan.voter, study.dataset.name, prompt=plan.prompt.name)
+                met: set[str] = set()
                 for request, stored in look_up(plan, store):
-                    one.questions.append(request.item.question or request.item.item_id)
-                    one.outcomes.append(stored.outcome if stored else None)
-                    if stored and request.key not in keys:  # two items may share a verdict
-                        keys.add(request.key)
-                        one.asked_at.append(stored.asked_at)
-                        if stored.cost_usd is not None:
-                            known = 0.0 if math.isnan(one.cost_usd) else one.cost_usd
-                            one.cost_usd = known + stored.cost_usd
+                    question = request.item.question or request.item.item_id
+                    one.add(question, request.key, stored, first=request.key not in met)
+                    met.add(request.key)
                 found[key].append(one)
+    return found
+
+
+def coverage_of_jobs(jobs: Iterable[Submitted], store: Store) -> list[Coverage]:
+    """Return the coverage of what was submitted, by the keys in the jobs' records alone.
+
+    Of equal cells the one submitted last counts; a key that several cells share counts once.
+    """
+    latest = {job.identity: job for job in jobs}
+    wanted: dict[tuple[str, str, str], Counter[str]] = {}
+    for part in (part for job in latest.values() for part in job.parts):
+        counts = wanted.setdefault((part.voter, part.dataset, part.prompt), Counter())
+        counts |= Counter(part.each())  # in place
+    found = []
+    for (voter, dataset, prompt), counts in sorted(wanted.items()):
+        one = Coverage(voter, dataset, prompt=prompt)
+        for key, times in counts.items():
+            stored = store.get(key)
+            for time_ in range(times):
+                one.add("", key, stored, first=time_ == 0)
+        found.append(one)
     return found
 
 

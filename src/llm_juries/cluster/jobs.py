@@ -3,12 +3,16 @@
 A job is `llm-juries judge` with the overrides of one cell of the grid, in a process of its own. Its
 replies are in the store, so a job that is preempted, timed out, killed or submitted again asks only
 for missing verdicts.
+
+What the store holds of a job is data from whoever wrote the store: names, keys and a state in plain
+words. It is checked and compared; none of it is run, built, unpickled or opened as a path.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import secrets
 import signal
@@ -18,18 +22,18 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
 from ..config.resources import Resources
 from ..errors import JuriesError
-from ..files import write_text
+from ..files import read_data, write_text
 
 POLL_S = 0.2
 LINGER_S = 60.0  # how long a stopped job waits for the signal that requeues it
 WEEK_MIN = 7 * 24 * 60
-ENDED_WELL = "COMPLETED"
+ENDED_WELL, FAILED = "COMPLETED", "FAILED"
 GONE = "GONE"
 """The state of a job that left no trace: it was killed, or Slurm no longer knows it."""
 LIVE = frozenset(
@@ -53,11 +57,14 @@ class Job:
         A folder of lock files that limit how many jobs run at once, where no scheduler does.
     at_once : int
         How many.
+    ended : str, optional
+        A file in which it writes how it ended.
     """
 
     command: tuple[str, ...]
     slots: str | None = None
     at_once: int = 1
+    ended: str | None = None
 
     def __call__(self) -> None:
         """Run the command.
@@ -94,6 +101,7 @@ class Job:
                 passed_on = True
             time.sleep(POLL_S)
         if process.returncode == 0:
+            self._end(ENDED_WELL)
             return
         if received:
             # SIGTERM may arrive before the signal that requeues, or before the job's end.
@@ -102,7 +110,13 @@ class Job:
                 time.sleep(POLL_S)
             if stop in received and callable(requeue):
                 requeue(stop, None)
+        self._end(FAILED)
         raise RuntimeError(f"the command ended with {process.returncode}: {self.command}")
+
+    def _end(self, state: str) -> None:
+        if self.ended is not None:
+            with contextlib.suppress(OSError):  # then its state is only known while Slurm knows it
+                write_text(Path(self.ended), f"{state}\n")
 
 
 def _requeue_signal() -> signal.Signals:
@@ -171,14 +185,14 @@ class Slurm:
     setup: tuple[str, ...] = ()
     sbatch: Mapping[str, Any] = field(default_factory=dict)
 
-    name = "slurm"
+    name: ClassVar[Literal["slurm"]] = "slurm"
 
     def __post_init__(self) -> None:
         _check_least(self, {"at_once": 1, "timeouts": 0, "notice_s": 1})
 
-    def job(self, command: Sequence[str], logs: Path) -> Job:  # noqa: ARG002
+    def job(self, command: Sequence[str], logs: Path, ended: Path) -> Job:  # noqa: ARG002
         """Return a job; the scheduler limits how many run at once."""
-        return Job(tuple(command))
+        return Job(tuple(command), ended=str(ended))
 
     def executor(self, logs: Path, need: Resources) -> Any:
         """Return submitit's executor for jobs that need the same."""
@@ -223,14 +237,14 @@ class Local:
 
     at_once: int = 1
 
-    name = "local"
+    name: ClassVar[Literal["local"]] = "local"
 
     def __post_init__(self) -> None:
         _check_least(self, {"at_once": 1})
 
-    def job(self, command: Sequence[str], logs: Path) -> Job:
+    def job(self, command: Sequence[str], logs: Path, ended: Path) -> Job:
         """Return a job that waits for its turn."""
-        return Job(tuple(command), str(logs), self.at_once)
+        return Job(tuple(command), str(logs), self.at_once, str(ended))
 
     def executor(self, logs: Path, need: Resources) -> Any:  # noqa: ARG002
         """Return submitit's executor."""
@@ -255,20 +269,63 @@ def _submitit() -> Any:
     return submitit
 
 
+class Part(msgspec.Struct, frozen=True):
+    """The verdicts that a job asks for of one voter on one dataset: their keys, joined."""
+
+    voter: str
+    dataset: str
+    prompt: str
+    keys: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{32})*\Z")]
+
+    def each(self) -> Iterator[str]:
+        """Yield the keys."""
+        return (self.keys[at : at + 32] for at in range(0, len(self.keys), 32))
+
+
 class Submitted(msgspec.Struct, frozen=True):
     """The record of a submitted job, kept in the store.
 
-    `overrides` are those of `llm-juries judge`, `searched` is a folder of the user's own yamls.
+    Attributes
+    ----------
+    job_id, cluster : str
+        As the cluster calls it.
+    logs : str
+        The folder of its output, by which its process is recognised; never opened.
+    cell : str
+        A hash of what it was asked to do: see `cell_of`.
+    parts : tuple of Part
+        Empty in records of earlier versions.
+    submitted_at : float
+    ended : str
+        The name of the file, beside the record, in which it says how it ended.
+    overrides : tuple of str
+        Only in records of earlier versions, which had no `cell`.
     """
 
-    job_id: str
-    cluster: str
+    job_id: Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(_[0-9]+)?\Z")]
+    cluster: Literal["slurm", "local"]
     logs: str
-    overrides: tuple[str, ...]
-    searched: str | None
-    judges: tuple[str, ...]
-    datasets: tuple[str, ...]
-    submitted_at: float
+    cell: str = ""
+    parts: tuple[Part, ...] = ()
+    submitted_at: float = 0.0
+    ended: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]*\Z")] = ""
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Who judges what."""
+        voters = sorted({part.voter for part in self.parts})
+        return f"{', '.join(voters)} on {', '.join(sorted({p.dataset for p in self.parts}))}"
+
+    @property
+    def identity(self) -> str:
+        """What equal jobs share, whenever they were submitted."""
+        return self.cell or cell_of(self.overrides)
+
+
+def cell_of(overrides: Iterable[str]) -> str:
+    """Return a hash of a job's overrides, in whatever order they are."""
+    return hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()
 
 
 def submit(
@@ -296,38 +353,48 @@ def submit(
         yield from zip(own, (job.job_id for job in made), strict=True)
 
 
+def folder(store: Path) -> Path:
+    """Return the folder of a store's records of jobs."""
+    return store / "jobs"
+
+
 def record(store: Path, jobs: Sequence[Submitted]) -> Path:
     """Write a record of submitted jobs into the store; return the file."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    path = store / "jobs" / f"{stamp}-{secrets.token_hex(4)}.jsonl"
+    path = folder(store) / f"{stamp}-{secrets.token_hex(4)}.jsonl"
     write_text(path, "".join(f"{msgspec.json.encode(job).decode()}\n" for job in jobs))
     return path
 
 
 def recorded(store: Path) -> list[Submitted]:
-    """Return all jobs that were submitted for a store, the oldest first."""
+    """Return all jobs that were submitted for a store, the oldest first.
+
+    Raises
+    ------
+    JuriesError
+        If a file is no record of jobs.
+    """
     found = []
-    for path in sorted((store / "jobs").glob("*.jsonl")):
+    for path in sorted(folder(store).glob("*.jsonl")):
+        raw = read_data(path, store)
         try:
-            found += [
-                msgspec.json.decode(line, type=Submitted) for line in path.read_bytes().splitlines()
-            ]
-        except msgspec.DecodeError as error:
+            found += [msgspec.json.decode(line, type=Submitted) for line in raw.splitlines()]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise JuriesError(
                 f"{path}: not a record of jobs ({error}); restore or delete it"
             ) from None
     return sorted(found, key=lambda job: job.submitted_at)
 
 
-def states(jobs: Iterable[Submitted]) -> dict[str, str]:
+def states(jobs: Iterable[Submitted], store: Path) -> dict[str, str]:
     """Return the state of each job by its id, in Slurm's words.
 
-    From sacct if there is accounting, else from squeue for live jobs, else from the files a job
-    left behind. A job that left none is GONE.
+    From sacct if there is accounting, else from squeue for live jobs, else from what the job wrote
+    into the store when it ended. A job that left nothing is GONE.
     """
     jobs = list(jobs)
     known = _of_slurm([job.job_id for job in jobs if job.cluster == "slurm"])
-    return {job.job_id: known.get(job.job_id) or _left_behind(job) for job in jobs}
+    return {job.job_id: known.get(job.job_id) or _left_behind(job, store) for job in jobs}
 
 
 def _of_slurm(ids: Sequence[str]) -> dict[str, str]:
@@ -352,14 +419,17 @@ def _said(command: list[str]) -> str:
     return done.stdout
 
 
-def _left_behind(job: Submitted) -> str:
-    from submitit.core.utils import JobPaths, pickle_load
-
-    paths = JobPaths(Path(job.logs) / "%j", job.job_id)
-    with contextlib.suppress(OSError, EOFError):
-        outcome, _ = pickle_load(paths.result_pickle)
-        return ENDED_WELL if outcome == "success" else "FAILED"
+def _left_behind(job: Submitted, store: Path) -> str:
+    if job.ended:
+        with contextlib.suppress(OSError):
+            raw = read_data(ended(store, job.ended), store)
+            return ENDED_WELL if raw.strip() == ENDED_WELL.encode() else FAILED
     return "RUNNING" if job.cluster == "local" and _alive(job) else GONE
+
+
+def ended(store: Path, token: str) -> Path:
+    """Return the file in which a job writes how it ended."""
+    return folder(store) / f"{token}.ended"
 
 
 def _alive(job: Submitted) -> bool:

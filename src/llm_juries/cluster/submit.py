@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,7 +20,19 @@ from ..errors import JuriesError
 from ..store.store import Store
 from .coverage import coverage
 from .grid import Cell, needs, subject
-from .jobs import LIVE, Local, Slurm, Submitted, record, recorded, states, submit
+from .jobs import (
+    LIVE,
+    Local,
+    Part,
+    Slurm,
+    Submitted,
+    cell_of,
+    ended,
+    record,
+    recorded,
+    states,
+    submit,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,13 +40,22 @@ class Workload:
     """One cell of the grid: its verdicts, those missing, what it needs, and its live job if any."""
 
     cell: Cell
-    judges: tuple[str, ...]
-    datasets: tuple[str, ...]
-    part: Shard
+    parts: tuple[Part, ...]
+    shard: Shard
     verdicts: int
     missing: int
     needs: Resources
     live_job: str = ""
+
+    @property
+    def judges(self) -> str:
+        """The names of its voters."""
+        return ", ".join(sorted({part.voter for part in self.parts}))
+
+    @property
+    def datasets(self) -> str:
+        """The names of its datasets."""
+        return ", ".join(sorted({part.dataset for part in self.parts}))
 
     @property
     def open(self) -> bool:
@@ -52,8 +74,8 @@ def workloads(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Workl
     _check_distinct(cells)
     covered = coverage((cell.cfg for cell in cells), store)
     before = recorded(store.path)
-    state = states(before)
-    live = {_identity(job.overrides): job.job_id for job in before if state[job.job_id] in LIVE}
+    state = states(before, store.path)
+    live = {job.identity: job.job_id for job in before if state[job.job_id] in LIVE}
     found = []
     for cell in cells:
         part = settings(cell.cfg).part
@@ -70,13 +92,15 @@ def workloads(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Workl
         found.append(
             Workload(
                 cell,
-                tuple(sorted({one.judge for one in own})),
-                tuple(sorted({one.dataset for one in own})),
+                tuple(
+                    Part(one.judge, one.dataset, one.prompt, "".join(one.keys_of(part)))
+                    for one in own
+                ),
                 part,
                 sum(verdicts for verdicts, _ in counts),
                 sum(missing for _, missing in counts),
                 needs(cell.cfg),
-                live.get(_identity(cell.overrides), ""),
+                live.get(cell_of(cell.overrides), ""),
             )
         )
     return found
@@ -86,9 +110,9 @@ def _check_distinct(cells: Sequence[Cell]) -> None:
     """Raise JuriesError if two jobs would ask, and pay, for the same verdicts."""
     if len(stores := sorted({str(cell.cfg.store) for cell in cells})) > 1:
         raise JuriesError(f"store: a sweep needs one store, not {' and '.join(stores)}")
-    met: set[tuple[str, ...]] = set()
+    met: set[str] = set()
     for cell in cells:
-        if (same := _identity(cell.overrides)) in met:
+        if (same := cell_of(cell.overrides)) in met:
             raise JuriesError(
                 f"{' '.join(cell.overrides)}: is in the sweep twice and would be asked twice; "
                 "list each value once"
@@ -96,19 +120,14 @@ def _check_distinct(cells: Sequence[Cell]) -> None:
         met.add(same)
 
 
-def _identity(overrides: Sequence[str]) -> tuple[str, ...]:
-    """Return the overrides in an order that equal jobs share."""
-    return tuple(sorted(overrides))
-
-
 def table(found: Sequence[Workload]) -> pd.DataFrame:
     """Return a row a cell: judge, dataset, shard, verdicts, missing, what it needs, its job."""
     return pd.DataFrame(
         [
             {
-                "judge": ", ".join(one.judges),
-                "dataset": ", ".join(one.datasets),
-                "shard": "all" if (n := one.part.shard) is None else f"{n} of {one.part.shards}",
+                "judge": one.judges,
+                "dataset": one.datasets,
+                "shard": "all" if (n := one.shard.shard) is None else f"{n} of {one.shard.shards}",
                 "verdicts": one.verdicts,
                 "missing": one.missing,
                 **asdict(one.needs),
@@ -161,11 +180,12 @@ def send(
         return []
     _check_writable(logs, "logs")
     _check_writable(store, "store")
-    jobs = []
+    jobs, tokens = [], []
     for number, one in enumerate(open_):
         folder = f"{logs}/run{number}".replace("\\", "\\\\").replace("'", "\\'")
         command = [*program, *flags, *one.cell.overrides, f"hydra.run.dir='{folder}'"]
-        jobs.append((where.job(command, logs), one.needs))
+        tokens.append(secrets.token_hex(8))
+        jobs.append((where.job(command, logs, ended(store, tokens[-1]).absolute()), one.needs))
     sent: list[Submitted] = []
     try:
         for number, job_id in submit(jobs, where, logs):
@@ -175,11 +195,10 @@ def send(
                     job_id,
                     where.name,
                     str(logs),
-                    one.cell.overrides,
-                    str(searched.absolute()) if searched else None,
-                    one.judges,
-                    one.datasets,
+                    cell_of(one.cell.overrides),
+                    one.parts,
                     time.time(),
+                    tokens[number],
                 )
             )
     finally:

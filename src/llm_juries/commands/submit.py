@@ -34,7 +34,7 @@ def submit(given: Namespace) -> None:
     program = [sys.executable, "-m", "llm_juries", "judge"]
     sent = send(found, where, Path(places.logs), program, Path(places.store), given.config_dir)
     for job in sent:
-        print(f"{job.job_id}  {', '.join(job.judges)} on {', '.join(job.datasets)}")
+        print(f"{job.job_id}  {job.title}")
     print(f"{len(sent)} jobs submitted; llm-juries status store={places.store}")
 
 

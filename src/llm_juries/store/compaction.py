@@ -8,6 +8,7 @@ nothing counts twice.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import secrets
@@ -27,6 +28,7 @@ from .snapshots import File, Snapshot
 
 log = logging.getLogger(__name__)
 BUFFERED, WRITERS = 1 << 16, 64  # rows in memory and open files, at most
+LONGEST_NAME = 200  # bytes of a part of a path; systems take up to 255
 FOLDED = 2  # a file with at most this multiple of its partition's new rows is rewritten
 Partition = tuple[str, str]  # dataset and judge
 
@@ -122,7 +124,7 @@ def _copy(source: Path, stale: set[int], writers: Writers, partition: Partition)
             first += len(batch)
             writers.add_table(
                 partition,
-                upgraded(batch, schema().names),
+                upgraded(batch, schema().names, source),
                 ~np.isin(there, list(stale)) if stale else None,
             )
 
@@ -154,6 +156,14 @@ def _whole(segment: Path, size: int) -> bool:
     with segment.open("rb") as stream:
         stream.seek(size)
         return not stream.readline().endswith(b"\n")
+
+
+def _quoted(name: str) -> str:
+    """Return a name as Hive partitions have it; a long one is cut, and told apart by a hash."""
+    quoted = quote(name, safe="") or "__HIVE_DEFAULT_PARTITION__"
+    if len(quoted) <= LONGEST_NAME:
+        return quoted
+    return f"{quoted[: LONGEST_NAME - 20]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 @dataclass
@@ -236,9 +246,7 @@ class Writers:
     def _part(self, partition: Partition) -> _Partition:
         part = self._parts.get(partition)
         if part is None:
-            dataset, judge = (
-                quote(name, safe="") or "__HIVE_DEFAULT_PARTITION__" for name in partition
-            )
+            dataset, judge = map(_quoted, partition)
             folder = self.folder / f"dataset={dataset}" / f"judge={judge}"
             part = self._parts[partition] = _Partition(folder)
         return part

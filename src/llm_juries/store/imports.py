@@ -12,7 +12,7 @@ from ..errors import JuriesError
 from ..types import Verdict
 from . import segments, snapshots
 from .index import conflict, counts
-from .parquet import columns_of, opened, schema, upgraded, verdicts_of
+from .parquet import batches, columns_of, opened, schema, upgraded, verdicts_of
 from .store import Store
 
 
@@ -140,11 +140,10 @@ def _parquet(file: Path) -> Iterator[Verdict]:
 
     with opened(file) as parquet:
         try:
-            names = columns_of(parquet, schema().names)
-            for batch in parquet.iter_batches(1024, columns=names):
-                table = pa.Table.from_batches([upgraded(batch, schema().names)])
+            for batch in batches(parquet, file, 1024, columns_of(parquet, schema().names)):
+                table = pa.Table.from_batches([upgraded(batch, schema().names, file)])
                 for verdict in verdicts_of(table):
                     yield msgspec.convert(msgspec.to_builtins(verdict), Verdict)
-        except (pa.ArrowException, KeyError, TypeError, ValueError, msgspec.ValidationError) as e:
-            said = " ".join(str(e).split())
-            raise JuriesError(f"{file}: holds a row that not a verdict ({said})") from None
+        except (pa.ArrowException, msgspec.ValidationError) as error:
+            said = " ".join(str(error).split())
+            raise JuriesError(f"{file}: holds a row that is not a verdict ({said})") from None

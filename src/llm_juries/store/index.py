@@ -187,11 +187,13 @@ class Index:
     def _fill(self, files: tuple[File, ...]) -> None:
         codes, places = [], []
         for number, file in enumerate(files):
-            path = snapshots.home(self.store) / file.path
+            path = snapshots.checked(self.store, file)
             self.sources.append(path)
             with opened(path) as parquet:
                 rows = 0
                 for batch in batches(parquet, path, 1 << 16, ["key"]):
+                    if batch.column(0).null_count:
+                        raise JuriesError(f"{path}: a row has no key; restore it from a copy")
                     codes.append(codes_of(batch.column(0)))
                     places.append(np.zeros(len(batch), PLACE))
                     places[-1]["segment"] = number

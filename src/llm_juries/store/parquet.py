@@ -26,8 +26,23 @@ _FORMER = {"value": "label"}  # what a column was called in format 1
 _ADDED = ("repeat", "criterion")  # since format 1; null ones of a reply need no mention
 _DEFAULTS = {"repeat": 1, "criterion": "", "finish_reason": "", "model": ""}
 _BLOCK, _GROUPS, _BLOCKS = 256, 16, 32
+OPTIONAL = frozenset(
+    {
+        *("value", "score", "cost_usd", "reply.input_tokens", "reply.cached_tokens"),
+        *("reply.cache_write_tokens", "reply.output_tokens", "reply.latency_s"),
+        *("reply.thinking_tokens", "reply.label_mass", "reply.confidence"),
+    }
+)
+"""The columns in which a verdict may have nothing."""
+FEWEST_BYTES = 8  # a row has more, compressed: its key is random
+EXPANDED = 1 << 28, 1000  # bytes of a row group, and how many times as many as in the file
 _ORDERS = {str(order): order for order in Order}
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
+_WORDS = {
+    "order": tuple(_ORDERS),
+    "outcome": tuple(_OUTCOMES),
+    "reply.stop": ("stop", "length", "refusal", "error"),
+}
 
 
 @cache
@@ -63,12 +78,17 @@ def columns_of(file: Any, names: Sequence[str]) -> list[str]:
     return [name for name in found if name in there]
 
 
-def upgraded(rows: Any, names: Sequence[str]) -> Any:
+def upgraded(rows: Any, names: Sequence[str], path: Path) -> Any:
     """Return a record batch of any format with some of the schema's columns, in their order.
 
     Format 1 had a number, `label`, where `value` is now: it becomes that number as text, which
     every scale that is inferred from a prompt's verdict words knows. What format 1 lacked is null
     or has its default.
+
+    Raises
+    ------
+    JuriesError
+        If a row is not a verdict; `path` is that of the file.
     """
     import pyarrow as pa
 
@@ -83,9 +103,31 @@ def upgraded(rows: Any, names: Sequence[str]) -> Any:
             columns.append(pa.array([None if x is None else f"{x:g}" for x in labels], field.type))
         else:
             columns.append(pa.array([_DEFAULTS.get(name)] * rows.num_rows, field.type))
-    return pa.RecordBatch.from_arrays(
+    batch = pa.RecordBatch.from_arrays(
         columns, schema=pa.schema([schema().field(name) for name in names], schema().metadata)
     )
+    _check_values(batch, path)
+    return batch
+
+
+def _check_values(rows: Any, path: Path) -> None:
+    """Raise JuriesError where rows lack a field that verdicts have, or have another word for it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
+    reply = columns.get("reply")
+    if reply is not None:
+        kind = reply.type
+        columns |= {f"reply.{kind.field(n).name}": part for n, part in enumerate(reply.flatten())}
+        pairs = columns["reply.choice_logprobs"].flatten()
+        columns["reply.choice_logprobs.word"] = pairs.field("word")
+    for name, column in columns.items():
+        if column.null_count and name not in OPTIONAL:
+            raise JuriesError(f"{path}: a row has no {name}, so this is not a file of verdicts")
+        known = _WORDS.get(name)
+        if known and not pc.all(pc.is_in(column, pa.array(known))).as_py():
+            raise JuriesError(f"{path}: a row has an {name} that is none of {', '.join(known)}")
 
 
 def _reply(column: Any) -> Any:
@@ -186,23 +228,78 @@ def opened(path: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if path.exists() and not path.is_file():
+        raise JuriesError(f"{path}: is not a regular file; restore it from a copy")
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
+        found = file.schema_arrow
+        number = int((found.metadata or {}).get(b"llm_juries.format", b"1"))
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, error) from None
-    found = file.schema_arrow
-    check_format(int((found.metadata or {}).get(b"llm_juries.format", b"1")), str(path))
+    try:
+        check_format(number, str(path))
+        _check_schema(found, path)
+        _check_size(file.metadata, path)
+    except JuriesError:
+        file.close()
+        raise
+    return file
+
+
+def _check_schema(found: Any, path: Path) -> None:
+    """Raise JuriesError if a file lacks a column of verdicts or holds something else in one."""
+    import pyarrow as pa
+
     for field in schema():
-        if _FORMER.get(field.name, field.name) in found.names or field.name in _ADDED:
-            continue
-        if field.name not in found.names:
-            file.close()
+        name = field.name if field.name in found.names else _FORMER.get(field.name, "")
+        if name not in found.names:
+            if field.name in _ADDED:
+                continue
             raise JuriesError(
                 f"{path}: has no column {field.name!r}, so it is not a file of verdicts"
             )
-    return file
+        there, wanted = found.field(name).type, field.type
+        if pa.types.is_struct(wanted):
+            parts = {wanted.field(n).name: wanted.field(n).type for n in range(wanted.num_fields)}
+            same = pa.types.is_struct(there) and all(
+                _alike(there.field(n).type, parts.get(there.field(n).name))
+                for n in range(there.num_fields)
+            )
+        else:
+            same = _alike(there, pa.float64() if name == "label" else wanted)
+        if not same:
+            raise JuriesError(
+                f"{path}: its column {name!r} holds {there}, so it is not a file of verdicts"
+            )
+
+
+def _alike(there: Any, wanted: Any) -> bool:
+    """Return whether a type is the wanted one, with whatever field names a list's struct has."""
+    import pyarrow as pa
+
+    if pa.types.is_null(there) or there == wanted or wanted is None:
+        return True
+    return bool(pa.types.is_list(there) and pa.types.is_list(wanted)) and (
+        there.value_type == wanted.value_type
+    )
+
+
+def _check_size(metadata: Any, path: Path) -> None:
+    """Raise JuriesError if a file claims more than its bytes can hold: reading it takes memory."""
+    size = path.stat().st_size
+    at_least, times = EXPANDED
+    for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
+        columns = (group.column(number) for number in range(group.num_columns))
+        if group.num_rows * FEWEST_BYTES > size or any(
+            column.total_uncompressed_size > max(at_least, times * column.total_compressed_size)
+            for column in columns
+        ):
+            raise JuriesError(
+                f"{path}: claims {group.num_rows:,} rows and {group.total_byte_size:,} bytes in a "
+                f"file of {size:,}, so it is not a file of verdicts"
+            )
 
 
 def check_format(number: int, where: str) -> None:
@@ -280,7 +377,7 @@ class Rows:
                     raise _damaged(path, error) from None
                 _put(self._groups, (path, group), table, _GROUPS)
             for batch in table.slice(low - first, high - low).to_batches():
-                rows = upgraded(batch, schema().names)
+                rows = upgraded(batch, schema().names, path)
                 found += verdicts_of(pa.Table.from_batches([rows]))
         return found
 

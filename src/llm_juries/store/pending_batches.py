@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from ..errors import JuriesError
+from ..files import read_data
 from .store import Store
 
 
@@ -18,7 +20,7 @@ class Ticket(msgspec.Struct):
     base_url: str
     keys: list[str]
     written_at: float
-    batch: str = ""
+    batch: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]*\Z")] = ""
 
 
 def folder(store: Store) -> Path:
@@ -31,8 +33,8 @@ def tickets(store: Store) -> dict[Path, Ticket]:
     found = {}
     for path in sorted(folder(store).glob("*.json")):
         try:
-            found[path] = msgspec.json.decode(path.read_bytes(), type=Ticket)
-        except msgspec.DecodeError as error:
+            found[path] = msgspec.json.decode(read_data(path, store.path), type=Ticket)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise JuriesError(
                 f"{path}: not a batch ticket ({error}); restore it, or delete it to "
                 f"submit the batch again"

@@ -78,7 +78,8 @@ def parts(
         for file in files:
             if (file.dataset, file.judge) == (dataset, judge):
                 try:
-                    for rows in _rows(snapshots.home(store) / file.path, names, stale.get(file)):
+                    path = snapshots.checked(store, file)
+                    for rows in _rows(path, names, stale.get(file)):
                         yield Part(dataset, judge, under_prompts(rows, wanted))
                 except FileNotFoundError:
                     raise JuriesError(
@@ -131,7 +132,7 @@ def _rows(path: Path, names: Sequence[str], stale: set[int] | None) -> Iterator[
         size = SOME if "reply" in names else MANY
         wanted = _with(names)
         for read in batches(file, path, size, columns_of(file, wanted)):
-            rows = upgraded(read, wanted)
+            rows = upgraded(read, wanted, path)
             there = np.arange(first, first + len(rows))
             first += len(rows)
             if stale:

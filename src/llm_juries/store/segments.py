@@ -15,13 +15,15 @@ import socket
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Annotated, Any, BinaryIO, NamedTuple
 
 import msgspec
 
 from ..errors import JuriesError
+from ..files import check_data
 from ..types import Verdict
 
 try:
@@ -31,6 +33,8 @@ except ImportError:  # on Windows
 CHECKSUM = re.compile(rb',"checksum":"([0-9a-f]{8})"\}\s*\Z')
 FORMER_LABEL = re.compile(rb'"label":(null|-?[0-9][0-9.eE+-]*)(?=,"score":)')
 ENDING, CLOSED = ".jsonl", ".closed"
+LONGEST = 1 << 28  # bytes of a line; a longer one is no verdict, and may not fit into memory
+Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Verdict).decode
 
@@ -38,8 +42,8 @@ _decode = msgspec.json.Decoder(Verdict).decode
 class Mark(msgspec.Struct, frozen=True):
     """How far a segment was read, in bytes and in lines."""
 
-    size: int = 0
-    lines: int = 0
+    size: Size = 0
+    lines: Size = 0
 
 
 class Line(NamedTuple):
@@ -102,6 +106,8 @@ def decode(line: bytes) -> Verdict:
         line = b'%s"value":%s%s' % (line[: former.start()], value, line[former.end() :])
     try:
         return _decode(line)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
     except msgspec.ValidationError:
         match msgspec.json.decode(line):
             case {"reply": {"choice_logprobs": {**logprobs}}} as found if None in logprobs.values():
@@ -118,14 +124,20 @@ def segments(store: Path) -> list[Path]:
     Raises
     ------
     JuriesError
-        If the folder can't be read: glob would report it as empty, and everything would be asked
-        for again.
+        If the folder can't be read (glob would report it as empty, and everything would be asked
+        for again), or a segment is not a file of the store.
     """
     try:
         found = store.iterdir() if store.is_dir() else ()
-        return sorted(path for path in found if path.name.endswith(ENDING))
+        listed = sorted(path for path in found if path.name.endswith(ENDING))
     except PermissionError as error:
         raise JuriesError(f"store {store}: can't be read ({error.strerror})") from None
+    there = []
+    for path in listed:
+        with suppress(FileNotFoundError):  # moved to Parquet meanwhile
+            check_data(path, store)
+            there.append(path)
+    return there
 
 
 def stem(segment: Path) -> str:
@@ -164,14 +176,21 @@ def lines(segment: Path, after: Mark | None = None, to: int | None = None) -> It
     ------
     FileNotFoundError
         If the segment no longer exists: a compaction has moved its verdicts.
+    JuriesError
+        If a line is too long to be a verdict.
     """
     offset, number = (after.size, after.lines) if after else (0, 0)
     with segment.open("rb") as stream:
         stream.seek(offset)
-        for raw in stream:
+        while raw := stream.readline(LONGEST):
             if to is not None and offset >= to:
                 return
             number += 1
+            if len(raw) == LONGEST:
+                raise JuriesError(
+                    f"{segment}: line {number} has more than {LONGEST:,} bytes, so this is not a "
+                    "segment of a store; move the file away"
+                )
             # No line break at the end: the writer was killed while writing, or is still writing.
             if not raw.endswith(b"\n"):
                 yield Line(number, offset, len(raw), None, "", torn=True)

@@ -80,7 +80,7 @@ def verify(store: Path) -> Verified:
 
 def _check(path: Path, file: snapshots.File) -> None:
     try:
-        found = snapshots.sha256(path)
+        found = snapshots.sha256(path)  # read anew, whatever is known of it
     except OSError as error:
         raise JuriesError(f"{path}: {error.strerror}; restore it from a copy") from None
     if found != file.sha256:
