@@ -164,7 +164,7 @@ def test_what_stays_is_an_outcome_and_all_other_votes_stand(
 def test_the_raw_text_of_an_odd_reply_is_kept(kind: str, text: str, tmp_path: Path):
     with in_a_thread(FaultyApi(faults=[Fault(kind, always=True)])) as api:
         asked = judge(api)
-        run(tmp_path, asked)
+        run(tmp_path, asked, policy=Policy(stop_after_unusable=None))
     found = verdicts(tmp_path, asked).values()
     assert all(verdict is not None and verdict.reply.text.startswith(text) for verdict in found)
 
@@ -388,7 +388,8 @@ def test_an_unreadable_reply_is_asked_for_once_more_where_wished(
 
 def test_a_reply_that_stays_unreadable_is_asked_for_only_once_more(tmp_path: Path):
     with in_a_thread(FaultyApi(faults=[Fault("prose", always=True)])) as api:
-        tallies = run(tmp_path, judge(api), policy=Policy(ask_once_more=True))
+        policy = Policy(ask_once_more=True, stop_after_unusable=None)
+        tallies = run(tmp_path, judge(api), policy=policy)
         assert api.arrivals["model-a"] == 80
     assert tallies["a"].outcomes == {Outcome.UNPARSED: 40}
 

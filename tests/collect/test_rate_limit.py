@@ -112,20 +112,34 @@ def test_a_pause_that_was_asked_for_is_not_silence(clock: Clock):
     assert limiter.silent_s == 5
 
 
-def test_a_pause_without_end_is_silence(clock: Clock):
-    limiter = RateLimiter(Limits())
+def test_a_pause_without_end_is_overdue(clock: Clock):
+    limiter = RateLimiter(Limits(), longest_wait_s=1800)
     limiter.sent()
-    limiter.failed(TransientError("429", retry_after=3600), 0)
-    assert limiter.silent_s == math.inf
+    limiter.failed(TransientError("429", retry_after=1000), 0)
+    assert limiter.overdue == ""
+    clock.now += 1001
+    limiter.failed(TransientError("429", retry_after=1000), 0)
+    assert limiter.overdue == "asks to wait 33 min, longer than longest_wait_s=1800"
 
 
-def test_pauses_that_follow_each_other_without_end_are_silence(clock: Clock):
+def test_a_pause_that_a_good_reply_asks_for_is_overdue_too(clock: Clock):
+    limiter = RateLimiter(Limits(), longest_wait_s=600)
+    for wait, said in ((500, ""), (31_536_000, "365 days")):
+        limiter.sent()
+        limiter.succeeded()
+        limiter.pause(wait)
+        assert said in limiter.overdue
+        assert bool(limiter.overdue) == bool(said)
+        clock.now += 500
+
+
+def test_pauses_that_follow_each_other_without_end_are_overdue(clock: Clock):
     limiter = RateLimiter(Limits())
     waited = 0
-    while limiter.silent_s < math.inf:
+    while not limiter.overdue:
+        clock.now += 60 if waited else 0
         limiter.sent()
         limiter.failed(TransientError("429", retry_after=60), 0)
-        clock.now += 60
         waited += 60
         assert waited < 1200
     assert waited >= 600

@@ -14,6 +14,7 @@ from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
 from ..store.store import Store
 from ..study import Study
+from .absent import absent
 from .found_juries import JurySearch
 from .jury_search import search_juries
 from .panels import read_panel
@@ -25,12 +26,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Results:
-    """An analysis: its studies, their panels, and the tables by name (see `analysis.tables`)."""
+    """An analysis: its studies, their panels, and the tables by name (see `analysis.tables`).
+
+    `absent` has a line for each judge without a usable verdict: see `analysis.absent`.
+    """
 
     studies: Sequence[Study]
     panels: Sequence[Panel]
     tables: Mapping[str, pd.DataFrame]
     analysis: Analysis
+    absent: Sequence[str] = ()
 
 
 def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = None) -> Results:
@@ -39,18 +44,26 @@ def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = 
     Raises
     ------
     JuriesError
-        If a study has no voters, a price is given for a judge that no study has, or as the
-        functions of the tables raise.
+        If a study has no voters, a price is given for a judge that no study has, the store has no
+        usable verdict of anyone, or as the functions of the tables raise.
     """
     analysis = analysis or Analysis()
     _check(studies, analysis)
-    subjects = [_subject(study, store, analysis, alone=len(studies) == 1) for study in studies]
+    panels = [_panel(study, store, analysis) for study in studies]
+    lines = absent(studies, panels, store.path)
+    if len(lines) == sum(len(study.plans) for study in studies):
+        more = f" ({len(lines) - 1} more judges have none either)" if len(lines) > 1 else ""
+        raise JuriesError(f"nothing to analyze: {lines[0]}{more}")
+    subjects = [
+        _subject(study, panel, analysis, alone=len(studies) == 1)
+        for study, panel in zip(studies, panels, strict=True)
+    ]
     tables = {}
     for table in TABLES:
         made = joined([table.make(subject) for subject in subjects])
         if table.kept_empty or not made.empty:
             tables[table.name] = made
-    return Results(studies, [subject.panel for subject in subjects], tables, analysis)
+    return Results(studies, panels, tables, analysis, lines)
 
 
 def _check(studies: Sequence[Study], analysis: Analysis) -> None:
@@ -66,11 +79,14 @@ def _check(studies: Sequence[Study], analysis: Analysis) -> None:
             )
 
 
-def _subject(study: Study, store: Store, analysis: Analysis, *, alone: bool) -> Subject:
+def _panel(study: Study, store: Store, analysis: Analysis) -> Panel:
     settings = analysis.settings
-    panel = read_panel(
+    return read_panel(
         study, store, settings.inconsistent, settings.families, settings.threshold, settings.vote
     )
+
+
+def _subject(study: Study, panel: Panel, analysis: Analysis, *, alone: bool) -> Subject:
     usd = panel.stored.usd_a_call() if panel.stored else {}
     given = analysis.search.dollars or {}
     usd |= {name: cost for name, cost in given.items() if name in usd}  # else of other datasets

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,14 +21,18 @@ from ..judges.errors import JudgeUnavailableError, TransientError
 from ..judges.http.batch_api import batch_api_of
 from ..judges.http.judge import HttpJudge
 from ..seats import Seat
-from ..store.pending_batches import Ticket, folder, tickets
+from ..store.leases import code_of, codes_of
+from ..store.pending_batches import Ticket, folder, pending_keys, tickets
 from ..store.plan import Plan
 from ..store.store import Store
 from ..types import Outcome, Request
 from . import event_loop
 from .budget import Budget
+from .claims import cell_of, claimed
+from .live import raise_unavailable
 from .policy import Policy, counted, missing
 from .tally import Tally, verdict_of
+from .trial import Trial
 
 LARGEST = 10_000  # requests a batch; providers take 50,000 and more
 
@@ -41,10 +45,13 @@ def collect_batches(
     Run again later to take the rest; a request that failed in a batch is submitted again then. A
     judge without a batch API is not asked, which its tally says where verdicts are missing.
 
+    What went wrong with one judge is raised after all others have been dealt with.
+
     Raises
     ------
     JuriesError
-        If no judge has a batch API, or a crash left open whether a batch was submitted.
+        If no judge has a batch API, or a crash left open whether a batch was submitted; if judges
+        are unavailable, naming all that are.
     """
     reasons = [_not_batchable(plan.judge) for plan in plans]
     if plans and all(reasons):
@@ -67,21 +74,49 @@ async def _collect(
     plans: Sequence[Plan], reasons: Sequence[str], store: Store, policy: Policy, budget: Budget
 ) -> list[Tally]:
     tallies = []
-    for plan, reason in zip(plans, reasons, strict=True):
-        judge = plan.judge
-        if reason or not isinstance(judge, HttpJudge):
-            tally = counted(plan, store, policy)
-            if tally.requests > tally.kept + tally.pending:
-                tally.stopped = f"{reason}; ask it with mode=live"
+    unavailable = await _opened(
+        [plan.judge for plan, reason in zip(plans, reasons, strict=True) if not reason]
+    )
+    errors: list[str] = []
+    try:
+        if policy.on_unavailable == "stop":
+            raise_unavailable(list(unavailable.values()))
+        for plan, reason in zip(plans, reasons, strict=True):
+            judge = plan.judge
+            if reason or not isinstance(judge, HttpJudge):
+                tally = counted(plan, store, policy)
+                if tally.requests > tally.kept + tally.pending:
+                    tally.stopped = f"{reason}; ask it with mode=live"
+            elif judge.name in unavailable:
+                tally = counted(plan, store, policy)
+                tally.unavailable = unavailable[judge.name]
+            else:
+                try:
+                    tally = await _one(plan, judge, store, policy, budget)
+                except JuriesError as error:
+                    errors.append(str(error))
+                    continue
+                except TransientError as error:
+                    errors.append(f"judge {judge.name}: {error}; run again later")
+                    continue
             tallies.append(tally)
-            continue
-        await judge.ready()
-        await judge.open()
-        try:
-            tallies.append(await _one(plan, judge, store, policy, budget))
-        finally:
+    finally:
+        for judge in {plan.judge for plan in plans}:
             await judge.close()
+    raise_unavailable(errors)
     return tallies
+
+
+async def _opened(judges: Iterable[Judge]) -> dict[str, str]:
+    """Open judges; return why some are unavailable, by their names."""
+    found = {}
+    for judge in dict.fromkeys(judges):
+        try:
+            await judge.ready()
+            await judge.open()
+        except JudgeUnavailableError as error:
+            found[judge.name] = str(error)
+    return found
 
 
 async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budget: Budget) -> Tally:
@@ -104,18 +139,38 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budge
     for path, ticket in own.items():
         if requests.keys() & set(ticket.keys):  # else it belongs to another dataset or prompt
             await _take(plan, judge, store, path, ticket, requests, tally)
-    counted = Tally(plan.voter, plan.dataset.name)
-    unanswered: dict[str, Request] = {}
-    for request in missing(plan, store, policy, tally=counted):
-        if request is not None:
-            unanswered.setdefault(request.key, request)
-    tally.requests, tally.kept, tally.pending = counted.requests, counted.kept, counted.pending
-    tally.kept -= sum(tally.outcomes.values())
-    requests_left = list(unanswered.values())
-    for start in range(0, len(requests_left), LARGEST):
-        await _submit(judge, store, budget, requests_left[start : start + LARGEST], tally)
+    pending = pending_keys(store)
+    unanswered = _unanswered(plan, store, policy, tally)
+    cells = {cell_of(plan): codes_of(unanswered)} if unanswered else {}
+    async with claimed(store, cells, policy) as left:
+        if store.refresh() or pending_keys(store) != pending:  # another run may have ended since
+            unanswered = _unanswered(plan, store, policy, tally)
+        trial = Trial(policy.stop_after_unusable)
+        trial.count(tally.stored + tally.outcomes)
+        requests_left = list(unanswered.values())
+        if requests_left and trial.failed:
+            tally.stopped = trial.failed
+            requests_left = []
+        elif other := left.get(cell_of(plan)):
+            tally.stopped = other.reason
+            requests_left = [r for r in requests_left if code_of(r.key) not in other.codes]
+        for start in range(0, len(requests_left), LARGEST):
+            await _submit(judge, store, budget, requests_left[start : start + LARGEST], tally)
     tally.seconds = time.monotonic() - began
     return tally
+
+
+def _unanswered(plan: Plan, store: Store, policy: Policy, tally: Tally) -> dict[str, Request]:
+    """Return the missing requests of a plan by key; count what is stored and pending."""
+    counted = Tally(plan.voter, plan.dataset.name)
+    found: dict[str, Request] = {}
+    for request in missing(plan, store, policy, tally=counted):
+        if request is not None:
+            found.setdefault(request.key, request)
+    tally.requests, tally.pending = counted.requests, counted.pending
+    tally.stored = counted.stored - tally.outcomes
+    tally.kept = counted.kept - sum(tally.outcomes.values())
+    return found
 
 
 async def _take(
@@ -144,7 +199,7 @@ async def _take(
     if ticket.keys:  # those of items that are not in this run
         write_text(path, msgspec.json.encode(ticket).decode())
     else:
-        path.unlink()
+        path.unlink(missing_ok=True)  # another run may have taken the same replies
 
 
 async def _submit(

@@ -20,7 +20,7 @@ def run(main: Coroutine[None, None, T], interrupt: Callable[[], None] | None = N
     the first error.
     """
     try:
-        if not _in_a_loop():
+        if not in_a_loop():
             return asyncio.run(main)
         with concurrent.futures.ThreadPoolExecutor(1) as thread:
             future = thread.submit(asyncio.run, main)
@@ -35,7 +35,8 @@ def run(main: Coroutine[None, None, T], interrupt: Callable[[], None] | None = N
         raise _first(group) from None
 
 
-def _in_a_loop() -> bool:
+def in_a_loop() -> bool:
+    """Return whether this thread's event loop is running."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

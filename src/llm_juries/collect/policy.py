@@ -11,6 +11,7 @@ from ..store.pending_batches import pending_keys
 from ..store.plan import Plan, look_up
 from ..store.store import Store
 from ..types import Outcome, Request
+from .rate_limit import LONGEST_WAIT_S
 from .tally import Tally
 
 
@@ -36,6 +37,16 @@ class Policy:
         "batch": submit batches and store the replies of those that have ended; see `batch`.
     asking : {"all", "sequential", "cyclic"}
         Whether to ask all judges about everything, or only what a jury needs; see `sequential`.
+    longest_wait_s : float
+        How long a provider may make the run wait (Retry-After, a spent quota or daily limit)
+        without a good reply in between. A judge that asks for more is given up on: its verdicts
+        are stored as failed, and the others go on.
+    stop_after_unusable : int, optional
+        Stop asking a judge if so many first replies under a prompt are all truncated or unparsed;
+        None to go on.
+    on_other_run : {"skip", "ask"}
+        What to do about verdicts that another run on the same store is asking for: leave them to
+        it, or ask for them too, and pay twice.
     """
 
     again: tuple[Outcome, ...] = (Outcome.FAILED,)
@@ -45,8 +56,17 @@ class Policy:
     dry_run: bool = False
     mode: Literal["live", "batch"] = "live"
     asking: Literal["all", "sequential", "cyclic"] = "all"
+    longest_wait_s: float = LONGEST_WAIT_S
+    stop_after_unusable: int | None = 20
+    on_other_run: Literal["skip", "ask"] = "skip"
 
     def __post_init__(self) -> None:
+        if not self.longest_wait_s >= 0:
+            raise JuriesError(f"longest_wait_s: is {self.longest_wait_s}; must be 0 or more")
+        if self.stop_after_unusable is not None and self.stop_after_unusable < 1:
+            raise JuriesError(
+                f"stop_after_unusable: is {self.stop_after_unusable}; must be 1 or more, or null"
+            )
         if self.max_cost_usd is not None and not self.max_cost_usd >= 0:  # NaN too
             raise JuriesError(f"max_cost_usd: is {self.max_cost_usd}; must be 0 or more, or null")
         if self.mode == "batch" and self.asking != "all":
@@ -87,6 +107,8 @@ def missing(
         if tally is not None:
             tally.requests += 1
             tally.kept += kept
+            if kept and stored is not None:
+                tally.stored[stored.outcome] += 1
             tally.pending += in_batch
         yield None if kept or in_batch else request
 

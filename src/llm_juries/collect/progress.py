@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,7 @@ from rich.progress import (
 from ..errors import JuriesError
 from ..types import Outcome, Verdict
 from .tally import Tally
+from .trial import UNUSABLE, counts_in_words, remedy
 
 
 class Bars:
@@ -110,8 +112,37 @@ def notes(tallies: Sequence[Tally]) -> list[str]:
 
 
 def check_complete(tallies: Sequence[Tally]) -> None:
-    """Raise JuriesError if the run gave up on a judge or stopped asking it."""
-    short = [tally for tally in tallies if tally.gave_up or tally.stopped]
-    if short:
-        names = ", ".join(sorted({tally.judge for tally in short}))
-        raise JuriesError(f"incomplete: {names}; run again to ask for the missing verdicts")
+    """Raise JuriesError if a run did not do what it was to do.
+
+    It gave up on a judge or stopped asking it, or a judge has no usable verdict on a dataset. A
+    judge that was skipped, as `on_unavailable` says, is none of these unless nobody else was asked.
+    """
+    said = []
+    if short := [tally for tally in tallies if tally.gave_up or tally.stopped]:
+        names = dict.fromkeys(
+            f"{tally.judge} ({tally.gave_up or tally.stopped})" for tally in short
+        )
+        again = "; run again to ask for the missing verdicts"
+        said.append(f"incomplete: {', '.join(names)}{again}")
+    asked = [tally for tally in tallies if not tally.unavailable]
+    if tallies and not asked:
+        said.append("no judge could be asked")
+    done = {(tally.judge, tally.dataset) for tally in short}
+    for judge, dataset in dict.fromkeys((t.judge, t.dataset) for t in asked):
+        own = [t for t in asked if (t.judge, t.dataset) == (judge, dataset)]
+        outcomes = sum((t.outcomes + t.stored for t in own), Counter[Outcome]())
+        waiting = any(t.pending or t.submitted for t in own)
+        if outcomes and not outcomes[Outcome.OK] and not waiting and (judge, dataset) not in done:
+            said.append(f"{judge} on {dataset}: {_unusable(outcomes)}")
+    if said:
+        raise JuriesError("; ".join(said))
+
+
+def _unusable(outcomes: Counter[Outcome]) -> str:
+    """Return that no outcome is a verdict, and what to do about it."""
+    text = f"no usable verdict ({counts_in_words(outcomes)})"
+    if outcomes[Outcome.FAILED] == outcomes.total():
+        return f"{text}; run again once it answers"
+    if any(outcomes[outcome] for outcome in UNUSABLE):
+        return f"{text}; {remedy(outcomes)}"
+    return f"{text}; ask another judge, or change the prompt"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
+import logging
 import random
 import time
 
 from ..judges.base import Limits
 from ..judges.errors import TransientError
 
+log = logging.getLogger(__name__)
 START = 16  # requests in flight before anything is known about a provider
 BACKOFF_S, CEILING_S = 0.5, 20.0
-LONGEST_PAUSE_S = 600.0  # a judge that asks for a longer pause is as good as down
+TOLD_S = 5.0  # shorter waits pass without a message
+LONGEST_WAIT_S = 600.0
+UNITS = (("days", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 class RateLimiter:
@@ -23,16 +26,30 @@ class RateLimiter:
     doubles each round trip) until the provider first reports an overload; then it is halved, and
     from there grows by one a round trip: additive increase and multiplicative decrease as in TCP
     (Jacobson 1988).
+
+    Parameters
+    ----------
+    limits : Limits
+    longest_wait_s : float
+        How long the provider may make the run wait, without a good reply in between.
+    judge : str
+        The judge's name, for messages.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self, limits: Limits, longest_wait_s: float = LONGEST_WAIT_S, judge: str = ""
+    ) -> None:
         self.limits = limits
+        self.longest_wait_s = longest_wait_s
+        self.judge = judge
         self.width = float(min(START, limits.in_flight))
         self.in_flight = 0
         self._closed = asyncio.Event()
         self._probing = True
         self._narrowed_at = 0.0
         self._resume_at = 0.0
+        self._paused_at = 0.0
+        self._told_until = 0.0
         self._unanswered_since: float | None = None
         self.last_error = "no response"
         self._next_request = 0.0
@@ -104,28 +121,55 @@ class RateLimiter:
             self._narrowed_at = time.monotonic()
             self._probing = False
             self.width = max(1.0, self.width / 2)
-        self.pause(error.retry_after or 0.0)
+        self.pause(error.retry_after or 0.0, self.last_error)
 
-    def pause(self, seconds: float) -> None:
-        """Start no request for a while, as the provider asked."""
-        if seconds > 0:
-            self._resume_at = max(self._resume_at, time.monotonic() + seconds)
+    def pause(self, seconds: float, why: str = "its rate limit is used up") -> None:
+        """Start no request for a while, as the provider asked; a long wait is told."""
+        if seconds <= 0:
+            return
+        now = time.monotonic()
+        if now >= self._resume_at:
+            self._paused_at = now
+        self._resume_at = max(self._resume_at, now + seconds)
+        # All requests in flight may ask for the same wait: it is told once.
+        if seconds < TOLD_S or self._resume_at < self._told_until + TOLD_S or self.overdue:
+            return
+        self._told_until = self._resume_at
+        log.warning(
+            "judge %s: asks to wait %s (%s); waiting until %s, at most %s in a row "
+            "(longest_wait_s)",
+            self.judge,
+            _span(seconds),
+            why,
+            time.strftime("%H:%M:%S", time.localtime(time.time() + seconds)),
+            _span(self.longest_wait_s),
+        )
+
+    @property
+    def overdue(self) -> str:
+        """Why the requested wait is too long to wait for; "" if it is not."""
+        began = self._paused_at if self._unanswered_since is None else self._unanswered_since
+        wait = self._resume_at - began
+        if self._resume_at <= time.monotonic() or wait <= self.longest_wait_s:
+            return ""
+        return f"asks to wait {_span(wait)}, longer than longest_wait_s={self.longest_wait_s:g}"
 
     @property
     def silent_s(self) -> float:
-        """Seconds since a request was sent without any reply, not counting requested pauses.
-
-        Infinite where a requested pause is longer than `LONGEST_PAUSE_S`.
-        """
+        """Seconds since a request was sent without any reply, not counting requested pauses."""
         if self._unanswered_since is None:
             return 0.0
-        if self._resume_at - self._unanswered_since > LONGEST_PAUSE_S:
-            return math.inf
         return time.monotonic() - max(self._unanswered_since, self._resume_at)
 
     def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _span(seconds: float) -> str:
+    """Return a duration in words: "90 s", "33 min", "365 days"."""
+    unit, length = next(one for one in UNITS if seconds >= 2 * one[1] or one[1] == 1)
+    return f"{seconds / length:.0f} {unit}"
 
 
 def backoff(attempt: int) -> float:

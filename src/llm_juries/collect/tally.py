@@ -15,11 +15,11 @@ from ..types import Outcome, Reply, Request, Verdict
 class Tally:
     """What one run did about one plan.
 
-    `kept` counts the verdicts that were stored before, `pending` the requests that were in a batch
-    before, `submitted` those this run submitted in one. `cost_usd` sums the replies whose cost is
-    known, `unpriced` counts the others. `unavailable` says why a judge was not asked at all,
-    `gave_up` why the run gave up on it (its remaining verdicts are stored as failed), `stopped` why
-    it was not asked further (they stay missing).
+    `kept` counts the verdicts that were stored before, `stored` their outcomes, `pending` the
+    requests that were in a batch before, `submitted` those this run submitted in one. `cost_usd`
+    sums the replies whose cost is known, `unpriced` counts the others. `unavailable` says why a
+    judge was not asked at all, `gave_up` why the run gave up on it (its remaining verdicts are
+    stored as failed), `stopped` why it was not asked further (they stay missing).
     """
 
     judge: str
@@ -36,6 +36,7 @@ class Tally:
     cached_tokens: int = 0
     output_tokens: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
+    stored: Counter[Outcome] = field(default_factory=Counter)
     unavailable: str = ""
     gave_up: str = ""
     stopped: str = ""

@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..judges.base import Judge
 from ..judges.errors import JudgeUnavailableError, TransientError
+from ..store.leases import code_of, codes_of
 from ..store.plan import Plan
 from ..store.store import Store
 from ..types import Message, Outcome, Reply, Request, Verdict
 from .budget import Budget
 from .policy import Policy, missing
-from .rate_limit import RateLimiter, backoff
+from .rate_limit import TOLD_S, RateLimiter, backoff
 from .tally import Tally, is_remote, verdict_of
+from .trial import Trial
 
+log = logging.getLogger(__name__)
 LONGEST_LOOK_UP = 256  # requests to look up before other tasks run
 SMOKE_ITEMS, SMOKE_ATTEMPTS = 3, 3  # what a judge may reject or fail before the run begins
 
@@ -68,34 +73,59 @@ class RunState:
 
 @dataclass
 class Work:
-    """One plan's missing requests, `missing` at first; keys are `in_flight` until stored."""
+    """One plan's missing requests; keys are `in_flight` until stored.
+
+    `codes` are the missing keys at first (see `leases.codes_of`), sorted; `elsewhere` those of them
+    that another run is asking for, which `other_run` names.
+    """
 
     plan: Plan
     tally: Tally
-    missing: int
+    trial: Trial
+    codes: NDArray[np.uint64]
+    elsewhere: frozenset[int] = frozenset()
+    other_run: str = ""
     in_flight: set[str] = field(default_factory=set)
     begun: bool = False
 
-    def batches(self, state: RunState, size: int) -> Iterator[list[Request]]:
+    @property
+    def missing(self) -> int:
+        """How many verdicts this run is to ask for."""
+        return len(self.codes) - len(self.elsewhere)
+
+    def batches(
+        self, state: RunState, size: int, first: int | None = None
+    ) -> Iterator[list[Request]]:
         """Yield missing requests in batches; yield [] periodically so that other tasks can run.
 
-        Requests are rendered as they are needed, so only those in flight are held in memory.
+        Requests are rendered as they are needed, so only those in flight are held in memory. The
+        first batch has `first` requests at most.
         """
         batch: list[Request] = []
         since_last = 0
+        wanted = min(size, first or size)
         for request in missing(self.plan, state.store, state.policy, mark=state.mark):
             since_last += 1
-            if request is not None and request.key not in self.in_flight:
+            if request is not None and not self._taken(request.key):
                 self.in_flight.add(request.key)
                 batch.append(request)
-            if len(batch) == size:
+            if len(batch) == wanted:
                 yield batch
-                batch, since_last = [], 0
+                batch, since_last, wanted = [], 0, size
             elif since_last >= LONGEST_LOOK_UP:
                 yield []
                 since_last = 0
         if batch:
             yield batch
+
+    def leave(self, codes: frozenset[int], other_run: str) -> None:
+        """Leave requests to another run, which may have ended since with some of them stored."""
+        self.elsewhere = codes.intersection(self.codes.tolist())
+        self.other_run = other_run if self.elsewhere else ""
+
+    def _taken(self, key: str) -> bool:
+        """Return whether a request is in flight, or left to another run."""
+        return key in self.in_flight or (bool(self.elsewhere) and code_of(key) in self.elsewhere)
 
 
 class JudgeWorker:
@@ -105,43 +135,43 @@ class JudgeWorker:
         self.state = state
         self.judge = judge
         self.work: list[Work] = []
-        self.limiter = RateLimiter(judge.limits)
+        self.limiter = RateLimiter(judge.limits, state.policy.longest_wait_s, judge.name)
+        self.unavailable = ""
         self.gave_up = ""
         self.cost_ratio = 1.0  # of actual to estimated cost: providers add to what is sent
         self.tasks: set[asyncio.Task[None]] = set()
-        self._counted = np.empty(0, np.int64)  # hashes of the keys of all work
+        self._trials: dict[str, Trial] = {}  # by the prompt's name
+        self._counted = np.empty(0, np.uint64)  # the codes of all work
 
     def add(self, plan: Plan, tally: Tally, keys: Iterable[str]) -> None:
         """Queue a plan whose missing keys are given, if another plan does not ask for them all.
 
         A judge is not asked again for one dataset what it is asked for another.
         """
-        found = np.unique(np.fromiter(map(hash, keys), np.int64))
-        found = np.setdiff1d(found, self._counted, assume_unique=True)
+        found = np.setdiff1d(codes_of(keys), self._counted, assume_unique=True)
         self._counted = np.concatenate([self._counted, found])
+        most = None if self.judge.free else self.state.policy.stop_after_unusable
+        trial = self._trials.setdefault(plan.prompt.name, Trial(most))
+        trial.count(tally.stored)
         if len(found):
-            self.work.append(Work(plan, tally, len(found)))
+            self.work.append(Work(plan, tally, trial, found))
 
-    async def prepare(self) -> None:
-        """Check that the judge is available, before any judge is asked much."""
-        try:
-            await self.judge.ready()
-            if not self.judge.limits.alone:
-                await self.judge.open()
-                if not self.judge.free:
-                    await self._smoke()
-        except JudgeUnavailableError as error:
-            self._unavailable(error)
+    async def open(self) -> None:
+        """Check for what the judge needs; open it, if others can be open too."""
+        await self._available(self.judge.ready())
+        if not self.judge.limits.alone and not self.unavailable:
+            await self._available(self.judge.open())
+
+    async def smoke(self) -> None:
+        """Ask a judge that costs money for one verdict, before any judge is asked much."""
+        if not self.judge.limits.alone and not self.judge.free:
+            await self._available(self._smoke())
 
     async def run(self) -> None:
         """Ask for everything that is missing."""
-        if not self.work:
-            return
-        try:
-            if self.judge.limits.alone:
-                await self.judge.open()
-        except JudgeUnavailableError as error:
-            self._unavailable(error)
+        if self.judge.limits.alone and self.work and not self.state.signal:
+            await self._available(self.judge.open())
+        if not self.work or self.state.signal:
             return
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._watch())
@@ -155,7 +185,7 @@ class JudgeWorker:
             watch.cancel()
         if self.judge.limits.alone:
             await self.judge.close()
-        if self.gave_up:
+        if self.gave_up and not self.state.signal:
             self._record_failed()
 
     def _begin(self, work: Work) -> None:
@@ -163,18 +193,15 @@ class JudgeWorker:
             work.begun = True
             self.state.progress.begin(work.tally, work.missing)
 
-    def cancel(self) -> None:
-        """Cancel the requests in flight."""
-        for task in self.tasks:
-            task.cancel()
-
     async def _smoke(self) -> None:
         """Ask for the first verdicts one at a time, until one arrives or too many are rejected.
 
         So a wrong key, URL, model or parameter ends the run before money is spent. A judge that is
         merely slow or busy passes.
         """
-        work = self.work[0]
+        work = next((work for work in self.work if not work.trial.failed), None)
+        if work is None:
+            return
         self._begin(work)
         rejection = ""
         batches = filter(None, work.batches(self.state, 1))
@@ -202,15 +229,25 @@ class JudgeWorker:
             finally:
                 self._settle(most, paid)
                 work.in_flight.clear()
-        raise JudgeUnavailableError(f"judge {self.judge.name}: rejects its requests: {rejection}")
+        if rejection:
+            raise JudgeUnavailableError(
+                f"judge {self.judge.name}: rejects its requests: {rejection}"
+            )
 
     async def _dispatch(self, work: Work, group: asyncio.TaskGroup) -> None:
         """Send all of a plan's requests, as fast as the rate limiter allows."""
-        budget = self.state.budget
-        for requests in work.batches(self.state, self.judge.limits.batch):
+        budget, trial = self.state.budget, work.trial
+        work.tally.stopped = work.other_run
+        first = None if trial.passed else trial.most
+        for requests in work.batches(self.state, self.judge.limits.batch, first):
             if not requests:
                 await asyncio.sleep(0)  # many are stored: let other tasks run
                 continue
+            while self.tasks and not trial.room(len(work.in_flight) - len(requests)):
+                await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
+            if trial.failed:
+                work.tally.stopped = trial.failed
+                return
             tokens, most = self._estimate(requests)
             if not await budget.reserve_in_turn(most):
                 work.tally.stopped = budget.exceeded
@@ -307,6 +344,9 @@ class JudgeWorker:
                 replies = await self.judge.ask(requests)
             except TransientError as error:
                 self.limiter.failed(error, sent_at)
+                if self.limiter.overdue:
+                    self._close(f"{self.limiter.overdue} ({error})")
+                    return None
                 if attempt == attempts:
                     raise
                 if not await self.limiter.wait(backoff(attempt)):
@@ -314,6 +354,8 @@ class JudgeWorker:
             else:
                 self.limiter.succeeded()
                 self.limiter.pause(self.judge.pause_s)
+                if self.limiter.overdue:
+                    self._close(f"{self.limiter.overdue} (its rate limit is used up)")
                 return replies, attempt
         return None
 
@@ -363,26 +405,42 @@ class JudgeWorker:
         return both, attempts
 
     async def _watch(self) -> None:
-        """Give up on a judge that no longer responds, not even with an error."""
-        patience = self.judge.limits.patience_s
+        """Give up on a judge that no longer responds, not even with an error; warn halfway."""
+        patience, told = self.judge.limits.patience_s, False
         while is_remote(self.judge) and not self.gave_up:
-            if self.limiter.silent_s > patience:
+            silent = self.limiter.silent_s
+            if silent > patience:
                 self._give_up(f"no valid reply for {patience:g} s ({self.limiter.last_error})")
+            elif silent > patience / 2 and silent > TOLD_S and not told:
+                log.warning(
+                    "judge %s: no valid reply for %.0f s (%s); the run gives up on it after %g s "
+                    "(limits.patience_s)",
+                    *(self.judge.name, silent, self.limiter.last_error, patience),
+                )
+            told = silent > patience / 2
             await asyncio.sleep(min(1.0, patience / 10))
 
-    def _give_up(self, reason: str) -> None:
+    def _close(self, reason: str) -> None:
+        """Send nothing more; replies to what is in flight are awaited."""
         self.gave_up = self.gave_up or reason
         self.limiter.close()
+
+    def _give_up(self, reason: str) -> None:
+        """Send nothing more, and wait for no reply."""
+        self._close(reason)
         current = asyncio.current_task()
         for task in self.tasks - {current}:
             task.cancel()
 
-    def _unavailable(self, error: JudgeUnavailableError) -> None:
-        if self.state.policy.on_unavailable == "stop":
-            raise error
-        for work in self.work:
-            work.tally.unavailable = str(error)
-        self.work = []
+    async def _available(self, step: Awaitable[None]) -> None:
+        """Take a step towards asking; note why the judge is unavailable if that fails."""
+        try:
+            await step
+        except JudgeUnavailableError as error:
+            self.unavailable = str(error)
+            for work in self.work:
+                work.tally.unavailable = self.unavailable
+            self.work = []
 
     def _record_failed(self) -> None:
         """Store the remaining verdicts as failed, so that the next run asks for them again."""
@@ -400,6 +458,8 @@ class JudgeWorker:
         self.state.store.append(verdict)
         work.in_flight.discard(request.key)
         work.tally.count(verdict, self.judge)
+        if not work.trial.passed:
+            work.trial.count({verdict.outcome: 1})
         self.state.progress.advance(work.tally, verdict)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from ..errors import JuriesError
 from . import command_line
 
 
@@ -60,6 +61,8 @@ def analyze(cfg: DictConfig) -> None:
     print(f"\npage:    {folder / 'report.html'}\nreport:  {folder / 'report.md'}")
     print(f"tables:  {folder / 'tables'}")
     print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))
+    if results.absent:
+        raise JuriesError("; ".join(results.absent))
 
 
 def main() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from contextlib import redirect_stderr
@@ -14,6 +16,9 @@ from ..errors import JuriesError
 
 CLOSED_PIPE = 141
 """The exit code when the reader of the output has gone, as of a program that SIGPIPE ends."""
+STOPPED = 128
+"""Added to a signal's number it is the exit code of what the signal has stopped."""
+ENDING_S = 2.0
 
 
 def parsed(parser: ArgumentParser, name: str) -> Namespace:
@@ -42,7 +47,12 @@ def guarded(main: Callable[[], None]) -> None:
         sys.stdout.flush()  # here a closed pipe can still be handled
     except KeyboardInterrupt:
         print("stopped; every reply received so far is stored", file=sys.stderr)
-        sys.exit(130)
+        _end_soon(STOPPED + signal.SIGINT)
+        sys.exit(STOPPED + signal.SIGINT)
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code > STOPPED:
+            _end_soon(end.code)
+        raise
     except BrokenPipeError:
         end_of_pipe()
     except Exception as error:
@@ -51,6 +61,13 @@ def guarded(main: Callable[[], None]) -> None:
         if TRACEBACKS or not is_mistake(error):
             raise
         stop(error)
+
+
+def _end_soon(code: int) -> None:
+    """End within seconds even if a thread does not: a model may still be computing in one."""
+    ending = threading.Timer(ENDING_S, os._exit, (code,))
+    ending.daemon = True
+    ending.start()
 
 
 def end_of_pipe() -> NoReturn:

@@ -148,11 +148,12 @@ class LlamaCppJudge(ModelJudge):
         return [await loop.run_in_executor(self._threads, self._ask, r) for r in requests]
 
     async def close(self) -> None:
-        """Free the model."""
-        self._server = None
-        if self._threads is not None:
-            self._threads.shutdown()
-            self._threads = None
+        """Free the model, once the requests that it is computing are done."""
+        # In a thread: both may take long, and meanwhile the event loop must hear signals.
+        held, threads = [self._server], self._threads
+        self._server = self._threads = None
+        if threads is not None:
+            await asyncio.to_thread(_free, threads, held)
 
     @property
     def _sent(self) -> Decoding:
@@ -217,6 +218,11 @@ class LlamaCppJudge(ModelJudge):
             begun_message = {"role": "assistant", "content": begun}
             body = {**body, "messages": [*body["messages"], begun_message]}
         return self._server.handle_chat_completions(body)
+
+
+def _free(threads: ThreadPoolExecutor, held: list[Any]) -> None:
+    threads.shutdown(cancel_futures=True)
+    held.clear()
 
 
 def _failed(answer: Any) -> Reply | None:

@@ -152,7 +152,7 @@ def begin(store: Path) -> BinaryIO:
     name = f"{stamp}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}{ENDING}"
     store.mkdir(parents=True, exist_ok=True)
     begun = (store / name).open("xb", buffering=0)
-    _lock(begun, exclusive=True)  # shows compactions that this process lives; nobody waits for it
+    lock(begun, exclusive=True)  # shows compactions that this process lives; nobody waits for it
     return begun
 
 
@@ -214,14 +214,15 @@ def finished(segment: Path) -> bool:
     host, *ids = rest.rsplit("-", 2)
     if not head or len(ids) != 2 or not ids[0].isdigit() or host != socket.gethostname():
         return False
-    if fcntl is None or _alive(int(ids[0])):
+    if fcntl is None or alive(int(ids[0])):
         return False
     # A writer in a container may have this host name, and a pid that is not visible here.
     with segment.open("rb") as stream:
-        return _lock(stream, exclusive=False)
+        return lock(stream, exclusive=False)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Return whether a process of this machine runs."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -231,7 +232,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _lock(stream: BinaryIO, *, exclusive: bool) -> bool:
+def lock(stream: BinaryIO, *, exclusive: bool) -> bool:
     """Lock a file until it is closed; return whether that succeeded."""
     if fcntl is None:
         return False

@@ -10,6 +10,7 @@ stored verdict is never asked for again, and a change of prompt, model or decodi
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ class Store:
         self._writing: BinaryIO | None = None
         self._own: Path | None = None  # the last segment that this object wrote
         self._known: Index | None = None
+        self._seen: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -93,6 +95,13 @@ class Store:
 
     def __len__(self) -> int:
         return len(self._index)
+
+    def refresh(self) -> bool:
+        """Read the index again if other processes have written since; return whether they had."""
+        if self._known is None or self._sizes() == self._seen:
+            return False
+        self._reload()
+        return True
 
     def mark(self) -> int:
         """Return a mark at the end of what this object has appended so far."""
@@ -146,8 +155,19 @@ class Store:
     @property
     def _index(self) -> Index:
         if self._known is None:
+            self._seen = self._sizes()  # first: what is written meanwhile is read, or noticed
             self._known = Index.of(self.path, self._own)
         return self._known
+
+    def _sizes(self) -> dict[str, int]:
+        """Return the sizes of the segments of other processes."""
+        own = segments.stem(self._own) if self._own else None
+        found = {}
+        for path in segments.segments(self.path):
+            with contextlib.suppress(FileNotFoundError):  # a compaction moved its verdicts
+                if segments.stem(path) != own:
+                    found[segments.stem(path)] = path.stat().st_size
+        return found
 
     def _reload(self) -> None:
         """Read the index again on the next use: a compaction has moved verdicts."""

@@ -27,6 +27,7 @@ from ..decoding import Decoding
 from ..errors import JudgeUnavailableError, TransientError
 from ..pricing import Price
 from .batch_api import BatchApi, Caller, batch_api_of
+from .reach import unreachable
 from .wire import Json
 from .wires import wire_of
 
@@ -134,8 +135,19 @@ class HttpJudge(ModelJudge):
             )
 
     async def open(self) -> None:
-        """Open a session."""
+        """Open a session.
+
+        Raises
+        ------
+        JudgeUnavailableError
+            If the server can't be reached.
+        """
         import aiohttp
+
+        url = self.base_url + self.wire.path
+        if why := await unreachable(url):
+            said = self._scrubbed(f"can't reach {url}: {why}; check server.base_url")
+            raise JudgeUnavailableError(f"judge {self.name}: {said}")
 
         self._session = aiohttp.ClientSession(
             headers=self.wire.headers(self._key, self.decoding),
