@@ -263,21 +263,20 @@ class FaultyApi:
         lines = [json.loads(line) for line in self.files[wanted["input_file_id"]].splitlines()]
         good, bad = [], []
         for number, line in enumerate(lines):
+            key = json.dumps(line["custom_id"]).encode()
+            form = b'{"custom_id": %s, "response": {"status_code": %d, "body": %s}, "error": null}'
             if number < self.batch_failures:
-                error = {"status_code": 500, "body": {"error": {"message": "mock failure"}}}
-                bad.append({"custom_id": line["custom_id"], "response": error, "error": None})
+                bad.append(form % (key, 500, b'{"error": {"message": "mock failure"}}'))
                 continue
-            body = json.loads(self.good(OPENAI, line["body"]))
             self._count(line["body"])
-            response = {"status_code": 200, "body": body}
-            good.append({"custom_id": line["custom_id"], "response": response, "error": None})
+            good.append(form % (key, 200, self.good(OPENAI, line["body"])))
         name = f"batch-{len(self.batches)}"
         state = {"id": name, "object": "batch", "status": "in_progress", "polls": self.polls}
         state |= {"output_file_id": None, "error_file_id": None}
         for key, results in (("output_file_id", good), ("error_file_id", bad)):
             if results:
                 state[key] = f"file-{len(self.files)}"
-                self.files[state[key]] = "\n".join(map(json.dumps, results)).encode()
+                self.files[state[key]] = b"\n".join(results)
         self.batches[name] = state
         self.batch_failures = 0
         return web.json_response(state | {"output_file_id": None, "error_file_id": None})

@@ -126,11 +126,14 @@ class Request:
 class Reply:
     """A judge's raw reply.
 
-    `thinking` is reasoning that was returned apart from the text; `earlier` the text of a first
-    reply that could not be parsed, if the judge was asked once more. `choice_logprobs` are natural
-    logs of the verdict words' probabilities. `input_tokens` counts all input, of which
-    `cached_tokens` were read from the provider's cache and `cache_write_tokens` written to it; None
-    if the provider did not report them. `batched` replies came through a batch API, at its price.
+    `stop` is "rejected" where the server will not take the request, however often it is sent, and
+    "error" where another attempt may succeed; `error` then has the server's own words, and `text`
+    the response as it came, if one came. `thinking` is reasoning that was returned apart from the
+    text; `earlier` the text of a first reply that could not be parsed, if the judge was asked once
+    more. `choice_logprobs` are natural logs of the verdict words' probabilities. `input_tokens`
+    counts all input, of which `cached_tokens` were read from the provider's cache and
+    `cache_write_tokens` written to it; None if the provider did not report them, or not credibly.
+    `batched` replies came through a batch API, at its price.
     `finish_reason` is the server's own word for why it stopped, `model` the name under which it
     says it answered, `thinking_tokens` the part of the output that was reasoning. `label_mass` is
     the probability of all verdict words together, `confidence` what a decision model reports of its
@@ -138,7 +141,7 @@ class Reply:
     """
 
     text: str = ""
-    stop: Literal["stop", "length", "refusal", "error"] = "stop"
+    stop: Literal["stop", "length", "refusal", "rejected", "error"] = "stop"
     error: str = ""
     thinking: str = ""
     earlier: str = ""

@@ -132,7 +132,7 @@ STAYING = {
     "wrong_json": Outcome.UNPARSED,
     "length": Outcome.TRUNCATED,
     "refusal": Outcome.REFUSED,
-    "400": Outcome.FAILED,
+    "400": Outcome.REJECTED,
 }
 
 

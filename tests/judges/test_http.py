@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from faulty_api import Fault, FaultyApi, in_a_thread
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.errors import JudgeUnavailableError, TransientError
-from llm_juries.judges.http.judge import HttpJudge, Server, pause_asked, retry_after
+from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.judges.http.waits import pause_asked, retry_after
 from llm_juries.types import Item, Message, Order, Reply, Request
 from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 
@@ -107,10 +108,10 @@ def test_what_no_request_can_mend_names_judge_model_and_url(status: str, hint: s
 
 
 @pytest.mark.parametrize("status", ["400", "413", "422"])
-def test_a_request_that_is_rejected_for_itself_is_an_error_of_its_own(status: str):
+def test_a_request_that_is_rejected_for_itself_is_an_outcome_of_its_own(status: str):
     reply = asked_with(Fault(status, always=True))
-    assert (reply.stop, reply.error) == ("error", f"HTTP {status}: mock {status}")
-    assert PROMPT.reader.read(reply).outcome == "failed"
+    assert (reply.stop, reply.error) == ("rejected", f"HTTP {status}: mock {status}")
+    assert PROMPT.reader.read(reply).outcome == "rejected"
 
 
 def test_a_spent_account_is_not_a_rate_limit():

@@ -158,15 +158,15 @@ def test_the_key_says_how_words_are_scored_and_that_of_one_token_stays():
 
 
 @pytest.mark.model
-def test_a_pair_that_is_too_long_fails_and_the_run_goes_on(file: ModelFile, tmp_path: Any):
+def test_a_pair_that_is_too_long_is_rejected_and_the_run_goes_on(file: ModelFile, tmp_path: Any):
     judge = LlamaCppJudge("j", "smollm", file, prompt_as="text", context=256)
     long = replace(PAIR, item_id="long", answer="word " * 600)
     with Store(tmp_path) as store:
         collect([Plan(judge, Dataset("d", (long, PAIR)), LEVELS)], store)
         found = {verdict.item_id: verdict for verdict in store}
-    assert found["long"].outcome is Outcome.FAILED
+    assert found["long"].outcome is Outcome.REJECTED
     assert "exceeds the available context size (256 tokens)" in found["long"].reply.error
-    assert found["q"].outcome is not Outcome.FAILED
+    assert found["q"].outcome not in (Outcome.FAILED, Outcome.REJECTED)
 
 
 @pytest.mark.model
@@ -183,9 +183,9 @@ def test_a_prompt_that_is_too_long_is_an_error_of_its_own(file: ModelFile):
     good = request(judge)
     long = Request("k", good.item, Order.ORIGINAL, "p", (Message("user", "word " * 600),), ("a",))
     bad, fine = asked(judge, long, good)
-    assert bad.stop == "error"
+    assert bad.stop == "rejected"
     assert bad.error
-    assert fine.stop != "error"
+    assert not fine.error
 
 
 @pytest.mark.model

@@ -144,7 +144,7 @@ def test_a_prompt_that_can_not_be_given_fails_alone(python: str):
     replies = asked(judge(python), "one", "long", "two")
     assert [(r.stop, r.error) for r in replies] == [
         ("stop", ""),
-        ("error", "too long"),
+        ("rejected", "too long"),
         ("stop", ""),
     ]
 

@@ -358,7 +358,7 @@ def test_reasoning_that_comes_apart_from_the_text_is_kept_apart(wire: str):
 
 
 def test_the_likeliest_spelling_of_a_verdict_word_counts():
-    top = [("True", -3.0), (" True", -0.2), ("False", -2.0), ("Trueish", -0.1)]
+    top = [("True", -3.0), (" True", -0.2), ("False", -2.0), ("Trueish", -6.0)]
     likely = [{"token": token, "logprob": logprob} for token, logprob in top]
     body = {
         "choices": [

@@ -31,7 +31,7 @@ from .budget import Budget
 from .claims import cell_of, claimed
 from .live import raise_unavailable
 from .policy import Policy, counted, missing
-from .tally import Tally, verdict_of
+from .tally import Tally, keep, unpaid, verdict_of
 from .trial import Trial
 
 LARGEST = 10_000  # requests a batch; providers take 50,000 and more
@@ -162,14 +162,14 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budge
 
 def _unanswered(plan: Plan, store: Store, policy: Policy, tally: Tally) -> dict[str, Request]:
     """Return the missing requests of a plan by key; count what is stored and pending."""
-    counted = Tally(plan.voter, plan.dataset.name)
+    known = Tally(plan.voter, plan.dataset.name)
     found: dict[str, Request] = {}
-    for request in missing(plan, store, policy, tally=counted):
+    for request in missing(plan, store, policy, tally=known):
         if request is not None:
             found.setdefault(request.key, request)
-    tally.requests, tally.pending = counted.requests, counted.pending
-    tally.stored = counted.stored - tally.outcomes
-    tally.kept = counted.kept - sum(tally.outcomes.values())
+    tally.requests, tally.pending, tally.models = known.requests, known.pending, known.models
+    tally.stored = known.stored - tally.outcomes
+    tally.kept = tally.stored.total()
     return found
 
 
@@ -183,17 +183,16 @@ async def _take(
     tally: Tally,
 ) -> None:
     """Store the replies of a batch if it has ended; requests that failed are missing again."""
-    choices = dict.fromkeys(ticket.keys, plan.prompt.choices)
-    results = await judge.batch_results(ticket.batch, choices)
+    wanted = {key: requests[key] for key in ticket.keys if key in requests}
+    results = await judge.batch_results(ticket.batch, wanted)
     if results is None:
         return
-    for key in set(ticket.keys) & requests.keys():
+    for key, request in wanted.items():
         reply, known = results.get(key), store.get(key)
-        if reply is None or reply.stop == "error":
+        if reply is None or (reply.stop == "error" and unpaid(reply)):
             continue
         if known is None or known.outcome is Outcome.FAILED:
-            verdict = verdict_of(plan, requests[key], reply, attempts=1)
-            store.append(verdict)
+            verdict = keep(store, verdict_of(plan, request, reply, attempts=1))
             tally.count(verdict, judge)
     ticket.keys = [key for key in ticket.keys if key not in requests]
     if ticket.keys:  # those of items that are not in this run

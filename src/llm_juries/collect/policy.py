@@ -109,6 +109,7 @@ def missing(
             tally.kept += kept
             if kept and stored is not None:
                 tally.stored[stored.outcome] += 1
+                tally.models[stored.reply.model] += bool(stored.reply.model)
             tally.pending += in_batch
         yield None if kept or in_batch else request
 

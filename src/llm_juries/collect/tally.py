@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..judges.base import Judge
 from ..store.plan import Plan
+from ..store.store import Store, UnstorableError
 from ..types import Outcome, Reply, Request, Verdict
+
+MOST_KEPT = 1 << 16  # characters of a reply that can't be stored as it is
 
 
 @dataclass
@@ -16,10 +19,11 @@ class Tally:
     """What one run did about one plan.
 
     `kept` counts the verdicts that were stored before, `stored` their outcomes, `pending` the
-    requests that were in a batch before, `submitted` those this run submitted in one. `cost_usd`
-    sums the replies whose cost is known, `unpriced` counts the others. `unavailable` says why a
-    judge was not asked at all, `gave_up` why the run gave up on it (its remaining verdicts are
-    stored as failed), `stopped` why it was not asked further (they stay missing).
+    requests that were in a batch before, `submitted` those this run submitted in one. `models`
+    counts the names under which the server says it answered, then and now. `cost_usd` sums the
+    replies whose cost is known, `unpriced` counts the others. `unavailable` says why a judge was
+    not asked at all, `gave_up` why the run gave up on it (its remaining verdicts are stored as
+    failed), `stopped` why it was not asked further (they stay missing).
     """
 
     judge: str
@@ -37,6 +41,7 @@ class Tally:
     output_tokens: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     stored: Counter[Outcome] = field(default_factory=Counter)
+    models: Counter[str] = field(default_factory=Counter)
     unavailable: str = ""
     gave_up: str = ""
     stopped: str = ""
@@ -44,9 +49,10 @@ class Tally:
     def count(self, verdict: Verdict, judge: Judge) -> None:
         """Count a judge's new verdict."""
         reply = verdict.reply
-        replied = verdict.outcome is not Outcome.FAILED
+        replied = verdict.outcome is not Outcome.FAILED and not unpaid(reply)
         self.asked += verdict.attempts > 0
         self.outcomes[verdict.outcome] += 1
+        self.models[reply.model] += bool(reply.model)
         self.cost_usd += verdict.cost_usd or 0.0
         self.unpriced += verdict.cost_usd is None and replied and is_remote(judge)
         self.input_tokens += reply.input_tokens or 0
@@ -78,6 +84,25 @@ def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Ver
         asked_at=time.time(),
         repeat=request.repeat,
     )
+
+
+def keep(store: Store, verdict: Verdict) -> Verdict:
+    """Store a verdict and return it; a failed one in place of one that the store can't hold."""
+    try:
+        store.append(verdict)
+    except UnstorableError as error:
+        said = f"the reply can't be stored ({error})"
+        reply = Reply(stop="error", error=said, text=repr(verdict.reply)[:MOST_KEPT])
+        verdict = replace(
+            verdict, outcome=Outcome.FAILED, value=None, score=None, cost_usd=None, reply=reply
+        )
+        store.append(verdict)
+    return verdict
+
+
+def unpaid(reply: Reply) -> bool:
+    """Return whether no reply came that can have cost something, only an error."""
+    return bool(reply.error) and not reply.text and reply.output_tokens is None
 
 
 def is_remote(judge: Judge) -> bool:

@@ -25,12 +25,14 @@ from ..types import Message, Outcome, Reply, Request, Verdict
 from .budget import Budget
 from .policy import Policy, missing
 from .rate_limit import TOLD_S, RateLimiter, backoff
-from .tally import Tally, is_remote, verdict_of
+from .tally import Tally, is_remote, keep, unpaid, verdict_of
 from .trial import Trial
 
 log = logging.getLogger(__name__)
 LONGEST_LOOK_UP = 256  # requests to look up before other tasks run
 SMOKE_ITEMS, SMOKE_ATTEMPTS = 3, 3  # what a judge may reject or fail before the run begins
+LONGEST_SMOKE = 10  # requests in which one may be answered, before the run begins anyway
+PROOF = (Outcome.OK, Outcome.UNPARSED, Outcome.TRUNCATED)  # of a judge that takes requests
 
 
 class Progress(Protocol):
@@ -197,42 +199,49 @@ class JudgeWorker:
         """Ask for the first verdicts one at a time, until one arrives or too many are rejected.
 
         So a wrong key, URL, model or parameter ends the run before money is spent. A judge that is
-        merely slow or busy passes.
+        merely slow or busy passes, and so does one of which the store has verdicts, and one that
+        rejects single requests for what they say: what it rejected is stored.
         """
         work = next((work for work in self.work if not work.trial.failed), None)
         if work is None:
             return
         self._begin(work)
-        rejection = ""
+        proved = any(work.tally.stored[outcome] for outcome in PROOF)
+        rejected: list[tuple[Request, Reply, int]] = []
         batches = filter(None, work.batches(self.state, 1))
-        for requests in itertools.islice(batches, SMOKE_ITEMS):
+        for requests in itertools.islice(batches, LONGEST_SMOKE):
             _, most = self._estimate(requests)
             if not await self.state.budget.reserve_in_turn(most):
-                return
+                break
             paid = 0.0
             try:
                 async with asyncio.timeout(self.judge.limits.patience_s):
                     answered = await self._answered(requests, SMOKE_ATTEMPTS)
                     if answered is None:
-                        return
-                    replies, attempts = answered
-                    if replies[0].stop != "error":
-                        paid = await self._keep(work, requests, replies, attempts, most)
-                        return
-                    rejection = replies[0].error
+                        break
+                    (reply,), attempts = answered
+                    if reply.stop == "rejected" and not (reply.finish_reason or proved):
+                        rejected.append((requests[0], reply, attempts))
+                    else:
+                        paid = await self._keep(work, requests, [reply], attempts, most)
+                        proved = proved or not reply.error
             except TimeoutError:
-                return
+                break
             except TransientError as error:
                 if error.unreachable:
                     raise JudgeUnavailableError(f"judge {self.judge.name}: {error}") from None
-                return
+                break
             finally:
                 self._settle(most, paid)
                 work.in_flight.clear()
-        if rejection:
-            raise JudgeUnavailableError(
-                f"judge {self.judge.name}: rejects its requests: {rejection}"
-            )
+            if len(rejected) == SMOKE_ITEMS:
+                raise JudgeUnavailableError(
+                    f"judge {self.judge.name}: rejects its requests: {reply.error}"
+                )
+            if proved:
+                break
+        for request, reply, attempts in rejected:
+            self._record(work, request, reply, attempts)
 
     async def _dispatch(self, work: Work, group: asyncio.TaskGroup) -> None:
         """Send all of a plan's requests, as fast as the rate limiter allows."""
@@ -283,7 +292,7 @@ class JudgeWorker:
 
     def _cost(self, reply: Reply, most: float) -> float:
         """Return what a reply cost; where that is not known, the most it can have cost."""
-        if reply.stop == "error":
+        if unpaid(reply):
             return 0.0
         cost = self.judge.price.of(reply) if self.judge.price else None
         return most if cost is None else cost
@@ -301,7 +310,7 @@ class JudgeWorker:
             if answered is not None:
                 paid = await self._keep(work, requests, *answered, most)
         except TransientError as error:
-            failed = Reply(stop="error", error=str(error))
+            failed = Reply(stop="error", error=str(error), text=error.raw)
             for request in requests:
                 self._record(work, request, failed, self.judge.limits.attempts)
         except JudgeUnavailableError as error:
@@ -323,7 +332,7 @@ class JudgeWorker:
             paid += self._cost(reply, most / len(requests))
             if self._needs_second_request(work, request, reply):
                 # The first reply is kept even if the second request fails.
-                self.state.store.append(verdict_of(work.plan, request, reply, attempts))
+                keep(self.state.store, verdict_of(work.plan, request, reply, attempts))
                 both, more = await self._ask_once_more(request, reply)
                 self._record(work, request, both, attempts + more)
             else:
@@ -392,7 +401,7 @@ class JudgeWorker:
             return first, 0
         finally:
             self._settle(most, paid)
-        if second.stop == "error":
+        if second.error:
             return first, 0
         both = replace(
             second,
@@ -401,6 +410,7 @@ class JudgeWorker:
             cached_tokens=_sum(first.cached_tokens, second.cached_tokens),
             cache_write_tokens=_sum(first.cache_write_tokens, second.cache_write_tokens),
             output_tokens=_sum(first.output_tokens, second.output_tokens),
+            thinking_tokens=_sum(first.thinking_tokens, second.thinking_tokens),
         )
         return both, attempts
 
@@ -454,8 +464,7 @@ class JudgeWorker:
 
     def _record(self, work: Work, request: Request, reply: Reply, attempts: int) -> None:
         """Store a reply's verdict and count it."""
-        verdict = verdict_of(work.plan, request, reply, attempts)
-        self.state.store.append(verdict)
+        verdict = keep(self.state.store, verdict_of(work.plan, request, reply, attempts))
         work.in_flight.discard(request.key)
         work.tally.count(verdict, self.judge)
         if not work.trial.passed:

@@ -21,6 +21,8 @@ class TransientError(Exception):
         Seconds to wait, as the provider asks.
     unreachable : bool
         Whether no connection could be made at all: a wrong URL, or a server that is down.
+    raw : str
+        The response as it came, where one came that holds no reply.
     """
 
     def __init__(
@@ -30,8 +32,10 @@ class TransientError(Exception):
         overloaded: bool = False,
         retry_after: float | None = None,
         unreachable: bool = False,
+        raw: str = "",
     ) -> None:
         super().__init__(message)
         self.overloaded = overloaded
         self.retry_after = retry_after
         self.unreachable = unreachable
+        self.raw = raw

@@ -27,10 +27,11 @@ from ..types import Reply, Request
 from .base import Limits, ModelJudge
 from .decoding import Decoding
 from .errors import JudgeUnavailableError
-from .http.wire import first_choice, likely_tokens
+from .http.failures import failure_within
+from .http.wire import likely_tokens
 from .http.wires import wire_of
 from .model_files import ModelFile
-from .word_logprobs import Walk, label_mass, spelled_out
+from .word_logprobs import Walk, spelled_out
 
 log = logging.getLogger(__name__)
 VERDICTS = ("text", "schema", "logprobs", "words")
@@ -170,8 +171,8 @@ class LlamaCppJudge(ModelJudge):
             reply = self._whole_words(request)
         else:
             answer = self._answer(request)
-            reply = _failed(answer) or self._read(answer, request)
-            by_token = self.decoding.verdict_by == "logprobs" and reply.stop != "error"
+            reply = _failed(answer) or self.wire.reply(answer, request.choices)
+            by_token = self.decoding.verdict_by == "logprobs" and not reply.error
             if by_token and spelled_out(request.choices, likely_tokens(answer)):
                 reply = self._whole_words(request)
         return replace(reply, latency_s=time.monotonic() - began)
@@ -186,7 +187,7 @@ class LlamaCppJudge(ModelJudge):
             if failed := _failed(answer):
                 return failed
             walk.add(pending[0], likely_tokens(answer))
-            first = first or self._read(answer, request)
+            first = first or self.wire.reply(answer, request.choices)
             passes += 1
         assert first is not None  # noqa: S101 - something is pending at the start
         found = walk.logprobs()
@@ -196,16 +197,6 @@ class LlamaCppJudge(ModelJudge):
         likeliest = max(found, key=lambda word: found[word])
         mass = min(sum(map(math.exp, found.values())), 1.0)
         return replace(read, text=likeliest, stop="stop", label_mass=mass)
-
-    def _read(self, answer: Any, request: Request) -> Reply:
-        """Return a response as a reply."""
-        reply = self.wire.reply(answer, request.choices)
-        reason = first_choice(answer["choices"]).get("finish_reason")
-        return replace(
-            reply,
-            finish_reason=str(reason or ""),
-            label_mass=label_mass(likely_tokens(answer), request.choices),
-        )
 
     def _answer(self, request: Request, begun: str = "") -> Any:
         """Return llama.cpp's response to a request, to continue a reply that has begun."""
@@ -226,6 +217,6 @@ def _free(threads: ThreadPoolExecutor, held: list[Any]) -> None:
 
 
 def _failed(answer: Any) -> Reply | None:
-    if "error" not in answer:
-        return None
-    return Reply(stop="error", error=str(answer["error"].get("message")))
+    """Return the reply to a request that llama.cpp rejects, as one that is too long; else None."""
+    failure = failure_within(answer)
+    return failure.reply() if failure else None

@@ -52,6 +52,8 @@ def unanswered(reply: Reply) -> Reading | None:
             return Reading(Outcome.FAILED)
         case "refusal":
             return Reading(Outcome.REFUSED)
+        case "rejected":
+            return Reading(Outcome.REJECTED)
         case _:
             return None
 

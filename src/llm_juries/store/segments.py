@@ -35,6 +35,10 @@ FORMER_LABEL = re.compile(rb'"label":(null|-?[0-9][0-9.eE+-]*)(?=,"score":)')
 ENDING, CLOSED = ".jsonl", ".closed"
 LONGEST = 1 << 28  # bytes of a line; a longer one is no verdict, and may not fit into memory
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+LARGEST_COUNT = (1 << 63) - 1  # that Parquet's columns hold
+_UNFIT = (
+    msgspec.MsgspecError, ArithmeticError, AttributeError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Verdict).decode
 
@@ -73,6 +77,34 @@ def encode(verdict: Verdict) -> bytes:
     except UnicodeEncodeError:
         line = _encode(_without_surrogates(msgspec.to_builtins(verdict)))
     return b'%s,"checksum":"%08x"}' % (line[:-1], zlib.crc32(line[:-1]))
+
+
+def checked(verdict: Verdict) -> bytes:
+    """Return a verdict as a line of JSON that reads back, here and from Parquet.
+
+    Raises
+    ------
+    ValueError
+        If a field has another type or range than it should.
+    """
+    try:
+        line = encode(verdict)
+        decode(line)
+    except (
+        msgspec.MsgspecError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ValueError(str(error)) from None
+    reply = verdict.reply
+    counts = (reply.input_tokens, reply.cached_tokens, reply.cache_write_tokens)
+    for count in (*counts, reply.output_tokens, reply.thinking_tokens, verdict.attempts):
+        if count is not None and abs(count) > LARGEST_COUNT:
+            raise ValueError(f"{count} tokens or attempts are more than a column can hold")
+    return line
 
 
 def _without_surrogates(value: Any) -> Any:

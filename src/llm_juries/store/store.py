@@ -25,6 +25,10 @@ from .index import RETRIES, Index
 from .key_index import Place
 
 
+class UnstorableError(JuriesError):
+    """A verdict that could not be read back; nothing was written."""
+
+
 class Store:
     """A folder of verdicts, opened for reading and appending.
 
@@ -114,7 +118,19 @@ class Store:
         return place is not None and place.segment == index.own and place.offset >= mark
 
     def append(self, verdict: Verdict) -> None:
-        """Store a verdict; once this returns, it survives a kill of this process."""
+        """Store a verdict; once this returns, it survives a kill of this process.
+
+        Raises
+        ------
+        UnstorableError
+            If its line could not be read back.
+        JuriesError
+            If the store can't be written.
+        """
+        try:
+            line = segments.checked(verdict) + b"\n"
+        except ValueError as error:
+            raise UnstorableError(f"store {self.path}: key {verdict.key}: {error}") from None
         index = self._index
         if self._writing is None:
             try:
@@ -124,7 +140,6 @@ class Store:
             self._own = Path(self._writing.name)
             index.own = len(index.sources)
             index.sources.append(self._own)
-        line = segments.encode(verdict) + b"\n"
         offset = self._writing.tell()
         try:
             if self._writing.write(line) < len(line):  # as where the disk is full

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...types import Reply, Request
 from ..decoding import Decoding
 from ..errors import TransientError
-from .wire import Json, bearer, blocks_of, field, messages_as_json, usage, verdict_schema
+from .wire import (
+    Json,
+    bearer,
+    content_of,
+    ending,
+    field,
+    messages_as_json,
+    name_of,
+    stated,
+    usage,
+    verdict_schema,
+)
 
 
 class Anthropic:
@@ -68,23 +78,26 @@ class Anthropic:
         block = {"type": "text", "text": text}
         return {**block, "cache_control": self.cache} if cached else block
 
-    def reply(self, body: Any, choices: Sequence[str]) -> Reply:  # noqa: ARG002
+    def reply(self, body: Json, choices: Sequence[str]) -> Reply:  # noqa: ARG002
         """Parse a message."""
         blocks = field(body, "content")
-        reason = body.get("stop_reason")
-        if not blocks and reason != "refusal":
+        end = ending(body.get("stop_reason"))
+        if not blocks and end["stop"] not in ("refusal", "error"):
             raise TransientError("the response has no content")
-        read = usage(body, "cache_read_input_tokens") or 0
-        written = usage(body, "cache_creation_input_tokens") or 0
+        text, thinking = content_of(blocks)
+        # Anthropic counts tokens read from and written to its cache apart from other input.
+        apart = ("cache_read_input_tokens", "cache_creation_input_tokens")
+        read, written = (usage(body, name) if stated(body, name) else 0 for name in apart)
         fresh = usage(body, "input_tokens")
-        cut = ("max_tokens", "model_context_window_exceeded")
+        known = None not in (fresh, read, written)
         return Reply(
-            text=blocks_of(blocks, "text", "text"),
-            stop="refusal" if reason == "refusal" else "length" if reason in cut else "stop",
-            thinking=blocks_of(blocks, "thinking", "thinking"),
-            # Anthropic counts tokens read from and written to its cache apart from other input.
-            input_tokens=None if fresh is None else fresh + read + written,
+            text=text,
+            thinking=thinking,
+            **end,
+            model=name_of(body),
+            input_tokens=(fresh or 0) + (read or 0) + (written or 0) if known else None,
             cached_tokens=read,
             cache_write_tokens=written,
             output_tokens=usage(body, "output_tokens"),
+            thinking_tokens=usage(body, "output_tokens_details", "thinking_tokens"),
         )

@@ -7,72 +7,65 @@ with all requests, one stream of results. Both return each request's own id, whi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import quote
 
 from ...errors import JuriesError
 from ...types import Reply, Request
 from ..decoding import Decoding
 from ..errors import JudgeUnavailableError, TransientError
-from .wire import Wire
+from .client import Client
+from .failures import excerpt, failure_of, failure_within
+from .wire import Json, Wire, decoded, plain, reply_of
 
-if TYPE_CHECKING:
-    import aiohttp
-
-
+log = logging.getLogger(__name__)
 Results = dict[str, Reply]
+MOST_ID = 200  # characters of a batch's or a file's id
 
 
 class BatchApi(Protocol):
     """One provider's batch API."""
 
     async def submit(
-        self, post: Caller, model: str, requests: Sequence[Request], decoding: Decoding
+        self, client: Client, model: str, requests: Sequence[Request], decoding: Decoding
     ) -> str:
         """Submit requests; return the batch's id."""
 
     async def results(
-        self, post: Caller, batch: str, choices: Mapping[str, Sequence[str]]
+        self, client: Client, batch: str, requests: Mapping[str, Request]
     ) -> Results | None:
-        """Return the replies by key, a failed one with stop="error"; None while it is running."""
+        """Return the replies to some of its requests by key; None while it is running.
 
-
-class Caller:
-    """Sends requests to a batch API and reads the responses."""
-
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, judge: str) -> None:
-        self.session = session
-        self.base_url = base_url
-        self.judge = judge
-
-    async def json(self, method: str, path: str, **options: Any) -> Any:
-        """Return a JSON response."""
-        return json.loads(await self.raw(method, path, **options))
-
-    async def raw(self, method: str, path: str, **options: Any) -> bytes:
-        """Return a response's body.
-
-        Raises
-        ------
-        JudgeUnavailableError
-            With the provider's message, for any status but success.
-        TransientError
-            If the connection broke: what the provider received is unknown.
+        A request that failed has a reply with stop="error", or "rejected" if it would fail again.
         """
-        import aiohttp
 
-        url = path if "://" in path else self.base_url + path
-        try:
-            async with self.session.request(method, url, **options) as response:
-                body = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise TransientError(f"{url}: {error!r}") from None
-        if response.status >= 300:
-            said = body.decode(errors="replace")[:300]
-            raise JudgeUnavailableError(
-                f"judge {self.judge}: {method} {url}: HTTP {response.status}: {said}"
-            )
-        return body
+
+async def call(client: Client, method: str, path: str, **options: Any) -> Json:
+    """Return the JSON object that a batch API sends.
+
+    Raises
+    ------
+    JudgeUnavailableError
+        With the provider's message, for any status but success, and for what is not an object.
+    TransientError
+        If the connection broke: what the provider received is unknown.
+    """
+    response = await client.send(method, path, **options)
+    where = f"judge {client.judge}: {method} {client.base_url}{path}"
+    if not response.ok:
+        raise JudgeUnavailableError(f"{where}: {failure_of(response.status, response.body)}")
+    try:
+        body = decoded(response.body)
+    except ValueError as error:
+        said = excerpt(response.body)[:300]
+        raise JudgeUnavailableError(f"{where}: the response is {error}: {said}") from None
+    if not isinstance(body, dict):
+        raise JudgeUnavailableError(f"{where}: the response is not an object")
+    if failure := failure_within(body):
+        raise JudgeUnavailableError(f"{where}: {failure}")
+    return body
 
 
 class OpenAIBatches:
@@ -82,7 +75,7 @@ class OpenAIBatches:
         self.wire = wire
 
     async def submit(
-        self, post: Caller, model: str, requests: Sequence[Request], decoding: Decoding
+        self, client: Client, model: str, requests: Sequence[Request], decoding: Decoding
     ) -> str:
         """Upload the requests as a file and start a batch over it."""
         import aiohttp
@@ -104,37 +97,41 @@ class OpenAIBatches:
             filename="requests.jsonl",
             content_type="application/jsonl",
         )
-        file = await post.json("POST", "/files", data=form)
-        batch = await post.json(
-            "POST",
-            "/batches",
-            json={
-                "input_file_id": file["id"],
-                "endpoint": "/v1/chat/completions",
-                "completion_window": "24h",
-            },
-        )
-        return str(batch["id"])
+        file = await call(client, "POST", "/files", data=form)
+        wanted = {
+            "input_file_id": _id(client, file.get("id")),
+            "endpoint": "/v1/chat/completions",
+            "completion_window": "24h",
+        }
+        return _id(client, (await call(client, "POST", "/batches", json=wanted)).get("id"))
 
     async def results(
-        self, post: Caller, batch: str, choices: Mapping[str, Sequence[str]]
+        self, client: Client, batch: str, requests: Mapping[str, Request]
     ) -> Results | None:
         """Return the replies of a batch that has ended, successfully or not."""
-        state = await post.json("GET", f"/batches/{batch}")
-        if state["status"] not in ("completed", "failed", "expired", "cancelled"):
+        state = await call(client, "GET", f"/batches/{quote(batch, safe='')}")
+        if state.get("status") not in ("completed", "failed", "expired", "cancelled"):
+            _check_running(client, batch, state.get("status"))
             return None
+        if state["status"] != "completed":
+            said = json.dumps(state.get("errors"))[:300]
+            log.warning("judge %s: batch %s %s: %s", client.judge, batch, state["status"], said)
         found: Results = {}
         for which in ("output_file_id", "error_file_id"):
             if state.get(which):
-                raw = await post.raw("GET", f"/files/{state[which]}/content")
-                for line in _lines(raw):
-                    key = line["custom_id"]
-                    response = line.get("response") or {}
-                    if response.get("status_code") == 200:
-                        found[key] = _reply(self.wire, response["body"], choices.get(key, ()))
-                    else:
-                        found[key] = _error(line.get("error") or response.get("body"))
-        return found
+                path = f"/files/{quote(_id(client, state[which]), safe='')}/content"
+                await _gather(client.lines(path), requests, self._result, found)
+        return _complete(client, batch, requests, found)
+
+    def _result(self, line: Json, request: Request, raw: str) -> Reply:
+        response = line.get("response")
+        response = response if isinstance(response, dict) else {}
+        status, body = response.get("status_code"), response.get("body")
+        if status == 200 and isinstance(body, dict):
+            return _reply(self.wire, body, request, raw)
+        stated = body if isinstance(body, dict) and not line.get("error") else line
+        number = status if isinstance(status, int) and 400 <= status < 600 else 500
+        return failure_of(number, json.dumps(stated).encode()).reply()
 
 
 class AnthropicBatches:
@@ -144,7 +141,7 @@ class AnthropicBatches:
         self.wire = wire
 
     async def submit(
-        self, post: Caller, model: str, requests: Sequence[Request], decoding: Decoding
+        self, client: Client, model: str, requests: Sequence[Request], decoding: Decoding
     ) -> str:
         """Submit all requests with one call."""
         made = [
@@ -154,24 +151,30 @@ class AnthropicBatches:
             }
             for request in requests
         ]
-        batch = await post.json("POST", "/messages/batches", json={"requests": made})
-        return str(batch["id"])
+        batch = await call(client, "POST", "/messages/batches", json={"requests": made})
+        return _id(client, batch.get("id"))
 
     async def results(
-        self, post: Caller, batch: str, choices: Mapping[str, Sequence[str]]
+        self, client: Client, batch: str, requests: Mapping[str, Request]
     ) -> Results | None:
         """Return the replies of a batch that has ended."""
-        state = await post.json("GET", f"/messages/batches/{batch}")
-        if state["processing_status"] != "ended":
+        path = f"/messages/batches/{quote(batch, safe='')}"
+        state = await call(client, "GET", path)
+        if state.get("processing_status") != "ended":
+            _check_running(client, batch, state.get("processing_status"))
             return None
         found: Results = {}
-        for line in _lines(await post.raw("GET", f"/messages/batches/{batch}/results")):
-            key, result = line["custom_id"], line["result"]
-            if result["type"] == "succeeded":
-                found[key] = _reply(self.wire, result["message"], choices.get(key, ()))
-            else:
-                found[key] = _error(result.get("error") or result["type"])
-        return found
+        await _gather(client.lines(f"{path}/results"), requests, self._result, found)
+        return _complete(client, batch, requests, found)
+
+    def _result(self, line: Json, request: Request, raw: str) -> Reply:
+        result = line.get("result")
+        result = result if isinstance(result, dict) else {}
+        message = result.get("message")
+        if result.get("type") == "succeeded" and isinstance(message, dict):
+            return _reply(self.wire, message, request, raw)
+        error = result.get("error") or {"message": str(result.get("type"))}
+        return (failure_within({"error": _innermost(error)}) or failure_of(500, b"")).reply()
 
 
 BATCH_APIS: dict[str, Callable[[Wire], BatchApi]] = {
@@ -187,16 +190,67 @@ def batch_api_of(name: str, wire: Wire) -> BatchApi:
     return BATCH_APIS[name](wire)
 
 
-def _lines(raw: bytes) -> Iterator[Any]:
-    return (json.loads(line) for line in raw.splitlines() if line.strip())
+def _id(client: Client, found: Any) -> str:
+    if isinstance(found, str) and 0 < len(found) <= MOST_ID:
+        return plain(found)
+    raise JudgeUnavailableError(
+        f"judge {client.judge}: {client.base_url} answers {str(found)[:60]!r} where its batch API "
+        "has an id; check server.base_url"
+    )
 
 
-def _reply(wire: Wire, body: Any, choices: Sequence[str]) -> Reply:
+def _check_running(client: Client, batch: str, status: Any) -> None:
+    if not isinstance(status, str):
+        raise JudgeUnavailableError(
+            f"judge {client.judge}: batch {batch} has no status; check server.base_url"
+        )
+
+
+async def _gather(
+    lines: AsyncIterator[bytes],
+    requests: Mapping[str, Request],
+    result: Callable[[Json, Request, str], Reply],
+    found: Results,
+) -> None:
+    """Add the results of some requests, one a line; a line that can't be read counts as missing."""
+    async for raw in lines:
+        if not raw.strip():
+            continue
+        try:
+            line = decoded(raw)
+        except ValueError as error:
+            log.warning("a line of a batch's results is %s: %s", error, excerpt(raw)[:100])
+            continue
+        key = line.get("custom_id") if isinstance(line, dict) else None
+        if not isinstance(key, str) or key not in requests:
+            continue
+        reply = result(line, requests[key], raw.decode(errors="replace"))
+        if found.setdefault(key, reply) != reply:
+            said = "the batch holds two results of this request, and they differ"
+            found[key] = Reply(stop="error", error=said, text=plain(raw.decode(errors="replace")))
+
+
+def _complete(
+    client: Client, batch: str, requests: Mapping[str, Request], found: Results
+) -> Results:
+    if missing := len(requests.keys() - found.keys()):
+        log.warning(
+            "judge %s: batch %s has ended without a result for %d of %d requests",
+            client.judge, batch, missing, len(requests),
+        )  # fmt: skip
+    return found
+
+
+def _reply(wire: Wire, body: Json, request: Request, raw: str) -> Reply:
+    if failure := failure_within(body):
+        return failure.reply()
     try:
-        return wire.reply(body, choices)
-    except (TransientError, AttributeError, KeyError, TypeError, IndexError) as error:
-        return Reply(stop="error", error=f"the result has an unexpected form ({error})")
+        return reply_of(wire, body, request.choices, raw)
+    except TransientError as error:
+        return Reply(stop="error", error=f"the result has an unexpected form ({error})", text=raw)
 
 
-def _error(said: Any) -> Reply:
-    return Reply(stop="error", error=f"batch: {json.dumps(said)[:300]}")
+def _innermost(error: Any) -> Any:
+    """Return the error itself: Anthropic wraps it in an object of type "error"."""
+    inner = error.get("error") if isinstance(error, dict) else None
+    return inner if isinstance(inner, dict) else error

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...types import Reply, Request
 from ..decoding import Decoding
 from ..errors import TransientError
-from .wire import Json, bearer, blocks_of, field, messages_as_json, usage, verdict_schema
+from .wire import (
+    Json,
+    bearer,
+    content_of,
+    ending,
+    field,
+    messages_as_json,
+    name_of,
+    part,
+    usage,
+    verdict_schema,
+)
 
 
 class Cohere:
@@ -42,18 +52,22 @@ class Cohere:
             body["response_format"] = {"type": "json_object", "json_schema": schema}
         return body | dict(decoding.extra)
 
-    def reply(self, body: Any, choices: Sequence[str]) -> Reply:  # noqa: ARG002
+    def reply(self, body: Json, choices: Sequence[str]) -> Reply:  # noqa: ARG002
         """Parse a chat response."""
-        message = field(body, "message")
-        reason = body.get("finish_reason")
-        blocks = message.get("content") or []
-        if not blocks or reason in ("ERROR", "TIMEOUT"):
-            raise TransientError(f"the response has no content (finish_reason {reason})")
-        counted = "billed_units" if (body.get("usage") or {}).get("billed_units") else "tokens"
+        field(body, "message")
+        blocks = part(body, "message").get("content")
+        end = ending(body.get("finish_reason"))
+        if not blocks and end["stop"] != "error":
+            raise TransientError(f"the response has no content (finish_reason {end['stop']})")
+        text, thinking = content_of(blocks)
+        counts = body.get("usage")
+        billed = isinstance(counts, dict) and counts.get("billed_units")
+        counted = "billed_units" if billed else "tokens"
         return Reply(
-            text=blocks_of(blocks, "text", "text"),
-            stop="length" if reason == "MAX_TOKENS" else "stop",
-            thinking=blocks_of(blocks, "thinking", "thinking"),
+            text=text,
+            thinking=thinking,
+            **end,
+            model=name_of(body),
             input_tokens=usage(body, counted, "input_tokens"),
             cached_tokens=usage(body, "cached_tokens"),
             output_tokens=usage(body, counted, "output_tokens"),

@@ -9,16 +9,11 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-import math
 import os
-import re
 import time
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from ...errors import JuriesError
 from ...types import Reply, Request
@@ -26,18 +21,17 @@ from ..base import CHARACTERS_A_TOKEN, ESTIMATE, Limits, ModelJudge
 from ..decoding import Decoding
 from ..errors import JudgeUnavailableError, TransientError
 from ..pricing import Price
-from .batch_api import BatchApi, Caller, batch_api_of
+from .batch_api import BatchApi, batch_api_of
+from .client import Client, Response
+from .failures import Failure, excerpt, failure_of, failure_within
 from .reach import unreachable
-from .wire import Json
+from .usage import believed
+from .waits import pause_asked, retry_after
+from .wire import decoded, reply_of
 from .wires import wire_of
 
-if TYPE_CHECKING:
-    import aiohttp
-
-
-RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524, 529})
-OVERLOADED = frozenset({429, 503, 529})
-UNAVAILABLE = frozenset({401, 402, 403, 404})
+AS_JSON = {"Content-Type": "application/json"}
+MOST_RAW = 1 << 16  # characters of a malformed response that are kept
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,7 @@ class HttpJudge(ModelJudge):
         known = tokenizer is not None and importlib.util.find_spec("bpe_openai") is not None
         self.counted_by = str(tokenizer) if known else ESTIMATE
         self._key: str | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self._client: Client | None = None
         self._count: Callable[[str], int] | None = None
 
     async def ready(self) -> None:
@@ -140,28 +134,27 @@ class HttpJudge(ModelJudge):
         Raises
         ------
         JudgeUnavailableError
-            If the server can't be reached.
+            If the server can't be reached, or the environment's proxy can't be used.
         """
-        import aiohttp
-
         url = self.base_url + self.wire.path
         if why := await unreachable(url):
-            said = self._scrubbed(f"can't reach {url}: {why}; check server.base_url")
+            said = scrubbed(f"can't reach {url}: {why}; check server.base_url", self._key)
             raise JudgeUnavailableError(f"judge {self.name}: {said}")
-
-        self._session = aiohttp.ClientSession(
-            headers=self.wire.headers(self._key, self.decoding),
-            timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=10),
-            connector=aiohttp.TCPConnector(limit=self.limits.in_flight),
-            # It makes aiohttp read .netrc at each request, so only where a proxy is configured.
-            trust_env=bool(urllib.request.getproxies()),
+        self._client = Client(
+            self.name,
+            self.base_url,
+            self.wire.headers(self._key, self.decoding),
+            self.timeout_s,
+            self.limits.in_flight,
+            self._key,
         )
+        await self._client.open()
 
     async def close(self) -> None:
         """Close the session."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Send the requests concurrently; see `Judge.ask` for what is raised."""
@@ -170,21 +163,21 @@ class HttpJudge(ModelJudge):
         return list(await asyncio.gather(*map(self._ask, requests)))
 
     async def batch_submit(self, requests: Sequence[Request]) -> str:
-        """Submit requests as a batch; return its id. Raises as `batch_api.Caller.raw` does."""
-        return await self._batches.submit(self._caller, self.model, requests, self.decoding)
+        """Submit requests as a batch; return its id. Raises as `batch_api.call` does."""
+        return await self._batches.submit(self._opened, self.model, requests, self.decoding)
 
     async def batch_results(
-        self, batch: str, choices: Mapping[str, Sequence[str]]
+        self, batch: str, requests: Mapping[str, Request]
     ) -> dict[str, Reply] | None:
-        """Return a batch's replies by key once it has ended, None before.
+        """Return the replies to some of a batch's requests by key once it has ended, None before.
 
-        `choices` are the verdict words of each key.
+        Raises as `batch_api.call` does.
         """
-        found = await self._batches.results(self._caller, batch, choices)
+        found = await self._batches.results(self._opened, batch, requests)
         if found is None:
             return None
         return {
-            key: replace(scrubbed_reply(reply, self._key, None), batched=True)
+            key: replace(self._checked(requests[key], reply), batched=True)
             for key, reply in found.items()
         }
 
@@ -201,89 +194,60 @@ class HttpJudge(ModelJudge):
         return batch_api_of(self.wire_name, self.wire)
 
     @property
-    def _caller(self) -> Caller:
-        return Caller(self._opened, self.base_url, self.name)
-
-    @property
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _opened(self) -> Client:
+        if self._client is None:
             raise JuriesError(f"judge {self.name}: asked before it was opened; call open() first")
-        return self._session
+        return self._client
 
     async def _ask(self, request: Request) -> Reply:
         began = time.monotonic()
         decoding = self.decoding.seeded(request.seed)
         body = self.wire.body(self.model, request, decoding)
-        status, headers, raw = await self._post(body)
-        self.pause_s = pause_asked(headers)
-        if status != 200:
-            return self._failure(status, headers, raw)
-        reply = self._parsed(raw, request.choices)
-        return scrubbed_reply(reply, self._key, time.monotonic() - began)
+        response = await self._opened.send(
+            "POST", self.wire.path, data=json.dumps(body).encode(), headers=AS_JSON
+        )
+        self.pause_s = pause_asked(response.headers)
+        if response.ok:
+            reply = self._reply(request, response)
+        else:
+            reply = self._failed(failure_of(response.status, response.body), response)
+        return replace(self._checked(request, reply), latency_s=time.monotonic() - began)
 
-    async def _post(self, body: Json) -> tuple[int, Mapping[str, str], bytes]:
-        """Send a request; return the response's status, headers and body."""
-        import aiohttp
-
-        url = self.base_url + self.wire.path
-        content = {"Content-Type": "application/json"}
+    def _reply(self, request: Request, response: Response) -> Reply:
+        """Return what a successful response holds: a reply, or an error after all."""
+        raw = response.body[:MOST_RAW].decode(errors="replace")
         try:
-            async with self._opened.post(
-                url, data=json.dumps(body).encode(), headers=content
-            ) as response:
-                return response.status, response.headers, await response.read()
-        except aiohttp.InvalidURL:
-            raise JudgeUnavailableError(
-                f"judge {self.name}: {url!r} is not a URL; fix server.base_url"
-            ) from None
-        except aiohttp.ClientConnectorError as error:
-            said = self._scrubbed(f"can't reach {url}: {error.strerror or error}")
-            raise TransientError(said, overloaded=True, unreachable=True) from None
-        except TimeoutError:
-            raise TransientError(f"no reply within {self.timeout_s:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise TransientError(self._scrubbed(f"{type(error).__name__}: {error}")) from None
+            body = decoded(response.body)
+        except ValueError as error:
+            said = f"the response is {error}: {excerpt(response.body)[:300]}"
+            raise TransientError(said, raw=raw) from None
+        if not isinstance(body, dict):
+            said = f"the response is not an object: {excerpt(response.body)[:300]}"
+            raise TransientError(said, raw=raw)
+        if failure := failure_within(body):
+            return self._failed(failure, response)
+        return reply_of(self.wire, body, request.choices, raw)
 
-    def _parsed(self, raw: bytes, choices: Sequence[str]) -> Reply:
-        """Return the reply that a successful response holds."""
-        try:
-            body = json.loads(raw)
-        except ValueError:
-            raise TransientError(f"the response is not JSON: {self._excerpt(raw)}") from None
-        try:
-            return self.wire.reply(body, choices)
-        except (AttributeError, KeyError, TypeError, IndexError) as error:
-            raise TransientError(f"the response has an unexpected form ({error!r})") from None
-
-    def _failure(self, status: int, headers: Mapping[str, str], raw: bytes) -> Reply:
+    def _failed(self, failure: Failure, response: Response) -> Reply:
         """Return the reply to a rejected request; raise an error where others would fail too."""
-        said = f"HTTP {status}: {self._excerpt(raw)}"
-        out_of_money = status == 429 and b"insufficient_quota" in raw
-        if status in UNAVAILABLE or out_of_money:
-            hints = {401: f"; check {self.key_env}", 404: "; check model and base_url"}
-            raise JudgeUnavailableError(
-                f"judge {self.name} ({self.model} at {self.base_url}): {said}"
-                + hints.get(status, "")
-            )
-        if status in RETRIED or status >= 500:
-            raise TransientError(
-                said, overloaded=status in OVERLOADED, retry_after=retry_after(headers)
-            )
-        return Reply(stop="error", error=said)
+        match failure.effect:
+            case "unavailable":
+                hints = {401: f"; check {self.key_env}", 404: "; check model and base_url"}
+                raise JudgeUnavailableError(
+                    f"judge {self.name} ({self.model} at {self.base_url}): {failure}"
+                    + hints.get(failure.status, "")
+                )
+            case "transient":
+                raise TransientError(
+                    str(failure),
+                    overloaded=failure.overloaded,
+                    retry_after=retry_after(response.headers),
+                )
+        return failure.reply()
 
-    def _excerpt(self, raw: bytes) -> str:
-        """Return the provider's error message, or the beginning of whatever it sent."""
-        text = raw.decode(errors="replace")
-        try:
-            error = json.loads(text)
-            error = error.get("error", error) if isinstance(error, dict) else error
-            text = error.get("message", text) if isinstance(error, dict) else str(error)
-        except ValueError:
-            pass
-        return self._scrubbed(" ".join(str(text).split())[:300])
-
-    def _scrubbed(self, text: str) -> str:
-        return scrubbed(text, self._key)
+    def _checked(self, request: Request, reply: Reply) -> Reply:
+        """Return a reply without the key, and without a usage that can't be true."""
+        return believed(self.name, request, self.decoding, scrubbed_reply(reply, self._key))
 
 
 def scrubbed(text: str, key: str | None) -> str:
@@ -291,64 +255,13 @@ def scrubbed(text: str, key: str | None) -> str:
     return text.replace(key, "[key]") if key else text
 
 
-def scrubbed_reply(reply: Reply, key: str | None, seconds: float | None) -> Reply:
-    """Return a reply without the key in its texts, with its latency."""
-    return replace(
-        reply,
-        text=scrubbed(reply.text, key),
-        thinking=scrubbed(reply.thinking, key),
-        latency_s=seconds,
-    )
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a response asks to wait, None where it does not say.
-
-    From retry-after-ms, else from Retry-After as a number of seconds or as a date.
-    """
-    milliseconds, value = headers.get("retry-after-ms"), headers.get("Retry-After", "")
-    seconds = _number(value) if not milliseconds else _number(milliseconds, 1000)
-    if seconds is None and not milliseconds:
-        seconds = _until(value, parsedate_to_datetime)
-    return None if seconds is None else max(0.0, seconds)
-
-
-def pause_asked(headers: Mapping[str, str]) -> float:
-    """Return the seconds until a used-up rate limit is reset, by the provider's own headers.
-
-    OpenAI's x-ratelimit-remaining-* with a duration ("6m0s", "20ms") and Anthropic's
-    anthropic-ratelimit-*-remaining with a time (RFC 3339).
-    """
-    pause = 0.0
-    for what in ("requests", "tokens"):
-        if headers.get(f"x-ratelimit-remaining-{what}") == "0":
-            pause = max(pause, _duration(headers.get(f"x-ratelimit-reset-{what}", "")))
-        if headers.get(f"anthropic-ratelimit-{what}-remaining") == "0":
-            reset = headers.get(f"anthropic-ratelimit-{what}-reset", "")
-            pause = max(pause, _until(reset, datetime.fromisoformat) or 0.0)
-    return pause
-
-
-def _number(text: str, unit: float = 1.0) -> float | None:
-    try:
-        number = float(text) / unit
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _duration(text: str) -> float:
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[smhd])", text)
-    return sum(float(number) * units[unit] for number, unit in parts)
-
-
-def _until(text: str, parse: Callable[[str], datetime]) -> float | None:
-    """Return the seconds until a time, None for a text that is no time (with its zone)."""
-    try:
-        return (parse(text) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
-        return None
+def scrubbed_reply(reply: Reply, key: str | None) -> Reply:
+    """Return a reply without the key in its texts."""
+    texts: dict[str, Any] = {
+        name: scrubbed(getattr(reply, name), key)
+        for name in ("text", "error", "thinking", "finish_reason", "model")
+    }
+    return replace(reply, **texts) if key else reply
 
 
 def _counter(counted_by: str) -> Callable[[str], int]:

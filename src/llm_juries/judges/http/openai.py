@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...types import Reply, Request
 from ..base import as_text
 from ..decoding import Decoding
-from ..word_logprobs import verdict_logprobs
 from .wire import (
     Json,
     bearer,
-    field,
+    believable,
+    content_of,
+    ending,
     first_choice,
     likely_tokens,
     messages_as_json,
+    name_of,
+    part,
+    refused,
+    scored,
     usage,
     verdict_schema,
+    words_of,
 )
 
 
@@ -59,18 +64,22 @@ class OpenAI:
                 }
         return body | dict(decoding.extra)
 
-    def reply(self, body: Any, choices: Sequence[str]) -> Reply:
+    def reply(self, body: Json, choices: Sequence[str]) -> Reply:
         """Parse a chat completion."""
-        choice = first_choice(field(body, "choices"))
-        message = choice.get("message") or {}
-        refusal, reason = message.get("refusal"), choice.get("finish_reason")
-        refused = refusal or reason == "content_filter"
+        choice = first_choice(body)
+        message = part(choice, "message")
+        end = ending(choice.get("finish_reason"))
+        refusal = words_of(message.get("refusal") or "")
+        text, thinking = content_of(message.get("content"))
+        if end["stop"] != "error" and (refusal or refused(message.get("content"))):
+            end["stop"] = "refusal"
+        apart = message.get("reasoning_content") or message.get("reasoning") or ""
         return Reply(
-            text=refusal or message.get("content") or "",
-            stop="refusal" if refused else "length" if reason == "length" else "stop",
-            thinking=message.get("reasoning_content") or message.get("reasoning") or "",
-            choice_logprobs=verdict_logprobs(likely_tokens(body), choices),
-            **_usage(body),
+            text=refusal or text,
+            thinking=words_of(apart) or thinking,
+            **end,
+            **scored(likely_tokens(body), choices),
+            **_about(body),
         )
 
 
@@ -89,24 +98,30 @@ class OpenAIText(OpenAI):
             body["logprobs"] = body.pop("top_logprobs")
         return body
 
-    def reply(self, body: Any, choices: Sequence[str]) -> Reply:
+    def reply(self, body: Json, choices: Sequence[str]) -> Reply:
         """Parse a completion."""
-        choice = first_choice(field(body, "choices"))
-        logprobs = choice.get("logprobs") or {}
-        # llama.cpp returns them as chat completions do.
-        likely = likely_tokens(body) or ((logprobs.get("top_logprobs") or [{}])[0]).items()
+        choice = first_choice(body)
+        text, thinking = content_of(choice.get("text"), "text")
+        likely = likely_tokens(body)  # llama.cpp returns them as chat completions do
+        if not likely:
+            match choice.get("logprobs"):
+                case {"top_logprobs": [{**first}, *_]}:
+                    likely = believable(list(first.items()))
         return Reply(
-            text=choice.get("text") or "",
-            stop="length" if choice.get("finish_reason") == "length" else "stop",
-            choice_logprobs=verdict_logprobs(likely, choices),
-            **_usage(body),
+            text=text,
+            thinking=thinking,
+            **ending(choice.get("finish_reason")),
+            **scored(likely, choices),
+            **_about(body),
         )
 
 
-def _usage(body: Json) -> dict[str, Any]:
-    """Return the token counts of a response, as fields of a Reply."""
+def _about(body: Json) -> Json:
+    """Return the model's name and the token counts of a response, as fields of a Reply."""
     return {
+        "model": name_of(body),
         "input_tokens": usage(body, "prompt_tokens"),
         "cached_tokens": usage(body, "prompt_tokens_details", "cached_tokens"),
         "output_tokens": usage(body, "completion_tokens"),
+        "thinking_tokens": usage(body, "completion_tokens_details", "reasoning_tokens"),
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 from urllib.parse import urlsplit
+
+from .client import proxy_of
 
 ATTEMPTS, PAUSE_S = 3, 0.5
 PATIENCE_S = 10.0
@@ -21,7 +22,7 @@ async def unreachable(url: str) -> str:
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     except (KeyError, ValueError):
         return ""
-    if not parts.hostname or urllib.request.getproxies():
+    if not parts.hostname or proxy_of(url):
         return ""
     why = ""
     for attempt in range(ATTEMPTS):

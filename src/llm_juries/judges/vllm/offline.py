@@ -12,6 +12,7 @@ from typing import Any
 
 from ...types import Reply, Request
 from ..errors import JudgeUnavailableError
+from ..http.failures import Failure
 from ..http.wire import verdict_schema
 from ..word_logprobs import label_mass, verdict_logprobs
 from .child import WORKER, Child
@@ -113,7 +114,9 @@ def _reply(request: Request, said: Mapping[str, Any], *, raw: bool) -> Reply:
     `raw` says whether the probabilities are among all tokens, not only among the allowed ones.
     """
     if "error" in said:
-        return Reply(stop="error", error=said["error"])
+        failure = Failure(400, said["error"])
+        too_long = failure.effect == "too_long"
+        return Reply(stop="rejected" if too_long else "error", error=failure.message)
     likely = [(token, logprob) for token, logprob in said["likely"]]
     return Reply(
         text=said["text"],

@@ -12,7 +12,9 @@ from typing import Any
 from ...types import Reply, Request
 from ..base import Limits
 from ..errors import JudgeUnavailableError, TransientError
+from ..http.client import Client
 from ..http.judge import HttpJudge, Server
+from ..http.wire import decoded
 from .child import WORKER, Child
 from .options import Asking, Launch
 
@@ -123,8 +125,13 @@ class Online:
             whole: list[int] = []
             for spelled in (word, f" {word}"):
                 body = {"prompt": spelled, "add_special_tokens": False}
-                tokens = (await self._json("POST", "/tokenize", json=body))["tokens"]
-                whole += tokens if len(tokens) == 1 else []
+                match await self._json("POST", "/tokenize", json=body):
+                    case {"tokens": [int(token)]}:
+                        whole.append(token)
+                    case {"tokens": [*_]}:
+                        pass
+                    case _:
+                        raise self._unexpected("/tokenize")
             if not whole:
                 raise JudgeUnavailableError(
                     f"judge {self.launch.judge}: the verdict word {word!r} has more than one token "
@@ -135,7 +142,10 @@ class Online:
 
     async def _model(self) -> str:
         """Return the name under which the server serves its model."""
-        return str((await self._json("GET", "/v1/models"))["data"][0]["id"])
+        match await self._json("GET", "/v1/models"):
+            case {"data": [{"id": str(name)}, *_]}:
+                return name
+        raise self._unexpected("/v1/models")
 
     async def _healthy(self) -> bool:
         try:
@@ -145,22 +155,32 @@ class Online:
         return True
 
     async def _json(self, method: str, path: str, **options: Any) -> Any:
-        import aiohttp
-
-        url = str(self.base_url).rstrip("/").removesuffix("/v1") + path
+        client = Client(self.launch.judge, self._root, timeout_s=30)
+        await client.open()
         try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
-                session.request(method, url, **options) as response,
-            ):
-                body = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise JudgeUnavailableError(
-                f"judge {self.launch.judge}: can't reach {url}: {error}"
-            ) from None
+            response = await client.send(method, path, **options)
+        except TransientError as error:
+            raise JudgeUnavailableError(f"judge {self.launch.judge}: {error}") from None
+        finally:
+            await client.close()
         if response.status != 200:
-            raise JudgeUnavailableError(f"judge {self.launch.judge}: {url}: HTTP {response.status}")
-        return json.loads(body) if body else None
+            raise JudgeUnavailableError(
+                f"judge {self.launch.judge}: {self._root}{path}: HTTP {response.status}"
+            )
+        try:
+            return decoded(response.body) if response.body else None
+        except ValueError:
+            raise self._unexpected(path) from None
+
+    @property
+    def _root(self) -> str:
+        return str(self.base_url).rstrip("/").removesuffix("/v1")
+
+    def _unexpected(self, path: str) -> JudgeUnavailableError:
+        return JudgeUnavailableError(
+            f"judge {self.launch.judge}: {self._root}{path} does not answer as vLLM does; check "
+            "runtime.base_url"
+        )
 
 
 def serve_options(arguments: Mapping[str, Any]) -> list[str]:
