@@ -36,7 +36,7 @@ ENDING, CLOSED = ".jsonl", ".closed"
 LONGEST = 1 << 28  # bytes of a line; a longer one is no verdict, and may not fit into memory
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 LARGEST_COUNT = (1 << 63) - 1  # that Parquet's columns hold
-_UNFIT = (
+UNFIT = (  # what encoding a field of a wrong type raises
     msgspec.MsgspecError, ArithmeticError, AttributeError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
 _encode = msgspec.json.Encoder().encode
@@ -90,14 +90,7 @@ def checked(verdict: Verdict) -> bytes:
     try:
         line = encode(verdict)
         decode(line)
-    except (
-        msgspec.MsgspecError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except UNFIT as error:
         raise ValueError(str(error)) from None
     reply = verdict.reply
     counts = (reply.input_tokens, reply.cached_tokens, reply.cache_write_tokens)
