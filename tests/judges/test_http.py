@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from faulty_api import Fault, FaultyApi, in_a_thread
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.errors import JudgeUnavailableError, TransientError
+from llm_juries.judges.http.client import Client
 from llm_juries.judges.http.judge import HttpJudge, Server
 from llm_juries.judges.http.waits import pause_asked, retry_after
 from llm_juries.types import Item, Message, Order, Reply, Request
@@ -119,9 +120,22 @@ def test_a_spent_account_is_not_a_rate_limit():
         asked_with(Fault("quota", always=True))
 
 
-def test_nobody_at_the_url_is_told_as_unreachable():
-    with pytest.raises(TransientError, match="can't reach http://127") as told:
+def test_a_server_that_is_not_there_is_told_before_it_is_asked():
+    with pytest.raises(JudgeUnavailableError, match="can't reach http://127"):
         asyncio.run(ask(judge_at("http://127.0.0.1:9")))
+
+
+def test_a_server_that_has_gone_is_told_as_unreachable():
+    async def sent() -> None:
+        client = Client("j", "http://127.0.0.1:9")
+        await client.open()
+        try:
+            await client.send("POST", "/x")
+        finally:
+            await client.close()
+
+    with pytest.raises(TransientError, match="can't reach http://127") as told:
+        asyncio.run(sent())
     assert told.value.unreachable
 
 
