@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,12 +13,15 @@ import pytest
 
 from conftest import ROOT
 from llm_juries.cluster.coverage import Coverage, coverage, table, total
-from llm_juries.cluster.grid import subject
+from llm_juries.cluster.grid import grid, subject
+from llm_juries.cluster.submit import table as table_of
+from llm_juries.cluster.submit import workloads
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
 from llm_juries.config.composing import composed
 from llm_juries.config.study import studies
 from llm_juries.data.dataset import Shard
+from llm_juries.store.leases import Leases, codes_of
 from llm_juries.store.store import Store
 from llm_juries.types import Outcome
 
@@ -90,3 +94,18 @@ def test_costs_that_are_known_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
             store.append(replace(one, cost_usd=usd, asked_at=one.asked_at - 1))
         ((look,),) = coverage([cfg], store).values()
     assert look.cost_usd == 0.75
+
+
+def test_what_a_run_is_asking_for_is_not_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    cells = grid("submit", ["judge=contains", "shards=2", "shard=0,1", f"store={tmp_path}"], None)
+    (study,) = studies(cells[0].cfg)
+    with Leases(tmp_path) as leases, Store(tmp_path) as store:
+        codes = codes_of(request.key for plan in study.plans for request in plan.requests())
+        leases.claim({("contains", "sample_qa", ""): codes})
+        leases.hold(("contains", "sample_qa", ""), codes)
+        found = workloads(cells, store, Policy())
+        assert [one.open for one in found] == [False, True]
+        (said, _) = table_of(found)["job"]
+    assert said.startswith(f"a run (process {os.getpid()} on ")
+    assert said.endswith(") is live")

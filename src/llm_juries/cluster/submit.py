@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..collect.policy import Policy
@@ -17,8 +18,9 @@ from ..config.seating import voters_of
 from ..config.settings import settings
 from ..data.dataset import Shard
 from ..errors import JuriesError
+from ..store.leases import Other, codes_of, held
 from ..store.store import Store
-from .coverage import coverage
+from .coverage import Coverage, coverage
 from .grid import Cell, needs, subject
 from .jobs import (
     LIVE,
@@ -37,7 +39,10 @@ from .jobs import (
 
 @dataclass(frozen=True)
 class Workload:
-    """One cell of the grid: its verdicts, those missing, what it needs, and its live job if any."""
+    """One cell of the grid: its verdicts, those missing, what it needs, and its live job if any.
+
+    A run that nobody submitted, but that holds a lease on what is missing, counts as a live job.
+    """
 
     cell: Cell
     parts: tuple[Part, ...]
@@ -76,6 +81,7 @@ def workloads(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Workl
     before = recorded(store.path)
     state = states(before, store.path)
     live = {job.identity: job.job_id for job in before if state[job.job_id] in LIVE}
+    leases = held(store.path)
     found = []
     for cell in cells:
         part = settings(cell.cfg).part
@@ -100,10 +106,19 @@ def workloads(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Workl
                 sum(verdicts for verdicts, _ in counts),
                 sum(missing for _, missing in counts),
                 needs(cell.cfg),
-                live.get(cell_of(cell.overrides), ""),
+                live.get(cell_of(cell.overrides), "") or _leased(own, part, leases),
             )
         )
     return found
+
+
+def _leased(covered: Sequence[Coverage], part: Shard, leases: Sequence[Other]) -> str:
+    """Return which run is asking for some verdicts of a cell, "" if none is."""
+    if not leases:
+        return ""
+    codes = codes_of(key for one in covered for key in one.keys_of(part))
+    busy = (one for one in leases if np.intersect1d(codes, one.codes).size)
+    return next((f"a run ({one.holder})" for one in busy), "")
 
 
 def _check_distinct(cells: Sequence[Cell]) -> None:

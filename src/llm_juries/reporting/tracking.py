@@ -7,15 +7,17 @@ disk, a broken installation) is one line of warning.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from ..analysis.measured import HEADLINES
@@ -111,20 +113,30 @@ class Tracking:
         Returns
         -------
         Path or None
-            The run's folder; None if W&B is disabled or failed.
+            The run's folder; None if W&B is disabled or failed. What can't be logged is named in
+            one warning, and the rest is logged.
         """
         if self.mode == "disabled":
             return None
-        try:
-            with self._started(folder, job, config, group) as run:
-                self._fill(run, folder, job, tables, figures, metrics or {}, files)
+        problems: list[str] = []
+        place: Path | None = None
+        with _noted(problems):
+            run = self._started(folder, job, config, group)
+            # Not as a context, which prints the traceback of what is raised in it.
+            with _noted(problems):
+                self._fill(run, tables, figures, metrics or {}, problems)
+            with _noted(problems):
+                _add_files(run, folder, job, files)
+            with _noted(problems):
                 if store is not None and max(self.verdicts, self.export) > 0:
                     self._add_verdicts(run, folder, job, plans, store)
-                return Path(run.settings.sync_dir)
-        except Exception as error:  # tracking must never cost the results
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            log.warning("W&B: this run was not logged completely (%s)", reason[:300])
-            return None
+            run.finish(exit_code=1 if problems else 0)
+            place = Path(run.settings.sync_dir)
+        if problems:
+            log.warning(
+                "W&B: this run was not logged completely (%s)", "; ".join(dict.fromkeys(problems))
+            )
+        return place
 
     def _started(
         self, folder: Path, job: str, config: Mapping[str, Any], group: str | None
@@ -162,32 +174,28 @@ class Tracking:
     def _fill(
         self,
         run: wandb.Run,
-        folder: Path,
-        job: str,
         tables: Mapping[str, pd.DataFrame],
         figures: Sequence[Path],
         metrics: Mapping[str, float],
-        files: Sequence[Path],
+        problems: list[str],
     ) -> None:
         import wandb
 
-        media: dict[str, Any] = {
-            f"tables/{name}": wandb.Table(dataframe=table)
-            for name, table in tables.items()
-            if not table.empty
-        }
-        media |= {f"figures/{path.stem}": wandb.Image(str(path)) for path in figures}
+        media: dict[str, Any] = {}
+        for name, table in tables.items():
+            if not table.empty:
+                with _noted(problems):
+                    media[f"tables/{name}"] = _table(table)
+        for path in figures:
+            with _noted(problems):
+                media[f"figures/{path.stem}"] = wandb.Image(str(path))
         # One step: a run is one point in a plot across runs.
-        run.log(media | {key: value for key, value in metrics.items() if math.isfinite(value)})
-        if files:
-            artifact = wandb.Artifact(f"{job}-report", "report")
-            for path in files:
-                name = path.relative_to(folder).as_posix()
-                if path.is_dir():
-                    artifact.add_dir(str(path), name=name)
-                elif path.is_file():
-                    artifact.add_file(str(path), name=name)
-            run.log_artifact(artifact)
+        numbers = {key: value for key, value in metrics.items() if math.isfinite(value)}
+        logged = len(problems)
+        with _noted(problems):
+            run.log(media | numbers)
+        if len(problems) > logged:
+            run.log(numbers)
 
     def _add_verdicts(
         self, run: wandb.Run, folder: Path, job: str, plans: Sequence[Plan], store: Store
@@ -203,7 +211,7 @@ class Tracking:
         run.summary.update({"verdicts": drawn.total, **costs})
         if self.verdicts:
             shown = drawn.table.head(self.verdicts)
-            run.log({"verdicts/sample": wandb.Table(dataframe=shown)})
+            run.log({"verdicts/sample": _table(shown)})
         if self.export:
             exported = drawn.table.head(self.export)
             path = folder / "verdicts.parquet"
@@ -212,6 +220,51 @@ class Tracking:
             artifact = wandb.Artifact(f"{job}-verdicts", "verdicts", metadata=facts)
             artifact.add_file(str(path), name=path.name)
             run.log_artifact(artifact)
+
+
+def _add_files(run: wandb.Run, folder: Path, job: str, files: Sequence[Path]) -> None:
+    import wandb
+
+    if not files:
+        return
+    artifact = wandb.Artifact(f"{job}-report", "report")
+    for path in files:
+        name = path.relative_to(folder).as_posix()
+        if path.is_dir():
+            artifact.add_dir(str(path), name=name)
+        elif path.is_file():
+            artifact.add_file(str(path), name=name)
+    run.log_artifact(artifact)
+
+
+@contextlib.contextmanager
+def _noted(problems: list[str]) -> Iterator[None]:
+    """Note what is raised, in one line: tracking must never cost the results."""
+    try:
+        yield
+    except Exception as error:
+        problems.append(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+
+
+def _table(frame: pd.DataFrame) -> wandb.Table:
+    """Return a table whose cells JSON has: W&B's own conversion fails on missing values."""
+    import wandb
+
+    rows: list[Any] = [[*map(_cell, row)] for row in frame.itertuples(index=False, name=None)]
+    return wandb.Table([str(name) for name in frame.columns], rows, allow_mixed_types=True)
+
+
+def _cell(value: Any) -> Any:
+    """Return a cell as JSON has it: missing as null, infinities and other types as text."""
+    if isinstance(value, list | tuple):
+        return [_cell(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value is pd.NaT or value != value:
+        return None
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value).encode(errors="replace").decode()
 
 
 def _safe(voter: str) -> str:
