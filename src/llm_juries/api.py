@@ -101,6 +101,8 @@ def judge(
     max_cost_usd: float | None = None,
     policy: Policy | None = None,
     vote: Vote = "most_probable",
+    criteria: Mapping[str, str] | None = None,
+    human_scale: Scale | None = None,
 ) -> Panel:
     """Ask judges about answers, and return their votes. Stored verdicts are never asked for again.
 
@@ -132,6 +134,11 @@ def judge(
         What to ask again, what to do about unavailable judges: see `collect.policy`.
     vote : {"most_probable", "expected"}
         What token probabilities of levels vote for: the most probable level, or the expected one.
+    criteria : mapping of str to str, optional
+        What the answers are judged on, each criterion with its description, in place of the
+        prompt's own: one call a criterion. `Panel.overall` pools them by weights.
+    human_scale : Scale, optional
+        Of the human labels of a table; by default right or wrong, of pairs a preference.
 
     Raises
     ------
@@ -141,9 +148,11 @@ def judge(
     """
     policy = _policy(policy, max_cost_usd)
     _check_counting(inconsistent, vote)
-    dataset = _dataset(data, name)
+    dataset = _dataset(data, name, human_scale)
     seating = _seating(judges)
     shown = prompt if isinstance(prompt, Prompt) else named.load_prompt(prompt)
+    if criteria is not None:
+        shown = replace(shown, criteria=dict(criteria))
     study = study_of(dataset, shown, seating, [])
     names = {plan.judge.name for plan in study.plans}
     for one in seating.judges:
@@ -437,10 +446,12 @@ def _is_name(data: object) -> bool:
     return isinstance(data, str) and not Path(data).suffix
 
 
-def _dataset(data: Answers, name: str | None) -> Dataset:
+def _dataset(data: Answers, name: str | None, scale: Scale | None = None) -> Dataset:
     if isinstance(data, str | Path) and (_is_name(data) or Path(data).suffix in (".yaml", ".yml")):
         data = named.load_dataset(data)
     if isinstance(data, Dataset):
+        if scale is not None:
+            raise JuriesError(f"dataset {data.name}: has a scale of its own; leave out human_scale")
         return data if name is None else replace(data, name=name)
     table = table_of(data)
     rows = [row for _, row in table.rows()] if not isinstance(data, str | Path) else []
@@ -448,7 +459,8 @@ def _dataset(data: Answers, name: str | None) -> Dataset:
         for number, row in enumerate(rows, 1):
             if row.get("item_id") is None:
                 raise JuriesError(f"{table.name}, row {number}, column item_id: is empty")
-    return answer_tables.read(table, name or called(data, "answers"))
+    options = answer_tables.Options(scale=scale)
+    return answer_tables.read(table, name or called(data, "answers"), options=options)
 
 
 def _only(dataset: Dataset, judges: Sequence[str] | None) -> Dataset:

@@ -62,7 +62,8 @@ class Item:
     `lengths` are the characters of answer and opponent's answer, if only these are known.
     `passages` contain the right answer, according to the dataset. `cluster` is the unit that a
     bootstrap draws, if that is not the question: items of several questions about one document.
-    `subset` is the part of the dataset that an item belongs to, `criterion` what it is judged on.
+    `subset` is the part of the dataset that an item belongs to, `criterion` what it is judged on;
+    `criterion_description` is for prompts.
     """
 
     dataset: str
@@ -80,6 +81,7 @@ class Item:
     cluster: str = ""
     subset: str = ""
     criterion: str = ""
+    criterion_description: str = ""
 
     @property
     def drawn_with(self) -> str:

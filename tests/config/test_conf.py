@@ -211,11 +211,12 @@ def with_defaults(path: Path) -> dict[str, Any]:
 
 BUILT = [path for path in sorted(CONF.glob("*/*.yaml")) if "_target_" in with_defaults(path)]
 LEFT_OUT = {
-    "prompt": {"system", "scale"},  # most have no system message; labels say the scale
+    "prompt": {"system", "scale", "criteria"},  # most have none; labels say the scale
     "dataset": {  # of another kind of table
         "answered",
         "baseline",
         "columns",
+        "criteria",
         "empty",
         "families",
         "human_scale",
@@ -226,7 +227,7 @@ LEFT_OUT = {
         "scale",
         "words",
     },
-    "jury": {"fallback", "iterations", "weights"},
+    "jury": {"criteria", "fallback", "iterations", "weights"},
 }
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api.types import is_integer_dtype
 
 from ..errors import JuriesError, nearest
+from ..juries.criteria import weightings
 from ..juries.panel import Panel
 from ..store.store import Store
 from ..study import Study
@@ -54,16 +55,17 @@ def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = 
     if len(lines) == sum(len(study.plans) for study in studies):
         more = f" ({len(lines) - 1} more judges have none either)" if len(lines) > 1 else ""
         raise JuriesError(f"nothing to analyze: {lines[0]}{more}")
-    subjects = [
-        _subject(study, panel, analysis, alone=len(studies) == 1)
-        for study, panel in zip(studies, panels, strict=True)
-    ]
+    subjects = []
+    for study, panel in zip(studies, panels, strict=True):
+        subjects.append(_subject(study, panel, analysis, alone=len(studies) == 1))
+        subjects += _overall(subjects[-1], analysis)
     tables = {}
     for table in TABLES:
         made = joined([table.make(subject) for subject in subjects])
         if table.kept_empty or not made.empty:
             tables[table.name] = made
-    return Results(studies, panels, tables, analysis, lines)
+    panels = [subject.panel for subject in subjects]
+    return Results([subject.study for subject in subjects], panels, tables, analysis, lines)
 
 
 def _check(studies: Sequence[Study], analysis: Analysis) -> None:
@@ -91,6 +93,26 @@ def _subject(study: Study, panel: Panel, analysis: Analysis, *, alone: bool) -> 
     given = analysis.search.dollars or {}
     usd |= {name: cost for name, cost in given.items() if name in usd}  # else of other datasets
     return Subject(panel, study, analysis, usd, _searched(panel, analysis, usd, alone=alone))
+
+
+def _overall(subject: Subject, analysis: Analysis) -> list[Subject]:
+    """Return the answers as a whole, once for each weighting of criteria that juries have.
+
+    The judges are there under each, and the juries of that weighting.
+    """
+    found = []
+    by_jury = weightings(subject.study.juries)
+    for first, weights in by_jury.items():
+        suffix = "" if len(by_jury) == 1 else f"_{first}"
+        panel = subject.panel.overall(weights, f"{subject.panel.dataset.name}_overall{suffix}")
+        juries = {j.name: getattr(j, "criteria", None) for j in subject.study.juries}
+        stays = tuple(name for name in panel.votes.names if juries.get(name, weights) == weights)
+        orders = {order: votes.columns(stays) for order, votes in panel.orders.items()}
+        panel = replace(panel, votes=panel.votes.columns(stays), orders=orders)
+        study = Study(panel.dataset, (), ())
+        searched = _searched(panel, analysis, {}, alone=False)
+        found.append(Subject(panel, study, analysis, {}, searched))
+    return found
 
 
 def _searched(

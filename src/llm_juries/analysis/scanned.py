@@ -59,7 +59,10 @@ def panel(
     dataset = dataset.loaded()
     scale = scale or (Scale.preference() if dataset.pairwise else Scale.binary())
     items = pa.array(
-        (APART.join((item.item_id, item.candidate, item.opponent)) for item in dataset.items),
+        (
+            APART.join((item.item_id, item.candidate, item.opponent, item.criterion))
+            for item in dataset.items
+        ),
         pa.string(),
     )
     orders = {str(order): at for at, order in enumerate(dataset.orders)}
@@ -70,7 +73,7 @@ def panel(
     scores: dict[str, Any] = {}
     outcomes: dict[str, Any] = {}
     names = (
-        *("item_id", "candidate", "opponent", "order"),
+        *("item_id", "candidate", "opponent", "criterion", "order"),
         *("outcome", "value", "score", "reader", "prompt"),
     )
     prompts: set[str] = set()
@@ -176,7 +179,7 @@ def _rows_of(rows: Any, items: Any, orders: dict[str, int]) -> Any:
     import pyarrow.compute as pc
 
     identities = pc.binary_join_element_wise(
-        rows["item_id"], rows["candidate"], rows["opponent"], APART
+        rows["item_id"], rows["candidate"], rows["opponent"], rows["criterion"], APART
     )
     item = pc.fill_null(pc.index_in(identities, items), -1).to_numpy(zero_copy_only=False)
     order = _codes(rows["order"], pa.array(list(orders)))

@@ -83,6 +83,7 @@ def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Ver
         attempts=attempts,
         asked_at=time.time(),
         repeat=request.repeat,
+        criterion=item.criterion,
     )
 
 

@@ -15,6 +15,7 @@ from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..judges.base import Judge
 from ..judges.recorded import recorded_judges
+from ..juries.criteria import check_criteria
 from ..juries.pooling import Pooling
 from ..prompts.prompt import Prompt
 from ..seats import Seat, seat_of, seats_of
@@ -65,15 +66,16 @@ def studies(cfg: DictConfig, prompts: Sequence[DictConfig] | None = None) -> lis
     seating = _seating(cfg)
     juries = [build(node, f"juries.{name}") for name, node in sorted(cfg.juries.items())]
     shown = _prompts(cfg, prompts)
-    part = settings(cfg).part
-    datasets = [dataset.shard(part) for dataset in _datasets(cfg)]
+    part, several = settings(cfg).part, len(shown) > 1
+    datasets = _datasets(cfg)
     names = [dataset.name for dataset in datasets]
     for name in {name for name in names if names.count(name) > 1}:
         raise JuriesError(f"two datasets have the name {name!r}; set a name for one of them")
+    by_prompt = [_labelled(cfg, datasets, prompt) for prompt in shown]
     found = [
-        _named(study_of(dataset, prompt, seating, juries), prompt, several=len(shown) > 1)
-        for dataset in datasets
-        for prompt in shown
+        _named(study_of(dataset.shard(part), prompt, seating, juries), prompt, several=several)
+        for one in zip(*by_prompt, strict=True)
+        for dataset, prompt in zip(one, shown, strict=True)
     ]
     _check_used(found, seating, juries)
     return found
@@ -93,10 +95,11 @@ def ablations(cfg: DictConfig) -> list[tuple[str, Study]]:
     seating = _seating(cfg)
     found: list[tuple[str, Study]] = []
     if cfg.prompts:
-        dataset = _datasets(cfg)[0]
+        datasets = _datasets(cfg)[:1]
         found += [
             (prompt.name, study_of(dataset, prompt, seating, []))
             for prompt in _prompts(cfg, cfg.prompts)
+            for dataset in _labelled(cfg, datasets, prompt)
         ]
     for number, node in enumerate(cfg.ablated or []):
         recorded = build(node, f"ablated.{number}")
@@ -117,12 +120,18 @@ def _seating(cfg: DictConfig) -> Seating:
 
 
 def _datasets(cfg: DictConfig) -> list[Dataset]:
-    """Build the datasets of a config; the first has the labels of `human`, if there are any."""
+    """Build the datasets of a config, with their own labels."""
     nodes = {f"datasets.{number}": node for number, node in enumerate(cfg.datasets)}
     nodes = nodes or {"dataset": cfg.dataset}
-    datasets = [build(node, path) for path, node in nodes.items()]
-    sampled = next(iter(nodes.values())).get("limit") is not None
-    return [settings(cfg).labels.join(datasets[0], sampled=sampled), *datasets[1:]]
+    return [build(node, path) for path, node in nodes.items()]
+
+
+def _labelled(cfg: DictConfig, datasets: Sequence[Dataset], prompt: Prompt) -> list[Dataset]:
+    """Return datasets by the criteria of a prompt; the first has the labels of `human`, if any."""
+    first, *others = (dataset.by_criteria(prompt.criteria) for dataset in datasets)
+    node = cfg.datasets[0] if cfg.datasets else cfg.dataset
+    sampled = node.get("limit") is not None
+    return [settings(cfg).labels.join(first, sampled=sampled), *others]
 
 
 def _prompts(cfg: DictConfig, nodes: Sequence[DictConfig] | None) -> list[Prompt]:
@@ -142,6 +151,8 @@ def _named(study: Study, prompt: Prompt, *, several: bool) -> Study:
 
 def source_of(study: Study) -> str:
     """Return where a study's verdicts and labels come from, in one line."""
+    if not study.plans:
+        return f"votes on criteria, pooled; labels: {study.dataset.labels}"
     live = any(not plan.judge.free for plan in study.plans)
     recorded = bool(study.dataset.recordings)
     verdicts = "verdicts asked by this package" if live else ""
@@ -159,6 +170,7 @@ def study_of(dataset: Dataset, prompt: Prompt, seating: Seating, juries: list[Po
         If the dataset has questions without answers, a name stands for two voters, or the prompt
         does not suit the items.
     """
+    dataset = dataset.by_criteria(prompt.criteria)
     first = next(iter(dataset.items), None)
     if first is not None and not (first.candidate or first.answer):
         raise JuriesError(
@@ -181,8 +193,13 @@ def study_of(dataset: Dataset, prompt: Prompt, seating: Seating, juries: list[Po
     check_distinct(plans)
     for name in {jury.name for jury in juries} & set(taking_part):
         raise JuriesError(f"{name!r} is both a judge and a jury; rename one")
-    seated = (renamed(jury, voters) for jury in juries)
-    return Study(dataset, plans, tuple(j for j in seated if set(members_of(j)) <= set(taking_part)))
+    renamed_juries = (renamed(jury, voters) for jury in juries)
+    seated = tuple(j for j in renamed_juries if set(members_of(j)) <= set(taking_part))
+    for jury in seated:
+        if (weights := getattr(jury, "criteria", None)) is not None:
+            known = {item.criterion for item in dataset.items}
+            check_criteria(f"jury {jury.name}: criteria", weights, known)
+    return Study(dataset, plans, seated)
 
 
 def _check_suited(prompt: Any, dataset: str, *, pairs: bool) -> None:

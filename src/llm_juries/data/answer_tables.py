@@ -5,8 +5,10 @@ Columns; the names in brackets are read too, and `columns` says what yours are c
 ====================  ==========================  ==============================================
 column                value                       meaning
 ====================  ==========================  ==============================================
-question              text, required              the question
+question              text, required              the question, or a conversation that ends with it
 answer                text, required              the answer to judge
+messages              list of messages            in place of question, or of question and answer
+                                                  [conversation]
 references            list of texts, or one text  the correct answers [reference]
 item_id               text or number              the question's id; the row's number by default
                                                   [id]
@@ -19,11 +21,14 @@ opponent              text                        in a pair: the other model
 opponent_answer       text                        in a pair: the other answer
 cluster               text or number              the unit of resampling; item_id by default
 subset                text                        the part of the dataset that the row belongs to
-criterion             text                        what the answer is judged on
+criterion             text                        what the answer is judged on; with criteria, a row
+                                                  without one is about the answer as a whole
 ====================  ==========================  ==============================================
 
-In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"]. The label of a pair says which
-answer humans prefer: a (or 1) the candidate's, b (or 0) the opponent's, tie (or 0.5) neither. A
+In CSV, a list is written as JSON: ["Mary Shelley", "Shelley"]. A conversation is a list of
+messages, [{"role": "user", "content": "Who wrote Emma?"}, ...]; where it ends with the assistant's
+and the row has no answer, that is the answer. The label of a pair says which answer humans
+prefer: a (or 1) the candidate's, b (or 0) the opponent's, tie (or 0.5) neither. A
 table has pairs or single answers, not both; pairs are shown in both orders, and judges never see a
 model's name. The answers of a pair that names neither model are called first and second, and are
 not ranked.
@@ -32,14 +37,16 @@ not ranked.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import JuriesError, nearest
 from ..scale import Scale
 from ..types import Item, Order
 from .columns import SYNONYMS, Given, Named, annotators_of, named
+from .conversations import as_text as conversation_text
+from .conversations import is_conversation, messages_of, without_markers
 from .dataset import AS_GIVEN, UNNAMED, About, Dataset, Streamed, check_unique
 from .human_labels import combined
 from .tables import Table, as_text, located, rows, texts
@@ -47,7 +54,7 @@ from .tables import Table, as_text, located, rows, texts
 log = logging.getLogger(__name__)
 COLUMNS = (
     "item_id", "cluster", "candidate", "opponent", "criterion", "subset", "question", "answer",
-    "opponent_answer", "references", "human", "human_votes",
+    "opponent_answer", "references", "human", "human_votes", "messages",
 )  # fmt: skip
 BESIDES = ("documents", "answering")  # written by the command `answer`, for information
 BOTH_WAYS = (Order.ORIGINAL, Order.SWAPPED)
@@ -62,6 +69,7 @@ class Options:
     orders: tuple[Order, ...] = BOTH_WAYS
     columns: Given | None = None
     scale: Scale | None = None
+    criteria: Mapping[str, str] = field(default_factory=dict)
 
 
 PLAIN = Options()
@@ -75,6 +83,7 @@ def load(
     orders: tuple[Order, ...] = BOTH_WAYS,
     columns: Mapping[str, str | tuple[str, ...]] | None = None,
     scale: Scale | None = None,
+    criteria: Mapping[str, str] | None = None,
     limit: int | None = None,
     seed: int | None = None,
 ) -> Dataset:
@@ -95,6 +104,9 @@ def load(
         What the file calls known columns: {"question": "prompt", "item_id": ["set", "number"]}.
     scale : Scale, optional
         Of the human labels; by default right or wrong, of pairs a preference.
+    criteria : mapping, optional
+        What the answers are judged on, with a description for the prompt: see `by_criteria` of
+        `Dataset`.
     limit, seed : int, optional
         See `Dataset.sample`.
 
@@ -105,7 +117,7 @@ def load(
     """
     file = located(path)
     table = Table(str(file), lambda: rows(file))
-    options = Options(answered, orders, columns, scale)
+    options = Options(answered, orders, columns, scale, criteria or {})
     return read(table, name or file.stem, about, options).sample(limit, seed)
 
 
@@ -114,7 +126,7 @@ def read(table: Table, name: str, about: About = AS_GIVEN, options: Options = PL
     found = named(table, options.columns, {**SYNONYMS, "label": "human"})
     empty = next(table.rows(), None) is None
     if not empty:
-        _check_columns(found, ("question", "answer") if options.answered else ("question",))
+        _check_columns(found, options)
     placed = _Placed(found, name, options)
     check_unique(placed, table.name)  # it also checks each row
     _warn_of_separators(found)
@@ -124,7 +136,9 @@ def read(table: Table, name: str, about: About = AS_GIVEN, options: Options = PL
     dataset = Dataset(
         name, items, about.labels, about.note, orders, annotators=annotators, scale=options.scale
     )
-    return combined(dataset) if annotators and "human" not in found.own else dataset
+    if annotators and "human" not in found.own:
+        dataset = combined(dataset)
+    return dataset.by_criteria(options.criteria)
 
 
 @dataclass(frozen=True)
@@ -160,7 +174,13 @@ def _paired(placed: _Placed) -> bool:
     return first is not None and first[1]
 
 
-def _check_columns(found: Named, needs: Sequence[str]) -> None:
+def _check_columns(found: Named, options: Options) -> None:
+    if "messages" in found.own and "question" in found.own:
+        raise JuriesError(
+            f"{found.table.name}: has the columns {found.called('question')} and "
+            f"{found.called('messages')}; a conversation ends with the question: leave one out"
+        )
+    needs = () if "messages" in found.own else ("question", "answer")[: 1 + options.answered]
     head = [*found.others, *(column for parts in found.own.values() for column in parts)]
     for needed in needs:
         if needed not in found.own:
@@ -211,7 +231,7 @@ class _Cells:
     def text(self, field: str, default: str | None = None) -> str:
         """Return a cell as text; without a default it must not be blank."""
         value = self.row.get(field)
-        if field == "answer" and field not in self.row:
+        if field == "answer" and default is not None and field not in self.row:
             raise JuriesError(
                 f"{self.at(field)}: is missing; add it, empty if the candidate gave none"
             )
@@ -225,6 +245,35 @@ class _Cells:
             raise JuriesError(f"{self.at(field)}: {value!r} is not a text; set a text")
         return text
 
+    def asked(self) -> tuple[str, str]:
+        """Return the question and the answer, out of a conversation where there is one."""
+        field = "messages" if "messages" in self.row else "question"
+        value = self.row.get(field)
+        if value is None or not (field == "messages" or is_conversation(value)):
+            return self.text(field), self.reply("answer")
+        *before, last = messages = messages_of(value, self.at(field))
+        if last.role == "user":
+            return conversation_text(messages), self.reply("answer")
+        if last.role == "system" or self.row.get("opponent_answer") is not None:
+            raise JuriesError(
+                f"{self.at(field)}: ends with the {last.role}'s message; end it with the user's"
+            )
+        if self.row.get("answer") is not None:
+            raise JuriesError(
+                f"{self.at(field)}: ends with the assistant's message, and the row has an answer "
+                "too; leave one of them out"
+            )
+        return conversation_text(before), without_markers(last.content)
+
+    def reply(self, field: str) -> str:
+        """Return an answer; beside a conversation it can't pose as one of its turns.
+
+        An empty one means that the candidate failed to answer; it is judged like any other.
+        """
+        text = self.text(field, "")
+        value = self.row.get("messages", self.row.get("question"))
+        return without_markers(text) if is_conversation(value) else text
+
     def item(self, dataset: str, number: str) -> Item:
         """Return the row as an item; `number` is its id if it has none."""
         paired = self.row.get("opponent_answer") is not None
@@ -236,17 +285,16 @@ class _Cells:
                 f"{self.at('opponent_answer')}: is missing; the row names an opponent, {opponent!r}"
             )
         scale = self.scale or (Scale.preference() if opponent else Scale.binary())
+        question, answer = self.asked()
         return Item(
             dataset=dataset,
             item_id=self.text("item_id", number),
             candidate=self.text("candidate", places[0]),
-            question=self.text("question"),
-            # An empty answer means that the candidate failed to answer; it is judged like any
-            # other.
-            answer=self.text("answer", ""),
+            question=question,
+            answer=answer,
             references=texts(self.row.get("references"), self.at("references")),
             opponent=opponent,
-            opponent_answer=self.text("opponent_answer", ""),
+            opponent_answer=self.reply("opponent_answer"),
             human=scale.value_at(self.row.get("human"), self.at("human")),
             human_votes=self.found.votes(self.row, self.place, scale),
             cluster=self.text("cluster", ""),

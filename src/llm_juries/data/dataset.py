@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -142,6 +142,9 @@ class Dataset:
         Who gave an item's `human_votes`, in that order.
     scale : Scale, optional
         Of the human labels; by default preferences of pairs, and right or wrong of single answers.
+    overall : iterable of Item
+        Where the items are answers on one criterion each, the answers as a whole: they hold what
+        humans said of the answer, and are not judged.
     """
 
     name: str
@@ -152,6 +155,7 @@ class Dataset:
     recordings: tuple[Recording, ...] = ()
     annotators: tuple[str, ...] = ()
     scale: Scale | None = None
+    overall: Iterable[Item] = ()
 
     def __post_init__(self) -> None:
         if next(iter(self.items), None) is None:
@@ -169,7 +173,40 @@ class Dataset:
 
     def loaded(self) -> Self:
         """Return the dataset with all of its items in memory."""
-        return replace(self, items=tuple(self.items))
+        return replace(self, items=tuple(self.items), overall=tuple(self.overall))
+
+    def by_criteria(self, criteria: Mapping[str, str]) -> Self:
+        """Return the dataset with an item for each criterion, and the criteria's descriptions.
+
+        Of items that name a criterion only descriptions are filled in, where they have none; items
+        among them that name none are answers as a whole (`overall`). Where no item names one, each
+        becomes an item a criterion, and its human label that of the answer as a whole.
+
+        Parameters
+        ----------
+        criteria : mapping of str to str
+            The description of each criterion; without any, nothing changes.
+        """
+        if not criteria:
+            return self
+        items, overall = self.items, self.overall
+
+        def described(item: Item) -> Item:
+            text = item.criterion_description or criteria.get(item.criterion, "")
+            return replace(item, criterion_description=text)
+
+        if any(item.criterion for item in items):
+            named = Streamed(lambda: (described(item) for item in items if item.criterion))
+            whole = Streamed(lambda: (i for i in chain(overall, items) if not i.criterion))
+            return replace(self, items=named, overall=whole)
+        parts = Streamed(
+            lambda: (
+                described(replace(item, criterion=name, human=None, human_votes=()))
+                for item in items
+                for name in criteria
+            )
+        )
+        return replace(self, items=parts, overall=items)
 
     def sample(self, limit: int | None, seed: int | None) -> Self:
         """Return `limit` of the questions with all their answers, in the dataset's order.
@@ -186,8 +223,15 @@ class Dataset:
         if seed is not None:
             questions = sorted(questions, key=lambda question: sampling_key(seed, question))
         chosen = frozenset(islice(questions, limit))
-        items = self.items
-        return replace(self, items=Streamed(lambda: (i for i in items if i.item_id in chosen)))
+        return self._where(lambda item: item.item_id in chosen)
+
+    def _where(self, stays: Callable[[Item], bool]) -> Self:
+        items, overall = self.items, self.overall
+        return replace(
+            self,
+            items=Streamed(lambda: filter(stays, items)),
+            overall=Streamed(lambda: filter(stays, overall)),
+        )
 
     def shard(self, part: Shard) -> Self:
         """Return one part's questions with all their answers, in the dataset's order.
@@ -202,14 +246,12 @@ class Dataset:
         """
         if part.shard is None:
             return self
-        items = self.items
-        found = Streamed(lambda: (i for i in items if part.holds(i.question or i.item_id)))
-        if next(iter(found), None) is None:
+        if not any(part.holds(item.question or item.item_id) for item in self.items):
             raise JuriesError(
                 f"dataset {self.name}: no question falls into shard {part.shard} of {part.shards}; "
                 "set fewer shards"
             )
-        return replace(self, items=found)
+        return self._where(lambda item: part.holds(item.question or item.item_id))
 
 
 def sampling_key(seed: int, *about: str) -> bytes:

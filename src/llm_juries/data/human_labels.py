@@ -114,6 +114,15 @@ class HumanLabels:
             or opponent, an invalid label, two labels by one annotator for one item, an adjudicator
             without a label.
         """
+        overall = tuple(dataset.overall)
+        if overall:  # labels of answers as a whole are among the others, without a criterion
+            whole = replace(dataset, items=(*dataset.items, *overall), overall=())
+            done = self.join(whole, sampled=sampled)
+            return replace(
+                done,
+                items=tuple(item for item in done.items if item.criterion),
+                overall=tuple(item for item in done.items if not item.criterion),
+            )
         if self.human is None:
             return dataset if self.label_rule is None else combined(dataset, self.label_rule)
         file = located(self.human)
@@ -344,7 +353,7 @@ def _identity(
             raise JuriesError(
                 f"{place}, field {field}: {dataset} has no {field} {value!r}{nearest(value, known)}"
             )
-        if not value and len(known) > 1:
+        if not value and len(known) > 1 and known[0]:  # none is one: the answer as a whole
             raise JuriesError(
                 f"{place}, field {field}: is empty, but {dataset} has several{nearest('', known)}"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -13,10 +14,20 @@ from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Mask
 from ..scale import Scale, recode
 from ..types import Order
+from .criteria import (
+    ByAnswer,
+    answer_of,
+    check_criteria,
+    over_criteria,
+    overall_scale,
+    said,
+)
 from .pooling import Context, Pooling, ScaleError, context_of, seats_of
 from .rules import SIDED, side
-from .stored import StoredVotes
+from .stored import StoredVotes, nothing_stored
 from .votes import Votes
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, repr=False)
@@ -187,6 +198,74 @@ class Panel:
             scale=Scale.binary(),
             threshold=threshold,
             uncut=self,
+        )
+
+    def overall(self, weights: Mapping[str, float], name: str = "") -> Panel:
+        """Return the panel of the answers as a whole: votes on criteria pooled by weights.
+
+        A voter with no vote on a criterion that has a weight has none on the answer. Human labels
+        are those of the answers as a whole where the dataset has any, else those of the criteria,
+        pooled in the same way. Grades are pooled before a threshold cuts them.
+
+        Parameters
+        ----------
+        weights : mapping of str to float
+            Of each criterion; 0 leaves one out.
+        name : str
+            The new dataset's name; by default with "_overall" at its end.
+
+        Raises
+        ------
+        JuriesError
+            If the dataset has no criteria, or one has no weight.
+        """
+        name = name or f"{self.dataset.name}_overall"
+        check_criteria("criteria", weights, {item.criterion for item in self.dataset.items})
+        if self.uncut is not None and self.threshold is not None:
+            return self.uncut.overall(weights, name).cut(self.threshold)
+        items = tuple(self.dataset.items)
+        whole = np.array([not item.criterion for item in items])
+        if not np.isnan(self.votes.labels[whole]).all():
+            log.warning(
+                "%s: votes on answers as a whole are not used; those on criteria are pooled",
+                self.dataset.name,
+            )
+        criteria = ByAnswer.of(items, weights)
+        labelled = {answer_of(i): i for i in (*self.dataset.overall, *items) if not i.criterion}
+        given = any(item.human is not None for item in labelled.values())
+        scale = self.dataset.scale
+        answers = [labelled.get(answer_of(item), item) for item in criteria.answers]
+        labels = self.dataset.labels
+        if not given and not np.isnan(self.preferences).all():
+            scale = overall_scale(self.label_scale)
+            codes, _, _ = over_criteria(
+                criteria.values(self.preferences), criteria.weights, self.label_scale
+            )
+            answers = [
+                replace(item, human=scale.decode(code))
+                for item, code in zip(answers, codes.tolist(), strict=True)
+            ]
+            labels = f"{labels}; pooled over criteria ({said(weights)})"
+        dataset = replace(
+            self.dataset,
+            name=name,
+            items=tuple(replace(item, dataset=name) for item in answers),
+            labels=labels,
+            note=f"Answers as a whole: votes on criteria pooled by weights ({said(weights)}); an "
+            f"answer without a vote on one of them has none. {self.dataset.note}".strip(),
+            recordings=(),
+            scale=scale,
+            overall=(),
+        )
+        votes = criteria.pool(self.votes)
+        return Panel(
+            dataset,
+            votes,
+            {order: criteria.pool(one) for order, one in self.orders.items()},
+            votes.scale,
+            self.threshold,
+            candidate_families=self.candidate_families,
+            stored=nothing_stored(len(answers), len(dataset.orders)),
         )
 
     @property

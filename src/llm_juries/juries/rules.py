@@ -80,6 +80,10 @@ class Jury:
         that are learnt from labels see `juries.weighting`.
     fallback : str, optional
         The member or other judge whose vote is the decision where the jury has none.
+    criteria : mapping of str to float, optional
+        The weight of each criterion that answers are judged on: an analysis then has the answers as
+        a whole too, on which the jury's decisions on the criteria are pooled; see
+        `juries.criteria`.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Jury:
     quorum: int | None = None
     weights: Mapping[str, float] | None = None
     fallback: str | None = None
+    criteria: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         name_seats(self, "members")

@@ -174,6 +174,12 @@ class StoredVotes:
         return found
 
 
+def nothing_stored(items: int, orders: int) -> StoredVotes:
+    """Return the stored verdicts of no judge: of votes that were pooled from others."""
+    none = np.full((items, 0, orders), np.nan)
+    return StoredVotes([], [], none.astype(object), none, none, none.astype(str), none)
+
+
 def pool(
     labels: Array,
     scores: Array,

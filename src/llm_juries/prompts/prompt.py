@@ -30,6 +30,8 @@ FIELDS = (
     "answer",
     "references",
     "opponent_answer",
+    "criterion",
+    "criterion_description",
 )
 
 
@@ -72,6 +74,7 @@ class Shot:
     label: str
     references: tuple[str, ...] = ()
     opponent_answer: str = ""
+    criterion: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,10 @@ class Prompt:
         Recorded with every verdict. Verdicts remain valid when a prompt is renamed, not when it is
         edited.
     template : str
-        Jinja2 template of one item, with the variables question, answer, references (a list) and
-        opponent_answer and two filters of its own: `one_line`, and `unmarked` for texts between
-        marker lines such as <<<<< ANSWER >>>>>. The verdict word is expected at its end.
+        Jinja2 template of one item, with the variables question, answer, references (a list),
+        opponent_answer, criterion and criterion_description and two filters of its own: `one_line`,
+        and `unmarked` for texts between marker lines such as <<<<< ANSWER >>>>>. The verdict word
+        is expected at its end.
     labels : mapping of str to float
         The verdict words and their numbers: the scale is inferred from them (see `scale_of`). Words
         with the same number mean the same.
@@ -104,6 +108,9 @@ class Prompt:
     system : str
         A text for the system message. An instruction in the system message follows it after an
         empty line: not every chat template accepts two system messages.
+    criteria : mapping of str to str
+        What answers are judged on, each criterion with its description: one call a criterion. They
+        are those of a dataset that names none; of one that does, only descriptions are taken.
     """
 
     name: str
@@ -115,6 +122,7 @@ class Prompt:
     shots_as: Literal["text", "turns"] = "text"
     system: str = ""
     scale: Scale | None = None
+    criteria: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.scale is None and len(set(self.labels.values())) < 2:
@@ -123,11 +131,16 @@ class Prompt:
             self._check_words()
         except JuriesError as error:
             raise JuriesError(f"prompt {self.name}: {error}") from None
-        unknown = variables(self.template) - set(FIELDS)
+        unknown = self._shown - set(FIELDS)
         for variable in sorted(unknown):
             raise JuriesError(
                 f"prompt {self.name}: the template has an unknown variable "
                 f"{variable!r}{nearest(variable, FIELDS)}"
+            )
+        if self.criteria and "criterion" not in self._shown:
+            raise JuriesError(
+                f"prompt {self.name}: has criteria, but its template does not name the criterion; "
+                "add {{ criterion }} to it"
             )
         for number, shot in enumerate(self.shots, 1):
             if not self.choices:
@@ -162,7 +175,12 @@ class Prompt:
     @property
     def compares(self) -> bool:
         """Whether it shows both answers of a pair."""
-        return "opponent_answer" in variables(self.template)
+        return "opponent_answer" in self._shown
+
+    @cached_property
+    def _shown(self) -> set[str]:
+        """The variables of the template."""
+        return variables(self.template)
 
     @property
     def reader(self) -> LabelReader | NumberReader:
@@ -194,6 +212,7 @@ class Prompt:
                 answer=answer,
                 references=item.references,
                 opponent_answer=opponent_answer,
+                **self._criterion(item),
             )
         except jinja2.TemplateError as error:
             raise JuriesError(
@@ -202,6 +221,33 @@ class Prompt:
             ) from None
         *head, (role, content) = self._head
         return (*head, Message(role, content + question))
+
+    def _criterion(self, item: Item) -> dict[str, str]:
+        """Return the criterion of an item and its description, where the template shows them.
+
+        Two criteria would share one verdict if they were not shown.
+        """
+        shown, place = "criterion" in self._shown, f"prompt {self.name}: "
+        if not (item.criterion or shown):
+            return {}
+        where = f"{item.dataset} item {item.item_id}"
+        if not shown:
+            raise JuriesError(
+                f"{place}does not show the criterion, and {where} is judged on {item.criterion!r}; "
+                "take one that does, such as prompt=criteria"
+            )
+        if not item.criterion:
+            raise JuriesError(
+                f"{place}shows a criterion, and {where} has none; add a column criterion, or set "
+                "prompt.criteria"
+            )
+        description = item.criterion_description or self.criteria.get(item.criterion, "")
+        if "criterion_description" in self._shown and not description:
+            raise JuriesError(
+                f"{place}has no description of the criterion {item.criterion!r} of {where}"
+                f"{nearest(item.criterion, self.criteria)}; set prompt.criteria"
+            )
+        return {"criterion": item.criterion, "criterion_description": description}
 
     @cached_property
     def _compiled(self) -> jinja2.Template:
@@ -223,6 +269,8 @@ class Prompt:
                 answer=shot.answer,
                 references=shot.references,
                 opponent_answer=shot.opponent_answer,
+                criterion=shot.criterion,
+                criterion_description=self.criteria.get(shot.criterion, ""),
             )
             if self.shots_as == "turns":
                 messages += [Message("user", text), Message("assistant", shot.label)]

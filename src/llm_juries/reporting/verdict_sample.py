@@ -23,10 +23,11 @@ class Sample:
     ----------
     table : DataFrame
         A row a verdict, in the order in which they were sampled (so its first rows are a sample
-        too): dataset, item_id, candidate, opponent, order, judge, prompt, outcome, question,
-        answer, opponent_answer, references, reply, thinking, error (str); human and value, as on
-        their scales (str); score, entropy (bits, of the values' probabilities), label_mass,
-        cost_usd, latency_s, input_tokens, output_tokens, asked_at (float, NaN where there is none).
+        too): dataset, item_id, candidate, opponent, criterion, order, judge, prompt, outcome,
+        question, answer, opponent_answer, references, reply, thinking, error (str); human and
+        value, as on their scales (str); score, entropy (bits, of the values' probabilities),
+        label_mass, cost_usd, latency_s, input_tokens, output_tokens, asked_at (float, NaN where
+        there is none).
     total : int
         How many verdicts were sampled from.
     costs : dict of (dataset, judge) to float
@@ -67,6 +68,7 @@ def _sampling_key(seed: int, verdict: Verdict) -> bytes:
     about = (
         verdict.dataset, verdict.item_id, verdict.candidate, verdict.opponent,
         str(verdict.order), verdict.judge, verdict.prompt,
+        *([verdict.criterion] if verdict.criterion else []),
     )  # fmt: skip
     return sampling_key(seed, *about)
 
@@ -79,6 +81,7 @@ def _row(plan: Plan, item: Item, verdict: Verdict) -> dict[str, object]:
         "item_id": verdict.item_id,
         "candidate": verdict.candidate,
         "opponent": verdict.opponent,
+        "criterion": verdict.criterion,
         "order": str(verdict.order),
         "judge": verdict.judge,
         "prompt": verdict.prompt,

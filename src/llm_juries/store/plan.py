@@ -155,5 +155,6 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
                 score=score,
                 reader=ids[order],
                 repeat=plan.repeat,
+                criterion=item.criterion,
             ),
         )

@@ -203,6 +203,7 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
         "item_id": column(item.item_id for item in items),
         "candidate": column(item.candidate for item in items),
         "opponent": column(item.opponent for item in items),
+        "criterion": column(item.criterion for item in items),
         "question": column(item.question for item in items),
         "references": [column(item.references) for item in items],
         "answer": column(item.answer for item in items),

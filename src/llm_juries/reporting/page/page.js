@@ -205,8 +205,8 @@
     return `Human: ${word(set, row, set.human[row], set.human_scale)}; ${votes.length} of ${set.voters.length} voted, ${opposing} against the human label`;
   };
   const named = (set, row) => {
-    const opponent = strings[set.opponent[row]];
-    return strings[set.candidate[row]] + (opponent ? ` vs ${opponent}` : "");
+    const opponent = strings[set.opponent[row]], criterion = strings[set.criterion[row]];
+    return strings[set.candidate[row]] + (opponent ? ` vs ${opponent}` : "") + (criterion ? ` (${criterion})` : "");
   };
   /** A label in words. */
   const word = (set, row, label, scale = set.scale) => {
