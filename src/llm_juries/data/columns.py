@@ -14,7 +14,7 @@ from .tables import Row, Table, as_list, as_text, is_missing
 
 Given: TypeAlias = "Mapping[str, str | tuple[str, ...]]"
 """The table's own names of known columns: {"item_id": ("subset", "number"), "human": "gold"}."""
-TEXTS = ("question", "answer", "opponent_answer", "references")
+TEXTS = ("question", "answer", "opponent_answer", "references", "messages")
 KNOWN = (
     "item_id", "cluster", "candidate", "opponent", "order", "criterion", "subset", *TEXTS, "human",
     "human_votes", "judge", "label", "prompt",
@@ -22,7 +22,12 @@ KNOWN = (
 LABELS = ("human", "human_votes", "label")  # their scale says what they hold
 JOINED = ("item_id", "cluster")  # several columns make one id, with slashes between them
 LISTED = ("references", "human_votes")  # several columns make one list
-SYNONYMS = {"id": "item_id", "model": "candidate", "reference": "references"}
+SYNONYMS = {
+    "id": "item_id",
+    "model": "candidate",
+    "reference": "references",
+    "conversation": "messages",
+}
 ANNOTATOR = re.compile(r"human_\d+")
 NEVER = re.compile(
     r"(^|_)(latency|costs?|usd|price|tokens?|index|ids?|time|timestamp|seconds|lengths?|seed|rank|"

@@ -30,6 +30,8 @@ from ..prompts.prompt import scale_of
 from ..scale import Scale, is_number
 from ..types import Item, Order, Outcome, Reply
 from .columns import NEVER, Given, Named, annotators_of, named
+from .conversations import as_text as conversation_text
+from .conversations import messages_of
 from .dataset import AS_GIVEN, UNNAMED, About, Dataset, Recording, Seen
 from .human_labels import combined
 from .tables import Table, as_text, is_missing, located, rows, texts
@@ -450,13 +452,19 @@ class _Sheet:
             raise JuriesError(
                 f"{self.file}, {place}, column item_id: is empty; give each row an item_id"
             )
+        question, answer = text("question"), text("answer")
+        if "messages" in row:
+            messages = messages_of(row["messages"], self.at(place, "messages"))
+            replied = messages[-1].role == "assistant" and not answer
+            question = conversation_text(messages[:-1] if replied else messages)
+            answer = messages[-1].content if replied else answer
         candidate, opponent = UNNAMED if self.pairs else ("candidate", "")
         return Item(
             dataset=self.dataset,
             item_id=item_id,
             candidate=text("candidate", candidate),
-            question=text("question"),
-            answer=text("answer"),
+            question=question,
+            answer=answer,
             references=texts(row.get("references"), self.at(place, "references")),
             opponent=text("opponent", opponent),
             opponent_answer=text("opponent_answer"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from ...errors import JuriesError, nearest
 from ...types import Item, Order
 from .. import hub
+from ..conversations import spoken
 from ..dataset import NOTHING_KNOWN, About, Dataset
 
 MESSAGES = [{"role": "text", "content": "text"}]
@@ -68,14 +69,6 @@ def load(
             )
 
     return hub.dataset(name, table, make, about, limit, seed, orders=orders)
-
-
-def spoken(messages: Sequence[Mapping[str, str]], role: str) -> str:
-    """Return the messages of one role: a single turn as it is, several with their numbers."""
-    said = [message["content"] or "" for message in messages if message["role"] == role]
-    if len(said) == 1:
-        return said[0]
-    return "\n\n".join(f"[Turn {number}]\n{text}" for number, text in enumerate(said, 1))
 
 
 def vote(winner: str, place: str) -> str:

@@ -9,8 +9,9 @@ from typing import Literal
 from ...scale import Scale
 from ...types import Item, Order
 from .. import hub
+from ..conversations import spoken
 from ..dataset import NOTHING_KNOWN, About, Dataset
-from .chatbot_arena import MESSAGES, spoken, vote
+from .chatbot_arena import MESSAGES, vote
 
 PREFERENCE = Scale.preference()
 COLUMNS: hub.Columns = {
