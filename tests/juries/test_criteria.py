@@ -180,7 +180,7 @@ def test_what_a_prompt_does_not_show_is_one_line(tmp_path: Path):
         JuriesError, match="prompt bare: does not show the criterion, and list item"
     ):
         lj.judge(given, [Rater("one", 1)], bare, store=tmp_path / "store", name="list")
-    open_ended = replace(PROMPT, criteria={})
+    open_ended = replace(PROMPT, criteria=None)
     with pytest.raises(JuriesError, match="has no description of the criterion 'helpfulness' of l"):
         lj.judge(given, [Rater("one", 1)], open_ended, store=tmp_path / "store", name="list")
     misspelt = replace(PROMPT, criteria={"helpfullness": "is it of use"})

@@ -47,11 +47,20 @@ def shipped(name: str) -> Prompt:
 
 def item_for(name: str, **changed: Any) -> Item:
     """Return an item that a shipped prompt can show: on a criterion where it has criteria."""
-    return item(**changed, criterion=next(iter(shipped(name).criteria), ""))
+    if "criterion" in shipped(name).template:
+        changed |= {"criterion": "brevity", "criterion_description": "no more than was asked for"}
+    return item(**changed)
 
 
 SHIPPED = sorted(path.stem for path in (ROOT / "conf" / "prompt").glob("*.yaml"))
-FENCED = ["criteria", "pairwise", "single_point", "single_point_100", "single_point_reference"]
+FENCED = [
+    "criteria",
+    "helpful_faithful",
+    "pairwise",
+    "single_point",
+    "single_point_100",
+    "single_point_reference",
+]
 TRUE_OR_FALSE = [name for name in SHIPPED if name not in FENCED]
 TEXTS = {"question": "Q", "answer": "left", "opponent_answer": "right"}
 PAIR = item(**TEXTS, candidate="gpt-9", opponent="claude-9")

@@ -21,7 +21,7 @@ _FORGED = re.compile(rf"[\[［【〔⟦](?=[\W_]*(?:{_WORDS}))", re.IGNORECASE)
 
 def is_conversation(value: object) -> bool:
     """Return whether a cell holds messages rather than a text: a list, or one written as JSON."""
-    return not isinstance(value, str) or _listed(value) is not None
+    return _listed(value) is not None if isinstance(value, str) else isinstance(value, list | dict)
 
 
 def messages_of(value: object, place: str) -> tuple[Message, ...]:

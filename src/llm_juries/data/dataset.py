@@ -175,7 +175,7 @@ class Dataset:
         """Return the dataset with all of its items in memory."""
         return replace(self, items=tuple(self.items), overall=tuple(self.overall))
 
-    def by_criteria(self, criteria: Mapping[str, str]) -> Self:
+    def by_criteria(self, criteria: Mapping[str, str] | None) -> Self:
         """Return the dataset with an item for each criterion, and the criteria's descriptions.
 
         Of items that name a criterion only descriptions are filled in, where they have none; items
@@ -184,7 +184,7 @@ class Dataset:
 
         Parameters
         ----------
-        criteria : mapping of str to str
+        criteria : mapping of str to str, optional
             The description of each criterion; without any, nothing changes.
         """
         if not criteria:

@@ -34,8 +34,8 @@ def check_criteria(place: str, weights: Mapping[str, float], criteria: Collectio
     """
     if not set(criteria) - {""}:
         raise JuriesError(
-            f"{place}: there are no criteria; take a prompt that has some, such as prompt=criteria,"
-            " or a dataset with a column criterion"
+            f"{place}: there are no criteria; take a prompt that has some, such as "
+            "prompt=helpful_faithful, or a dataset with a column criterion"
         )
     for criterion in sorted(set(criteria) - {""}):
         if criterion not in weights:

@@ -108,7 +108,7 @@ class Prompt:
     system : str
         A text for the system message. An instruction in the system message follows it after an
         empty line: not every chat template accepts two system messages.
-    criteria : mapping of str to str
+    criteria : mapping of str to str, optional
         What answers are judged on, each criterion with its description: one call a criterion. They
         are those of a dataset that names none; of one that does, only descriptions are taken.
     """
@@ -122,7 +122,7 @@ class Prompt:
     shots_as: Literal["text", "turns"] = "text"
     system: str = ""
     scale: Scale | None = None
-    criteria: Mapping[str, str] = field(default_factory=dict)
+    criteria: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.scale is None and len(set(self.labels.values())) < 2:
@@ -241,11 +241,11 @@ class Prompt:
                 f"{place}shows a criterion, and {where} has none; add a column criterion, or set "
                 "prompt.criteria"
             )
-        description = item.criterion_description or self.criteria.get(item.criterion, "")
+        description = item.criterion_description or (self.criteria or {}).get(item.criterion, "")
         if "criterion_description" in self._shown and not description:
             raise JuriesError(
                 f"{place}has no description of the criterion {item.criterion!r} of {where}"
-                f"{nearest(item.criterion, self.criteria)}; set prompt.criteria"
+                f"{nearest(item.criterion, self.criteria or {})}; set prompt.criteria"
             )
         return {"criterion": item.criterion, "criterion_description": description}
 
@@ -270,7 +270,7 @@ class Prompt:
                 references=shot.references,
                 opponent_answer=shot.opponent_answer,
                 criterion=shot.criterion,
-                criterion_description=self.criteria.get(shot.criterion, ""),
+                criterion_description=(self.criteria or {}).get(shot.criterion, ""),
             )
             if self.shots_as == "turns":
                 messages += [Message("user", text), Message("assistant", shot.label)]
