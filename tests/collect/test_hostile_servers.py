@@ -126,7 +126,7 @@ def test_a_hostile_reply_costs_at_most_its_own_vote(
         assert tallies["a"].gave_up
         assert {vote[0] for vote in found["a"].values()} <= {OK, FAILED}
         assert {vote[0] for vote in hit.values()} == {FAILED}
-        with pytest.raises(JuriesError, match=r"^incomplete: a; run again"):
+        with pytest.raises(JuriesError, match=r"^incomplete: a \("):
             check_complete(list(tallies.values()))
     else:
         assert found["a"] == {item: calm["a"][item] for item in found["a"]}

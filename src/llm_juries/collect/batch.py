@@ -120,7 +120,7 @@ async def _opened(judges: Iterable[Judge]) -> dict[str, str]:
 
 
 async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budget: Budget) -> Tally:
-    tally = Tally(plan.voter, plan.dataset.name)
+    tally = Tally.of(plan)
     began = time.monotonic()
     own = {
         path: ticket
@@ -162,7 +162,7 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budge
 
 def _unanswered(plan: Plan, store: Store, policy: Policy, tally: Tally) -> dict[str, Request]:
     """Return the missing requests of a plan by key; count what is stored and pending."""
-    known = Tally(plan.voter, plan.dataset.name)
+    known = Tally.of(plan)
     found: dict[str, Request] = {}
     for request in missing(plan, store, policy, tally=known):
         if request is not None:

@@ -28,7 +28,7 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
     for plan in plans:
         if plan.judge.free:
             continue
-        tally = Tally(plan.voter, plan.dataset.name)
+        tally = Tally.of(plan)
         asked: set[str] = set()
         sent, received = 0, 0
         for request in missing(plan, store, policy, tally=tally):

@@ -74,7 +74,7 @@ class _Run:
 
     def _look_up(self) -> None:
         """See what is missing, and who is to be asked for it."""
-        self.tallies = [Tally(plan.voter, plan.dataset.name) for plan in self.plans]
+        self.tallies = [Tally.of(plan) for plan in self.plans]
         workers: dict[int, JudgeWorker] = {}
         for plan, tally in zip(self.plans, self.tallies, strict=True):
             worker = workers.setdefault(id(plan.judge), JudgeWorker(self.state, plan.judge))

@@ -109,14 +109,14 @@ def missing(
             tally.kept += kept
             if kept and stored is not None:
                 tally.stored[stored.outcome] += 1
-                tally.models[stored.reply.model] += bool(stored.reply.model)
+                tally.count_model(stored.reply)
             tally.pending += in_batch
         yield None if kept or in_batch else request
 
 
 def counted(plan: Plan, store: Store, policy: Policy) -> Tally:
     """Return the tally of a plan before anything is asked: its requests, stored and pending."""
-    tally = Tally(plan.voter, plan.dataset.name)
+    tally = Tally.of(plan)
     for _ in missing(plan, store, policy, tally=tally):
         pass
     return tally

@@ -75,7 +75,8 @@ def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
     """Return a row a judge and dataset: verdicts requested, stored before, asked for, by outcome.
 
     `usd` is the cost of the replies whose cost is known; `unpriced` counts the replies that took
-    tokens but whose cost is not known.
+    tokens but whose cost is not known. `answered_as` names the models that a server says it
+    answered with, where that is not the one that was asked for.
     """
     outcomes = sorted({outcome for tally in tallies for outcome in tally.outcomes})
     return pd.DataFrame(
@@ -94,6 +95,7 @@ def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:
                 "output_tokens": tally.output_tokens,
                 "usd": tally.cost_usd,
                 "unpriced": tally.unpriced,
+                "answered_as": ", ".join(sorted(tally.models)) if tally.swap else "",
             }
             for tally in tallies
         ]

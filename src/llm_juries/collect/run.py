@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from ..errors import JuriesError
@@ -15,6 +16,8 @@ from .policy import Policy, counted
 from .sequential import collect_by_jury
 from .tally import Tally, is_remote
 from .worker import NoProgress, Progress
+
+log = logging.getLogger(__name__)
 
 
 def collect(
@@ -60,6 +63,20 @@ def collect(
     _check(plans, policy)
     if policy.dry_run:
         return [counted(plan, store, policy) for plan in plans]
+    tallies = _collected(studies, plans, store, policy, progress, budget)
+    for voter, swap in dict.fromkeys((tally.judge, tally.swap) for tally in tallies if tally.swap):
+        log.warning("judge %s: %s; check that its verdicts may stand under one name", voter, swap)
+    return tallies
+
+
+def _collected(
+    studies: Sequence[Study],
+    plans: Sequence[Plan],
+    store: Store,
+    policy: Policy,
+    progress: Progress,
+    budget: Budget,
+) -> list[Tally]:
     if policy.mode == "batch":
         free = [plan for plan in plans if plan.judge.free]
         batched = [plan for plan in plans if not plan.judge.free]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Self
 
+from ..errors import MOST_NAMED
 from ..judges.base import Judge
+from ..judges.http.judge import HttpJudge
+from ..judges.http.served import same_model
 from ..store.plan import Plan
 from ..store.store import Store, UnstorableError
 from ..types import Outcome, Reply, Request, Verdict
@@ -19,8 +23,9 @@ class Tally:
     """What one run did about one plan.
 
     `kept` counts the verdicts that were stored before, `stored` their outcomes, `pending` the
-    requests that were in a batch before, `submitted` those this run submitted in one. `models`
-    counts the names under which the server says it answered, then and now. `cost_usd` sums the
+    requests that were in a batch before, `submitted` those this run submitted in one. `model`
+    is the one that was asked for; `models` counts the names under which the server says that it
+    answered, then and now. `cost_usd` sums the
     replies whose cost is known, `unpriced` counts the others. `unavailable` says why a judge was
     not asked at all, `gave_up` why the run gave up on it (its remaining verdicts are stored as
     failed), `stopped` why it was not asked further (they stay missing).
@@ -41,10 +46,33 @@ class Tally:
     output_tokens: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     stored: Counter[Outcome] = field(default_factory=Counter)
+    model: str = ""
     models: Counter[str] = field(default_factory=Counter)
     unavailable: str = ""
     gave_up: str = ""
     stopped: str = ""
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """Return a plan's tally before anything is counted."""
+        model = plan.judge.model if isinstance(plan.judge, HttpJudge) else ""
+        return cls(plan.voter, plan.dataset.name, model=model)
+
+    @property
+    def swap(self) -> str:
+        """What is odd about the models that the server says it answered with; "" for nothing."""
+        others = [name for name in self.models if not same_model(self.model, name)]
+        if not self.model or (len(self.models) < 2 and not others):
+            return ""
+        told = ", ".join(
+            f"{name} ({n} verdicts)" for name, n in self.models.most_common(MOST_NAMED)
+        )
+        return f"asked for the model {self.model}; the server answered as {told}"
+
+    def count_model(self, reply: Reply) -> None:
+        """Count the model that a reply says it is from."""
+        if reply.model:
+            self.models[reply.model] += 1
 
     def count(self, verdict: Verdict, judge: Judge) -> None:
         """Count a judge's new verdict."""
@@ -52,7 +80,7 @@ class Tally:
         replied = verdict.outcome is not Outcome.FAILED and not unpaid(reply)
         self.asked += verdict.attempts > 0
         self.outcomes[verdict.outcome] += 1
-        self.models[reply.model] += bool(reply.model)
+        self.count_model(reply)
         self.cost_usd += verdict.cost_usd or 0.0
         self.unpriced += verdict.cost_usd is None and replied and is_remote(judge)
         self.input_tokens += reply.input_tokens or 0

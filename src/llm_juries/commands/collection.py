@@ -8,6 +8,9 @@ from ..collect.progress import notes, tally_table
 from ..collect.tally import Tally
 from ..markdown import markdown
 
+SELDOM = ("in_batches", "cached_tokens", "unpriced", "answered_as")
+"""Columns that are left out where they are empty."""
+
 
 def summary(tallies: Sequence[Tally], models: Collection[str], store: str) -> str:
     """Return a collection's table, notes and totals; `models` names the judges that are models."""
@@ -15,7 +18,11 @@ def summary(tallies: Sequence[Tally], models: Collection[str], store: str) -> st
     lines = []
     if asked:
         table = tally_table(asked)
-        empty = [c for c in ("in_batches", "cached_tokens", "unpriced") if not table[c].any()]
+        empty = [
+            c
+            for c in ("in_batches", "cached_tokens", "unpriced", "answered_as")
+            if not table[c].any()
+        ]
         table["usd"] = [f"{t.cost_usd:.4f}" if t.cost_usd else "" for t in asked]
         lines.append(markdown(table.drop(columns=empty)))
     lines += notes(tallies)

@@ -80,8 +80,8 @@ class Client:
                 f"judge {self.judge}: the environment's proxy is not an HTTP proxy; name one, or "
                 "add the server's host to NO_PROXY"
             )
+        # No headers of the session: aiohttp would send those to a proxy too, the key with them.
         self._session = aiohttp.ClientSession(
-            headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=10),
             connector=aiohttp.TCPConnector(limit=self._limit),
             proxy=proxy,
@@ -93,7 +93,9 @@ class Client:
             await self._session.close()
             self._session = None
 
-    async def send(self, method: str, path: str, **options: Any) -> Response:
+    async def send(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> Response:
         """Send a request; return the response, whatever its status.
 
         Raises
@@ -104,9 +106,10 @@ class Client:
             If no response arrived, or too large a one.
         """
         url = self.base_url + path
+        sent = {**self._headers, **headers} if headers else self._headers
         try:
             async with self._opened.request(
-                method, url, allow_redirects=False, **options
+                method, url, headers=sent, allow_redirects=False, **options
             ) as response:
                 self._check_direct(response, url)
                 chunks, size = [], 0
@@ -131,7 +134,9 @@ class Client:
         """
         url = self.base_url + path
         try:
-            async with self._opened.get(url, allow_redirects=False) as response:
+            async with self._opened.get(
+                url, headers=self._headers, allow_redirects=False
+            ) as response:
                 self._check_direct(response, url)
                 if response.status != 200:
                     said = self.scrubbed(await response.content.read(1 << 16))
