@@ -188,7 +188,8 @@ class Client:
             return TransientError(said, overloaded=True, unreachable=True)
         if isinstance(error, TimeoutError):
             return TransientError(f"no reply within {self.timeout_s:g} s")
-        said = self.scrubbed(f"{type(error).__name__}: {error}".encode(errors="replace")).decode()
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        said = self.scrubbed(said.encode(errors="replace")).decode()
         if isinstance(error, aiohttp.ClientError | OSError):
             return TransientError(said)
         return JudgeUnavailableError(f"judge {self.judge}: {url}: {said}")

@@ -40,7 +40,8 @@ def believed(judge: str, request: Request, decoding: Decoding, reply: Reply) -> 
         return reply
     tell_once(
         f"usage of {judge}",
-        f"judge {judge}: reports {problem}, which is not believed; its cost is not known",
+        f"judge {judge}: reports {problem}, which is not believed; the cost of such replies is not "
+        "known",
     )
     return replace(
         reply,
