@@ -257,11 +257,13 @@ def scrubbed(text: str, key: str | None) -> str:
 
 def scrubbed_reply(reply: Reply, key: str | None) -> Reply:
     """Return a reply without the key in its texts."""
+    if not key:
+        return reply
     texts: dict[str, Any] = {
         name: scrubbed(getattr(reply, name), key)
         for name in ("text", "error", "thinking", "finish_reason", "model")
     }
-    return replace(reply, **texts) if key else reply
+    return replace(reply, **texts)
 
 
 def _counter(counted_by: str) -> Callable[[str], int]:

@@ -69,14 +69,14 @@ class OpenAI:
         choice = first_choice(body)
         message = part(choice, "message")
         end = ending(choice.get("finish_reason"))
-        refusal = words_of(message.get("refusal") or "")
+        refusal = words_of(message["refusal"]) if message.get("refusal") else ""
         text, thinking = content_of(message.get("content"))
         if end["stop"] != "error" and (refusal or refused(message.get("content"))):
             end["stop"] = "refusal"
-        apart = message.get("reasoning_content") or message.get("reasoning") or ""
+        apart = message.get("reasoning_content") or message.get("reasoning")
         return Reply(
             text=refusal or text,
-            thinking=words_of(apart) or thinking,
+            thinking=words_of(apart) if apart else thinking,
             **end,
             **scored(likely_tokens(body), choices),
             **_about(body),

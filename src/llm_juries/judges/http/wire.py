@@ -154,6 +154,8 @@ def first_choice(body: Json) -> Json:
 
 def words_of(value: Any) -> str:
     """Return any value of a response as text: texts and their parts as they are, else as JSON."""
+    if isinstance(value, str):
+        return plain(value)
     try:
         return plain("".join(text for _, text in _parts(value, "")))
     except MalformedError:
@@ -321,6 +323,8 @@ def stated(body: Json, *path: str) -> Any:
 
 def scored(likely: Sequence[tuple[str, float]], choices: Sequence[str]) -> Json:
     """Return the verdict words' probabilities at a reply's first token, as fields of a Reply."""
+    if not likely:
+        return {}
     return {
         "choice_logprobs": verdict_logprobs(likely, choices),
         "label_mass": label_mass(likely, choices),
