@@ -25,9 +25,11 @@ from .analysis import agreement as agreement_tables
 from .analysis import comparison, jury_search
 from .analysis import dependence as dependence_tables
 from .analysis.found_juries import JurySearch
+from .analysis.measured import COVERAGE
 from .analysis.panels import read_panel
 from .analysis.run import measure
 from .analysis.settings import Analysis, Settings
+from .analysis.undecided import Undecided
 from .collect.policy import Policy
 from .collect.progress import check_complete
 from .collect.run import collect
@@ -297,8 +299,19 @@ def agreement(
     return table
 
 
-def compare(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
+def compare(
+    panel: Panel, bootstrap: Bootstrap | None = None, *, coverage: float = COVERAGE
+) -> pd.DataFrame:
     """Compare each jury of a panel with the best single judge, over the items both voted on.
+
+    Ties, and pairs whose preference turns with the order, count for half.
+
+    Parameters
+    ----------
+    panel : Panel
+    bootstrap : Bootstrap, optional
+    coverage : float
+        The share of the labelled items that a judge must have voted on to be the best.
 
     Returns
     -------
@@ -317,7 +330,7 @@ def compare(panel: Panel, bootstrap: Bootstrap | None = None) -> pd.DataFrame:
         raise JuriesError(
             'compare: the panel has no jury; add one: panel.add(lj.Jury("trio", ["a", "b", "c"]))'
         )
-    return comparison.against_best(panel, bootstrap or Bootstrap())
+    return comparison.against_best(panel, bootstrap or Bootstrap(), coverage)
 
 
 def search_juries(
@@ -325,6 +338,9 @@ def search_juries(
     rules: Sequence[Rule] = ("majority",),
     dollars: Mapping[str, float] | None = None,
     bootstrap: Bootstrap | None = None,
+    *,
+    undecided: Undecided = "best_member",
+    coverage: float = COVERAGE,
 ) -> JurySearch:
     """Measure all juries of a panel's judges, and what choosing the best one is worth.
 
@@ -337,16 +353,20 @@ def search_juries(
     dollars : mapping of str to float, optional
         What one item costs with each judge.
     bootstrap : Bootstrap, optional
+    undecided : {"best_member", "half", "wrong"}
+        What counts where a jury comes to no decision.
+    coverage : float
+        The share of the labelled items that a jury or judge must have a vote on to be chosen.
 
     Returns
     -------
     JurySearch
-        Its tables `juries`, `judges` and `chosen`: start with `chosen`, whose kappa is that of
-        questions that had no say in the choice.
+        Its tables `juries`, `judges` and `chosen`: start with `chosen`, whose kappa and gain are
+        those on questions that had no say in the choice.
     """
     _check_labels(panel, "search_juries")
-    criteria = jury_search.Criteria(tuple(rules), dollars)
-    return jury_search.search_juries(panel, bootstrap or Bootstrap(), criteria)
+    criteria = jury_search.Criteria(tuple(rules), dollars, undecided)
+    return jury_search.search_juries(panel, bootstrap or Bootstrap(), criteria, coverage)
 
 
 def dependence(

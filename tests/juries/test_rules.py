@@ -64,15 +64,21 @@ def naive_any(row: list[float]) -> Decision:
 
 
 def naive_centre(row: list[float], scores: list[float], rule: str, quorum: int) -> Decision:
-    cast = [
-        Fraction(vote if math.isnan(score) else score)
-        for vote, score in zip(row, scores, strict=True)
-        if not math.isnan(vote)
-    ]
+    half = Fraction(1, 2)
+    cast, balance = [], 0
+    for vote, score in zip(row, scores, strict=True):
+        if math.isnan(vote):
+            continue
+        balance += 1 if vote else -1
+        strength = Fraction(vote if math.isnan(score) else score)
+        contradicts = strength < half if vote else strength > half
+        cast.append(half if contradicts else strength)
     if len(cast) < quorum:
         return None, "no_quorum"
     middle = sum(cast) / len(cast) if rule == "mean" else statistics.median(cast)
-    return (None, "tie") if middle == Fraction(1, 2) else (float(middle > Fraction(1, 2)), "ok")
+    if middle == half and balance == 0:
+        return None, "tie"
+    return (float(balance > 0) if middle == half else float(middle > half)), "ok"
 
 
 @given(labels_of)
@@ -103,6 +109,16 @@ def test_mean_and_median_take_the_scores_of_the_votes_cast(
         for row, own in zip(labels.tolist(), scores.tolist(), strict=True)
     ]
     assert decisions(jury, votes(labels, scores)) == expected
+
+
+@pytest.mark.parametrize("rule", ["mean", "median", "log_odds", "majority_or_mean", "majority"])
+@pytest.mark.parametrize(("label", "score"), [(1.0, 0.5), (0.0, 0.6), (1.0, 0.4), (0.0, 0.1)])
+def test_a_jury_of_one_judge_votes_as_the_judge_whatever_its_threshold(
+    rule: Any, label: float, score: float
+):
+    alone, twice = Jury("j", SEATS[:1], rule), Jury("j", SEATS[:2], rule)
+    assert decisions(alone, votes([[label]], [[score]])) == [(label, "ok")]
+    assert decisions(twice, votes([[label] * 2], [[score] * 2])) == [(label, "ok")]
 
 
 @given(labels_of, st.sampled_from(RULES), st.sampled_from([0.0, 1.0]))

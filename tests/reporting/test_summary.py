@@ -81,28 +81,66 @@ def test_the_page_says_how_many_votes_its_first_voter_lacks(tmp_path: Path):
     rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
     reported(tmp_path, made_up(tmp_path, rows))
     headline = (tmp_path / "report.html").read_text().split('class="headline"')[1].split("</p>")[0]
-    assert "both" in headline
-    assert "on 20 items, 20 missing" in headline
+    assert "both" not in headline  # it decides the easy half only
+    assert "The judge <strong>two</strong>" in headline
+    lacking = made_up(tmp_path, [*rows, "1,0,", "0,1,"], name="other", empty="unparsed")
+    _, report, _ = reported(tmp_path, lacking)
+    headline = (tmp_path / "report.html").read_text().split('class="headline"')[1].split("</p>")[0]
+    assert "on 40 items, 2 missing" in headline
+    assert "no judge" not in report
+
+
+def test_a_judge_that_voted_on_three_of_120_items_is_nowhere_called_the_best(tmp_path: Path):
+    rows = [
+        f"{h},{h if n < 3 else ''},{h if n % 5 else 1 - h}" for n in range(120) for h in (n % 2,)
+    ]
+    study = made_up(tmp_path, rows, "few,many", empty="unparsed")
+    results, report, _ = reported(tmp_path, study)
+    table = results.tables["agreement"].set_index("voter")
+    assert table.loc["few", "kappa"] == 1
+    assert table["eligible"].to_dict() == {"few": False, "many": True, "both": False}
+    assert table.loc["few", "accuracy_worst"] == pytest.approx(3 / 120)
+    assert table.loc["few", "accuracy_best"] == 1
+    assert set(results.tables["against_best"]["judge"]) == {"many"}
+    assert "Best single judge: **many**" in report
+    assert "less than 90% of the labelled items, so never called the best nor compared" in report
+    assert "too few for a finding" in report  # the jury, which decides nothing where few is silent
+    shown = (tmp_path / "report.html").read_text()
+    headline = shown.split('class="headline"')[1].split("</p>")[0]
+    assert "<strong>many</strong> agrees most" in headline
+    assert "judge, voted on too few items to be the best" in shown
+    assert shown.index('<th scope="row">many') < shown.index('<th scope="row">few')
+
+
+def test_where_nobody_voted_on_enough_items_nobody_is_the_best(tmp_path: Path):
+    rows = [
+        f"{h},{h if n < 50 else ''},{h if n > 70 else ''}" for n in range(120) for h in (n % 2,)
+    ]
+    results, report, _ = reported(tmp_path, made_up(tmp_path, rows, empty="unparsed"))
+    assert results.tables["against_best"].empty
+    assert "Best single judge" not in report
+    shown = (tmp_path / "report.html").read_text()
+    assert "No voter voted on 90% of the labelled items, so none is called the best." in shown
 
 
 def test_a_report_shows_no_jury_that_decides_the_easy_items_only(tmp_path: Path):
     rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1", "1,1,0", "0,0,0"] * 10
-    criteria = Criteria(("majority", "any"), folds=2)
+    criteria = Criteria(("majority", "any"))
     results, report, _ = reported(
         tmp_path, made_up(tmp_path, rows), analysis=Analysis(search=criteria)
     )
     table = results.tables["juries"].set_index(["rule", "jury"])
-    assert not table.loc[("majority", "one + two"), "eligible"]
-    shown = report.split("Under `majority`, the 2 with the highest kappa of the 2 ")[1]
-    majority, either = shown.split("Under `any`, the 3 with the highest kappa of the 3 ")
-    assert "one + two" not in majority
-    assert "one + two" in either
+    pair, best = table.loc[("majority", "one + two")], table.loc[("majority", "one")]
+    assert pair["undecided"] == 30
+    assert pair["kappa"] == best["kappa"] == table.loc["majority", "kappa"].max()
+    assert "picked on the items they are measured on" in report
+    assert report.count("that vote on enough items, undecided ones counted") == 2
 
 
 def test_dollars_may_be_of_the_judges_of_any_dataset(tmp_path: Path):
     rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
     studies = made_up(tmp_path, rows), made_up(tmp_path, rows, "three,four", "other")
-    criteria = Criteria(dollars={"one": 1.0, "four": 2.0}, folds=2)
+    criteria = Criteria(dollars={"one": 1.0, "four": 2.0})
     results, _, _ = reported(tmp_path, *studies, analysis=Analysis(search=criteria))
     usd = results.tables["judges"].set_index("judge")["usd_per_item"]
     assert usd.dropna().to_dict() == {"one": 1.0, "four": 2.0}
@@ -114,14 +152,14 @@ def test_a_dataset_too_small_to_search_does_not_stop_the_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
-    small = made_up(tmp_path, ["1,1,1", "0,0,1"], "three,four", "small")
-    criteria = Criteria(folds=5)
+    small = made_up(tmp_path, ["1,1,1", ",,1", ",,0"], "three,four", "small")
+    criteria = Criteria()
     results, _, _ = reported(
         tmp_path, made_up(tmp_path, rows), small, analysis=Analysis(search=criteria)
     )
     assert set(results.tables["juries"]["dataset"]) == {"made_up"}
-    assert "folds: small has 2 labelled questions" in caplog.text
-    with pytest.raises(JuriesError, match="folds: small has 2 labelled questions"):
+    assert "small: no judge has a kappa and votes on 90% of the labelled items" in caplog.text
+    with pytest.raises(JuriesError, match="small: no judge has a kappa and votes on 90%"):
         reported(tmp_path, small, analysis=Analysis(search=criteria))
 
 

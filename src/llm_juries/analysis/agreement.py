@@ -15,7 +15,7 @@ from ..juries.rules import SIDED
 from ..juries.votes import DECIDED
 from ..metrics import agreement as counts
 from ..metrics import annotation, bias
-from ..metrics.arrays import Array, Index
+from ..metrics.arrays import Array, Index, ratio
 from ..metrics.bootstrap import Bootstrap, cluster_sums
 from ..metrics.graded import PEARSON
 from ..metrics.measure import (
@@ -33,13 +33,26 @@ from ..metrics.nominal import WITH_TIES
 from ..metrics.ranks import KENDALL, ROC_AUC, SPEARMAN
 from ..scale import Scale
 from ..types import Item
-from .measured import columns, comparable, labelled, measures, of_sides, ratings, several
+from .measured import (
+    COVERAGE,
+    columns,
+    comparable,
+    credited,
+    labelled,
+    measures,
+    of_sides,
+    ratings,
+    several,
+)
 from .order import by_voter, in_order
 
+MOSTLY_THERE = 0.02  # with a larger share missing, bounds are shown
 SLICES = ("subset", "criterion", "candidate")
 
 
-def agreement(panel: Panel, bootstrap: Bootstrap, *, common: bool = False) -> pd.DataFrame:
+def agreement(
+    panel: Panel, bootstrap: Bootstrap, *, common: bool = False, coverage: float = COVERAGE
+) -> pd.DataFrame:
     """Measure each voter against the human labels, by the measures of the panel's scale.
 
     Intervals of formulas on sums are percentiles of the bootstrap, those of rank correlations and
@@ -51,12 +64,21 @@ def agreement(panel: Panel, bootstrap: Bootstrap, *, common: bool = False) -> pd
     bootstrap : Bootstrap
     common : bool
         Whether only the items on which all voters have a vote count.
+    coverage : float
+        The share of the labelled items that a voter must have voted on to be called the best.
 
     Returns
     -------
     DataFrame
         A row a voter, sorted by kind and name, with the columns dataset, voter, kind (str); n, the
-        labelled items it voted on, and missing, those it did not (int); then measures (float).
+        labelled items it voted on, and missing, those it did not (int); then measures (float);
+        eligible (bool), whether it voted on enough items, ties and turned pairs included.
+
+        Of votes of two sides also what the items left out of these measures would change:
+        undecided (int), how many of the missing are ties or turned with the order of a pair;
+        kappa_half and accuracy_half, these for a half; accuracy_failed, all other missing votes
+        counted wrong beside it; and where more than 2% are missing accuracy_worst and
+        accuracy_best, all of them wrong, or all right. Of nominal votes the last three.
 
         Binary and preference: kappa with ci_low and ci_high, accuracy, tpr, tnr,
         balanced_accuracy; the ties of preferences are left out. Where there are any: accuracy_ties
@@ -74,8 +96,10 @@ def agreement(panel: Panel, bootstrap: Bootstrap, *, common: bool = False) -> pd
     if not panel.sided:
         n = rated.both.sum(axis=0)
         missing = int((~np.isnan(rated.human)).sum()) - n
-        found = estimates(measures(panel), rated, bootstrap)
-        return by_voter(panel, panel.votes.voters, {"n": n, "missing": missing, **columns(found)})
+        found = columns(estimates(measures(panel), rated, bootstrap))
+        head = {"n": n, "missing": missing}
+        bounds = with_missing(panel, coverage, common=common)
+        return by_voter(panel, panel.votes.voters, {**head, **found, **bounds})
     cells = counts.outcomes(rated.votes, panel.human)
     sums = cluster_sums(cells, panel.questions)
     totals = sums.sum(axis=0)
@@ -96,11 +120,49 @@ def agreement(panel: Panel, bootstrap: Bootstrap, *, common: bool = False) -> pd
     if panel.scale.kind == "preference" and ties:
         for name, one in percentile_estimates(WITH_TIES, of_sides(rated), bootstrap).items():
             made |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
+    made |= with_missing(panel, coverage, common=common)
     return by_voter(panel, panel.votes.voters, made)
 
 
+def with_missing(panel: Panel, coverage: float, *, common: bool = False) -> dict[str, Array]:
+    """Return the columns of `agreement` that count what its measures leave out."""
+    human = panel.human
+    labelled = np.array((~np.isnan(human)).sum())
+    votes = credited(panel.votes) if panel.sided else panel.votes.labels
+    if common:
+        votes = np.where(np.isnan(votes).any(axis=1, keepdims=True), np.nan, votes)
+    voted = (~np.isnan(votes) & ~np.isnan(human)[:, None]).sum(axis=0)
+    made: dict[str, Array] = {"eligible": (voted > 0) & (voted >= coverage * labelled)}
+    if not panel.sided and panel.scale.kind != "nominal":
+        return made
+    if panel.sided:
+        halves = counts.with_halves(votes, human).sum(axis=0)
+        decided = np.isin(votes, (0, 1)) & ~np.isnan(human)[:, None]
+        right, sure = counts.accuracy(halves) * voted, decided.sum(axis=0)
+        made |= {
+            "undecided": voted - sure,
+            "kappa_half": counts.cohen_kappa(halves),
+            "accuracy_half": counts.accuracy(halves),
+        }
+        surely = (decided & (votes == human[:, None])).sum(axis=0)
+    else:
+        sure = voted
+        surely = right = (np.abs(votes - human[:, None]) < SAME).sum(axis=0)
+    missing = labelled - sure
+    bounded = missing > MOSTLY_THERE * labelled
+    made |= {
+        "accuracy_failed": ratio(np.nan_to_num(right), labelled),
+        "accuracy_worst": np.where(bounded, ratio(surely, labelled), np.nan),
+        "accuracy_best": np.where(bounded, ratio(surely + missing, labelled), np.nan),
+    }
+    return made
+
+
 def agreement_by(
-    panel: Panel, bootstrap: Bootstrap, slices: Sequence[str] = ("subset", "criterion")
+    panel: Panel,
+    bootstrap: Bootstrap,
+    slices: Sequence[str] = ("subset", "criterion"),
+    coverage: float = COVERAGE,
 ) -> pd.DataFrame:
     """Measure each voter against the human labels on each part of the items by itself.
 
@@ -110,6 +172,8 @@ def agreement_by(
     bootstrap : Bootstrap
     slices : sequence of {"subset", "criterion", "candidate"}
         By what the items are parted, one after the other. The candidates of a pair are both.
+    coverage : float
+        See `agreement`.
 
     Returns
     -------
@@ -128,7 +192,7 @@ def agreement_by(
         if len(values) < 2:
             continue
         for value in values:
-            table = agreement(panel.where(parts == value), bootstrap)
+            table = agreement(panel.where(parts == value), bootstrap, coverage=coverage)
             table.insert(1, "slice", by)
             table.insert(2, "value", value)
             frames.append(table)

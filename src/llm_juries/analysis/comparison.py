@@ -8,29 +8,41 @@ import numpy as np
 import pandas as pd
 
 from ..juries.panel import Panel
-from ..metrics import agreement
 from ..metrics.arrays import Array
-from ..metrics.bootstrap import Bootstrap, cluster_sums
-from ..metrics.measure import AnyMeasure, Ratings, estimates
-from .measured import headline, ratings
+from ..metrics.bootstrap import Bootstrap
+from ..metrics.measure import estimates
+from .measured import COVERAGE, best_of, compared
 
 
-def against_best(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
+def against_best(panel: Panel, bootstrap: Bootstrap, coverage: float = COVERAGE) -> pd.DataFrame:
     """Compare each jury with the best single judge: of its members, and of all that voted.
 
-    The difference is taken within each resample, so what is common to both cancels. The best judge
-    is picked on the items it is measured on, which is optimistically biased.
+    Both are measured on the items on which both have a vote; a tie, and a pair whose preference
+    turns with the order, count for half. The difference is taken within each resample, so what is
+    common to both cancels. The best judge is picked on the items it is measured on, which is
+    optimistically biased.
+
+    Parameters
+    ----------
+    panel : Panel
+    bootstrap : Bootstrap
+    coverage : float
+        The share of the labelled items that a judge must have voted on to be the best.
 
     Returns
     -------
     DataFrame
-        Two rows a jury: dataset, jury, beside ("best member" or "best judge"), judge (str); n and
-        missing, the labelled items both voted on and the others (int); jury_kappa and judge_kappa
-        over those n items, difference = jury - judge with ci_low and ci_high (float). On other
-        scales it is the headline measure instead of kappa: jury_pearson, judge_pearson ...
+        Up to two rows a jury, none where no judge voted on enough items: dataset, jury, beside
+        ("best member" or "best judge"), judge (str); n and missing, the labelled items both voted
+        on and the others (int); jury_kappa and judge_kappa over those n items, difference = jury -
+        judge with ci_low and ci_high (float); eligible, whether n is a share `coverage` of the
+        labelled items (bool). On other scales it is the headline measure instead of kappa:
+        jury_pearson, judge_pearson ...
     """
-    compared = _TwoByTwo(panel, bootstrap) if panel.sided else _ByHeadline(panel, bootstrap)
-    voters, value, name = panel.votes.voters, compared.value, compared.name
+    measure, rated = compared(panel)
+    name, voters = measure.name, panel.votes.voters
+    labelled = int((~np.isnan(rated.human)).sum())
+    value, n = measure.over(rated).point, rated.both.sum(axis=0)
     singles = [at for at, voter in enumerate(voters) if voter.kind != "jury"]
     rows = []
     for at, jury in enumerate(voters):
@@ -38,73 +50,33 @@ def against_best(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
             continue
         members = [one for one in singles if voters[one].name in jury.members]
         for beside, candidates in (("best member", members), ("best judge", singles)):
-            measured = [one for one in candidates if not np.isnan(value[one])]
-            if not measured:
+            names = [voters[one].name for one in candidates]
+            best = best_of(value[candidates], n[candidates], labelled, names, coverage)
+            if best is None:
                 continue
-            best = max(measured, key=lambda one: (value[one], voters[one].name))
-            n, own, other, low, high = compared.pair(at, best)
+            pair = replace(rated, votes=rated.votes[:, [at, candidates[best]]]).common()
+            own, other = measure.over(pair).point
+            gap = estimates([measure], pair, bootstrap, difference)[name]
+            both = int(pair.both.all(axis=1).sum())
             rows.append(
                 {
                     "dataset": panel.dataset.name,
                     "jury": jury.name,
                     "beside": beside,
-                    "judge": voters[best].name,
-                    "n": n,
-                    "missing": compared.labelled - n,
+                    "judge": names[best],
+                    "n": both,
+                    "missing": labelled - both,
                     f"jury_{name}": own,
                     f"judge_{name}": other,
                     "difference": own - other,
-                    "ci_low": low,
-                    "ci_high": high,
+                    "ci_low": float(gap.low[0]),
+                    "ci_high": float(gap.high[0]),
+                    "eligible": both >= coverage * labelled,
                 }
             )
     return pd.DataFrame(rows)
 
 
-Pair = tuple[int, float, float, float, float]
-"""Items that both voted on, the value of each on them, the ends of the difference's interval."""
-
-
-class _TwoByTwo:
-    """Kappa of two sides, from counts."""
-
-    name = "kappa"
-
-    def __init__(self, panel: Panel, bootstrap: Bootstrap) -> None:
-        self.panel, self.bootstrap = panel, bootstrap
-        self.labelled = int((~np.isnan(panel.human)).sum())
-        self.cells = agreement.outcomes(panel.votes.labels, panel.human)
-        self.value: Array = agreement.cohen_kappa(self.cells.sum(axis=0))
-
-    def pair(self, jury: int, judge: int) -> Pair:
-        """Compare two voters over the same items."""
-        pair = self.cells[:, [jury, judge]]
-        both = pair.sum(axis=2).all(axis=1)
-        sums = cluster_sums(pair * both[:, None, None], self.panel.questions)
-        draws = self.bootstrap.draws(agreement.cohen_kappa, sums)
-        low, high = self.bootstrap.ends(draws[:, 0] - draws[:, 1])
-        own, other = agreement.cohen_kappa(sums.sum(axis=0))
-        return int(both.sum()), own, other, float(low), float(high)
-
-
-class _ByHeadline:
-    """The headline measure of any other scale; see `metrics.measure.estimates` for intervals."""
-
-    def __init__(self, panel: Panel, bootstrap: Bootstrap) -> None:
-        self.measure: AnyMeasure = headline(panel)
-        self.name, self.bootstrap = self.measure.name, bootstrap
-        self.rated: Ratings = ratings(panel)
-        self.labelled = int((~np.isnan(self.rated.human)).sum())
-        self.value = self.measure.over(self.rated).point
-
-    def pair(self, jury: int, judge: int) -> Pair:
-        """Compare two voters over the same items."""
-        rated = replace(self.rated, votes=self.rated.votes[:, [jury, judge]]).common()
-        own, other = self.measure.over(rated).point
-        gap = estimates([self.measure], rated, self.bootstrap, _difference)[self.name]
-        n = int(rated.both.all(axis=1).sum())
-        return n, own, other, float(gap.low[0]), float(gap.high[0])
-
-
-def _difference(values: Array) -> Array:
+def difference(values: Array) -> Array:
+    """Return the first of two values less the second, as a contrast of `measure.estimates`."""
     return values[..., :1] - values[..., 1:]

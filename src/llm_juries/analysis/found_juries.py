@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..metrics.arrays import Array, Mask
+from .jury_validation import first_of_each
 
 Numbers = npt.NDArray[Any]
 
@@ -25,7 +26,7 @@ class JurySearch:
     judges : DataFrame
         A row a judge, and what it adds to juries; see `jury_search`.
     chosen : DataFrame
-        What choosing by kappa is worth on held-out questions; see `jury_validation.chosen`.
+        What choosing by kappa is worth on other questions; see `jury_validation.chosen`.
     """
 
     juries: pd.DataFrame
@@ -55,10 +56,6 @@ def pareto_front(cost: Array, value: Array) -> Mask:
 
 def wins_of(draws: Numbers, eligible: Mask) -> Array:
     """Return in which share of resamples each jury has the highest value, the first of equals."""
-    best = np.full(draws.shape[1], -np.inf, draws.dtype)
-    winner = np.full(draws.shape[1], -1)
-    for at in np.flatnonzero(eligible):
-        higher = draws[at] > best  # never where it is NaN
-        best[higher], winner[higher] = draws[at][higher], at
+    winner = first_of_each(draws, eligible)
     decided = winner[winner >= 0]
     return np.bincount(decided, minlength=len(draws)) / max(len(decided), 1)

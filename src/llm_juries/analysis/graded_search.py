@@ -19,13 +19,13 @@ from ..juries.rules import Jury, Rule
 from ..metrics.arrays import Array, Index, Mask
 from ..metrics.bootstrap import Bootstrap, cluster_sums
 from ..metrics.measure import Measure, Ratings
-from ..metrics.significance import holm, normal_p_values
+from ..metrics.significance import normal_p_values, step_down_max_t
 from .found_juries import JurySearch, pareto_front, wins_of
-from .jury_validation import deal, often
+from .jury_validation import Candidates, chosen, first_of
 from .measured import headline
+from .undecided import Undecided, first_of_members
 
 HELD = 1 << 24  # numbers in memory at a time
-SAME = 1e-9  # values closer than this differ by rounding alone
 
 
 class GradedSearch:
@@ -37,12 +37,25 @@ class GradedSearch:
     names : tuple of k str
         The voters whose juries are searched.
     rule : Rule
+    undecided : {"best_member"}
     coverage : float
-        See `jury_search.Criteria`.
+        See `jury_search.search_juries`.
     """
 
-    def __init__(self, panel: Panel, names: tuple[str, ...], rule: Rule, coverage: float) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        names: tuple[str, ...],
+        rule: Rule,
+        undecided: Undecided,
+        coverage: float,
+    ) -> None:
         measure = headline(panel)
+        if undecided != "best_member":
+            raise JuriesError(
+                f"undecided: {undecided} is for votes of yes or no and for preferences, and "
+                f"{panel.dataset.name} is {panel.scale}; use best_member"
+            )
         if not isinstance(measure, Measure):
             raise JuriesError(
                 f"jury search: of {panel.scale} votes beside {panel.label_scale} labels only ranks "
@@ -65,27 +78,41 @@ class GradedSearch:
             for members in combinations(names, size)
         )
         self.members = np.array([[n in jury.members for n in names] for jury in self.juries])
-        self.decisions = np.stack([jury.decide(votes).labels[:, 0] for jury in self.juries], axis=1)
         self.judge_n = self._counts(self.labels)
-        self.n = self._counts(self.decisions)
         self.judge_values = self._values(self.labels)
+        self.judge_eligible = self._enough(self.judge_n) & ~np.isnan(self.judge_values)
+        if not self.judge_eligible.any():
+            raise JuriesError(
+                f"jury search: {self.place}: no judge has a {measure.name} and votes on "
+                f"{coverage:.0%} of the labelled items; lower the coverage (analysis.coverage), or "
+                "label items of several values"
+            )
+        self.best = first_of(self.judge_values, self.judge_eligible)
+        worth = np.nan_to_num(self.judge_values, nan=-np.inf)
+        best_first = np.lexsort((-worth, ~self.judge_eligible))
+        self.undecided = np.empty(len(self.juries), int)
+        columns = []
+        for row, jury in enumerate(self.juries):
+            own = jury.decide(votes).labels
+            self.undecided[row] = self.labelled - self._counts(own)[0]
+            members = self.labels[:, [at for at in best_first if self.members[row, at]]]
+            columns.append(first_of_members(own, members))
+        self.decisions = np.hstack(columns)
+        self.n = self._counts(self.decisions)
         self.values = self._values(self.decisions)
-        self.best = self._first(self.judge_values, self.judge_n, f"on {self.place}")
 
-    def tables(self, bootstrap: Bootstrap, folds: int, dollars: Array) -> JurySearch:
+    def tables(self, bootstrap: Bootstrap, dollars: Array) -> JurySearch:
         """Return all tables, with the intervals of one bootstrap."""
         own, gaps, gap = self._resampled(bootstrap)
         return JurySearch(
             self._juries(own, gaps, gap, bootstrap, dollars),
             self._judges(own, bootstrap, dollars),
-            self._chosen(bootstrap, folds),
+            self._chosen(own, bootstrap),
         )
 
-    def _counts(self, votes: Array, rows: Mask | None = None) -> Index:
-        """Return how many labelled items each column decides, of all or of some rows."""
+    def _counts(self, votes: Array) -> Index:
+        """Return how many labelled items each column has a vote on."""
         both = ~np.isnan(votes) & ~np.isnan(self.human)[:, None]
-        if rows is not None:
-            both &= rows[:, None]
         return np.asarray(both.sum(axis=0))
 
     def _sums(self, votes: Array) -> Array:
@@ -93,11 +120,10 @@ class GradedSearch:
         rated = Ratings(votes, self.human, self.panel.scale, self.panel.questions)
         return cluster_sums(self.measure.statistics(rated), self.panel.questions)
 
-    def _values(self, votes: Array, rows: Mask | None = None) -> Array:
-        """Return the measure of each column, over all or some rows."""
-        given = votes if rows is None else np.where(rows[:, None], votes, np.nan)
+    def _values(self, votes: Array) -> Array:
+        """Return the measure of each column."""
         parts = [
-            self.measure.formula(self._sums(given[:, some]).sum(axis=0)) for some in self._some()
+            self.measure.formula(self._sums(votes[:, some]).sum(axis=0)) for some in self._some()
         ]
         return np.concatenate(parts)[: votes.shape[1]]
 
@@ -109,19 +135,8 @@ class GradedSearch:
         step = max(1, HELD // (4 * max(1, len(self.human)) * size))
         return [slice(at, at + step) for at in range(0, len(self.juries), step)]
 
-    def _enough(self, n: Index, judge_n: Index) -> Mask:
-        return np.asarray((n > 0) & (n >= self.coverage * judge_n.max()))
-
-    def _first(self, values: Array, n: Index, where: str, judge_n: Index | None = None) -> int:
-        """Return the first of the highest that decides enough items."""
-        enough = self._enough(n, self.judge_n if judge_n is None else judge_n)
-        able = np.where(enough, values, np.nan)
-        if np.isnan(able).all():
-            raise JuriesError(
-                f"jury search: no judge or jury has a {self.measure.name} {where}: humans and "
-                "judges must give more than one value; label more items, or set fewer folds"
-            )
-        return int(np.flatnonzero(able >= np.nanmax(able) - SAME)[0])
+    def _enough(self, n: Index) -> Mask:
+        return np.asarray((n > 0) & (n >= self.coverage * self.labelled))
 
     def _beside(self, some: slice) -> Array:
         """Return the sums of juries and of the best judge over the items that both decided."""
@@ -130,6 +145,13 @@ class GradedSearch:
         own = np.where(np.isnan(best), np.nan, juries)
         other = np.where(np.isnan(juries), np.nan, best)
         return np.stack([self._sums(own), self._sums(other)], axis=2)  # (c, j, 2, s)
+
+    def _judge_beside(self) -> Array:
+        """Return the best judge's measure on the items that each jury has a vote on, too."""
+        parts = [
+            self.measure.formula(self._beside(some).sum(axis=0)[:, 1]) for some in self._some()
+        ]
+        return np.concatenate(parts)
 
     def _resampled(self, bootstrap: Bootstrap) -> tuple[Array, Array, Array]:
         """Return the measure and its difference to the best judge's: (j, b), (j, b) and (j,)."""
@@ -149,11 +171,10 @@ class GradedSearch:
     def _juries(
         self, own: Array, gaps: Array, gap: Array, bootstrap: Bootstrap, dollars: Array
     ) -> pd.DataFrame:
-        eligible = self._enough(self.n, self.judge_n) & ~np.isnan(self.values)
+        eligible = self._enough(self.n) & ~np.isnan(self.values)
         usd = np.where(self.members, dollars, 0.0).sum(axis=1)
         low, high = bootstrap.ends(own.T)
         gap_low, gap_high = bootstrap.ends(gaps.T)
-        p = normal_p_values(gap, gaps)
         return pd.DataFrame(
             {
                 "rule": self.rule,
@@ -161,6 +182,7 @@ class GradedSearch:
                 "seats": self.members.sum(axis=1),
                 "n": self.n,
                 "missing": self.labelled - self.n,
+                "undecided": self.undecided,
                 self.measure.name: self.values,
                 "ci_low": low,
                 "ci_high": high,
@@ -169,11 +191,13 @@ class GradedSearch:
                 "pareto": pareto_front(usd, np.where(eligible, self.values, np.nan)),
                 "wins": wins_of(own, eligible),
                 "beside": self.names[self.best],
+                "n_both": self._counts(self.decisions + self.labels[:, [self.best]]),
+                f"judge_{self.measure.name}": self._judge_beside(),
                 "difference": gap,
                 "difference_low": gap_low,
                 "difference_high": gap_high,
-                "p": p,
-                "p_holm": holm(p),
+                "p": normal_p_values(gap, gaps),
+                "p_max_t": step_down_max_t(gap, gaps),
             }
         )
 
@@ -194,61 +218,29 @@ class GradedSearch:
             }
         )
 
-    def _chosen(self, bootstrap: Bootstrap, folds: int) -> pd.DataFrame:
-        questions, at = np.unique(np.asarray(self.panel.questions), return_inverse=True)
-        labelled = np.unique(at[~np.isnan(self.human)])
-        dealt = deal(len(questions), labelled, folds, bootstrap.seed, self.place)[at]  # (n, folds)
-        jury = np.full(len(self.human), np.nan)
-        judge = np.full(len(self.human), np.nan)
-        picked: list[tuple[str, str]] = []
-        for fold in range(folds):
-            inside = dealt[:, fold] > 0
-            judge_n = self._counts(self.labels, ~inside)
-            winners = [
-                self._first(
-                    self._values(votes, ~inside),
-                    self._counts(votes, ~inside),
-                    "outside of a fold",
-                    judge_n,
-                )
-                for votes in (self.decisions, self.labels)
-            ]
-            jury[inside] = self.decisions[inside, winners[0]]
-            judge[inside] = self.labels[inside, winners[1]]
-            picked.append((self.juries[winners[0]].name, self.names[winners[1]]))
-        best = self._first(self.values, self.n, "on all items")
-        together = ~np.isnan(jury) & ~np.isnan(judge)
-        common = [np.where(together, one, np.nan) for one in (jury, judge)]
-        sums = self._sums(np.stack([jury, judge, *common], axis=1))
+    def _chosen(self, own: Array, bootstrap: Bootstrap) -> pd.DataFrame:
+        def beside(jury: int, judge: int) -> Array:
+            one, other = self.decisions[:, jury], self.labels[:, judge]
+            both = np.where(np.isnan(one + other), np.nan, 0.0)
+            return self._sums(np.stack([one, other, one + both, other + both], axis=1))
 
-        def compared(totals: Array) -> Array:
-            value = self.measure.formula(totals)
-            return np.stack([value[..., 0], value[..., 1], value[..., 2] - value[..., 3]], axis=-1)
-
-        value, low, high = bootstrap.interval(compared, sums)
-        n, name = int(self._counts(jury[:, None])[0]), self.measure.name
-        row = {
-            "rule": self.rule,
-            "folds": folds,
-            "jury": self.juries[best].name,
-            f"{name}_seen": self.values[best],
-            "n": n,
-            "missing": self.labelled - n,
-            name: value[0],
-            "ci_low": low[0],
-            "ci_high": high[0],
-            "judge": self.names[self.best],
-            "judge_seen": self.judge_values[self.best],
-            f"judge_{name}": value[1],
-            "judge_low": low[1],
-            "judge_high": high[1],
-            "difference": value[2],
-            "difference_low": low[2],
-            "difference_high": high[2],
-            "chosen": often(one for one, _ in picked),
-            "judge_chosen": often(one for _, one in picked),
-        }
-        return pd.DataFrame([row])
+        eligible = self._enough(self.n) & ~np.isnan(self.values)
+        candidates = Candidates(
+            self.rule,
+            self.measure.name,
+            tuple(jury.name for jury in self.juries),
+            self.names,
+            self.values,
+            self.judge_values,
+            own,
+            bootstrap.draws(self.measure.formula, self._sums(self.labels)).T,
+            eligible,
+            self.judge_eligible,
+            beside,
+            self.measure.formula,
+        )
+        n = int(self.n[first_of(self.values, eligible)])
+        return chosen(candidates, bootstrap, n, self.labelled)
 
 
 def shapley(members: Mask) -> Array:

@@ -2,7 +2,8 @@
 
 The same votes come back in many items, so items are reduced to their distinct patterns. Each jury
 decides each pattern once, and then all counts of all resamples are products of matrices: how often
-a resample drew each pattern, times what each jury decided there.
+a resample drew each pattern, times what each jury decided there. What a jury leaves undecided
+counts too: a search that left it out would be won by juries that decide the easy items only.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ from ..metrics import agreement
 from ..metrics.agreement import accuracy, cohen_kappa
 from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
+from .measured import credited
+from .undecided import Undecided, filled
 
 Numbers = npt.NDArray[Any]  # float32 where that is exact, else float64
-EXACT_FLOAT32 = 1 << 24  # up to here float32 counts exactly
+EXACT_FLOAT32 = 1 << 23  # up to here float32 counts halves exactly
 HELD_COUNTS = 1 << 26  # counts in memory at a time
 CACHED_MEASURES = 1 << 15  # measured at a time, so that temporary arrays stay in the cache
 SAME_KAPPA = 1e-9  # two kappas closer than this differ by rounding alone
-UNDECIDED = -1
-NO_VOTE = 2
+HALF, NO_VOTE = 2, 3  # codes of a vote beside 0 and 1: for neither side; none
 
 
 @dataclass(frozen=True)
@@ -55,24 +57,35 @@ class Patterns:
     names : tuple of k str
         The voters whose juries are searched.
     rule : rule
-    coverage : float
+    undecided : {"best_member", "half", "wrong"}
         See `analysis.jury_search.Criteria`.
+    coverage : float
+        The share of the labelled items that a judge or jury must have a vote on to be chosen.
 
     Attributes
     ----------
     juries : tuple of j Jury
         Small ones first, then by name: of equals, the first is chosen.
     decisions : array of shape (j, p)
-        1, 0, or UNDECIDED, of each jury on each pattern.
+        1, 0, HALF or NO_VOTE, of each jury on each pattern, undecided items counted.
+    alone : array of shape (j,)
+        How many labelled items each jury decides by its own rule.
     human, voted : arrays of shape (p,) and (k, p)
-        The human label; the judges' own votes, 1, 0 or NO_VOTE.
+        The human label; the judges' own votes, 1, 0, HALF or NO_VOTE.
     best : int
         The best judge of those that vote on enough items.
     counts : sparse array of shape (questions, p)
         How often each pattern comes in each question, in the order of the sorted questions.
     """
 
-    def __init__(self, panel: Panel, names: tuple[str, ...], rule: Rule, coverage: float) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        names: tuple[str, ...],
+        rule: Rule,
+        undecided: Undecided,
+        coverage: float,
+    ) -> None:
         from scipy.sparse import csr_array
 
         self.dataset, self.names = panel.dataset.name, names
@@ -91,7 +104,7 @@ class Patterns:
                 f"jury search: {self.dataset} has no item with both a human label and a vote; "
                 "label some, or ask the judges first"
             )
-        seen = np.column_stack([panel.human, votes.labels])
+        seen = np.column_stack([panel.human, votes.labels, credited(votes)])
         if rule not in ("majority", "any"):  # a tied vote's score counts, a missing one's does not
             seen = np.column_stack([seen, votes.scores, votes.outcomes == TIE])
         _, first, pattern = np.unique(
@@ -101,35 +114,41 @@ class Patterns:
             return_inverse=True,
         )
         patterns = votes.rows(labelled[first])
-        self.human = panel.human[labelled[first]].astype(int)
-        self.voted = _sided(patterns.labels.T, NO_VOTE)
+        human = panel.human[labelled[first]]
         # Questions without a label are drawn too, as for every other interval of the package.
         questions, question = np.unique(np.asarray(panel.questions), return_inverse=True)
         counts = csr_array(
             (np.ones(len(labelled)), (question[labelled], pattern.ravel())),
             shape=(len(questions), len(first)),
         )
-        self.counts = counts
-        kappa = self.eligible(self.judge_counts(self.total), self.total)
-        self.best = first_best(kappa[:, 0], f"on {self.dataset}")
+        self.human, self.counts = human.astype(int), counts
+        own = credited(patterns)
+        self.voted = _coded(filled(own, human, undecided).T)
+        kappa = self.eligible(self.judge_counts(self.total), self.total)[:, 0]
+        self.best = first_best(kappa, self.dataset, coverage)
+        order = best_first(kappa, cohen_kappa(self.judge_counts(self.total))[:, 0])
+        self.decisions = np.empty((len(self.juries), len(first)), np.int8)
+        self.alone = np.empty(len(self.juries), int)
+        for row, jury in enumerate(self.juries):
+            if len(jury.members) == 1:  # a judge, whatever the rule would make of its scores
+                self.alone[row] = self.total[np.isin(own[:, row], (0, 1)), 0].sum()
+                self.decisions[row] = self.voted[row]
+                continue
+            decided = jury.decide(patterns)
+            members = own[:, [at for at in order if self.members[row, at]]]
+            self.alone[row] = self.total[np.isin(decided.labels[:, 0], (0, 1)), 0].sum()
+            self.decisions[row] = _coded(filled(credited(decided), human, undecided, members)[:, 0])
 
         # Those of one human label and one vote of the best judge side by side, to be summed over
-        order = np.lexsort((self.voted[self.best], self.human))
-        self.human, self.voted, self.counts = (
-            self.human[order],
-            self.voted[:, order],
-            counts[:, order],
-        )
+        at = np.lexsort((self.voted[self.best], self.human))
+        self.human, self.voted, self.counts = self.human[at], self.voted[:, at], counts[:, at]
+        self.decisions = self.decisions[:, at]
         self.blocks = {}
         for true in (0, 1):
-            for vote in (0, 1, NO_VOTE):
+            for vote in (0, 1, HALF, NO_VOTE):
                 at = np.flatnonzero((self.human == true) & (self.voted[self.best] == vote))
                 if at.size:
                     self.blocks[true, vote] = slice(at[0], at[-1] + 1)
-        patterns = patterns.rows(order)
-        self.decisions = np.empty((len(self.juries), len(first)), np.int8)
-        for row, jury in enumerate(self.juries):
-            self.decisions[row] = _sided(jury.decide(patterns).labels[:, 0], UNDECIDED)
 
     @property
     def total(self) -> Array:
@@ -138,16 +157,31 @@ class Patterns:
 
     def judge_counts(self, weights: Array) -> Array:
         """Return each judge's own counts, of shape (k, w, 4), for weights of shape (p, w)."""
-        votes = np.where(self.voted == NO_VOTE, np.nan, self.voted).T
-        cells = agreement.outcomes(votes, self.human.astype(float))
-        return np.asarray(np.einsum("pkc,pw->kwc", cells, weights))
+        return np.asarray(np.einsum("pkc,pw->kwc", self.judge_cells, weights))
 
-    def most(self, weights: Array) -> Array:
-        """Return how many labelled items the judge with most votes votes on, of shape (w,)."""
-        return np.asarray(self.judge_counts(weights).sum(axis=-1).max(axis=0))
+    @property
+    def judge_cells(self) -> Array:
+        """The counts of the judges' own votes on each pattern, of shape (p, k, 4)."""
+        return self._cells_of(self.voted.T)
+
+    def _cells_of(self, codes: Numbers) -> Array:
+        """Return the counts of votes of shape (p, k) on each pattern, of shape (p, k, 4)."""
+        votes = np.array([0.0, 1.0, 0.5, np.nan])[codes]
+        return agreement.with_halves(votes, self.human.astype(float))
+
+    def beside(self, jury: int, judge: int) -> Array:
+        """Return each question's counts of a jury and a judge: (questions, 4, 4).
+
+        Of the jury, of the judge, and of both again over the items on which both have a vote.
+        """
+        cells = self._cells_of(np.stack([self.decisions[jury], self.voted[judge]], axis=1))
+        both = cells.sum(axis=2).min(axis=1) > 0
+        cells = np.concatenate([cells, cells * np.reshape(both, (-1, 1, 1))], axis=1)
+        sums: Array = self.counts @ cells.reshape(len(cells), -1)
+        return sums.reshape(-1, 4, 4)
 
     def eligible(self, counts: Array, weights: Array) -> Array:
-        """Return the kappas of those that decide enough items, NaN for the others.
+        """Return the kappas of those with votes on enough items, NaN for the others.
 
         Parameters
         ----------
@@ -155,7 +189,7 @@ class Patterns:
         weights : array of shape (p, w)
             That the counts were taken with.
         """
-        enough = counts.sum(axis=-1) >= self.coverage * self.most(weights)
+        enough = counts.sum(axis=-1) >= self.coverage * weights.sum(axis=0)
         return np.where(enough, cohen_kappa(counts), np.nan)
 
     def cells(self, weights: Numbers) -> Numbers:
@@ -168,15 +202,18 @@ class Patterns:
 
         Returns
         -------
-        array of shape (2, 3, 2, j, w)
-            Undecided items are left out.
+        array of shape (2, 4, 2, j, w)
+            A decision for neither side is a half of either.
         """
-        cells = np.zeros((2, 3, 2, len(self.juries), weights.shape[1]), weights.dtype)
+        cells = np.zeros((2, 4, 2, len(self.juries), weights.shape[1]), weights.dtype)
         for (true, vote), at in self.blocks.items():
             decided = self.decisions[:, at]
+            half = 0.5 * (decided == HALF)
             for label in (0, 1):
                 np.matmul(
-                    (decided == label).astype(weights.dtype), weights[at], cells[true, vote, label]
+                    ((decided == label) + half).astype(weights.dtype),
+                    weights[at],
+                    cells[true, vote, label],
                 )
         return cells
 
@@ -187,7 +224,7 @@ class Patterns:
         by_pattern = self.counts.T.tocsr()
         shape = len(self.juries), bootstrap.resamples
         draws = Resampled(*(np.empty(shape, np.float32) for _ in range(3)))
-        rows = max(1, HELD_COUNTS // (12 * len(self.juries) + len(self.human)))
+        rows = max(1, HELD_COUNTS // (16 * len(self.juries) + len(self.human)))
         done = 0
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy computes outside of Python's lock
             for drawn in bootstrap.weights(self.counts.shape[0]):
@@ -220,9 +257,10 @@ class Patterns:
         return np.where(self.members.T, joined, -without)
 
 
-def _sided(labels: Array, otherwise: int) -> npt.NDArray[np.int_]:
-    """Return labels as integers, `otherwise` where there is none or it is neither of a pair."""
-    return np.where(labels == 1, 1, np.where(labels == 0, 0, otherwise))
+def _coded(votes: Array) -> npt.NDArray[np.int8]:
+    """Return votes of 1, 0, 0.5 and NaN as codes."""
+    codes = np.select([votes == 1, votes == 0, votes == 0.5], [1, 0, HALF], NO_VOTE)
+    return codes.astype(np.int8)
 
 
 def slices(length: int, step: int) -> Iterator[slice]:
@@ -238,33 +276,48 @@ def _table(positive: Numbers, negative: Numbers) -> Array:
 
 
 def own_counts(cells: Numbers) -> Array:
-    """Return each jury's counts over the items it decided."""
+    """Return each jury's counts over the items it has a vote on."""
     decided = cells.sum(axis=1)
     return _table(decided[:, 1], decided[:, 0])
+
+
+def both_counts(cells: Numbers) -> tuple[Array, Array]:
+    """Return the juries' counts, and the best judge's, over the items on which both have a vote."""
+    both = cells[:, :NO_VOTE]
+    jury, judge = both.sum(axis=1), both.sum(axis=2)
+    half = judge[:, HALF] / 2
+    return (
+        _table(jury[:, 1], jury[:, 0]),
+        _table(judge[:, 1] + half, judge[:, 0] + half),
+    )
 
 
 def measures(cells: Numbers) -> tuple[Array, Array, Array]:
     """Return the juries' kappa, accuracy, and kappa less that of the best judge.
 
-    The difference is over the items that both decided.
+    The difference is over the items on which both have a vote.
     """
-    both = cells[:, :NO_VOTE]
-    jury, judge = both.sum(axis=1), both.sum(axis=2)
-    difference = cohen_kappa(_table(jury[:, 1], jury[:, 0])) - cohen_kappa(
-        _table(judge[:, 1], judge[:, 0])
-    )
+    jury, judge = both_counts(cells)
     own = own_counts(cells)
-    return cohen_kappa(own), accuracy(own), difference
+    return cohen_kappa(own), accuracy(own), cohen_kappa(jury) - cohen_kappa(judge)
 
 
-def first_best(kappa: Array, place: str) -> int:
+def first_best(kappa: Array, dataset: str, coverage: float) -> int:
     """Return the first of the highest, leaving out those that are NaN."""
     if np.isnan(kappa).all():
         raise JuriesError(
-            f"jury search: no judge or jury has a kappa {place}: humans and judges must have said "
-            "both yes and no; label more items, or set fewer folds"
+            f"jury search: {dataset}: no judge has a kappa and votes on {coverage:.0%} of the "
+            "labelled items; set undecided=half or wrong, lower the coverage (analysis.coverage), "
+            "or label items of both kinds"
         )
     return int(np.flatnonzero(kappa >= np.nanmax(kappa) - SAME_KAPPA)[0])
+
+
+def best_first(eligible: Array, value: Array) -> list[int]:
+    """Return the judges' columns from the best to the worst, those that may not be chosen last."""
+    low = np.nan_to_num(value, nan=-np.inf)
+    rank = np.nan_to_num(eligible, nan=-np.inf)
+    return [int(at) for at in np.lexsort((np.arange(len(low)), -low, -rank))]
 
 
 def intervals(draws: Numbers, bootstrap: Bootstrap) -> tuple[Array, Array]:

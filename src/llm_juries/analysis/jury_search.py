@@ -1,13 +1,14 @@
 """Which jury to take: all juries of a panel's voters, measured at once against the human labels.
 
 Picking the best of thousands of juries on the items they are measured on is optimistically biased.
-What the picking is worth is measured on held-out questions: see `analysis.jury_validation`.
+What the picking is worth is measured out of bag: see `analysis.jury_validation`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -18,11 +19,13 @@ from ..juries.rules import Rule
 from ..metrics.agreement import cohen_kappa
 from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
-from ..metrics.significance import holm, normal_p_values
+from ..metrics.significance import normal_p_values, step_down_max_t
 from .found_juries import JurySearch, pareto_front, wins_of
 from .graded_search import GradedSearch
-from .jury_patterns import Patterns, Resampled, intervals, measures, own_counts
-from .jury_validation import chosen
+from .jury_patterns import Patterns, Resampled, both_counts, intervals, measures, own_counts
+from .jury_validation import Candidates, chosen, first_of
+from .measured import COVERAGE
+from .undecided import Undecided
 
 MOST_VOTERS = 12  # 4,095 juries
 
@@ -37,31 +40,31 @@ class Criteria:
         Each is searched separately; none: no search.
     dollars : mapping of str to float, optional
         What one item costs with a judge. A jury with a judge that is not named has no known cost.
-    folds : int
-        Of the cross-validation over questions.
-    coverage : float
-        A jury can be chosen if it decides at least this share of the labelled items that the judge
-        with most votes votes on. Without such a floor those juries would win that decide the easy
-        items only: under "majority", two judges that differ decide nothing.
+    undecided : {"best_member", "half", "wrong"}
+        What counts where a jury comes to no decision: the vote of its best member that took a side,
+        half a vote for either side, or a wrong vote. Were such items left out, those juries would
+        win that decide the easy items only. "wrong" counts missing votes of judges as wrong, too.
+        On graded and nominal scales only "best_member".
     """
 
     rules: tuple[Rule, ...] = ("majority",)
     dollars: Mapping[str, float] | None = None
-    folds: int = 5
-    coverage: float = 0.95
+    undecided: Undecided = "best_member"
 
     def __post_init__(self) -> None:
-        if self.folds < 2:
-            raise JuriesError(f"folds: {self.folds} is too few; set 2 or more")
-        if not 0 <= self.coverage <= 1:
-            raise JuriesError(f"coverage: {self.coverage} must be between 0 and 1")
+        if self.undecided not in get_args(Undecided):
+            known = nearest(self.undecided, get_args(Undecided))
+            raise JuriesError(f"undecided: there is no {self.undecided!r}{known}")
         for name, dollars in (self.dollars or {}).items():
             if not dollars >= 0:
                 raise JuriesError(f"dollars.{name}: {dollars} must be 0 or more")
 
 
 def search_juries(
-    panel: Panel, bootstrap: Bootstrap, criteria: Criteria | None = None
+    panel: Panel,
+    bootstrap: Bootstrap,
+    criteria: Criteria | None = None,
+    coverage: float = COVERAGE,
 ) -> JurySearch:
     """Measure all 2^k - 1 juries of a panel's k voters, single ones too, against the human labels.
 
@@ -70,11 +73,20 @@ def search_juries(
     do not collapse: time and memory then grow with items x juries. On graded and nominal scales the
     headline measure takes the place of kappa in all tables, and there is no accuracy.
 
+    Parameters
+    ----------
+    panel : Panel
+    bootstrap : Bootstrap
+    criteria : Criteria, optional
+    coverage : float
+        The share of the labelled items that a jury, and the judge it is compared with, must have a
+        vote on.
+
     Raises
     ------
     JuriesError
-        If there are more than twelve voters, nothing to measure, fewer questions than folds,
-        dollars for a judge that is not there, or a graded panel that was cut at a threshold.
+        If there are more than twelve voters, nothing to measure, no judge that votes on enough
+        items, dollars for a judge that is not there, or a graded panel that was cut at a threshold.
     """
     criteria = criteria or Criteria()
     names = tuple(sorted(v.name for v in panel.votes.voters if v.kind != "jury"))
@@ -97,16 +109,16 @@ def search_juries(
     parts: list[JurySearch] = []
     for rule in criteria.rules:
         if not panel.sided:
-            found = GradedSearch(panel, names, rule, criteria.coverage)
-            parts.append(found.tables(bootstrap, criteria.folds, dollars))
+            found = GradedSearch(panel, names, rule, criteria.undecided, coverage)
+            parts.append(found.tables(bootstrap, dollars))
             continue
-        patterns = Patterns(panel, names, rule, criteria.coverage)
+        patterns = Patterns(panel, names, rule, criteria.undecided, coverage)
         draws = patterns.resampled(bootstrap)
         parts.append(
             JurySearch(
                 _juries(patterns, draws, bootstrap, dollars),
                 _judges(patterns, draws, bootstrap, dollars),
-                chosen(patterns, bootstrap, criteria.folds),
+                _chosen(patterns, draws, bootstrap),
             )
         )
     joined = {
@@ -126,34 +138,37 @@ def _juries(
     Returns
     -------
     DataFrame
-        A row a jury, small ones first: rule, jury (str); seats, n, the labelled items it decided,
-        and missing, the others (int); kappa with ci_low and ci_high, accuracy with accuracy_low
-        and accuracy_high, usd_per_item, NaN where a member's is not known (float); eligible, if it
-        may be chosen; pareto, if no eligible jury of known cost has a higher kappa for no more, or
-        no lower one for less (bool); wins, the share of resamples in which it has the highest kappa
-        of the eligible (float); beside, the best eligible judge (str); difference, the jury's
-        kappa less that judge's on the items both decided, with difference_low, difference_high, p
-        (NaN where the two never differ), and p_holm, corrected for all juries of the rule (Holm
-        1979). That judge is picked on the same items, which is optimistically
-        biased.
+        A row a jury, small ones first: rule, jury (str); seats, n, the labelled items it has a vote
+        on, missing, the others, and undecided, those of all that its rule does not decide (int);
+        kappa with ci_low and ci_high, accuracy with accuracy_low and accuracy_high, usd_per_item,
+        NaN where a member's is not known (float); eligible, if it may be chosen; pareto, if no
+        eligible jury of known cost has a higher kappa for no more, or no lower one for less
+        (bool); wins, the share of resamples in which it has the highest kappa of the eligible
+        (float); beside, the best eligible judge (str); n_both, the items on which both have a vote
+        (int); judge_kappa, that judge's on them, and difference, the jury's kappa on them less that
+        judge's, with difference_low, difference_high, p (NaN where the two never differ), and
+        p_max_t, corrected for all juries of the rule (see `metrics.significance.step_down_max_t`).
+        Juries and that judge are picked on the items they are measured on.
     """
     cells = patterns.cells(patterns.total)[..., 0]
     own = own_counts(cells)
     kappa, share, difference = measures(cells)
+    of_judge = both_counts(cells)[1]
     n = own.sum(axis=-1).astype(int)
+    labelled = int(patterns.total.sum())
     usd = np.where(patterns.members, dollars, 0.0).sum(axis=1)
     may_win = patterns.eligible(own[:, None], patterns.total)[:, 0]
     low, high = intervals(draws.kappa, bootstrap)
     accuracy_low, accuracy_high = intervals(draws.accuracy, bootstrap)
     difference_low, difference_high = intervals(draws.difference, bootstrap)
-    p = normal_p_values(difference, draws.difference)
     return pd.DataFrame(
         {
             "rule": patterns.rule,
             "jury": [jury.name for jury in patterns.juries],
             "seats": patterns.members.sum(axis=1),
             "n": n,
-            "missing": int(patterns.total.sum()) - n,
+            "missing": labelled - n,
+            "undecided": labelled - patterns.alone,
             "kappa": kappa,
             "ci_low": low,
             "ci_high": high,
@@ -165,13 +180,44 @@ def _juries(
             "pareto": pareto_front(usd, may_win),
             "wins": wins_of(draws.kappa, ~np.isnan(may_win)),
             "beside": patterns.names[patterns.best],
+            "n_both": of_judge.sum(axis=-1).astype(int),
+            "judge_kappa": cohen_kappa(of_judge),
             "difference": difference,
             "difference_low": difference_low,
             "difference_high": difference_high,
-            "p": p,
-            "p_holm": holm(p),
+            "p": normal_p_values(difference, draws.difference),
+            "p_max_t": step_down_max_t(difference, draws.difference),
         }
     )
+
+
+def _chosen(patterns: Patterns, draws: Resampled, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Measure what the choice is worth; see `jury_validation.chosen`."""
+    total = patterns.total
+    own = own_counts(patterns.cells(total)[..., 0])
+    judges = patterns.judge_counts(total)
+    juries = patterns.eligible(own[:, None], total)[:, 0]
+    found = patterns.eligible(judges, total)[:, 0]
+    sums = (patterns.counts @ patterns.judge_cells.reshape(len(patterns.human), -1)).reshape(
+        -1, *patterns.judge_cells.shape[1:]
+    )
+    candidates = Candidates(
+        patterns.rule,
+        "kappa",
+        tuple(jury.name for jury in patterns.juries),
+        patterns.names,
+        cohen_kappa(own),
+        cohen_kappa(judges[:, 0]),
+        draws.kappa,
+        bootstrap.draws(cohen_kappa, sums).T,
+        ~np.isnan(juries),
+        ~np.isnan(found),
+        patterns.beside,
+        cohen_kappa,
+    )
+    labelled = int(total.sum())
+    at = first_of(candidates.jury_values, candidates.jury_eligible)
+    return chosen(candidates, bootstrap, int(own[at].sum()), labelled)
 
 
 def _judges(

@@ -1,113 +1,166 @@
-"""What choosing the best of many juries is worth, measured on held-out questions.
+"""What choosing the best of many juries is worth, measured out of bag.
 
-The best of thousands of juries is optimistically biased on the items it was chosen on.
+The best of thousands of juries is optimistically biased on the items it was chosen on. So the
+choice is made anew in each bootstrap resample, and measured on the questions that the resample left
+out (Tsamardinos, Greasidou and Borboudakis 2018, "Bootstrapping the out-of-sample predictions").
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from ..errors import JuriesError
-from ..metrics import agreement
-from ..metrics.agreement import cohen_kappa
-from ..metrics.arrays import Array, Index
+from ..metrics.arrays import Array, Mask
 from ..metrics.bootstrap import Bootstrap
-from .jury_patterns import Patterns, first_best, own_counts
+
+Numbers = npt.NDArray[Any]
+NAMED = 3  # of the juries chosen most often
 
 
-def chosen(patterns: Patterns, bootstrap: Bootstrap, folds: int) -> pd.DataFrame:
-    """Measure what it is worth to choose the jury with the highest kappa.
+@dataclass(frozen=True)
+class Candidates:
+    """What a search chooses from: j juries and k judges, in b resamples.
 
-    Questions are dealt into folds. For each fold the jury, and the single judge, with the highest
-    kappa on the other folds' questions are chosen and measured on the fold's, and the folds' counts
-    are added up: this is what to expect of the winner of all items, whatever its kappa on them is.
-    Where two are about as good, the one with good luck on the other folds is chosen and so the one
-    with bad luck on this one: that errs on the low side, for the judge as for the jury, and more so
-    for the one whose choice changes from fold to fold. Intervals resample questions and keep each
-    fold's choice.
+    Attributes
+    ----------
+    rule, measure : str
+    juries, judges : sequences of str
+    jury_values, judge_values : arrays of shape (j,) and (k,)
+        The measure over all items.
+    jury_draws, judge_draws : arrays of shape (j, b) and (k, b)
+        The measure in each resample.
+    jury_eligible, judge_eligible : arrays of shape (j,) and (k,)
+        Whether they may be chosen.
+    beside : function of a jury and a judge
+        Returns the statistics of each question of shape (questions, 4, s): of the jury, of the
+        judge, and of both again over the items on which both have a vote.
+    formula : function
+        From statistics to the measure.
+    """
+
+    rule: str
+    measure: str
+    juries: tuple[str, ...]
+    judges: tuple[str, ...]
+    jury_values: Array
+    judge_values: Array
+    jury_draws: Numbers
+    judge_draws: Numbers
+    jury_eligible: Mask
+    judge_eligible: Mask
+    beside: Callable[[int, int], Array]
+    formula: Callable[[Array], Array]
+
+
+def chosen(candidates: Candidates, bootstrap: Bootstrap, n: int, labelled: int) -> pd.DataFrame:
+    """Measure what it is worth to choose the jury with the highest measure, out of bag.
+
+    In each resample the best jury and the best judge are chosen anew, and measured on the labelled
+    questions that were not drawn. The mean over resamples is what to expect of such a choice on
+    other questions, and the ends of the interval are percentiles of the resamples: they hold both
+    the luck of the choice and that of the questions it is measured on, and are wide rather than
+    narrow, since a resample leaves out 37% of the questions only.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    bootstrap : Bootstrap
+        The one that the draws are of.
+    n, labelled : int
+        The labelled items that the winner on all items has a vote on, and all.
 
     Returns
     -------
     DataFrame
-        One row: rule (str), folds (int); jury, the winner on all items (str), and its kappa there,
-        kappa_seen; n and missing (int), kappa with ci_low and ci_high, of the folds' winners on
-        their folds; the same of the best judge as judge, judge_seen, judge_kappa with judge_low and
-        judge_high; difference, of the two on the items both decided, with difference_low and
-        difference_high (float); chosen and judge_chosen, the folds' winners and how often (str).
+        One row: rule (str); jury, the winner on all items (str), and its kappa there, kappa_seen;
+        n and missing (int), the labelled items it has a vote on and the others; kappa with ci_low
+        and ci_high, of the juries chosen, out of bag; the same of the best judge as judge,
+        judge_seen, judge_kappa with judge_low and judge_high; gain, of choosing the jury over
+        choosing the judge on the items on which both have a vote, with gain_low and gain_high
+        (float); chosen and judge_chosen, in which share of the resamples which was chosen (str).
+        On other scales it is the headline measure instead of kappa.
     """
-    labelled = np.flatnonzero(patterns.counts.sum(axis=1))
-    dealt = deal(patterns.counts.shape[0], labelled, folds, bootstrap.seed, patterns.dataset)
-    held = patterns.counts.T @ dealt  # (p, folds)
-    weights = (patterns.total, patterns.total - held)
-    juries = [own_counts(patterns.cells(w)) for w in weights]
-    judges = [patterns.judge_counts(w) for w in weights]
-
-    def winners(counts: list[Array]) -> list[list[int]]:
-        places = ("on all items", "outside of a fold")
-        return [
-            [first_best(kappa, place) for kappa in patterns.eligible(own, w).T]
-            for own, w, place in zip(counts, weights, places, strict=True)
-        ]
-
-    (best_jury,), fold_juries = winners(juries)
-    (best_judge,), fold_judges = winners(judges)
-    sums = np.zeros((len(dealt), 4, 4))
-    for fold, (jury, judge) in enumerate(zip(fold_juries, fold_judges, strict=True)):
-        labels = np.stack([patterns.decisions[jury], patterns.voted[judge]], axis=1)
-        cells = agreement.outcomes(labels.astype(float), patterns.human.astype(float))
-        both = cells.sum(axis=2).all(axis=1)
-        cells = np.concatenate([cells, cells * both[:, None, None]], axis=1)
-        of_fold = dealt[:, [fold]] * (patterns.counts @ cells.reshape(len(cells), -1))
-        sums += of_fold.reshape(sums.shape)
-
-    def kappas(counts: Array) -> Array:
-        kappa = cohen_kappa(counts)
-        return np.stack([kappa[..., 0], kappa[..., 1], kappa[..., 2] - kappa[..., 3]], axis=-1)
-
-    values, low, high = bootstrap.interval(kappas, sums)
-    n = int(sums[:, 0].sum())
+    best = first_of(candidates.jury_values, candidates.jury_eligible)
+    best_judge = first_of(candidates.judge_values, candidates.judge_eligible)
+    picked = first_of_each(candidates.jury_draws, candidates.jury_eligible)
+    judges = first_of_each(candidates.judge_draws, candidates.judge_eligible)
+    values = np.full((bootstrap.resamples, 3), np.nan)
+    pairs, of_pair = np.unique(np.stack([picked, judges], axis=1), axis=0, return_inverse=True)
+    sums = [
+        candidates.beside(jury, judge) if jury >= 0 and judge >= 0 else None
+        for jury, judge in pairs
+    ]
+    clusters = next(len(one) for one in sums if one is not None)
+    start = 0
+    for drawn in bootstrap.weights(clusters):
+        left_out = (drawn == 0).astype(float)
+        rows = of_pair.ravel()[start : start + len(drawn)]
+        for pair in np.unique(rows):
+            of_both = sums[pair]
+            if of_both is None:
+                continue
+            at = np.flatnonzero(rows == pair)
+            found = candidates.formula(np.tensordot(left_out[at], of_both, 1))
+            values[start + at] = np.stack(
+                [found[:, 0], found[:, 1], found[:, 2] - found[:, 3]], axis=1
+            )
+        start += len(drawn)
+    low, high = bootstrap.ends(values)
+    defined = ~np.isnan(low)
+    mean = np.where(defined, np.nanmean(np.where(defined, values, 0.0), axis=0), np.nan)
+    name = candidates.measure
     row = {
-        "rule": patterns.rule,
-        "folds": folds,
-        "jury": patterns.juries[best_jury].name,
-        "kappa_seen": cohen_kappa(juries[0])[best_jury, 0],
+        "rule": candidates.rule,
+        "jury": candidates.juries[best],
+        f"{name}_seen": float(candidates.jury_values[best]),
         "n": n,
-        "missing": int(patterns.total.sum()) - n,
-        "kappa": values[0],
+        "missing": labelled - n,
+        name: mean[0],
         "ci_low": low[0],
         "ci_high": high[0],
-        "judge": patterns.names[best_judge],
-        "judge_seen": cohen_kappa(judges[0])[best_judge, 0],
-        "judge_kappa": values[1],
+        "judge": candidates.judges[best_judge],
+        "judge_seen": float(candidates.judge_values[best_judge]),
+        f"judge_{name}": mean[1],
         "judge_low": low[1],
         "judge_high": high[1],
-        "difference": values[2],
-        "difference_low": low[2],
-        "difference_high": high[2],
-        "chosen": often(patterns.juries[jury].name for jury in fold_juries),
-        "judge_chosen": often(patterns.names[judge] for judge in fold_judges),
+        "gain": mean[2],
+        "gain_low": low[2],
+        "gain_high": high[2],
+        "chosen": often(candidates.juries[at] for at in picked if at >= 0),
+        "judge_chosen": often(candidates.judges[at] for at in judges if at >= 0),
     }
     return pd.DataFrame([row])
 
 
-def deal(questions: int, labelled: Index, folds: int, seed: int, dataset: str) -> Array:
-    """Deal the labelled questions into folds: ones and zeros of shape (questions, folds)."""
-    if len(labelled) < folds:
-        raise JuriesError(
-            f"folds: {dataset} has {len(labelled)} labelled questions, which can't be "
-            f"dealt into {folds} folds; set fewer"
-        )
-    dealt = np.zeros((questions, folds))
-    order = np.random.default_rng(seed).permutation(labelled)
-    dealt[order, np.arange(len(order)) % folds] = 1
-    return dealt
+SAME = 1e-9  # values closer than this differ by rounding alone
+
+
+def first_of(values: Array, eligible: Mask) -> int:
+    """Return the first of the highest that may be chosen."""
+    able = np.where(eligible, values, np.nan)
+    return int(np.flatnonzero(able >= np.nanmax(able) - SAME)[0])
+
+
+def first_of_each(draws: Numbers, eligible: Mask) -> npt.NDArray[np.int_]:
+    """Return which has the highest value in each column, the first of equals; -1 where none has."""
+    best = np.full(draws.shape[1], -np.inf, draws.dtype)
+    winner = np.full(draws.shape[1], -1)
+    for at in np.flatnonzero(eligible):
+        higher = draws[at] > best  # never where it is NaN
+        best[higher], winner[higher] = draws[at][higher], at
+    return winner
 
 
 def often(names: Iterable[str]) -> str:
-    """Return names with how often they come, the most frequent first."""
+    """Return the names that come most often with their shares, and how many more there are."""
     counts = sorted(Counter(names).items(), key=lambda one: (-one[1], one[0]))
-    return ", ".join(f"{name}: {times}" for name, times in counts)
+    total = sum(times for _, times in counts)
+    shown = [f"{name}: {times / total:.0%}" for name, times in counts[:NAMED]]
+    more = len(counts) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

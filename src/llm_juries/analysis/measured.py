@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from ..juries.panel import Panel
+from ..juries.votes import TIE, Votes
+from ..metrics.arrays import Array, Index
 from ..metrics.graded import PICKS_BEST
 from ..metrics.intervals import Interval
 from ..metrics.measure import AnyMeasure, MeanOverClusters, MeanOverSubsets, Ratings
 from ..metrics.measures import measures_of
+from ..metrics.nominal import KAPPA_HALF
 from ..metrics.ranks import ROC_AUC
 from ..scale import Scale
 
@@ -21,11 +24,32 @@ HEADLINES = ("kappa", "weighted_kappa", "pearson", "roc_auc")
 """The measures that come first in tables of agreement, by scale; a row has one of them."""
 
 
+COVERAGE = 0.9
+"""The share of the labelled items that a voter must have voted on to be called the best."""
+
+
 def headline_of(rows: pd.DataFrame) -> str:
     """Return the measure that ci_low and ci_high are of, in rows of one dataset."""
     there = [name for name in HEADLINES if name in rows]
     filled = [name for name in there if rows[name].notna().any()]
     return [*filled, *there, HEADLINES[0]][0]
+
+
+def ranked_by(rows: pd.DataFrame) -> str:
+    """Return the column by which voters of one dataset are compared, in rows of `agreement`."""
+    halves = "kappa_half" in rows and rows["kappa_half"].notna().any()
+    return "kappa_half" if halves else headline_of(rows)
+
+
+def best_first(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of `agreement` of one dataset, the best first; those not eligible come last."""
+    by = ranked_by(rows)
+    return rows.sort_values(
+        ["eligible", by, "voter"],
+        ascending=[False, False, False],
+        na_position="last",
+        kind="stable",
+    )
 
 
 def ratings(panel: Panel, *, common: bool = False) -> Ratings:
@@ -41,6 +65,18 @@ def ratings(panel: Panel, *, common: bool = False) -> Ratings:
     votes, human = panel.votes.labels, panel.preferences
     found = Ratings(votes, human, panel.scale, panel.questions, subsets)
     return found.common() if common else found
+
+
+UNDECIDED = (TIE, "inconsistent")
+"""Outcomes of a voter that was asked and came down on neither side: no failures."""
+
+
+def credited(votes: Votes) -> Array:
+    """Return votes of two sides, 0.5 where a voter was tied or turned with the order of a pair.
+
+    Such a vote counts for half: left out, a voter could win by deciding the easy items only.
+    """
+    return np.where(np.isin(votes.outcomes, UNDECIDED), 0.5, votes.labels)
 
 
 def of_sides(rated: Ratings) -> Ratings:
@@ -66,6 +102,34 @@ def labelled(panel: Panel) -> bool:
 def headline(panel: Panel) -> AnyMeasure:
     """Return the first measure of a panel's votes against its labels."""
     return base_measures(panel)[0]
+
+
+def compared(panel: Panel) -> tuple[AnyMeasure, Ratings]:
+    """Return the measure by which voters are compared, and the votes it is taken of.
+
+    The headline measure; of votes of two sides kappa with ties, and pairs whose preference turns
+    with the order, for half.
+    """
+    if not panel.sided:
+        return headline(panel), ratings(panel)
+    rated = replace(ratings(panel), votes=credited(panel.votes), human=panel.human)
+    return KAPPA_HALF, rated
+
+
+def best_of(
+    values: Array, n: Index, labelled: int, names: Sequence[str], coverage: float
+) -> int | None:
+    """Return the column of the highest value, of equals the last name; None where none may be.
+
+    Left out are those without a value and those with votes on less than a share `coverage` of the
+    labelled items: some are right on the three items they voted on.
+    """
+    may = [
+        at
+        for at, value in enumerate(values)
+        if not np.isnan(value) and n[at] >= coverage * labelled
+    ]
+    return max(may, key=lambda at: (values[at], names[at]), default=None)
 
 
 def base_measures(panel: Panel) -> tuple[AnyMeasure, ...]:

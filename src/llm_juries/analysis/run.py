@@ -124,7 +124,12 @@ def _searched(
     orders = len(panel.dataset.orders)
     prices = {name: orders * cost for name, cost in usd_a_call.items() if cost is not None}
     try:
-        return search_juries(panel, analysis.bootstrap, replace(analysis.search, dollars=prices))
+        return search_juries(
+            panel,
+            analysis.bootstrap,
+            replace(analysis.search, dollars=prices),
+            analysis.settings.coverage,
+        )
     except JuriesError as error:
         if alone:
             raise

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..errors import JuriesError
 from ..juries.stored import Inconsistent, Vote
 from ..metrics.bootstrap import Bootstrap
 from .jury_search import Criteria
+from .measured import COVERAGE
 from .rankings import Rankings
 
 
@@ -30,6 +32,9 @@ class Settings:
     threshold : float, optional
         From which on a graded value is positive: the same for judges, juries and humans, after
         juries have pooled.
+    coverage : float
+        The share of the labelled items that a voter must have voted on to be called the best, or to
+        be what juries are compared with.
     slices : tuple of {"subset", "criterion", "candidate"}
         By what agreement is measured on parts of the items too; see `analysis.agreement_by`.
     vote : {"most_probable", "expected"}
@@ -41,8 +46,13 @@ class Settings:
     labelled_questions: int | None = None
     interval_width: float = 0.1
     threshold: float | None = None
+    coverage: float = COVERAGE
     slices: tuple[str, ...] = ("subset", "criterion")
     vote: Vote = "most_probable"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.coverage <= 1:
+            raise JuriesError(f"coverage: {self.coverage} must be between 0 and 1")
 
     @property
     def families(self) -> dict[str, str]:

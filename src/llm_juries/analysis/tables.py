@@ -134,16 +134,25 @@ SINGLE_LABELLED = "single answers with human labels"
 TABLES = (
     Table(
         "agreement",
-        lambda of: agreement(of.panel, of.analysis.bootstrap),
+        lambda of: agreement(
+            of.panel, of.analysis.bootstrap, coverage=of.analysis.settings.coverage
+        ),
         "Agreement with humans",
         "kappa is 1 for full agreement and 0 for what the margins alone would give, and so is "
-        "weighted_kappa of ordered levels; compare voters only where their missing votes are few.",
+        "weighted_kappa of ordered levels; compare voters only where their missing votes are few. "
+        "kappa_half counts ties and turned pairs for half, accuracy_failed other missing votes as "
+        "wrong, accuracy_worst and accuracy_best all missing ones as wrong or right.",
         "always",
         kept_empty=True,
     ),
     Table(
         "agreement_by",
-        lambda of: agreement_by(of.panel, of.analysis.bootstrap, of.analysis.settings.slices),
+        lambda of: agreement_by(
+            of.panel,
+            of.analysis.bootstrap,
+            of.analysis.settings.slices,
+            of.analysis.settings.coverage,
+        ),
         "Agreement with humans on parts of the items",
         "A voter can agree well overall because subsets differ, and hardly within one; few items "
         "make wide intervals.",
@@ -209,10 +218,11 @@ TABLES = (
     ),
     Table(
         "against_best",
-        lambda of: against_best(of.panel, of.analysis.bootstrap),
+        lambda of: against_best(of.panel, of.analysis.bootstrap, of.analysis.settings.coverage),
         "Juries beside the best single judge",
-        "A difference whose interval holds 0 shows no gain from the jury; the best judge is picked "
-        "on the items it is measured on, which is optimistically biased.",
+        "Both on the n items on which both have a vote, ties for half. A difference whose interval "
+        "holds 0 shows no gain from the jury; the best judge is picked on the items it is measured "
+        "on, which is optimistically biased.",
         "a jury",
         kept_empty=True,
     ),
@@ -380,8 +390,9 @@ TABLES = (
         "juries",
         lambda of: of.searched.juries if of.searched else pd.DataFrame(),
         "All juries of the voters",
-        "Believe the table of chosen juries first: the best of many is optimistically biased. wins "
-        "is the share of resamples in which a jury comes first.",
+        "These juries are picked on the items they are measured on: believe the table of chosen "
+        "juries first. judge_kappa is the best judge's on the same n_both items; p_max_t is "
+        "corrected for all juries; wins is the share of resamples in which a jury comes first.",
         LABELLED + " and analysis.search.rules",
     ),
     Table(
@@ -396,7 +407,8 @@ TABLES = (
         lambda of: of.searched.chosen if of.searched else pd.DataFrame(),
         "What choosing a jury is worth",
         "kappa_seen is the winner's on the items it was chosen on, kappa what the same choice "
-        "reaches on held-out questions: believe kappa.",
+        "reaches on questions it did not see, and gain how much more that is than what choosing "
+        "the best judge gives: believe kappa and gain.",
         LABELLED + " and analysis.search.rules",
     ),
 )

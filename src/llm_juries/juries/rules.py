@@ -62,6 +62,9 @@ class Jury:
         "mean", "median": of the scores (of the label where a judge gives no score). On a graded
         scale that number is the decision, between two levels too. On a binary or preference scale
         it is positive above 0.5, negative below, a tie at it. The paper pools levels by the mean.
+        Of binary votes one rule holds for a judge and a jury of it alone: at 0.5 exactly the side
+        with more votes decides, and a score on the other side of 0.5 than the judge's own vote (its
+        threshold was another) counts as 0.5.
         On a nominal scale the mean is over the judges' probabilities of each value, which takes
         judges that score tokens; the likeliest value is the decision.
         "log_odds": as the mean, of log-odds (on a nominal scale of log-probabilities, none below
@@ -178,6 +181,10 @@ class Jury:
         cast = ~np.isnan(seats.labels) | (seats.outcomes == TIE)  # a middling score is a vote too
         scores = np.where(np.isnan(seats.scores), seats.labels, seats.scores)
         scores = np.where(cast, scores, np.nan)
+        votes_at_middle = None
+        if scale.kind == "binary":
+            scores = np.where(side(scores) == 1 - seats.labels, 0.5, scores)
+            votes_at_middle = side(weighted_mean(seats.labels, weights, 1))
         none = np.full(len(scores), np.nan)
         match self.rule:
             case "majority":
@@ -202,7 +209,7 @@ class Jury:
                 strength = np.where(np.isnan(shared), centre(scores, "mean", quorum), shared)
         if scale.graded:
             return strength, np.where(np.isnan(strength), NO_QUORUM, DECIDED), strength
-        return *decision(strength), strength
+        return *decision(strength, votes_at_middle), strength
 
     def _check_probabilities(self, seats: Votes, sound: Any) -> None:
         """Raise where a vote has no probability: its log-odds would be without bound."""
@@ -345,9 +352,14 @@ def most_common(scores: Array) -> Array:
     return np.where(alike * 2 > seats, middle, np.nan)
 
 
-def decision(strength: Array) -> tuple[Array, Names]:
-    """Return the labels and outcomes of strengths: a tie in the middle, no quorum where NaN."""
+def decision(strength: Array, at_middle: Array | None = None) -> tuple[Array, Names]:
+    """Return the labels and outcomes of strengths: no quorum where NaN.
+
+    In the middle it is a tie, or the side `at_middle` where that is one.
+    """
     sides = side(strength)
+    if at_middle is not None:
+        sides = np.where((sides == 0.5) & ~np.isnan(at_middle), at_middle, sides)
     return (
         np.where(sides == 0.5, np.nan, sides),
         np.where(np.isnan(strength), NO_QUORUM, np.where(sides == 0.5, TIE, DECIDED)),

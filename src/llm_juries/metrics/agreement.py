@@ -35,6 +35,27 @@ def outcomes(labels: Array, human: Array) -> Array:
     return np.stack([(labels == v) & (reference == h) for v, h in cells], axis=-1).astype(float)
 
 
+def with_halves(labels: Array, human: Array) -> Array:
+    """Return the counts of each vote as `outcomes` does, a vote for neither side half on each.
+
+    Parameters
+    ----------
+    labels : array of shape (n, k)
+        1.0, 0.0, or 0.5 where a voter was asked and came down on neither side; NaN where missing.
+    human : array of shape (n,)
+
+    Returns
+    -------
+    array of shape (n, k, 4)
+        What to expect if a coin decided: accuracy counts a half for such a vote, and kappa too.
+    """
+    halves = np.where(labels == 0.5, 0.5, 0.0)[..., None]
+    sides: Array = outcomes(labels, human) + halves * (
+        outcomes(np.ones_like(labels), human) + outcomes(np.zeros_like(labels), human)
+    )
+    return sides
+
+
 def accuracy(counts: Array) -> Array:
     """Return the share of votes that equal the reference."""
     return ratio(counts[..., TP] + counts[..., TN], counts.sum(-1))

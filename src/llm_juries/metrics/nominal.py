@@ -96,6 +96,14 @@ BINARY = (
     Measure("tnr", ("binary",), _outcomes, agreement.true_negative_rate, "logit"),
     Measure("balanced_accuracy", ("binary",), _outcomes, agreement.balanced_accuracy, "logit"),
 )
+
+
+def _halves(ratings: Ratings) -> Array:
+    return agreement.with_halves(ratings.votes, ratings.human)
+
+
+KAPPA_HALF = Measure("kappa", ("binary", "preference"), _halves, agreement.cohen_kappa, "fisher")
+"""Kappa of two sides in which a vote for neither counts for half, as if a coin decided."""
 NOMINAL = (
     Measure("kappa", ("nominal",), _margins, cohen_kappa, "fisher"),
     Measure("accuracy", ("nominal",), equal, mean, "logit"),

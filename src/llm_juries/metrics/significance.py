@@ -46,3 +46,43 @@ def holm(p: Array) -> Array:
     if tested.any():
         corrected[tested] = multipletests(p[tested], method="holm")[1]
     return corrected
+
+
+def step_down_max_t(estimates: Array, draws: Array) -> Array:
+    """Return two-sided p values of many estimates at once, none of them zero, from their resamples.
+
+    The step-down max-T of Westfall and Young (1993) in the form of Romano and Wolf (2005): the
+    largest t of those that are not yet rejected is compared with the largest that the resamples,
+    centred at the estimates, have of these. Estimates that go together hardly count twice, so it
+    finds far more than Holm's correction of thousands of tests, at the same family-wise error.
+
+    Parameters
+    ----------
+    estimates : array of shape (j,)
+    draws : array of shape (j, b)
+        The estimates in each resample.
+
+    Returns
+    -------
+    array of shape (j,)
+        At least 1 / (b + 1). NaN is no test: where the resamples do not vary, or more than one in
+        twenty is NaN.
+    """
+    known = ~np.isnan(draws)
+    enough = known.mean(axis=1) >= 1 - UNDEFINED
+    error = np.full(len(estimates), np.nan)
+    for at in np.flatnonzero(enough):
+        error[at] = np.std(draws[at][known[at]], ddof=1, dtype=float)
+    tested = np.flatnonzero((error > 0) & ~np.isnan(estimates))
+    t = np.abs(estimates[tested]) / error[tested]
+    order = tested[np.argsort(t, kind="stable")]  # the smallest first
+    most = np.zeros(draws.shape[1], draws.dtype)
+    p = np.full(len(estimates), np.nan)
+    for at in order:
+        centred = np.abs(draws[at] - estimates[at]) / error[at]
+        most = np.fmax(most, centred)  # over this one and all with a smaller t
+        reached = (most >= np.abs(estimates[at]) / error[at]).sum()
+        p[at] = (1 + reached) / (1 + len(most))
+    for smaller, larger in zip(order[-2::-1], order[:0:-1], strict=True):
+        p[smaller] = max(p[smaller], p[larger])
+    return p

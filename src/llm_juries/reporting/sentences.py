@@ -30,12 +30,15 @@ def comparison(row: pd.Series[Any], minus: str = "-") -> str:
     Parameters
     ----------
     row : Series
-        Of `analysis.comparison`: judge, beside, n, difference, ci_low, ci_high.
+        Of `analysis.comparison`: judge, beside, n, missing, difference, ci_low, ci_high, eligible.
     minus : str
         The sign of negative numbers.
     """
     numbers = f"{row['difference']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
-    if row["ci_low"] > 0:
+    if not row["eligible"]:
+        share = row["n"] / (row["n"] + row["missing"])
+        finding = f"these are only {share:.0%} of the labelled items, too few for a finding"
+    elif row["ci_low"] > 0:
         finding = "the jury agrees more"
     elif row["ci_high"] < 0:
         finding = "the jury agrees less"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..analysis.measured import headline_of
+from ..analysis.measured import best_first, headline_of, ranked_by
 from ..analysis.run import Results
 from ..analysis.tables import TABLES, Table
 from ..files import write_text
@@ -123,8 +123,12 @@ def _reading(bootstrap: Bootstrap) -> str:
         f"{bootstrap.resamples:,} resamples of whole questions, seed {bootstrap.seed}.\n"
         "- **missing** counts labelled items on which a voter has no vote: not asked, unparsed, "
         "refused, truncated, failed, inconsistent over a pair's two orders, a tie on a pair, or "
-        "(for a jury) tied or without quorum. Missing votes are left out, never counted as wrong, "
-        "so two voters with different counts are measured on different items.\n"
+        "(for a jury) tied or without quorum. Missing votes are left out of kappa and accuracy, so "
+        "two voters with different counts are measured on different items. What they could change: "
+        "**kappa_half** and **accuracy_half** count ties and turned pairs for half, "
+        "**accuracy_failed** all other missing votes as wrong beside it, **accuracy_worst** and "
+        "**accuracy_best** (where more than 2% are missing) all of them as wrong or right. Voters "
+        "are compared on the items on which both have a vote, ties for half.\n"
         "- **tpr** and **tnr** are the shares of correct and of incorrect answers that the voter "
         "labels so (of pairs: of those that humans gave to the first and to the second answer); "
         "**delta** is a candidate's accuracy under a voter less that under humans, on the same "
@@ -155,7 +159,7 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
     ]
     if notes:
         parts.append("\n".join(notes))
-    parts.append(_findings(tables))
+    parts.append(_findings(tables, results.analysis.settings.coverage))
     if len(dataset.orders) > 1:
         counted = INCONSISTENT[results.analysis.settings.inconsistent]
         parts.append(f"A pair whose two orders point to different sides counts as {counted}.")
@@ -218,13 +222,14 @@ def _jury_parts(table: Table, juries: pd.DataFrame) -> list[str]:
         best = own.sort_values(measure, ascending=False, kind="stable").head(SHOWN)
         parts += [
             f"Under `{rule}`, the {len(best)} with the highest {_name(measure)} of the {len(own)} "
-            "that decide enough items to be eligible (optimistically biased):",
+            "that vote on enough items, undecided ones counted. **They are picked on the items "
+            "they are measured on**, so their own figures are too high:",
             markdown(best),
         ]
     return parts
 
 
-def _findings(tables: Mapping[str, pd.DataFrame]) -> str:
+def _findings(tables: Mapping[str, pd.DataFrame], coverage: float) -> str:
     """Return the main findings as a list: voters without votes, the best judge, each jury."""
     agreement, against = tables["agreement"], tables["against_best"]
     measure = headline_of(agreement)
@@ -243,14 +248,21 @@ def _findings(tables: Mapping[str, pd.DataFrame]) -> str:
         for voter in agreement[(agreement["n"] > 0) & agreement[measure].isna()]["voter"]
     ]
     measured = agreement[agreement[measure].notna()]
-    singles = measured[measured["kind"] != "jury"]
-    if not singles.empty:
-        # Ties are broken as in `analysis.comparison.against_best`.
-        best = singles.sort_values([measure, "voter"]).iloc[-1]
+    singles = best_first(measured[measured["kind"] != "jury"])
+    able = singles[singles["eligible"] & singles[ranked_by(singles)].notna()]
+    if not able.empty:
+        best = able.iloc[0]
         lines.append(f"- Best single judge: **{best['voter']}**, {_value(best, measure)}.")
+    few = singles[~singles["eligible"]]["voter"].tolist()
+    if few:
+        lines.append(
+            f"- Voted on less than {coverage:.0%} of the labelled items, so never called the best "
+            f"nor compared with: {', '.join(f'**{voter}**' for voter in few)}."
+        )
     for _, jury in measured[measured["kind"] == "jury"].iterrows():
-        own = against[against["jury"] == jury["voter"]]
+        own = against[against["jury"] == jury["voter"]] if not against.empty else against
         compared = "; ".join(comparison(row) for _, row in own.iterrows())
+        compared = compared or f"no judge voted on {coverage:.0%} of the items to compare it with"
         lines.append(f"- Jury **{jury['voter']}**: {_value(jury, measure)}; {compared}.")
     return "\n".join(lines)
 
@@ -260,7 +272,13 @@ def _name(measure: str) -> str:
 
 
 def _value(row: pd.Series[Any], measure: str) -> str:
+    half = ""
+    if row.get("undecided", 0):
+        half = (
+            f"{row['kappa_half']:.3f} with its {row['undecided']:.0f} ties and turned pairs for "
+            "half, "
+        )
     return (
-        f"{_name(measure)} {row[measure]:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}], "
+        f"{_name(measure)} {row[measure]:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}], {half}"
         f"{row['missing']} votes missing"
     )

@@ -36,7 +36,7 @@ def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
     single = known["seats"] == 1
     low = ~known["eligible"]
     cloud = {
-        "decides too few items to be chosen": (low, "#BBBBBB", "x"),
+        "votes on too few items to be chosen": (low, "#BBBBBB", "x"),
         "jury": (~single & ~low, COLOURS["jury"], MARKERS["jury"]),
         "single judge": (single & ~low, COLOURS["judge"], MARKERS["judge"]),
     }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...analysis.measured import headline_of
+from ...analysis.measured import best_first, headline_of
 from ...analysis.run import Results
 from ...config.study import source_of
 from ..sentences import comparison, few_questions
@@ -21,7 +21,11 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Row:
-    """A voter's headline measure as text, and as positions on a line of WIDTH."""
+    """A voter's headline measure as text, and as positions on a line of WIDTH.
+
+    `half` is kappa with ties and turned pairs for half, "" where there are none. Who is not
+    `eligible` voted on too few of the labelled items to be called the best.
+    """
 
     voter: str
     kind: str
@@ -30,6 +34,8 @@ class Row:
     value: str
     interval: str
     accuracy: str
+    half: str
+    eligible: bool
     at: float | None
     low: float | None
     high: float | None
@@ -39,9 +45,10 @@ class Row:
 class Headline:
     """The summary of one dataset.
 
-    `measure` is the headline measure's name; `first` has the highest, on items that need not be the
-    others', so its missing votes are shown; `warning` is about too few questions; `comparisons` are
-    of each jury with the best single judge on the items both voted on.
+    `measure` is the headline measure's name; `first` has the highest (ties for half) of those that
+    voted on a share `coverage` of the labelled items, None where nobody did, and `measured` says
+    whether anybody has any; `warning` is about too few questions; `comparisons` are of each jury
+    with the best single judge on the items both voted on.
     """
 
     dataset: str
@@ -50,6 +57,8 @@ class Headline:
     source: str
     note: str
     first: Row | None
+    coverage: str
+    measured: bool
     warning: str
     comparisons: list[str]
     rows: list[Row]
@@ -67,9 +76,7 @@ def _headline(results: Results, number: int) -> Headline:
     dataset, human = panel.dataset, panel.human
     agreement = _of(results.tables.get("agreement"), dataset.name)
     measure = headline_of(agreement)
-    ordered = agreement.sort_values(
-        [measure, "voter"], ascending=[False, True], na_position="last", kind="stable"
-    )
+    ordered = best_first(agreement)
     lows = ordered["ci_low"].dropna()
     left = min(0.0, math.floor(10 * lows.min()) / 10) if len(lows) else 0.0
     rows = [_row(row, measure, left) for _, row in ordered.iterrows()]
@@ -83,7 +90,9 @@ def _headline(results: Results, number: int) -> Headline:
         facts=f"{len(human):,} {unit} to {questions:,} questions, {labelled:,} with a human label",
         source=source_of(results.studies[number]),
         note=dataset.note,
-        first=rows[0] if rows and rows[0].at is not None else None,
+        first=rows[0] if rows and rows[0].at is not None and rows[0].eligible else None,
+        coverage=f"{results.analysis.settings.coverage:.0%}",
+        measured=any(row.at is not None for row in rows),
         warning=few_questions(panel),
         comparisons=_comparisons(
             _of(results.tables.get("against_best"), dataset.name), _symbol(measure)
@@ -97,7 +106,17 @@ def _headline(results: Results, number: int) -> Headline:
 def _of(table: pd.DataFrame | None, dataset: str) -> pd.DataFrame:
     if table is None or table.empty:
         return pd.DataFrame(
-            columns=["voter", "kind", "n", "missing", "kappa", "ci_low", "ci_high", "accuracy"]
+            columns=[
+                "voter",
+                "kind",
+                "n",
+                "missing",
+                "kappa",
+                "ci_low",
+                "ci_high",
+                "accuracy",
+                "eligible",
+            ]
         )
     return table[table["dataset"] == dataset]
 
@@ -113,6 +132,8 @@ def _row(row: pd.Series[Any], measure: str, left: float) -> Row:
         value="" if undefined else _typeset(f"{row[measure]:.3f}"),
         interval=_typeset(f"{row['ci_low']:.3f} to {row['ci_high']:.3f}") if bounded else "",
         accuracy="" if pd.isna(row.get("accuracy")) else f"{row['accuracy']:.3f}",
+        half=_typeset(f"{row['kappa_half']:.3f}") if row.get("undecided", 0) else "",
+        eligible=bool(row["eligible"]),
         at=None if undefined else _place(row[measure], left),
         low=_place(row["ci_low"], left) if bounded else None,
         high=_place(row["ci_high"], left) if bounded else None,
