@@ -23,7 +23,6 @@ from llm_juries.reporting.tracking import (
     Tracking,
     agreement_metrics,
     tally_metrics,
-    without_secrets,
 )
 from llm_juries.store.store import Store
 from studies import recorded_plans
@@ -198,28 +197,6 @@ def test_a_group_of_the_config_goes_before_the_jobs_own(tmp_path: Path):
     assert path is not None
     (log,) = path.glob("run-*.wandb")
     assert told(log)["group"] == "mine"
-
-
-def test_secrets_are_taken_out_of_a_config(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("SOME_API_KEY", "very-secret-value")
-    config = {
-        "key_env": "SOME_API_KEY",
-        "max_tokens": 16,
-        "tokenizer": "cl100k",
-        "api_key": "abc",
-        "token": None,
-        "nested": [{"headers": "Bearer very-secret-value"}],
-        "base_url": "https://me:pass@host/v1",
-    }
-    assert without_secrets(config) == {
-        "key_env": "SOME_API_KEY",
-        "max_tokens": 16,
-        "tokenizer": "cl100k",
-        "api_key": "(redacted)",
-        "token": None,
-        "nested": [{"headers": "Bearer (redacted)"}],
-        "base_url": "https://(redacted)@host/v1",
-    }
 
 
 def test_numbers_are_named_for_plots_over_runs():

@@ -16,6 +16,7 @@ def analyze(cfg: DictConfig) -> None:
     from ..collect.run import collect
     from ..config.analysis import read_analysis
     from ..config.build import build, read
+    from ..config.composing import written
     from ..config.settings import settings
     from ..config.study import studies
     from ..markdown import markdown
@@ -33,7 +34,7 @@ def analyze(cfg: DictConfig) -> None:
     browsing = build(cfg.page, "page")
     found = studies(cfg)
     folder = Path(cfg.output_dir)
-    config = OmegaConf.to_yaml(cfg, resolve=True)
+    config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
     plans = [plan for study in found for plan in study.plans]
     with Store(store_folder) as store:
         # Rules and recordings answer on the spot; models were asked by `llm-juries judge`.
@@ -45,7 +46,7 @@ def analyze(cfg: DictConfig) -> None:
         run = tracking.log(
             folder,
             "analyze",
-            OmegaConf.to_container(cfg, resolve=True),
+            written(cfg),
             results.tables,
             drawn,
             agreement_metrics(results.tables["agreement"]),

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ..config.composing import check_choices, composed, finish, register
+from ..config.composing import check_overrides, composed, finish, register
 from ..config.locations import conf_dir
 from .endings import end_of_pipe, parsed
 from .mistakes import TRACEBACKS, is_mistake, stop
@@ -28,7 +28,7 @@ def check_arguments(name: str) -> None:
         In one line: an unknown flag, a key that nothing reads.
     """
     given = parsed(get_args_parser(), name)
-    check_choices(given.overrides)
+    check_overrides(given.overrides)
     if given.cfg in ("job", "all") and not given.multirun and not given.config_path:
         composed(name, given.overrides, given.config_dir)
 

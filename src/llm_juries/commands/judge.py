@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ..errors import JuriesError
 from . import command_line
@@ -16,6 +16,7 @@ def judge(cfg: DictConfig) -> None:
     from ..collect.progress import Bars, check_complete, tally_table
     from ..collect.run import collect
     from ..config.build import build
+    from ..config.composing import written
     from ..config.settings import settings
     from ..config.study import studies
     from ..markdown import markdown
@@ -46,7 +47,7 @@ def judge(cfg: DictConfig) -> None:
         tracking.log(
             Path(cfg.output_dir),
             "judge",
-            OmegaConf.to_container(cfg, resolve=True),
+            written(cfg),
             {"collected": collected},
             metrics=tally_metrics(collected),
             group=experiment() or found[0].dataset.name,

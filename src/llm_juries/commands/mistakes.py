@@ -15,6 +15,7 @@ from yaml import YAMLError
 
 from ..config.keys import PACKAGES, choices
 from ..errors import JuriesError, nearest
+from ..redaction import cleaned
 
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
 """Whether to show the tracebacks of mistakes too. Read before `command_line` sets the variable."""
@@ -33,7 +34,7 @@ def is_mistake(error: BaseException) -> bool:
 
 def stop(error: Exception) -> NoReturn:
     """Print an error in one line and exit with code 2."""
-    print(f"error: {one_line(error)}", file=sys.stderr)
+    print(f"error: {cleaned(one_line(error))}", file=sys.stderr)
     sys.exit(2)
 
 

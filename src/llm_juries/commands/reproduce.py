@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from . import command_line
 
@@ -15,6 +15,7 @@ def reproduce(cfg: DictConfig) -> None:
     from ..collect.progress import Bars, check_complete
     from ..collect.run import collect
     from ..config.build import build
+    from ..config.composing import written
     from ..config.settings import settings
     from ..config.study import ablations, studies
     from ..markdown import markdown
@@ -49,7 +50,7 @@ def reproduce(cfg: DictConfig) -> None:
     run = tracking.log(
         Path(cfg.output_dir),
         "reproduce",
-        OmegaConf.to_container(cfg, resolve=True),
+        written(cfg),
         result.tables,
         drawn,
     )

@@ -8,11 +8,12 @@ its place and the nearest valid ones.
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import inspect
 import pkgutil
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any, TypeVar
@@ -58,6 +59,11 @@ def build(node: DictConfig, path: str) -> Any:
     for key in sorted(OmegaConf.missing_keys(node)):  # named from the root of the whole config
         place = key if key.startswith(f"{path}.") else f"{path}.{key}"
         raise JuriesError(f"{place}: is required; set {place}=VALUE")
+    with _unnamed(node):
+        return _built(node, path, str(name))
+
+
+def _built(node: DictConfig, path: str, name: str) -> Any:
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
     del values["_target_"]
@@ -76,6 +82,30 @@ def build(node: DictConfig, path: str) -> Any:
         raise JuriesError(f"{path}: {error}") from None
 
 
+@contextlib.contextmanager
+def _unnamed(node: DictConfig) -> Iterator[None]:
+    """Let no error hold what the environment's variables hold: it may be a secret."""
+    try:
+        yield
+    except JuriesError as error:
+        text = str(error)
+        for raw, resolved in _of_environment(OmegaConf.to_container(node), node):
+            text = text.replace(resolved, raw)
+        raise JuriesError(text) from None
+
+
+def _of_environment(raw: Any, node: Any) -> Iterator[tuple[str, str]]:
+    """Yield the interpolations of environment variables below a node, and what they stand for."""
+    if isinstance(raw, str):
+        return
+    for key, inner in raw.items() if isinstance(raw, dict) else enumerate(raw or ()):
+        if isinstance(inner, str) and "oc.env" in inner:
+            if value := str(node[key]):
+                yield inner, value
+        elif isinstance(inner, dict | list):
+            yield from _of_environment(inner, node[key])
+
+
 T = TypeVar("T")
 
 
@@ -88,13 +118,14 @@ def read(kind: type[T], node: DictConfig, path: str) -> T:
         In one line: an unknown key, a missing one, or a value that is wrong.
     """
     _check_mapping(node, path)
-    values = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
-    arguments = _checked(kind, {str(key): value for key, value in values.items()}, path)
-    try:
-        return kind(**arguments)
-    except JuriesError as error:
-        raise JuriesError(f"{path}: {error}" if path else str(error)) from None
+    with _unnamed(node):
+        values = OmegaConf.to_container(node, resolve=True)
+        assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
+        arguments = _checked(kind, {str(key): value for key, value in values.items()}, path)
+        try:
+            return kind(**arguments)
+        except JuriesError as error:
+            raise JuriesError(f"{path}: {error}" if path else str(error)) from None
 
 
 def pick(cfg: DictConfig, kind: type[T]) -> T:

@@ -18,8 +18,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf.resolvers import oc
 
 from ..errors import JuriesError, nearest
+from ..redaction import found_in, without_secrets
 from ..seats import seat_of, seats_of
 from . import named
 from .keys import PACKAGES, choices, commands, groups, keys, top_level
@@ -48,6 +50,8 @@ class FileConfigSource(PlainSource):
         config: Any = result.config
         if not isinstance(config, DictConfig):
             raise JuriesError(f"{self.path}/{config_path}: holds no keys; write KEY: VALUE lines")
+        if Path(self.path) != conf_dir():
+            _check_secrets(OmegaConf.to_container(config), f"{self.path}/{config_path}, ")
         group, _, name = config_path.partition("/")
         if name and group in PACKAGES and result.header["package"] is None:
             result.header["package"] = f"{PACKAGES[group]}.{Path(name).stem}"
@@ -91,7 +95,7 @@ def composed(command: str, overrides: Sequence[str], searched: Path | None = Non
     JuriesError
         As `finish` does; Hydra's own errors where it can't compose.
     """
-    check_choices(overrides)
+    check_overrides(overrides)
     register()
     more = [f"hydra.searchpath=[file://{searched.absolute()}]"] if searched else []
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
@@ -138,6 +142,25 @@ def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
         _seat(finished, folders)
     OmegaConf.set_struct(finished, True)
     return finished
+
+
+def written(cfg: DictConfig) -> dict[str, Any]:
+    """Return a config as a run's files and W&B hold it.
+
+    Interpolations are resolved, but an environment variable is named, and not what it holds.
+    """
+    OmegaConf.register_new_resolver("oc.env", _named_variable, replace=True)
+    try:
+        plain = OmegaConf.to_container(cfg, resolve=True)
+    finally:
+        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+    found: dict[str, Any] = without_secrets(plain)
+    return found
+
+
+def _named_variable(name: str, *default: Any) -> str:
+    shown = ("null" if value is None else str(value) for value in default)
+    return f"${{oc.env:{','.join((name, *shown))}}}"
 
 
 def key_of(override: str) -> str:
@@ -196,12 +219,30 @@ def _check_keys(cfg: DictConfig, overrides: Sequence[str], command: str) -> None
             raise JuriesError(f"{key}: no such key of {command}{nearest(key, known)}")
 
 
-def check_choices(overrides: Sequence[str]) -> None:
-    """Raise JuriesError where a number is given in place of a name, on which Hydra fails."""
+def check_overrides(overrides: Sequence[str]) -> None:
+    """Check overrides before Hydra composes, and writes them into the folder of the run.
+
+    Raises
+    ------
+    JuriesError
+        Where a secret is given, or a number in place of a name, on which Hydra fails.
+    """
     for override in OverridesParser.create().parse_overrides(list(overrides)):
+        value = override.value()
+        text = str(override.input_line).partition("=")[2]
+        _check_secrets({override.key_or_group: value if isinstance(value, dict | list) else text})
         key, choice = override.key_or_group, override.value()
         if key in groups() and isinstance(choice, int | float):
             raise JuriesError(f"there is no {key}={choice!r}{nearest(str(choice), choices(key))}")
+
+
+def _check_secrets(config: Any, where: str = "") -> None:
+    """Raise JuriesError where a config holds a secret: what a run writes would hold it too."""
+    for place, said in found_in(config):
+        raise JuriesError(
+            f"{where}{place}: is {said}, and a run's files would hold it; keep it in an "
+            "environment variable, and name that: key_env=NAME, or ${oc.env:NAME}"
+        )
 
 
 def check_names(overrides: Sequence[str], command: str) -> None:

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import math
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import pandas as pd
 
 from ..analysis.measured import HEADLINES
 from ..errors import JuriesError
+from ..redaction import cleaned, without_secrets
 from ..seats import Seat, seat_of
 from ..store.plan import Plan
 from ..store.store import Store
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-# Config keys of secrets, and environment variables of secrets (any part of the name).
-SECRET = re.compile(r"(^|_)(api_?key|key|token|secret|password|authorization|credentials?)$", re.I)
-VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.I)
-SHORTEST_SECRET = 8  # shorter values also occur in a config by chance
-REDACTED = "(redacted)"
 PER_VOTER = (*HEADLINES, "ci_low", "ci_high", "accuracy", "n", "missing")
 
 
@@ -98,7 +93,7 @@ class Tracking:
         job : str
             W&B's job_type: "judge", "analyze".
         config : mapping
-            Logged without secrets: see `without_secrets`.
+            Logged without secrets: see `redaction.without_secrets`.
         tables : mapping of str to DataFrame
         figures : sequence of Path
         metrics : mapping of str to float, optional
@@ -243,7 +238,7 @@ def _noted(problems: list[str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        problems.append(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+        problems.append(cleaned(" ".join(f"{type(error).__name__}: {error}".split()))[:300])
 
 
 def _table(frame: pd.DataFrame) -> wandb.Table:
@@ -294,30 +289,3 @@ def tally_metrics(collected: pd.DataFrame) -> dict[str, float]:
         for column in counts
     }
     return each | {f"total/{column}": float(collected[column].sum()) for column in counts}
-
-
-def without_secrets(value: Any) -> Any:
-    """Return a config with its secrets redacted.
-
-    Redacted are the values of keys such as api_key, token and password; the values of environment
-    variables with such names, anywhere in a text; and credentials in URLs.
-    """
-    known = sorted(
-        {v for name, v in os.environ.items() if VARIABLE.search(name) and len(v) >= SHORTEST_SECRET}
-    )
-    return _cleaned(value, known)
-
-
-def _cleaned(value: Any, known: Sequence[str]) -> Any:
-    if isinstance(value, Mapping):
-        return {
-            key: REDACTED if inner and SECRET.search(str(key)) else _cleaned(inner, known)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_cleaned(inner, known) for inner in value]
-    if isinstance(value, str):
-        for secret in known:
-            value = value.replace(secret, REDACTED)
-        return re.sub(r"(?<=://)[^/@\s]+@", f"{REDACTED}@", value)
-    return value
