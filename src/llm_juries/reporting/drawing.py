@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     Drawn = Iterator[tuple[str, Figure]]
 
 
+log = logging.getLogger(__name__)
 MOST_HEAT_MAPS = 6  # a figure each: with more voters, only the humans' and the juries'
 
 
@@ -90,12 +92,31 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
         options or FigureOptions(),
     )
     drawn = []
-    for drawing in FIGURES:
-        rows = results.tables.get(drawing.table, pd.DataFrame())
-        if not rows.empty:
-            for name, figure in drawing.draw(rows, context):
-                drawn.append(figures.save(figure, folder, name))
+    with figures.names_as_written(_names(results)) as lacking:
+        if lacking:
+            log.warning(
+                "figures: no font on this machine has %s, drawn as boxes; install one, such as "
+                "Noto Sans CJK, Noto Sans Arabic or Noto Emoji",
+                lacking[:20] + ("..." if len(lacking) > 20 else ""),
+            )
+        for drawing in FIGURES:
+            rows = results.tables.get(drawing.table, pd.DataFrame())
+            if not rows.empty:
+                for name, figure in drawing.draw(rows, context):
+                    drawn.append(figures.save(figure, folder, name))
     return drawn
+
+
+def _names(results: Results) -> str:
+    """Return all texts of the tables, joined."""
+    found = {
+        name
+        for table in results.tables.values()
+        for column in table.select_dtypes(["object", "str"])
+        for name in table[column].unique()
+        if isinstance(name, str)
+    }
+    return "".join(sorted(found))
 
 
 def not_drawn(drawn: Iterable[Path]) -> str:
@@ -221,7 +242,7 @@ def _battles(battles: pd.DataFrame, context: Context) -> Drawn:
         for voter, own in rows.groupby("voter", sort=False):
             note = f"{dataset}, {voter}; {context.sources[dataset]}"
             yield (
-                f"battles_{dataset}_{str(voter).replace('/', '_')}",
+                f"battles_{dataset}_{voter}",
                 figures.battle_heat_map(own, note),
             )
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from ...files import file_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +47,7 @@ MARKERS = {
 # The rest of that palette, for voters of one kind: black is the humans', its yellow is too pale.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MOST_NAMED = 6
+USUAL = "DejaVu Sans"  # comes with matplotlib
 
 
 def blank(width: float, height: float) -> Figure:
@@ -52,13 +58,62 @@ def blank(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, folder: Path, name: str) -> Path:
-    """Write NAME.png (200 dpi) and NAME.pdf; return the PNG's path."""
+    """Write NAME.png (200 dpi) and NAME.pdf, the name made safe; return the PNG's path."""
     folder.mkdir(parents=True, exist_ok=True)
+    name = file_name(name)
     for ending, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):
         beside = folder / f".{name}.{ending}"
         figure.savefig(beside, format=ending, dpi=200, metadata=metadata)
         beside.replace(folder / f"{name}.{ending}")
     return folder / f"{name}.png"
+
+
+@contextmanager
+def names_as_written(names: str) -> Iterator[str]:
+    """Draw names as they are, in fonts that have their signs; yield the signs that none has.
+
+    Without this, what stands between two $ is mathematics to matplotlib.
+    """
+    from matplotlib import rc_context
+
+    families, lacking = fonts_for(names)
+    with rc_context({"text.parse_math": False, "font.family": families}), catch_warnings():
+        filterwarnings("ignore", message="Glyph .* missing from font")
+        yield lacking
+
+
+def fonts_for(text: str) -> tuple[list[str], str]:
+    """Return the fonts that have the signs of a text, the usual one first, and what none has."""
+    lacking = {sign for sign in set(text) - _signs(USUAL) if sign.isprintable()}
+    families = [USUAL]
+    for family in sorted(_files()) if lacking else ():
+        if found := lacking & _signs(family):
+            families.append(family)
+            lacking -= found
+        if not lacking:
+            break
+    return families, "".join(sorted(lacking))
+
+
+@cache
+def _files() -> dict[str, str]:
+    """Return a file of each of this machine's fonts, but for those with a box for every sign."""
+    from matplotlib.font_manager import fontManager
+
+    upright = [entry for entry in fontManager.ttflist if entry.style == "normal"]
+    return {entry.name: entry.fname for entry in upright if "Last Resort" not in entry.name}
+
+
+@cache
+def _signs(family: str) -> frozenset[str]:
+    """Return the signs that a font has; none of one that can't be drawn with."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        font = FT2Font(_files()[family])
+    except (KeyError, OSError, RuntimeError):
+        return frozenset()
+    return frozenset(map(chr, font.get_charmap())) if font.scalable else frozenset()
 
 
 def legend(figure: Figure, kinds: pd.Series[str]) -> None:
