@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+LONGEST_NAME = 60  # characters
 MOST_HEAT_MAPS = 6  # a figure each: with more voters, only the humans' and the juries'
 
 
@@ -102,9 +103,23 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
         for drawing in FIGURES:
             rows = results.tables.get(drawing.table, pd.DataFrame())
             if not rows.empty:
-                for name, figure in drawing.draw(rows, context):
+                for name, figure in drawing.draw(_short(rows), context):
                     drawn.append(figures.save(figure, folder, name))
     return drawn
+
+
+def _short(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows in which no name of a voter or model is too long for a figure."""
+    for column in {"voter", "other", "model", "first", "second"} & set(rows):
+        short: dict[str, str] = {}
+        for name in rows[column].unique():
+            if isinstance(name, str) and len(name) > LONGEST_NAME:
+                cut = figures.shortened(name, LONGEST_NAME // (1 if name.isascii() else 2))
+                taken = sum(other.startswith(cut) for other in short.values())
+                short[name] = f"{cut} ({taken + 1})" if taken else cut
+        if short:
+            rows = rows.assign(**{column: rows[column].replace(short)})
+    return rows
 
 
 def _names(results: Results) -> str:

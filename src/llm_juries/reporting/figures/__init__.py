@@ -6,7 +6,7 @@ from .bias import delta_per_candidate, length_bias, position_bias
 from .juries import error_correlations, kappa_against_cost
 from .levels import MOST_LEVELS, confusion_maps, value_shares, votes_at_labels
 from .ranks import bump_chart, rank_against_reference
-from .style import names_as_written, save
+from .style import names_as_written, save, shortened
 
 __all__ = [
     "MOST_LEVELS",
@@ -23,6 +23,7 @@ __all__ = [
     "printed_beside_ours",
     "rank_against_reference",
     "save",
+    "shortened",
     "value_shares",
     "votes_at_labels",
 ]

@@ -100,8 +100,12 @@ def _files() -> dict[str, str]:
     """Return a file of each of this machine's fonts, but for those with a box for every sign."""
     from matplotlib.font_manager import fontManager
 
-    upright = [entry for entry in fontManager.ttflist if entry.style == "normal"]
-    return {entry.name: entry.fname for entry in upright if "Last Resort" not in entry.name}
+    plain = ("normal", "regular", "book", 400)
+    return {
+        entry.name: entry.fname
+        for entry in fontManager.ttflist
+        if entry.style == "normal" and entry.weight in plain and "Last Resort" not in entry.name
+    }
 
 
 @cache
