@@ -47,9 +47,8 @@ def spellings(key: str) -> tuple[str, ...]:
         return ()
     raw = key.encode()
     found = {key, key.lower(), key.upper(), raw.hex(), html.escape(key)}
-    found |= {quote(key, safe=""), quote_plus(key), quote(key, safe="").lower()}
+    found |= {quote(key), quote(key, safe=""), quote_plus(key), quote(key, safe="").lower()}
     found |= {json.dumps(key)[1:-1], json.dumps(key, ensure_ascii=False)[1:-1]}
-    found.add("".join(f"\\u{ord(sign):04x}" for sign in key))
     for before in range(3):  # of base64, whatever stands before the key
         coded = base64.b64encode(bytes(before) + raw).decode()
         first = -(-before * 8 // 6)  # the signs that also depend on what stands before it
@@ -64,7 +63,16 @@ def redacted(text: str, keys: Iterable[str], instead: str = REDACTED) -> str:
         for form in spellings(key):
             if form in text:
                 text = text.replace(form, instead)
+        if "\\" in text and len(key) >= SHORTEST:
+            text = _escaped(key).sub(instead, text)
     return text
+
+
+@lru_cache(maxsize=256)
+def _escaped(key: str) -> re.Pattern[str]:
+    """Return what matches a key in JSON, whichever of its signs are escaped."""
+    signs = (rf"(?:{re.escape(sign)}|\\u(?i:{ord(sign):04x})|\\{re.escape(sign)})" for sign in key)
+    return re.compile("".join(signs))
 
 
 def without_logins(text: str) -> str:
@@ -105,6 +113,17 @@ def without_secrets(value: Any) -> Any:
         case str():
             return cleaned(value)
     return value
+
+
+def url_problem(url: str | None) -> str:
+    """Return what is wrong with the address of a server, "" if nothing: it is logged."""
+    if url is None:
+        return ""
+    if LOGIN.search(url):
+        return "holds a login; put it into an environment variable, and name that in key_env"
+    if "?" in url or "#" in url:
+        return "has a query; paths are added to its end, and a key belongs into key_env"
+    return ""
 
 
 def found_in(value: Any, place: str = "") -> Iterator[tuple[str, str]]:

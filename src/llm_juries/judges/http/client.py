@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ...errors import JuriesError
+from ...redaction import redacted
 from ..errors import JudgeUnavailableError, TransientError
 from .failures import excerpt
 
@@ -158,7 +159,10 @@ class Client:
 
     def scrubbed(self, body: bytes) -> bytes:
         """Return a response without the key, in case a server has echoed it."""
-        return body.replace(self._key.encode(), b"[key]") if self._key else body
+        if not self._key:
+            return body
+        text = body.decode(errors="surrogateescape")
+        return redacted(text, [self._key], "[key]").encode(errors="surrogateescape")
 
     @property
     def _opened(self) -> aiohttp.ClientSession:
@@ -202,6 +206,16 @@ def proxy_of(url: str) -> str | None:
         return None
     proxies = urllib.request.getproxies()
     return proxies.get(scheme) or proxies.get("all")
+
+
+def is_private(url: str) -> bool:
+    """Return whether a server is on this machine or a private network, by its address or name."""
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".internal", ".localhost", ".lan"))
+    return address.is_private or address.is_loopback or address.is_link_local
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ...errors import JuriesError
+from ...redaction import SHORTEST, redacted, url_problem
 from ...types import Reply, Request
 from ..base import CHARACTERS_A_TOKEN, ESTIMATE, Limits, ModelJudge
 from ..decoding import Decoding
 from ..errors import JudgeUnavailableError, TransientError
 from ..pricing import Price
 from .batch_api import BatchApi, batch_api_of
-from .client import Client, Response
+from .client import Client, Response, is_private
 from .failures import Failure, excerpt, failure_of, failure_within
 from .reach import unreachable
 from .usage import believed
@@ -51,6 +52,10 @@ class Server:
     base_url: str | None = None
     key_env: str | None = None
     timeout_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if problem := url_problem(self.base_url):
+            raise JuriesError(f"base_url: {problem}")
 
 
 class HttpJudge(ModelJudge):
@@ -124,9 +129,26 @@ class HttpJudge(ModelJudge):
         self._key = os.environ.get(self.key_env) if self.key_env else None
         if self.key_env and not self._key:
             raise JudgeUnavailableError(
-                f"judge {self.name}: the environment variable {self.key_env} holds no key; set it, "
+                f"judge {self.name}: the environment variable {self._named} holds no key; set it, "
                 f'or set judges.{self.name}.server.key_env="" for a server that needs none'
             )
+        if self._key and len(self._key) < SHORTEST and not is_private(self.base_url):
+            raise JudgeUnavailableError(
+                f"judge {self.name}: the key in {self._named} has fewer than {SHORTEST} "
+                "characters, so it can't be told from other text and kept out of files; only "
+                "servers on this machine or a private network take such a key"
+            )
+        if self._key and not (self._key.isascii() and self._key.isprintable()):
+            raise JudgeUnavailableError(
+                f"judge {self.name}: the key in {self._named} has a line break or another sign "
+                "that no key has; export it again"
+            )
+
+    @property
+    def _named(self) -> str:
+        """The variable's name, unless it may be a key that was given in its place."""
+        name = str(self.key_env)
+        return name if name.isupper() else "that server.key_env names"
 
     async def open(self) -> None:
         """Open a session.
@@ -252,7 +274,7 @@ class HttpJudge(ModelJudge):
 
 def scrubbed(text: str, key: str | None) -> str:
     """Return a text without the key, in case a server has echoed it."""
-    return text.replace(key, "[key]") if key else text
+    return redacted(text, [key], "[key]") if key else text
 
 
 def scrubbed_reply(reply: Reply, key: str | None) -> Reply:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...errors import JuriesError
+from ...redaction import url_problem
 from ..base import Limits
 from ..decoding import Decoding
 
@@ -120,6 +121,10 @@ class Runtime:
     in_flight: int = 64
     base_url: str | None = None
     timeout_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        if problem := url_problem(self.base_url):
+            raise JuriesError(f"base_url: {problem}")
 
     def limits(self, backend: Literal["offline", "server"]) -> Limits:
         """Return how a backend may be asked."""
