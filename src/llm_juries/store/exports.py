@@ -114,7 +114,7 @@ The labels are what judges said: they are no human labels, and those are not in 
 | judge, prompt, dataset | their names in the configs |
 | item_id, candidate, opponent | which answer was judged; `opponent` in pairs |
 | order | which way round a pair was shown |
-| outcome | ok, unparsed, refused, truncated or failed; only ok has a label |
+| outcome | ok, unparsed, refused, rejected, truncated or failed; only ok has a label |
 | label | the verdict on the prompt's scale, in terms of the candidate; empty where there is none |
 | score | the evidence behind the label, where there is any |
 | reader | what read the reply |
