@@ -211,7 +211,7 @@ def with_defaults(path: Path) -> dict[str, Any]:
 
 BUILT = [path for path in sorted(CONF.glob("*/*.yaml")) if "_target_" in with_defaults(path)]
 LEFT_OUT = {
-    "prompt": {"system", "scale", "criteria"},  # most have none; labels say the scale
+    "prompt": {"system", "scale", "criteria", "least_mass"},  # most have none; labels say the scale
     "dataset": {  # of another kind of table
         "answered",
         "baseline",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import hashlib
 import json
 import random
@@ -169,15 +170,16 @@ def test_an_item_without_texts_is_not_asked_about():
     ("tokens", "found"),
     [
         ([("True", -0.1), ("False", -2.0)], {"True": -0.1, "False": -2.0}),
-        ([(" True", -0.1), ("True\n", -0.5)], {"True": -0.1}),
-        ([("True", -0.5), (" True", -0.1)], {"True": -0.1}),
+        ([(" True", math.log(0.5)), ("True\n", math.log(0.25))], {"True": math.log(0.75)}),
+        ([("true", math.log(0.25)), (" TRUE", math.log(0.5))], {"True": math.log(0.75)}),
+        ([("True.", -0.1), ("Trueish", -0.2), ("**True", -0.3)], {}),
         ([("Tru", -0.1), ("Gold", -0.2), ("", -0.3)], {}),
     ],
 )
 def test_verdict_words_are_found_among_the_likely_tokens(
     tokens: list[tuple[str, float]], found: dict[str, float]
 ):
-    assert verdict_logprobs(tokens, ("True", "False")) == found
+    assert verdict_logprobs(tokens, ("True", "False")) == pytest.approx(found)
 
 
 def test_a_word_that_no_token_is_is_left_to_the_text():

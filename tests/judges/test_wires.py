@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
@@ -357,7 +358,7 @@ def test_reasoning_that_comes_apart_from_the_text_is_kept_apart(wire: str):
     assert (reply.text, reply.thinking) == ("True", "2 + 2 = 4")
 
 
-def test_the_likeliest_spelling_of_a_verdict_word_counts():
+def test_the_spellings_of_a_verdict_word_add_up():
     top = [("True", -3.0), (" True", -0.2), ("False", -2.0), ("Trueish", -6.0)]
     likely = [{"token": token, "logprob": logprob} for token, logprob in top]
     body = {
@@ -366,7 +367,8 @@ def test_the_likeliest_spelling_of_a_verdict_word_counts():
         ]
     }
     reply = WIRES["openai"].reply(body, PROMPT.choices)
-    assert reply.choice_logprobs == {"True": -0.2, "False": -2.0}
+    both = math.log(math.exp(-3.0) + math.exp(-0.2))
+    assert reply.choice_logprobs == pytest.approx({"True": both, "False": -2.0})
     assert PROMPT.reader.read(reply).value == "True"
 
 

@@ -20,7 +20,9 @@ PROMPT = Prompt("share", "{{ question }} {{ answer }}", scale=SHARE)
     [
         ("87", "87"),
         (" **87.5** ", "87.5"),
-        ("087", "87"),
+        ("87%", "87"),
+        ("८७", "87"),
+        ('{"score": 64, "confidence": 0.9}', "64"),
         ("0", "0"),
         ("100.", "100"),
         ("87/100", "87"),
@@ -50,20 +52,19 @@ def test_a_number_is_read(text: str, value: str):
         "1e9",
         "nan",
         "inf",
-        "87%",
+        "087",
         "8/10",
         "87, 90",
         "87 or 90",
         "1. The answer is right.\n2. It is short.",
         "Between 70 and 80",
         "87\nIt is fine.\nScore: 60",
-        '{"score": 64, "confidence": 0.9}',
+        '{"score": 64, "rating": 65}',
         '{"score": 150}',
         '{"score": true}',
         '{"score": null}',
         '{"score": NaN}',
         "Score: 150",
-        "८७",
     ],
 )
 def test_anything_else_is_unparsed(text: str):
@@ -81,7 +82,7 @@ def test_a_number_that_may_have_been_cut_is_no_verdict():
 def test_a_prompt_on_an_interval_has_no_verdict_words():
     assert PROMPT.choices == ()
     assert PROMPT.turned_reader == PROMPT.reader == NumberReader(SHARE)
-    assert PROMPT.reader.id == "number1:interval:0..100"
+    assert PROMPT.reader.id == "number2:interval:0..100"
     with pytest.raises(JuriesError, match=r"prompt p: scale: is interval .* compares two answers"):
         Prompt("p", "{{ answer }} {{ opponent_answer }}", scale=SHARE)
     Prompt("p", "{{ answer }}", scale=SHARE, shots=(Shot("q", "a", "70"),))

@@ -146,7 +146,6 @@ def test_the_name_of_a_json_field_is_no_verdict(text: str):
         "Gold.",
         "Verdict: not True",
         "Verdict: True or False",
-        "Verdict: True\nThough I am not certain.",
         "Incorrect: True",
         "Both are metals.\nReference Answer: True",
     ],
@@ -271,7 +270,8 @@ def test_probabilities_of_words_with_one_meaning_add_up():
 @given(st.floats(min_value=-700, max_value=0), st.floats(min_value=-700, max_value=0))
 @settings(max_examples=200, deadline=None)
 def test_the_score_lies_on_the_labels_side_of_one_half(true: float, false: float):
-    outcome, value, score = TRUTH.read(Reply(choice_logprobs={"True": true, "False": false}))
+    reader = LabelReader(TRUTH.scale, TRUTH.words, least_mass=0.0)
+    outcome, value, score = reader.read(Reply(choice_logprobs={"True": true, "False": false}))
     if math.exp(-abs(true - false)) == 1:  # as probabilities, they are the same number
         assert outcome is Outcome.UNPARSED
     else:
@@ -373,3 +373,51 @@ def test_a_threshold_makes_numbers_binary_and_nothing_else():
 def test_the_case_of_a_cells_known_words_does_not_matter():
     reader = CellReader(Scale.binary(words={"Aye": "1"}))
     assert reader.read(Reply("aye")) == Reading(Outcome.OK, "1")
+
+
+def test_other_spellings_of_a_verdict_token_add_up_and_other_words_do_not_count():
+    shares = {" True": 0.2, "true": 0.1, "TRUE": 0.1, "False": 0.3, "Truthfully": 0.3}
+    reply = Reply("T", choice_logprobs={word: math.log(share) for word, share in shares.items()})
+    assert TRUTH.read(reply) == (Outcome.OK, "True", pytest.approx(0.4 / 0.7))
+
+
+def test_verdict_words_of_a_tiny_probability_are_no_verdict():
+    tiny = {"True": math.log(2e-5), "False": math.log(1e-5)}
+    assert TRUTH.read(Reply("The", choice_logprobs=tiny)) == UNPARSED
+    assert TRUTH.probabilities(Reply("The", choice_logprobs=tiny)) == {}
+    assert TRUTH.read(Reply("Verdict: False", choice_logprobs=tiny)) == NO
+    lenient = LabelReader(TRUTH.scale, TRUTH.words, least_mass=0.0)
+    assert lenient.read(Reply("The", choice_logprobs=tiny)).value == "True"
+    assert lenient.id != TRUTH.id
+    # What the judge itself says of all verdict words counts before those in the reply.
+    shown = {"True": math.log(0.5), "False": math.log(0.1)}
+    assert TRUTH.read(Reply("The", choice_logprobs=shown, label_mass=1e-4)) == UNPARSED
+
+
+def test_a_number_at_the_end_of_a_cut_reply_may_lack_digits():
+    stars = LabelReader(Scale.ordinal(1, 5), ("1", "2", "3", "4", "5"))
+    ten = LabelReader(Scale.ordinal(1, 10), tuple(map(str, range(1, 11))))
+    assert stars.read(Reply("4", stop="length")).value == "4"
+    assert ten.read(Reply("1", stop="length")) == TRUNCATED
+    assert ten.read(Reply("8", stop="length")).value == "8"
+    assert stars.read(Reply("Score: 4", stop="length")) == TRUNCATED
+    assert stars.read(Reply("1. Right.\n2. Short.\n3", stop="length")) == TRUNCATED
+    assert stars.read(Reply("Score: 4\nIt is sh", stop="length")).value == "4"
+
+
+LONG = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *(" ", "\n", " \n", "a", "1", "1.", "{", '{"', '{"a":', "[[", "\\boxed{", "*", "- ", "<", "<b>"),
+        *("<s>", "<think>", "<|channel|>", "so ", "not ", "un", "¬", "True, ", "Score:\n", "Score: 4, "),
+        *("wait ", "give it ", "Score (", "\u0301", "\u200b", "４", "|", "verdict ", "the final "),
+    ],
+)
+def test_a_very_long_reply_is_read_in_linear_time(part: str):
+    """A quadratic search of a million characters would outlast the test's time limit."""
+    text = part * (LONG // len(part))
+    assert CORRECT.read(Reply(text)) == UNPARSED
+    assert CORRECT.read(Reply(f"Verdict: CORRECT\n{text}"[:LONG])).value in ("CORRECT", None)

@@ -418,7 +418,7 @@ def test_each_level_of_a_pair_is_read_in_its_usual_dress(reply: str, word: str):
 @pytest.mark.parametrize(
     "reply",
     [
-        *("A>>>B", "A>", "A>>", ">B", "A=>B", "A<B", "A<<B", "A≥B", "A≫B", "A==B", "A&gt;B"),
+        *("A>>>B", "A>", "A>>", ">B", "A=>B", "A<B", "A<<B", "A≥B", "A≫B", "A==B"),
         *("A>B>A", "A>>B>A", "A>B or A>>B", "A>B A>>B", "[[A>B]] or [[A>>B]]", "[[A]]", "A", "5"),
         "I think that A>B is nearly A>>B",
         '{"first": "A>B", "second": "A>>B"}',
@@ -439,8 +439,8 @@ def test_a_level_that_was_cut_short_is_no_other_level(word: str):
 @pytest.mark.parametrize(
     ("reply", "value"),
     [
-        *(("4", "4"), ("**1**", "1"), ("5.", "5"), ("[[2]]", "2"), ('{"score": 3}', "3")),
-        *(("0", None), ("6", None), ("14", None), ("4.5", None), ("4/5", None), ("four", None)),
+        *(("4", "4"), ("**1**", "1"), ("5.", "5"), ("[[2]]", "2"), ("4/5", "4"), ('{"score": 3}', "3")),
+        *(("0", None), ("6", None), ("14", None), ("4.5", None), ("4/10", None), ("four", None)),
     ],
 )
 def test_a_score_is_one_of_five_digits(name: str, reply: str, value: str | None):

@@ -26,8 +26,9 @@ from ..collect.worker import Progress
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..judges.base import Judge, PromptedJudge
-from ..prompts.parsers import unanswered, without_thinking
+from ..prompts.parsers import unanswered
 from ..prompts.prompt import environment, variables
+from ..prompts.visible import without_thinking
 from ..scale import Scale
 from ..store.plan import Plan, look_up
 from ..store.store import Store
@@ -119,7 +120,7 @@ class StepReader:
     def id(self) -> str:
         """The kind of round and the version of the rules."""
         kind = "answer" if not self.several else "last" if self.last else "step"
-        return f"{kind}1"
+        return f"{kind}2"
 
     @property
     def scale(self) -> Scale:

@@ -17,32 +17,31 @@ def verdict_logprobs(
 ) -> dict[str, float]:
     """Return the log-probability of each verdict word among a reply's likeliest first tokens.
 
-    A token stands for a word if it equals the word, except for surrounding white space; of several
-    (" True", "True"), the likeliest counts. Where a likely token begins a word that is not a token
+    A token stands for a word if it equals the word, except for surrounding white space and case;
+    the probabilities of several (" True", "true") add up. Where a likely token begins a word that is not a token
     itself ("In" of "Incorrect"), nothing is returned and the text is read instead: otherwise the
     other word would be the only one with a probability.
     """
     tokens = list(tokens)
     if spelled_out(choices, tokens):
         return {}
-    found: dict[str, float] = {}
+    words = {word.strip().casefold(): word for word in choices}
+    found: dict[str, list[float]] = {}
     for token, logprob in tokens:
-        word = token.strip()
-        if word in choices:
-            found[word] = max(found.get(word, -math.inf), logprob)
-    return found
+        word = words.get(token.strip().casefold())
+        if word is not None and logprob > -math.inf:
+            found.setdefault(word, []).append(logprob)
+    return {word: min(_log_sum(lps), 0.0) for word, lps in found.items()}
 
 
 def label_mass(tokens: Iterable[tuple[str, float]], choices: Sequence[str]) -> float | None:
     """Return the probability of all verdict words together among a reply's likeliest first tokens.
 
-    Spellings (" True", "True") add up. None where a word is longer than a token (see
+    Spellings (" True", "true") add up. None where a word is longer than a token (see
     `verdict_logprobs`) or no verdict word is among them.
     """
-    tokens = list(tokens)
     found = verdict_logprobs(tokens, choices)
-    mass = sum(math.exp(lp) for token, lp in tokens if token.strip() in found)
-    return min(mass, 1.0) if found else None
+    return min(sum(map(math.exp, found.values())), 1.0) if found else None
 
 
 UNLIKELY = 1e-3  # beginnings less likely than this, relative to the likeliest, are not followed
@@ -69,8 +68,8 @@ def spelled_out(words: Sequence[str], tokens: Iterable[tuple[str, float]]) -> bo
         The likeliest first tokens of a reply with their natural log-probabilities.
     """
     tokens = list(tokens)
-    whole = {token.strip() for token, _ in tokens}
-    missing = [word for word in words if word.strip() not in whole]
+    whole = {token.strip().casefold() for token, _ in tokens}
+    missing = [word for word in words if word.strip().casefold() not in whole]
     walk = Walk(words)
     walk.add("", tokens)
     return any(

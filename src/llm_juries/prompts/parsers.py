@@ -6,19 +6,21 @@ reader has an `id` that changes when its results may; stored replies are then pa
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 from ..errors import JuriesError
-from ..scale import Scale, is_number
+from ..scale import Scale
 from ..types import Outcome, Reading, Reply
+from .announced import Announced, folded
+from .visible import visible
 
 UNPARSED = Reading(Outcome.UNPARSED)
+LEAST_MASS = 0.01
+"""Probability of all verdict words together below which token probabilities are no verdict."""
 
 
 class Reader(Protocol):
@@ -39,12 +41,6 @@ class Reader(Protocol):
         """Return each value's probability by the verdict tokens; empty where there is none."""
 
 
-def without_thinking(text: str) -> str:
-    """Return a reply's text without reasoning in think tags, closed or cut off."""
-    text = re.sub(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", "", text, flags=re.DOTALL)
-    return re.split(r"</think(?:ing)?>", text)[-1].strip()  # some servers drop the opening tag
-
-
 def unanswered(reply: Reply) -> Reading | None:
     """Return the reading of a reply without any verdict, None for one that may have one."""
     match reply.stop:
@@ -52,8 +48,6 @@ def unanswered(reply: Reply) -> Reading | None:
             return Reading(Outcome.FAILED)
         case "refusal":
             return Reading(Outcome.REFUSED)
-        case "rejected":
-            return Reading(Outcome.REJECTED)
         case _:
             return None
 
@@ -64,27 +58,44 @@ class LabelReader:
 
     Where the judge gave the probabilities of the verdict tokens, the likeliest value is the reading
     and the probability-weighted mean of the values' numbers is the score (for True/False: the
-    probability of True among the two); values without an order have no mean. A verdict token
-    outside the judge's list of likely tokens counts as probability 0. Where two values are exactly
-    as likely, the text decides.
+    probability of True among the two); values without an order have no mean. Spellings that differ
+    in case or white space (" true") add up; others don't count. A verdict token outside the judge's
+    list of likely tokens counts as probability 0. Where two values are exactly as likely, or all
+    verdict words together are less likely than `least_mass`, the text decides.
 
-    Text is parsed strictly. In order: a JSON object (bare or fenced) with exactly one value that is
-    a verdict word; a reply that is only a verdict word, whatever its case, quotes or Markdown; a
-    reply that begins with one, followed by punctuation or a line break; a last line such as
-    "Verdict: True". Whole words are compared, so INCORRECT is never CORRECT. Reasoning in think
-    tags is ignored. Anything else is TRUNCATED if the length limit cut it, otherwise UNPARSED.
+    From text a verdict is read if the reply announces exactly one (see `announced`). Reasoning in
+    think tags and special tokens are ignored. Anything else is TRUNCATED if the length limit cut
+    it, otherwise UNPARSED.
+
+    Parameters
+    ----------
+    scale : Scale
+    words : tuple of str
+        The verdict words.
+    turned : bool
+        Whether a pair was shown in swapped order.
+    name, opening : str
+        The word with which the prompt asks for the verdict, and how its template begins.
+    least_mass : float
+        Probability of all verdict words together below which it says nothing.
     """
 
     scale: Scale
     words: tuple[str, ...]
     turned: bool = False
-    version = 3
+    name: str = ""
+    opening: str = ""
+    least_mass: float = LEAST_MASS
+    version = 4
 
     @property
     def id(self) -> str:
-        """The scale, the verdict words and the version of the rules."""
+        """The scale, the verdict words, what else decides, and the version of the rules."""
         way = "turned" if self.turned else ""
-        return f"label{self.version}{way}:{self.scale.id}:{','.join(self.words)}"
+        more = [self.name, self.opening] if self.name or self.opening else []
+        more += [f"{self.least_mass:g}"] if self.least_mass != LEAST_MASS else []
+        own = "".join(f":{part}" for part in more)
+        return f"label{self.version}{way}:{self.scale.id}:{','.join(self.words)}{own}"
 
     @cached_property
     def values(self) -> dict[str, str]:
@@ -101,37 +112,38 @@ class LabelReader:
         """Read a reply by its verdict tokens' probabilities, or else by its text."""
         if reading := unanswered(reply):
             return reading
-        score = None
-        if reply.choice_logprobs:
-            value, score = self._read_logprobs(reply.choice_logprobs)
-            if value is not None:
-                return Reading(Outcome.OK, value, score)
-        value = self._read_text(reply.text)
+        value, score = self._read_logprobs(reply)
         if value is not None:
             return Reading(Outcome.OK, value, score)
-        return Reading(Outcome.TRUNCATED) if reply.stop == "length" else UNPARSED
+        return _as_text(self._announced, reply, score)
 
     def probabilities(self, reply: Reply) -> Mapping[str, float]:
         """Return each value's probability among the verdict words, 0 for one that is unlikely."""
-        weights = {} if unanswered(reply) else self._weights(reply.choice_logprobs)
+        weights = {} if unanswered(reply) else self._weights(reply)
         total = sum(weights.values())
         return {v: weights.get(v, 0.0) / total for v in self.values.values()} if weights else {}
 
-    def _weights(self, logprobs: Mapping[str, float]) -> dict[str, float]:
-        """Return the values' probabilities up to a factor."""
-        known = {  # a word of probability 0 has no weight
-            word: lp for word, lp in logprobs.items() if word in self.values and math.isfinite(lp)
-        }
-        best = max(known.values(), default=0.0)
-        weights: dict[str, float] = {}
-        for word, lp in sorted(known.items()):  # words of one value (Yes, Right) add up
-            value = self.values[word]
-            weights[value] = weights.get(value, 0.0) + math.exp(lp - best)
-        return weights
+    def _weights(self, reply: Reply) -> dict[str, float]:
+        """Return the values' probabilities up to a factor; none where they are too small."""
+        known: dict[str, list[float]] = {}
+        for word, lp in sorted(reply.choice_logprobs.items()):
+            value = self._spelled.get(folded(word.strip()))
+            if value is not None and math.isfinite(lp):  # a word of probability 0 has no weight
+                known.setdefault(value, []).append(lp)  # words of one value (Yes, Right) add up
+        lps = [lp for each in known.values() for lp in each]
+        mass = reply.label_mass
+        if not lps or (mass if mass is not None else sum(map(math.exp, lps))) < self.least_mass:
+            return {}
+        best = max(lps)
+        return {value: sum(math.exp(lp - best) for lp in each) for value, each in known.items()}
 
-    def _read_logprobs(self, logprobs: Mapping[str, float]) -> tuple[str | None, float | None]:
+    @cached_property
+    def _spelled(self) -> dict[str, str]:
+        return {folded(word.strip()): value for word, value in self.values.items()}
+
+    def _read_logprobs(self, reply: Reply) -> tuple[str | None, float | None]:
         """Return the likeliest value, None if two are tied, and the mean of their numbers."""
-        weights = self._weights(logprobs)
+        weights = self._weights(reply)
         if not weights:
             return None, None
         most = max(weights.values())
@@ -143,127 +155,50 @@ class LabelReader:
         return (winners[0] if len(winners) == 1 else None), mean
 
     @cached_property
-    def _by_word(self) -> dict[str, str]:
-        return {word.casefold(): value for word, value in self.values.items()}
-
-    @cached_property
-    def _leading(self) -> re.Pattern[str]:
-        words = "|".join(re.escape(word) for word in sorted(self.words, key=len, reverse=True))
-        return re.compile(rf"\W*({words})\W*?(?:[.,;:!](?=\s|$)|\n|\s[-–—(]|$)", re.IGNORECASE)
-
-    @cached_property
-    def _closing(self) -> re.Pattern[str]:
-        words = "|".join(re.escape(word) for word in sorted(self.words, key=len, reverse=True))
-        return re.compile(
-            r"^\W*(?:(?:my|the|final)\s+)*(?:verdict|answer|correct|decision|judge?ment)"
-            rf"\W*(?:is)?\W*?[:=]\W*({words})\W*$",
-            re.IGNORECASE,
-        )
-
-    def _read_text(self, text: str) -> str | None:
-        text = without_thinking(text)
-        if not text:
-            return None
-        if (fields := _json_object(text)) is not None:
-            words = {str(value).strip().casefold() for value in fields.values()}
-            found = words & self._by_word.keys()
-            return self._by_word[found.pop()] if len(found) == 1 else None
-        bare = text.strip(" \t\r\n\"'`*_.!“”‘’")
-        if (value := self._by_word.get(bare.casefold())) is not None:
-            return value
-        if (word := self._leading.match(text)) or (
-            word := self._closing.search(text.splitlines()[-1])
-        ):
-            # Case folding also equates letters that are not in the verdict word.
-            return self._by_word.get(word[1].casefold())
-        return None
+    def _announced(self) -> Announced:
+        return Announced(self.scale, self.values, self.name, self.opening)
 
 
 @dataclass(frozen=True)
 class NumberReader:
     """Reads a number of an interval from text.
 
-    In order: a JSON object (bare or fenced) with exactly one number; a reply that is only a number,
-    whatever its Markdown; a first line that is only a number, or a last line such as "Score: 87",
-    as long as they do not name two numbers. Out of the highest number ("87/100", "87 out of 100")
-    is the same number. A number off the scale is UNPARSED, and so is anything else. A number at the
-    end of a reply that the length limit cut may be the beginning of another one: TRUNCATED.
+    The number that a reply announces, if it is exactly one (see `announced`). Out of the highest
+    number ("87/100", "87 out of 100") is the same number. A number off the scale is UNPARSED, and
+    so is anything else. A number at the end of a reply that the length limit cut may be the
+    beginning of another one: TRUNCATED.
     """
 
     scale: Scale
-    version = 1
+    name: str = ""
+    opening: str = ""
+    version = 2
 
     @property
     def id(self) -> str:
-        """The scale and the version of the rules."""
-        return f"number{self.version}:{self.scale.id}"
+        """The scale, the prompt's own words and the version of the rules."""
+        own = f":{self.name}:{self.opening}" if self.name or self.opening else ""
+        return f"number{self.version}:{self.scale.id}{own}"
 
     def read(self, reply: Reply) -> Reading:
         """Read a reply by its text."""
-        if reading := unanswered(reply):
-            return reading
-        text = without_thinking(reply.text)
-        cut = reply.stop == "length"
-        if cut and (not text or text[-1].isalnum() or text[-1] == "."):
-            text = "\n".join(text.splitlines()[:-1])  # the last line is not whole
-        if (number := self._number(text)) is not None:
-            return Reading(Outcome.OK, number)
-        return Reading(Outcome.TRUNCATED) if cut else UNPARSED
+        return unanswered(reply) or _as_text(self._announced, reply)
 
     def probabilities(self, reply: Reply) -> Mapping[str, float]:  # noqa: ARG002
         """Return nothing: a number has no distribution."""
         return {}
 
-    def _number(self, text: str) -> str | None:
-        if (fields := _json_object(text)) is not None:
-            found = [str(value) for value in fields.values() if _is_number(value)]
-            if len(found) > 1:
-                return None
-        else:
-            lines = [line for line in text.splitlines() if line.strip()] or [""]
-            matches = (self._bare.fullmatch(lines[0]), self._closing.fullmatch(lines[-1]))
-            found = [match[1] for match in matches if match]
-        try:
-            values = {self.scale.value(number) for number in found}
-        except JuriesError:  # off the scale
-            return None
-        return values.pop() if len(values) == 1 else None
-
     @cached_property
-    def _pattern(self) -> str:
-        most = re.escape(f"{self.scale.ends[1]:g}")
-        return rf"(-?[0-9]+(?:\.[0-9]+)?)(?:\s*(?:/|out of)\s*{most})?"
-
-    @cached_property
-    def _bare(self) -> re.Pattern[str]:
-        return re.compile(rf"[\s\"'`*_#]*{self._pattern}[\s\"'`*_.]*", re.IGNORECASE)
-
-    @cached_property
-    def _closing(self) -> re.Pattern[str]:
-        return re.compile(
-            r"[\s*_#]*(?:(?:my|the|final|overall)\s+)*(?:score|rating|grade|verdict)"
-            rf"[\s*_]*(?:is|[:=])[\s*_:=]*{self._pattern}[\s*_.]*",
-            re.IGNORECASE,
-        )
+    def _announced(self) -> Announced:
+        return Announced(self.scale, {}, self.name, self.opening)
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, str):
-        return is_number(value)
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _json_object(text: str) -> dict[str, object] | None:
-    """Return a reply's JSON object, bare or fenced; None if it is not one."""
-    fenced = re.search(r"```(?:json)?\s*(\{.*?\})\s*```", text, flags=re.DOTALL)
-    candidate = fenced[1] if fenced else text
-    if not candidate.startswith("{"):
-        return None
-    try:
-        fields, _ = json.JSONDecoder().raw_decode(candidate)
-    except (ValueError, RecursionError):
-        return None
-    return fields if isinstance(fields, dict) else None
+def _as_text(announced: Announced, reply: Reply, score: float | None = None) -> Reading:
+    cut = reply.stop == "length"
+    value = announced.verdict(visible(reply.text), cut=cut)
+    if value is not None:
+        return Reading(Outcome.OK, value, score)
+    return Reading(Outcome.TRUNCATED) if cut else UNPARSED
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ import jinja2.sandbox
 from ..errors import JuriesError, nearest
 from ..scale import Scale
 from ..types import Item, Message, Order
-from .parsers import LabelReader, NumberReader, Reader
+from .parsers import LEAST_MASS, LabelReader, NumberReader, Reader
 
 FIELDS = (
     "question",
@@ -33,6 +33,10 @@ FIELDS = (
     "criterion",
     "criterion_description",
 )
+
+# The word before the colon that a template ends with, and the words that it begins with
+_ASKS = re.compile(r"([^\s:：{}%|.!?。*_][^\n:：{}%|.!?。*]{0,40})\*{0,2}\s?[:：][*_\s]*\Z")
+_BEGINS = re.compile(r"\s*([^\s{][^\n{]*)")
 
 
 class Askable(Protocol):
@@ -111,6 +115,9 @@ class Prompt:
     criteria : mapping of str to str, optional
         What answers are judged on, each criterion with its description: one call a criterion. They
         are those of a dataset that names none; of one that does, only descriptions are taken.
+    least_mass : float
+        Where the probabilities of verdict tokens are read: a reply whose verdict words together are
+        less likely than this has no verdict by them. Not part of a verdict's key.
     """
 
     name: str
@@ -123,8 +130,13 @@ class Prompt:
     system: str = ""
     scale: Scale | None = None
     criteria: Mapping[str, str] | None = None
+    least_mass: float = LEAST_MASS
 
     def __post_init__(self) -> None:
+        if not 0 <= self.least_mass <= 1:
+            raise JuriesError(
+                f"prompt {self.name}: least_mass is {self.least_mass:g}; set it between 0 and 1"
+            )
         if self.scale is None and len(set(self.labels.values())) < 2:
             raise JuriesError(f"prompt {self.name}: labels must have two different values or more")
         try:
@@ -185,16 +197,21 @@ class Prompt:
     @property
     def reader(self) -> LabelReader | NumberReader:
         """The reader of replies to this prompt."""
-        if not self.choices:
-            return NumberReader(self.parser_scale)
-        return LabelReader(self.parser_scale, self.choices)
+        return self._reader(turned=False)
 
     @property
     def turned_reader(self) -> LabelReader | NumberReader:
         """The reader of replies about a pair shown in swapped order."""
-        if not self.compares:
-            return self.reader
-        return LabelReader(self.parser_scale, self.choices, turned=self.compares)
+        return self._reader(turned=self.compares)
+
+    def _reader(self, *, turned: bool) -> LabelReader | NumberReader:
+        asks, begins = _ASKS.search(self.template), _BEGINS.match(self.template)
+        name, opening = asks[1].strip() if asks else "", begins[1].strip() if begins else ""
+        if not self.choices:
+            return NumberReader(self.parser_scale, name, opening)
+        return LabelReader(
+            self.parser_scale, self.choices, turned, name, opening, least_mass=self.least_mass
+        )
 
     @property
     def shared(self) -> int:
