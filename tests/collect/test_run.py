@@ -503,3 +503,22 @@ def test_a_pairs_label_is_about_its_own_candidate_in_either_order(order: Order, 
         collect([Plan(judge, PAIRS, FIRST_OR_SECOND)], store)
     verdicts = found(tmp_path, judge, PAIRS, FIRST_OR_SECOND)
     assert [verdicts[item_id, order].value for item_id in ("q0", "q1")] == ["1", "2"]
+
+
+def test_stored_replies_that_are_read_otherwise_than_before_are_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    judge, dataset = Fake("changed", lambda _: Reply("Verdict: True")), Dataset("d", ITEMS[:3])
+    run(tmp_path, judge, dataset=dataset)
+    key = next(Plan(judge, dataset, PROMPT).requests()).key
+    older = Store(tmp_path).get(key)
+    assert older is not None
+    with Store(tmp_path / "older") as store:
+        store.append(replace(older, outcome=Outcome.UNPARSED, value=None, reader="label3:old"))
+    for _ in range(2):
+        assert labels(tmp_path / "older", judge, dataset) == ["True", None, None]
+    told = [record.getMessage() for record in caplog.records if "otherwise" in record.getMessage()]
+    assert told == [
+        "judge changed, prompt p: 1 stored replies are read otherwise than before, by a newer "
+        "parser or other labels (1 x unparsed is now True)"
+    ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import hashlib
 import json
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace

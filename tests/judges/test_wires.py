@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import asyncio
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal

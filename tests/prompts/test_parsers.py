@@ -411,13 +411,20 @@ LONG = 1_000_000
 @pytest.mark.parametrize(
     "part",
     [
-        *(" ", "\n", " \n", "a", "1", "1.", "{", '{"', '{"a":', "[[", "\\boxed{", "*", "- ", "<", "<b>"),
-        *("<s>", "<think>", "<|channel|>", "so ", "not ", "un", "¬", "True, ", "Score:\n", "Score: 4, "),
-        *("wait ", "give it ", "Score (", "\u0301", "\u200b", "４", "|", "verdict ", "the final "),
+        " ",
+        "\n",
+        "1.",
+        '{"a":',
+        "{",
+        "[[",
+        "- ",
+        "<think>",
+        "so not ",
+        "Score:\n",
+        "True, ",
+        "\u0301",
     ],
 )
 def test_a_very_long_reply_is_read_in_linear_time(part: str):
-    """A quadratic search of a million characters would outlast the test's time limit."""
-    text = part * (LONG // len(part))
-    assert CORRECT.read(Reply(text)) == UNPARSED
-    assert CORRECT.read(Reply(f"Verdict: CORRECT\n{text}"[:LONG])).value in ("CORRECT", None)
+    """A quadratic search of a million characters would not end."""
+    assert CORRECT.read(Reply(f"Good {part * (LONG // len(part))}")) == UNPARSED

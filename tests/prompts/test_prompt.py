@@ -439,7 +439,14 @@ def test_a_level_that_was_cut_short_is_no_other_level(word: str):
 @pytest.mark.parametrize(
     ("reply", "value"),
     [
-        *(("4", "4"), ("**1**", "1"), ("5.", "5"), ("[[2]]", "2"), ("4/5", "4"), ('{"score": 3}', "3")),
+        *(
+            ("4", "4"),
+            ("**1**", "1"),
+            ("5.", "5"),
+            ("[[2]]", "2"),
+            ("4/5", "4"),
+            ('{"score": 3}', "3"),
+        ),
         *(("0", None), ("6", None), ("14", None), ("4.5", None), ("4/10", None), ("four", None)),
     ],
 )

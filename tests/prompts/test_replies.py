@@ -1,4 +1,4 @@
-"""A corpus of written replies with their right readings, over all shipped prompts and all scales."""
+"""Written replies with their right readings, over all shipped prompts and all scales."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ def verdict_logprobs(
     """Return the log-probability of each verdict word among a reply's likeliest first tokens.
 
     A token stands for a word if it equals the word, except for surrounding white space and case;
-    the probabilities of several (" True", "true") add up. Where a likely token begins a word that is not a token
-    itself ("In" of "Incorrect"), nothing is returned and the text is read instead: otherwise the
-    other word would be the only one with a probability.
+    the probabilities of several (" True", "true") add up. Where a likely token begins a word that
+    is not a token itself ("In" of "Incorrect"), nothing is returned and the text is read instead:
+    otherwise the other word would be the only one with a probability.
     """
     tokens = list(tokens)
     if spelled_out(choices, tokens):

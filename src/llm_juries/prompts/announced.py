@@ -1,4 +1,4 @@
-"""Find the verdicts that a reply announces.
+r"""Find the verdicts that a reply announces.
 
 One rule: a verdict counts where it is announced, and a reply has one if all that it announces is
 the same. Announced are
@@ -7,11 +7,11 @@ the same. Announced are
 - what follows a word for a verdict, at the beginning of a line ("Score: 4", "**Verdict**" and the
   next line, "The final score is 4/5") or in the last sentence ("so my verdict is True"), the word
   with which the prompt ends among them;
-- what stands in [[double brackets]], in \\boxed{}, in a tag such as <answer>, and in the field of a
+- what stands in [[double brackets]], in \boxed{}, in a tag such as <answer>, and in the field of a
   JSON object that is called so.
 
 Whole words are compared: INCORRECT is not CORRECT. A number off the scale, a number with a sign, a
-range, and a negation are announcements too, of something that is no verdict, so that they contradict
+range, and a negation are announcements too, of something that is no verdict, so they contradict
 one. An enumeration of verdicts ("True or False") announces nothing.
 """
 
@@ -38,7 +38,8 @@ NAMES = (
     "preference", "choice", "winner", "mark", "correct", "evaluation", "assessment", "conclusion",
     "result", "classification", "answer",
     "urteil", "bewertung", "note", "veredicto", "puntuación", "calificación", "вердикт", "оценка",
-    "判定", "结论", "結論", "判断", "评分", "評分", "得分", "分数", "スコア", "評価", "판정", "평가", "점수",
+    "判定", "结论", "結論", "判断", "评分", "評分", "得分", "分数",
+    "スコア", "評価", "판정", "평가", "점수",
 )  # fmt: skip
 """Words that announce a verdict: as a heading, before a colon, as a tag and as a field of JSON."""
 _PARENTS = frozenset(
@@ -47,17 +48,20 @@ _PARENTS = frozenset(
 _OPENING = re.compile(r"[\s\"'“”‘’„«»「『（(\[{|$*_`]*")
 _CLOSING = re.compile(r"[\"'”’»」』）)\]}|$*_`]*")
 _FILLERS = (
-    r"(?:(?:so|thus|hence|therefore|finally|overall|in (?:conclusion|summary|short)|and|i(?:'d| would)"
-    r" say|here is|here's|my|the|our|your|final|total|own)(?:[ \t]*[,:][ \t]*|[ \t]+))*"
+    r"(?:(?:so|thus|hence|therefore|finally|overall|in (?:conclusion|summary|short)|and"
+    r"|i(?:'d| would) say|here is|here's|my|the|our|your|final|total|own)"
+    r"(?:[ \t]*[,:][ \t]*|[ \t]+))*"
 )
 _QUALIFIER = r"(?:[ \t]*\([^()\n]{0,40}\)|[ \t]+(?:out of|on a scale (?:of|from))[^:\n]{1,30})?"
 _LINK = (
-    r"[\"'”’\])]*(?:[ \t]*(?::|：|=|→|->|=>|\||—)|[ \t]+(?:is|was|would be|should be|must be)\b[ \t]*"
-    r"[:：]?|[ \t]+[-–](?=[ \t])|(?<=\])|(?=[ \t]*\n))"
+    r"[\"'”’\])]*(?:[ \t]*(?::|：|=|→|->|=>|\||—)"
+    r"|[ \t]+(?:is|was|would be|should be|must be)\b[ \t]*[:：]?"
+    r"|[ \t]+[-–](?=[ \t])|(?<=\])|(?=[ \t]*\n))"
 )
 _LINKING = re.compile(rf"{_QUALIFIER}{_LINK}(?:[ \t]*(?:an?|clearly|therefore)[ \t]+)?\s*")
 _END = re.compile(
-    r"\s*\Z|[ \t]*\n|[.,;:!]+(?=\s|\Z|[^\x00-\x7f])|[。，；：！、…]|[ \t]+[-–—|(\[（]|—|（|[ \t]+(?:because|since)\b"
+    r"\s*\Z|[ \t]*\n|[.,;:!]+(?=\s|\Z|[^\x00-\x7f])|[。，；：！、…]|[ \t]+[-–—|(\[（]|—|（"
+    r"|[ \t]+(?:because|since)\b"
 )
 _NEGATION = re.compile(r"(?:(?:not|never|non|neither|isn't|is not|no)\b[\s-]*|un(?=\w)|[¬!≠~]\s*)+")
 _SIGN = re.compile(r"[-+−±~≈≃≠≤≥<>=^#∼]+\s*(?=[.\d])")
@@ -75,7 +79,9 @@ _SHARE = re.compile(r"[ \t:=,(\[–—-]*\d*\.?\d+[ \t]*%?[)\]]?[\s,;|/]*")
 _BULLET = re.compile(r"\s*(?:(?P<sign>[-–—>])[ \t]+|[•·*#]+[ \t]+)?")
 _LISTED = re.compile(r"[.)][ \t]+\S")
 _TAG = re.compile(r"<(/?)([^\W\d][\w-]{0,30})(?:\s[^<>]{0,200})?>")
-_FORMATTING = frozenset("a b big center code em font i p pre small span strong u".split())
+_FORMATTING = frozenset(
+    ("a", "b", "big", "center", "code", "em", "font", "i", "p", "pre", "small", "span", "strong")
+)
 _FENCE = re.compile(r"^[ \t]*```+[ \t]*\w*[ \t]*$", re.MULTILINE)
 _EMPHASIS = re.compile(r"(?<!\w)[*_`]+|[*_`]+(?!\w)")
 _BRACE = re.compile(r"\{(?=\s{0,99}[\"}])")
@@ -111,7 +117,8 @@ class Announced:
     words : mapping of str to str
         The value of each verdict word.
     name : str
-        The word with which the prompt asks for the verdict, such as Score; "" for none.
+        The word with which the prompt asks for the verdict, such as Score, "" for none; * stands
+        for any words.
     opening : str
         How the prompt's template begins, such as Question: where a line begins so after the bare
         verdict, a base model has gone on with another example. "" for no such rule.
@@ -320,9 +327,14 @@ class Announced:
         announces = name in self._names or name in ("final", "output", "response")
         return "\nverdict:\n" if announces else f"\n{name}:\n"
 
+    @property
+    def _any_name(self) -> str:
+        ways = map(re.escape, sorted(self._names, key=len, reverse=True))
+        return "|".join(way.replace(r"\*", r"[^:\n]{1,60}?") for way in ways)
+
     @cached_property
     def _announcing(self) -> re.Pattern[str]:
-        names = "|".join(map(re.escape, sorted(self._names, key=len, reverse=True)))
+        names = self._any_name
         return re.compile(
             rf"^[ \t>#|•·\"'{{(\[–-]*(?:\d{{1,2}}[.)][ \t]+)?(?P<before>{_FILLERS})"
             rf"(?P<name>{names})(?![\w{marks()}])",
@@ -331,7 +343,7 @@ class Announced:
 
     @cached_property
     def _named(self) -> re.Pattern[str]:
-        names = "|".join(map(re.escape, sorted(self._names, key=len, reverse=True)))
+        names = self._any_name
         return re.compile(rf"(?<![\w-])(?P<name>{names})(?![\w{marks()}])")
 
     def _on_lines(self, text: str, cut: bool) -> set[str | None]:
@@ -339,10 +351,9 @@ class Announced:
 
         def add(value: str | None, end: int, *, whole: bool = False) -> None:
             last = text[-20:].rstrip(".")
-            if cut and value is not None and end >= len(text) - 1:
-                if self._may_go_on(last) if whole else last[-1:].isdigit():
-                    return
-            found.add(value)
+            goes_on = self._may_go_on(last) if whole else last[-1:].isdigit()
+            if value is not None and not (cut and end >= len(text) - 1 and goes_on):
+                found.add(value)
 
         value, end = self._begun(text, 0)
         add(value, end, whole=True)
@@ -370,7 +381,7 @@ class Announced:
 
     def _for_numbers(self, heading: re.Match[str], link: str) -> bool:
         """Return whether "answer" announces a number: the judged answer may be one itself."""
-        return "final" in heading["before"] and "is" not in link or "answer" == folded(self.name)
+        return ("final" in heading["before"] and "is" not in link) or folded(self.name) == "answer"
 
     def _begun(self, text: str, at: int) -> tuple[str | None, int]:
         """Return the verdict that a text begins with."""
@@ -392,7 +403,8 @@ class Announced:
         start = max(text.rfind("\n", 0, end), 0)
         word = text[start:end].strip(" \t\n\"'*_([")
         return (len(word) == 1 or word.isdigit()) and bool(
-            _LISTED.match(text, end) or (len(word) == 1 and not word.isdigit() and text[end : end + 2] == ": ")
+            _LISTED.match(text, end)
+            or (len(word) == 1 and not word.isdigit() and text[end : end + 2] == ": ")
         )
 
     def _may_precede(self, line: str) -> bool:
@@ -447,8 +459,10 @@ class Announced:
     def _last_word(self, text: str, value: str) -> bool:
         """Return whether a one-word last sentence is another verdict."""
         sentence = re.split(r"[.!?,;:。\n]\s|\n", text[-1000:].rstrip(" .!。\"')"))[-1]
-        return len(sentence.strip()) > 1 and not any(map(str.isdigit, sentence)) and (
-            self._whole(sentence) not in (None, OTHER, value)
+        return (
+            len(sentence.strip()) > 1
+            and not any(map(str.isdigit, sentence))
+            and (self._whole(sentence) not in (None, OTHER, value))
         )
 
 
@@ -461,7 +475,9 @@ def _after(optional: re.Pattern[str], text: str, at: int) -> int:
 def _inside(text: str, at: int) -> bool:
     """Return whether a word goes on at a position."""
     character = text[at : at + 1]
-    return character.isalnum() or character == "_" or unicodedata.category(character or " ")[0] == "M"
+    return (
+        character.isalnum() or character == "_" or unicodedata.category(character or " ")[0] == "M"
+    )
 
 
 def _ends(text: str, at: int) -> bool:
@@ -469,7 +485,7 @@ def _ends(text: str, at: int) -> bool:
 
 
 def _plain_name(name: str) -> str:
-    """Return the name of a field or a tag without what only qualifies it: finalVerdict, my_score."""
+    """Return the name of a field or a tag without what only qualifies it: finalVerdict."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold().replace("_", " ").replace("-", " ")
     left = [w for w in words.split() if w not in ("final", "overall", "my", "the", "total")]
     return " ".join(left) or words.strip()
@@ -484,14 +500,16 @@ def _spaced(word: str) -> str:
     parts = re.findall(r"\s+|[^\W]+|[^\w\s]+", word)
     between = [r"\s+" if part.isspace() else re.escape(part) for part in parts]
     return "".join(
-        piece if r"\s" in piece or piece.isalnum() or not set(part) & set("<>=") else rf"\s*{piece}\s*"
+        piece
+        if r"\s" in piece or piece.isalnum() or not set(part) & set("<>=")
+        else rf"\s*{piece}\s*"
         for piece, part in zip(between, parts, strict=True)
     )
 
 
 @functools.cache
 def marks() -> str:
-    """Return the combining marks as a character class: they are parts of words, unlike in \\w."""
+    r"""Return the combining marks as a character class: they are parts of words, unlike in \w."""
     marked = [n for n in range(0x300, 0xFFFF) if unicodedata.category(chr(n))[0] == "M"]
     runs = [list(run) for _, run in groupby(enumerate(marked), lambda pair: pair[1] - pair[0])]
     return "".join(rf"{chr(run[0][1])}-{chr(run[-1][1])}" for run in runs)

@@ -34,8 +34,9 @@ FIELDS = (
     "criterion_description",
 )
 
-# The word before the colon that a template ends with, and the words that it begins with
-_ASKS = re.compile(r"([^\s:：{}%|.!?。*_][^\n:：{}%|.!?。*]{0,40})\*{0,2}\s?[:：][*_\s]*\Z")
+# The word before the colon that a template ends with, and the words that it begins with; in the
+# first, * stands for what an item fills in.
+_ASKS = re.compile(r"([^\s:：{}%|.!?。*_][^\n:：{}%|.!?。]{0,40}?)(?:\*\*)?\s?[:：][*_\s]*\Z")
 _BEGINS = re.compile(r"\s*([^\s{][^\n{]*)")
 
 
@@ -205,7 +206,8 @@ class Prompt:
         return self._reader(turned=self.compares)
 
     def _reader(self, *, turned: bool) -> LabelReader | NumberReader:
-        asks, begins = _ASKS.search(self.template), _BEGINS.match(self.template)
+        ending = re.sub(r"\{\{[^{}]*\}\}", "*", self.template.rpartition("\n")[2])
+        asks, begins = _ASKS.search(ending), _BEGINS.match(self.template)
         name, opening = asks[1].strip() if asks else "", begins[1].strip() if begins else ""
         if not self.choices:
             return NumberReader(self.parser_scale, name, opening)

@@ -6,6 +6,9 @@ counts it, `analysis` reads what is there.
 
 from __future__ import annotations
 
+import functools
+import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -14,9 +17,12 @@ from ..data.dataset import Dataset
 from ..errors import JuriesError
 from ..judges.base import Judge, always_same, key_of
 from ..prompts.prompt import Askable
+from ..scale import Scale
 from ..seats import Seat
-from ..types import Request, Verdict
+from ..types import Outcome, Request, Verdict
 from .store import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -126,8 +132,10 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
     """Yield each request of a plan with its stored verdict, None where there is none.
 
     A verdict is keyed by what was asked, so two items with the same text share one; it is returned
-    with the identity of the item at hand. A reply that an older parser read is parsed again.
+    with the identity of the item at hand. A reply that an older parser read is parsed again; how
+    many then read otherwise is logged, once.
     """
+    changed: Counter[str] = Counter()
     readers = {order: plan.judge.reader(plan.prompt, order) for order in plan.dataset.orders}
     ids = {order: reader.id for order, reader in readers.items()}
     for request in plan.requests():
@@ -139,6 +147,9 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
         outcome, value, score = stored.outcome, stored.value, stored.score
         if stored.reader != ids[order]:
             outcome, value, score = readers[order].read(stored.reply)
+            before = _shown(stored.outcome, stored.value, readers[order].scale)
+            if before != _shown(outcome, value, readers[order].scale):
+                changed[f"{before} is now {_shown(outcome, value, readers[order].scale)}"] += 1
         yield (
             request,
             replace(
@@ -158,3 +169,26 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
                 criterion=item.criterion,
             ),
         )
+    if changed:
+        kinds = "; ".join(f"{number} x {kind}" for kind, number in changed.most_common(5))
+        kinds += "; ..." if len(changed) > 5 else ""
+        _say(
+            f"judge {plan.voter}, prompt {plan.prompt.name}: {changed.total()} stored replies are "
+            f"read otherwise than before, by a newer parser or other labels ({kinds})"
+        )
+
+
+def _shown(outcome: Outcome, value: str | None, scale: Scale) -> str:
+    """Return a reading in a word; stores of format 1 spell values as numbers."""
+    if value is None:
+        return str(outcome)
+    try:
+        return scale.value(value) or str(outcome)
+    except JuriesError:
+        return value
+
+
+@functools.cache
+def _say(message: str) -> None:
+    """Log a warning, once in a process: plans are looked up several times in a run."""
+    log.warning(message)
