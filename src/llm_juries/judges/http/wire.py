@@ -307,7 +307,7 @@ def usage(body: Json, *path: str) -> int | None:
     name, counted = name_of(body) or "without a name", ".".join(path)
     tell_once(
         f"usage.{counted} of {name}",
-        f"model {name}: reports usage.{counted}={words_of(found)[:60]}, which is not a number of "
+        f"model {name}: reports usage.{counted}={json.dumps(found)[:60]}, which is not a number of "
         "tokens; the cost of such replies is not known",
     )
     return None
