@@ -11,7 +11,7 @@ from ..juries.panel import Panel
 from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.measure import estimates
-from .measured import COVERAGE, best_of, compared
+from .measured import COVERAGE, best_of, compared, one_label
 
 
 def against_best(panel: Panel, bootstrap: Bootstrap, coverage: float = COVERAGE) -> pd.DataFrame:
@@ -32,13 +32,16 @@ def against_best(panel: Panel, bootstrap: Bootstrap, coverage: float = COVERAGE)
     Returns
     -------
     DataFrame
-        Up to two rows a jury, none where no judge voted on enough items: dataset, jury, beside
+        Up to two rows a jury, none where no judge voted on enough items or all human labels are
+        the same: dataset, jury, beside
         ("best member" or "best judge"), judge (str); n and missing, the labelled items both voted
         on and the others (int); jury_kappa and judge_kappa over those n items, difference = jury -
         judge with ci_low and ci_high (float); eligible, whether n is a share `coverage` of the
         labelled items (bool). On other scales it is the headline measure instead of kappa:
         jury_pearson, judge_pearson ...
     """
+    if one_label(panel):
+        return pd.DataFrame()  # nobody agrees more than by chance, so nobody is the best
     measure, rated = compared(panel)
     name, voters = measure.name, panel.votes.voters
     labelled = int((~np.isnan(rated.human)).sum())

@@ -24,7 +24,7 @@ from .found_juries import JurySearch, pareto_front, wins_of
 from .graded_search import GradedSearch
 from .jury_patterns import Patterns, Resampled, both_counts, intervals, measures, own_counts
 from .jury_validation import Candidates, chosen, first_of
-from .measured import COVERAGE
+from .measured import COVERAGE, one_label
 from .undecided import Undecided
 
 MOST_VOTERS = 12  # 4,095 juries
@@ -85,8 +85,9 @@ def search_juries(
     Raises
     ------
     JuriesError
-        If there are more than twelve voters, nothing to measure, no judge that votes on enough
-        items, dollars for a judge that is not there, or a graded panel that was cut at a threshold.
+        If there are more than twelve voters, nothing to measure, human labels that are all the
+        same, no judge that votes on enough items, dollars for a judge that is not there, or a
+        graded panel that was cut at a threshold.
     """
     criteria = criteria or Criteria()
     names = tuple(sorted(v.name for v in panel.votes.voters if v.kind != "jury"))
@@ -100,6 +101,11 @@ def search_juries(
         raise JuriesError(
             f"jury search: {panel.dataset.name} was cut at a threshold, before which juries pool; "
             "search without analysis.threshold"
+        )
+    if one_label(panel):
+        raise JuriesError(
+            f"jury search: all human labels of {panel.dataset.name} are the same, so agreement "
+            "beyond chance can't tell juries apart; add labels of other values"
         )
     prices = criteria.dollars or {}
     for name in prices:

@@ -99,6 +99,15 @@ def labelled(panel: Panel) -> bool:
     return bool((~np.isnan(panel.preferences)).any())
 
 
+def one_label(panel: Panel) -> bool:
+    """Return whether all human labels are the same, so that agreement beyond chance is undefined.
+
+    Kappa is then 0 for every voter that ever errs, and none for one that never does.
+    """
+    human = panel.human[~np.isnan(panel.human)]
+    return human.size > 0 and bool((human == human[0]).all())
+
+
 def headline(panel: Panel) -> AnyMeasure:
     """Return the first measure of a panel's votes against its labels."""
     return base_measures(panel)[0]

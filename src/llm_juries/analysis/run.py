@@ -18,6 +18,7 @@ from ..study import Study
 from .absent import absent
 from .found_juries import JurySearch
 from .jury_search import search_juries
+from .measured import one_label
 from .panels import read_panel
 from .settings import Analysis
 from .tables import TABLES, Subject
@@ -119,7 +120,7 @@ def _searched(
     panel: Panel, analysis: Analysis, usd_a_call: Mapping[str, float | None], *, alone: bool
 ) -> JurySearch | None:
     """Search the juries of a panel; of several datasets, one that cannot be searched is skipped."""
-    if not analysis.search.rules or np.isnan(panel.human).all():
+    if not analysis.search.rules or np.isnan(panel.human).all() or one_label(panel):
         return None
     orders = len(panel.dataset.orders)
     prices = {name: orders * cost for name, cost in usd_a_call.items() if cost is not None}

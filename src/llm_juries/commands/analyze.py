@@ -12,6 +12,7 @@ from . import command_line
 
 def analyze(cfg: DictConfig) -> None:
     """Write tables, figures and a report to the output folder. Asks no model."""
+    from ..analysis.measured import labelled
     from ..analysis.run import measure
     from ..collect.run import collect
     from ..config.analysis import read_analysis
@@ -55,8 +56,15 @@ def analyze(cfg: DictConfig) -> None:
             store=store,
             files=[folder / name for name in names],
         )
-    print(markdown(results.tables["agreement"]))
+    agreement = results.tables["agreement"]
+    if (agreement["n"] + agreement["missing"]).any():
+        print(markdown(agreement))
     for panel in results.panels:
+        if not labelled(panel):
+            print(
+                f"{panel.dataset.name}: has no human labels, so nobody is measured against them; "
+                "outcomes, agreement between voters and rankings are in the report"
+            )
         if panel.cut_at:
             print(f"{panel.dataset.name}: {panel.cut_at}")
     print(f"\npage:    {folder / 'report.html'}\nreport:  {folder / 'report.md'}")

@@ -55,6 +55,12 @@ def build(node: DictConfig, path: str) -> Any:
     _check_mapping(node, path)
     name = node.get("_target_")
     if not name:
+        for key, inner in node.items():
+            if isinstance(inner, DictConfig) and "_target_" in inner:
+                raise JuriesError(
+                    f"{path}.{key!s}: a key can't hold a dot; leave out the yaml's line "
+                    "'# @package', or write an underscore there (the name may hold a dot)"
+                )
         raise JuriesError(f"{path}: has no _target_; name the class or function to build")
     for key in sorted(OmegaConf.missing_keys(node)):  # named from the root of the whole config
         place = key if key.startswith(f"{path}.") else f"{path}.{key}"

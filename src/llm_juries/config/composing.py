@@ -8,6 +8,7 @@ those names.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ class FileConfigSource(PlainSource):
     """Config files, where a jury includes the judges that its `members` and its `fallback` name.
 
     Members without a yaml are judges that come with recorded verdicts. A judge's yaml needs no line
-    `# @package`: judge/mine.yaml becomes `judges.mine`; so do juries and candidates. The class has
-    the name of the one it replaces, as Hydra then keeps it when it registers its own, in each
-    process of a launcher.
+    `# @package`: judge/mine.yaml becomes `judges.mine`; so do juries and candidates; a dot becomes
+    an underscore, as it would part a key. The class has the name of the one it replaces, as Hydra
+    then keeps it when it registers its own, in each process of a launcher.
     """
 
     def load_config(self, config_path: str) -> ConfigResult:
@@ -54,7 +55,8 @@ class FileConfigSource(PlainSource):
             _check_secrets(OmegaConf.to_container(config), f"{self.path}/{config_path}, ")
         group, _, name = config_path.partition("/")
         if name and group in PACKAGES and result.header["package"] is None:
-            result.header["package"] = f"{PACKAGES[group]}.{Path(name).stem}"
+            stem = Path(name).name.removesuffix(".yaml").replace(".", "_")
+            result.header["package"] = f"{PACKAGES[group]}.{stem}"
         for entry in config.get("defaults") or []:
             for key, choice in entry.items() if isinstance(entry, DictConfig) else ():
                 chosen = str(key).removeprefix("override ").lstrip("/").partition("@")[0]
@@ -180,6 +182,9 @@ def _seat(cfg: DictConfig, folders: Sequence[str]) -> None:
         raise JuriesError(f"seats: is not a list; write seats=[{cfg.seats}]")
     given = [str(name) for name in cfg.seats]
     seats = list(seats_of(given, list(map(str, cfg.judges))))
+    if names := _by_name(cfg):
+        seats = [replace(seat, judge=names.get(seat.judge, seat.judge)) for seat in seats]
+        cfg.seats = list(map(str, seats))
     known = set(named.names("judge", folders))
     with open_dict(cfg):
         for seat in seats:
@@ -195,6 +200,22 @@ def _seat(cfg: DictConfig, folders: Sequence[str]) -> None:
                     raise JuriesError(f"seat {seat}: {error}") from None
         if prompts:
             cfg.seat_prompts = prompts
+
+
+def _by_name(cfg: DictConfig) -> dict[str, str]:
+    """Call each judge's node by the judge's own name; return the names by former keys.
+
+    A key can't hold a dot, so gpt-4.1 has to be called something else in its yaml.
+    """
+    found = {}
+    with open_dict(cfg):
+        for key in list(map(str, cfg.judges)):
+            node = cfg.judges[key]
+            name = node.get("name")
+            if isinstance(name, str) and name != key and name not in cfg.judges:
+                cfg.judges[name] = cfg.judges.pop(key)
+                found[key] = name
+    return found
 
 
 def _check_single(group: str, choice: Any, lists: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..analysis.measured import best_first, headline_of, ranked_by
+from ..analysis.measured import best_first, headline_of, one_label, ranked_by
 from ..analysis.run import Results
 from ..analysis.tables import TABLES, Table
 from ..files import write_text
@@ -160,7 +160,7 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
     ]
     if notes:
         parts.append("\n".join(notes))
-    parts.append(_findings(tables, results.analysis.settings.coverage))
+    parts.append(_findings(tables, panel, results.analysis.settings.coverage))
     if len(dataset.orders) > 1:
         counted = INCONSISTENT[results.analysis.settings.inconsistent]
         parts.append(f"A pair whose two orders point to different sides counts as {counted}.")
@@ -230,7 +230,7 @@ def _jury_parts(table: Table, juries: pd.DataFrame) -> list[str]:
     return parts
 
 
-def _findings(tables: Mapping[str, pd.DataFrame], coverage: float) -> str:
+def _findings(tables: Mapping[str, pd.DataFrame], panel: Panel, coverage: float) -> str:
     """Return the main findings as a list: voters without votes, the best judge, each jury."""
     agreement, against = tables["agreement"], tables["against_best"]
     measure = headline_of(agreement)
@@ -244,6 +244,8 @@ def _findings(tables: Mapping[str, pd.DataFrame], coverage: float) -> str:
         for voter in agreement[agreement["n"] == 0]["voter"]
         if voter not in silent
     ]
+    if one_label(panel):
+        return "\n".join([*lines, *_one_label(agreement, measure)])
     lines += [
         f"- **{voter}** has no {_name(measure)}: its votes and the human labels are all the same."
         for voter in agreement[(agreement["n"] > 0) & agreement[measure].isna()]["voter"]
@@ -266,6 +268,19 @@ def _findings(tables: Mapping[str, pd.DataFrame], coverage: float) -> str:
         compared = compared or f"no judge voted on {coverage:.0%} of the items to compare it with"
         lines.append(f"- Jury **{jury['voter']}**: {_value(jury, measure)}; {compared}.")
     return "\n".join(lines)
+
+
+def _one_label(agreement: pd.DataFrame, measure: str) -> list[str]:
+    """Return what can be said where all human labels are the same."""
+    lines = [
+        f"- All human labels are the same, so {_name(measure)} says nothing and no voter is the "
+        "best by it: it is 0 for every voter that ever errs, and undefined for one that never does."
+    ]
+    if "accuracy" in agreement and agreement["accuracy"].notna().any():
+        most = agreement["accuracy"].max()
+        names = agreement[agreement["accuracy"] == most]["voter"]
+        lines.append(f"- Right most often: **{', '.join(names)}**, accuracy {most:.3f}.")
+    return lines
 
 
 def _name(measure: str) -> str:
