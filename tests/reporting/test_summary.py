@@ -61,7 +61,8 @@ def test_a_voter_without_votes_and_one_without_labelled_votes_are_told_apart(tmp
 
 def test_voters_that_say_what_humans_say_and_nothing_else_have_votes(tmp_path: Path):
     _, report, _ = reported(tmp_path, made_up(tmp_path, ["1,1,0", "1,1,1"] * 20))
-    assert "**one** has no kappa: its votes and the human labels are all the same" in report
+    assert "All human labels are the same, so kappa says nothing" in report
+    assert "Right most often: **one**, accuracy 1.000" in report
     assert "Best single judge: **two**, kappa 0.000" in report
     _, report, _ = reported(tmp_path, made_up(tmp_path, ["1,1,1"] * 40))
     assert "**both** has no kappa: its votes and the human labels are all the same" in report

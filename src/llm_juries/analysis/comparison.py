@@ -33,12 +33,11 @@ def against_best(panel: Panel, bootstrap: Bootstrap, coverage: float = COVERAGE)
     -------
     DataFrame
         Up to two rows a jury, none where no judge voted on enough items or all human labels are
-        the same: dataset, jury, beside
-        ("best member" or "best judge"), judge (str); n and missing, the labelled items both voted
-        on and the others (int); jury_kappa and judge_kappa over those n items, difference = jury -
-        judge with ci_low and ci_high (float); eligible, whether n is a share `coverage` of the
-        labelled items (bool). On other scales it is the headline measure instead of kappa:
-        jury_pearson, judge_pearson ...
+        the same: dataset, jury, beside ("best member" or "best judge"), judge (str); n and
+        missing, the labelled items both voted on and the others (int); jury_kappa and judge_kappa
+        over those n items, difference = jury - judge with ci_low and ci_high (float); eligible,
+        whether n is a share `coverage` of the labelled items (bool). On other scales it is the
+        headline measure instead of kappa: jury_pearson, judge_pearson ...
     """
     if one_label(panel):
         return pd.DataFrame()  # nobody agrees more than by chance, so nobody is the best
