@@ -25,7 +25,7 @@ FLOORS = (
     {"data"},
     {"prompts"},
     {"types", "scale", "seats"},
-    {"files", "markdown", "redaction"},
+    {"arguments", "files", "markdown", "redaction"},
     {"errors"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -30,6 +30,7 @@ from .analysis.panels import read_panel
 from .analysis.run import measure
 from .analysis.settings import Analysis, Settings
 from .analysis.undecided import Undecided
+from .arguments import checked
 from .collect.policy import Policy
 from .collect.progress import check_complete
 from .collect.run import collect
@@ -42,6 +43,7 @@ from .data.frames import Tabular, called, digest, table_of
 from .errors import JuriesError, nearest
 from .judges.base import Judge
 from .juries.panel import Panel
+from .juries.rules import Rule
 from .juries.stored import Inconsistent, Vote
 from .metrics.bootstrap import Bootstrap
 from .prompts.prompt import Prompt
@@ -53,8 +55,6 @@ from .study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from .juries.rules import Rule
 
 Answers: TypeAlias = "Tabular | Dataset"
 """Answers to judge: a table, a dataset, or the name of one in conf/dataset."""
@@ -86,11 +86,13 @@ def list_judges() -> list[str]:
     return named.names("judge")
 
 
+@checked
 def load_judge(name: str | Path) -> Judge:
     """Return a judge by its name in conf/judge or by the path of a yaml; nothing is loaded yet."""
     return named.load_judge(name)
 
 
+@checked
 def judge(
     data: Answers,
     judges: Sequence[str | Path | Judge],
@@ -174,6 +176,7 @@ def judge(
         return _collected(study, opened, folder, inconsistent, threshold, vote)
 
 
+@checked
 def read_verdicts(
     data: Answers,
     judges: Sequence[str] | Mapping[str, str | Mapping[str, Any]] | None = None,
@@ -251,6 +254,7 @@ def read_verdicts(
     return _recorded(study, inconsistent, threshold)
 
 
+@checked
 def agreement(
     panel: Panel,
     bootstrap: Bootstrap | None = None,
@@ -299,6 +303,7 @@ def agreement(
     return table
 
 
+@checked
 def compare(
     panel: Panel, bootstrap: Bootstrap | None = None, *, coverage: float = COVERAGE
 ) -> pd.DataFrame:
@@ -333,6 +338,7 @@ def compare(
     return comparison.against_best(panel, bootstrap or Bootstrap(), coverage)
 
 
+@checked
 def search_juries(
     panel: Panel,
     rules: Sequence[Rule] = ("majority",),
@@ -369,6 +375,7 @@ def search_juries(
     return jury_search.search_juries(panel, bootstrap or Bootstrap(), criteria, coverage)
 
 
+@checked
 def dependence(
     panel: Panel, bootstrap: Bootstrap | None = None, *, pairs: bool = False
 ) -> pd.DataFrame:
@@ -406,6 +413,7 @@ def dependence(
     return agreement_tables.between_judges(panel, bootstrap)
 
 
+@checked
 def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None) -> Path:
     """Write an analysis as tables, figures, report.md and a page with every item.
 
@@ -439,8 +447,13 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
     analysis = Analysis(settings, bootstrap or Bootstrap())
     with _opened(study, panel.store) as store:
         results = measure([study], store, analysis)
-        drawn = summary.write(results, into, _config(panel, prompt))
-        page.write(results, store, into / "report.html", drawn)
+        try:
+            drawn = summary.write(results, into, _config(panel, prompt))
+            page.write(results, store, into / "report.html", drawn)
+        except OSError as error:
+            raise JuriesError(
+                f"report: {error.filename or into}: {error.strerror}; choose another folder"
+            ) from None
     return into / "report.html"
 
 

@@ -12,11 +12,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import check_fields
 from .errors import JuriesError, nearest
 
 Kind = Literal["binary", "nominal", "ordinal", "interval", "preference"]
@@ -109,6 +110,10 @@ class Scale:
         return cls("preference", values=levels or ("b", "tie", "a"), words=words or {})
 
     def __post_init__(self) -> None:
+        check_fields(self, "scale")
+        if self.kind not in get_args(Kind):
+            known = nearest(self.kind, get_args(Kind))
+            raise JuriesError(f"scale: there is no kind {self.kind!r}{known}")
         # What yaml gives: whole numbers as levels, lists for tuples
         object.__setattr__(self, "values", tuple(_text(value) for value in self.values))
         object.__setattr__(self, "numbers", tuple(float(number) for number in self.numbers))

@@ -187,9 +187,19 @@ def test_juries_pool_before_a_threshold_cuts() -> None:
     np.testing.assert_array_equal(own, np.where(np.isnan(mean), np.nan, mean >= 4))
 
 
-def test_juries_are_not_searched_after_a_threshold_has_cut() -> None:
-    with pytest.raises(JuriesError, match=r"juries pool; search without analysis\.threshold"):
-        lj.search_juries(panel_of("ordinal").cut(4))
+@pytest.mark.parametrize("rule", ["mean", "median"])
+def test_searched_juries_pool_grades_before_a_threshold_cuts(rule: Any) -> None:
+    panel = panel_of("ordinal", frame("ordinal", missing=0)).cut(3)
+    found = lj.search_juries(panel, (rule,), bootstrap=FEW)
+    assert len(found.juries) == 7
+    for _, row_ in found.juries.iterrows():
+        members = tuple(row_["jury"].split(" + "))
+        added = panel.add(lj.Jury("jury", members, rule))
+        measured = row(added, "jury")
+        x, y = known(added, "jury")
+        assert row_["kappa"] == pytest.approx(sk.cohen_kappa_score(y, x), abs=1e-9)
+        assert (row_["n"], row_["missing"]) == (measured["n"], measured["missing"])
+    assert "kappa" in found.chosen
 
 
 @pytest.mark.parametrize("kind", ["nominal", "ordinal", "interval"])

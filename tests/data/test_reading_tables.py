@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from llm_juries.data.answer_tables import load
@@ -92,7 +92,6 @@ def test_two_columns_of_one_name_are_an_error(content: str, name: str, tmp_path:
 
 
 def test_an_excel_file_is_read_by_its_first_sheet(tmp_path: Path):
-    openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     sheet = book.active
     for row in (["item_id", "question", "answer", "human"], [1, "Q", 42, 1], [None] * 4, [2, "P"]):
@@ -101,14 +100,6 @@ def test_an_excel_file_is_read_by_its_first_sheet(tmp_path: Path):
     book.save(tmp_path / "t.xlsx")
     found = items(tmp_path / "t.xlsx")
     assert [(i.item_id, i.answer, i.human) for i in found] == [("1", "42", "1"), ("2", "", None)]
-
-
-def test_without_openpyxl_an_excel_file_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(JuriesError, match=r"needs openpyxl; pip install 'llm-juries\[excel\]'"):
-        items(written(tmp_path, b"PK", "t.xlsx"))
 
 
 def test_a_table_says_what_it_calls_its_columns(tmp_path: Path, caplog: pytest.LogCaptureFixture):

@@ -349,7 +349,8 @@ def test_scores_off_the_scale_need_a_scale_or_a_threshold(table: Any):
     path = table("item_id,human,strict,lenient\nq1,0,1,2\nq2,1,5,5\n")
     with pytest.raises(JuriesError) as caught:
         load(path)
-    assert "strict (1 to 5), lenient (2 to 5); set the scale" in str(caught.value)
+    assert "line 3, column strict: '5' is not on the scale binary (0, 1); set" in str(caught.value)
+    assert "(columns of numbers: strict (1 to 5), lenient (2 to 5))" in str(caught.value)
     assert "judges={strict: {threshold: ...}}" in str(caught.value)
     with pytest.raises(JuriesError, match="any column of numbers could be a judge; name the"):
         load(path, scale=Scale.ordinal(1, 5), human_scale=Scale.binary())

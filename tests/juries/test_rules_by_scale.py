@@ -121,6 +121,10 @@ def test_weights_count() -> None:
         Jury("x", ("a", "b"), "mean", weights={"a": 1})
 
 
+def test_a_fallback_is_the_seat_that_its_name_stands_for() -> None:
+    assert Jury("x", ("a", "b:1"), "plurality", fallback="c:1").fallback == "c"
+
+
 def test_a_fallback_decides_where_the_jury_does_not() -> None:
     votes = seated([[0, 1, 2], [0, 0, 1], [0, NAN, NAN], [0, 1, NAN]], COLOURS)
     found = Jury("x", ("a", "b"), "plurality", fallback="c").decide(votes)

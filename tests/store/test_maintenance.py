@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def store(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_sound_store_is_told_in_numbers(store: Path):
+def test_a_sound_store_is_described_in_numbers(store: Path):
     (path,) = segments.segments(store)
     path.write_bytes(path.read_bytes() + b'{"key": "torn')
     assert run(StoreAction("verify", str(store))).splitlines() == [
@@ -122,7 +123,7 @@ def test_what_was_exported_comes_back_whole(kind: str, store: Path, tmp_path: Pa
     assert import_files(tmp_path / "new", [source]).known == 4
 
 
-def test_stores_are_merged_each_key_once_and_conflicts_told(store: Path, tmp_path: Path):
+def test_stores_are_merged_each_key_once_and_conflicts_are_listed(store: Path, tmp_path: Path):
     other = tmp_path / "other"
     fill(
         other,
@@ -136,6 +137,21 @@ def test_stores_are_merged_each_key_once_and_conflicts_told(store: Path, tmp_pat
     assert kept(store)["a"].value == "0"
     compact(store)
     assert sorted(kept(store)) == ["a", "b", "c", "d", "new"]
+
+
+def test_replies_parsed_in_different_ways_are_listed_and_not_called_a_conflict(
+    store: Path, tmp_path: Path
+):
+    own = kept(store)["a"]
+    again = replace(own, reader="another", reply=replace(own.reply, text="No."), value="0")
+    spelled = replace(kept(store)["b"], reader="another", value="True")
+    fill(tmp_path / "other", again, spelled)
+    found = merge(store, [tmp_path / "other"])
+    assert (found.conflicts, found.uncompared) == ([], ["a"])
+    fill(store, again)
+    said = run(StoreAction("verify", str(store)))
+    assert "1 keys stored again, 0 of them with another value" in said
+    assert "1 keys with two replies parsed in different ways, whose values" in said
 
 
 def test_an_export_or_an_empty_folder_is_not_merged_as_if_it_were_a_store(

@@ -1,4 +1,4 @@
-"""The search of juries on graded and nominal scales, by the headline measure.
+"""The search of juries of graded, cut and nominal votes, by the headline measure.
 
 Votes of yes and no collapse into few patterns (`jury_patterns`); grades do not. But the headline
 measures are formulas on sums over items, so a jury is reduced to its sums a question, and all
@@ -54,7 +54,7 @@ class GradedSearch:
         if undecided != "best_member":
             raise JuriesError(
                 f"undecided: {undecided} is for votes of yes or no and for preferences, and "
-                f"{panel.dataset.name} is {panel.scale}; use best_member"
+                f"{panel.dataset.name} is {(panel.uncut or panel).scale}; use best_member"
             )
         if not isinstance(measure, Measure):
             raise JuriesError(
@@ -63,11 +63,10 @@ class GradedSearch:
             )
         self.measure, self.names, self.rule, self.coverage = measure, names, rule, coverage
         self.place = panel.dataset.name
-        votes = panel.votes.columns(names)
         self.human = panel.preferences
-        self.panel, self.labels = panel, votes.labels
+        self.panel, self.labels = panel, panel.votes.columns(names).labels
         self.labelled = int((~np.isnan(self.human)).sum())
-        if not (~np.isnan(votes.labels) & ~np.isnan(self.human)[:, None]).any():
+        if not (~np.isnan(self.labels) & ~np.isnan(self.human)[:, None]).any():
             raise JuriesError(
                 f"jury search: {self.place} has no item with both a human label and a vote; label "
                 "some, or ask the judges first"
@@ -93,7 +92,7 @@ class GradedSearch:
         self.undecided = np.empty(len(self.juries), int)
         columns = []
         for row, jury in enumerate(self.juries):
-            own = jury.decide(votes).labels
+            own = panel.decided(jury).labels
             self.undecided[row] = self.labelled - self._counts(own)[0]
             members = self.labels[:, [at for at in best_first if self.members[row, at]]]
             columns.append(first_of_members(own, members))

@@ -71,7 +71,8 @@ def search_juries(
     Under "majority" and "any" items collapse into patterns of votes (12 judges, 5,000 items, 10,000
     resamples: seconds). Under the other rules scores are part of a pattern, so continuous ones
     do not collapse: time and memory then grow with items x juries. On graded and nominal scales the
-    headline measure takes the place of kappa in all tables, and there is no accuracy.
+    headline measure takes the place of kappa in all tables, and there is no accuracy. Where a
+    threshold cuts, juries pool the grades and are cut then.
 
     Parameters
     ----------
@@ -86,8 +87,7 @@ def search_juries(
     ------
     JuriesError
         If there are more than twelve voters, nothing to measure, human labels that are all the
-        same, no judge that votes on enough items, dollars for a judge that is not there, or a
-        graded panel that was cut at a threshold.
+        same, no judge that votes on enough items, or dollars for a judge that is not there.
     """
     criteria = criteria or Criteria()
     names = tuple(sorted(v.name for v in panel.votes.voters if v.kind != "jury"))
@@ -95,12 +95,6 @@ def search_juries(
         raise JuriesError(
             f"jury search: {panel.dataset.name} has {len(names)} voters, {MOST_VOTERS} at most; "
             "leave some out"
-        )
-    if panel.uncut is not None:
-        # The search would pool votes after the cut, and a panel's own juries pool before it.
-        raise JuriesError(
-            f"jury search: {panel.dataset.name} was cut at a threshold, before which juries pool; "
-            "search without analysis.threshold"
         )
     if one_label(panel):
         raise JuriesError(
@@ -114,7 +108,7 @@ def search_juries(
     dollars = np.array([prices.get(name, np.nan) for name in names], float)
     parts: list[JurySearch] = []
     for rule in criteria.rules:
-        if not panel.sided:
+        if not panel.sided or panel.uncut is not None:  # juries pool grades before the cut
             found = GradedSearch(panel, names, rule, criteria.undecided, coverage)
             parts.append(found.tables(bootstrap, dollars))
             continue

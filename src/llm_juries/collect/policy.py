@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ..arguments import check_fields
 from ..errors import JuriesError
 from ..store.pending_batches import pending_keys
 from ..store.plan import Plan, look_up
@@ -61,6 +62,7 @@ class Policy:
     on_other_run: Literal["skip", "ask"] = "skip"
 
     def __post_init__(self) -> None:
+        check_fields(self, "policy")
         if not self.longest_wait_s >= 0:
             raise JuriesError(f"longest_wait_s: is {self.longest_wait_s}; must be 0 or more")
         if self.stop_after_unusable is not None and self.stop_after_unusable < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -101,6 +102,8 @@ def _verified(found: Verified) -> str:
         f"{found.repeated} keys stored again, {len(found.conflicts)} of them with another value"
         + (f" ({named} ...)" if named else ""),
     ]
+    if found.uncompared:
+        lines.append(_uncompared(found.uncompared))
     if found.obsolete:
         lines.append(f"{found.obsolete} Parquet files that a later compaction deletes")
     return "\n".join(lines)
@@ -124,4 +127,13 @@ def _imported(done: Imported) -> str:
     if done.conflicts:
         named = ", ".join(sorted(done.conflicts)[:NAMED])
         text += f"\n{len(done.conflicts)} keys with two values, the earlier counts: {named}"
+    if done.uncompared:
+        text += f"\n{_uncompared(sorted(done.uncompared))}"
     return text
+
+
+def _uncompared(keys: Sequence[str]) -> str:
+    return (
+        f"{len(keys)} keys with two replies parsed in different ways, whose values cannot be "
+        f"compared; the earlier counts: {', '.join(keys[:NAMED])}"
+    )

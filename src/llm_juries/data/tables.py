@@ -209,13 +209,8 @@ def _check_header(columns: Sequence[str], place: str) -> None:
 
 
 def _xlsx(file: Path) -> Iterator[Row]:
-    try:
-        from openpyxl import load_workbook
-    except ImportError:
-        raise JuriesError(
-            f"{file}: reading .xlsx needs openpyxl; pip install 'llm-juries[excel]', or save the "
-            'sheet as "CSV UTF-8"'
-        ) from None
+    from openpyxl import load_workbook
+
     try:
         book = load_workbook(file, read_only=True, data_only=True)
     except Exception as error:  # zipfile, XML and openpyxl's own

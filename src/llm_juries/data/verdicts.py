@@ -672,10 +672,11 @@ def _no_judge(
     if numeric:
         listed = ", ".join(f"{c} ({low:g} to {high:g})" for c, (low, high) in numeric.items())
         first = next(iter(numeric))
+        place, cell = surveys[first].odd or ("", "")
         return (
-            f"{name}: holds numbers that are not on the scale {scale}: {listed}; set the scale and "
-            f"name the judges, or set the number from which one means yes: "
-            f"judges={{{first}: {{threshold: ...}}}}"
+            f"{name}, {place}, column {first}: {cell!r} is not on the scale {scale}; set the scale "
+            "and name the judges, or set the number from which one means yes: "
+            f"judges={{{first}: {{threshold: ...}}}} (columns of numbers: {listed})"
         )
     usual = {Scale.binary(): "0, 1 or a word such as true and false"}
     what = usual.get(scale) or f"on the scale {scale}"

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from ..arguments import checked
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Mask
@@ -94,6 +95,10 @@ class Panel:
         JuriesError
             If its name is taken, a member is not a judge of the panel, or the rule cannot decide.
         """
+        if isinstance(jury, type) or not callable(getattr(jury, "decide", None)):
+            raise JuriesError(
+                f'add: {jury!r} is not a jury; give one: lj.Jury("trio", ["a", "b", "c"])'
+            )
         if jury.name in self.votes.names:
             raise JuriesError(f"jury {jury.name}: the panel has a voter of that name; rename it")
         judges = [voter.name for voter in self.votes.voters if voter.kind != "jury"]
@@ -106,7 +111,7 @@ class Panel:
         context = context_of(self.dataset, families, self.threshold)
         return replace(
             self,
-            votes=self.votes.joined(self._decided(jury, context)),
+            votes=self.votes.joined(self.decided(jury, context)),
             orders={
                 order: votes.joined(jury.decide(votes, context))
                 for order, votes in self.orders.items()
@@ -115,7 +120,7 @@ class Panel:
             candidate_families=families,
         )
 
-    def _decided(self, jury: Pooling, context: Context) -> Votes:
+    def decided(self, jury: Pooling, context: Context | None = None) -> Votes:
         """Return a jury's decisions; where a threshold cuts, those of grades that are cut then."""
         if self.uncut is None or self.threshold is None:
             return jury.decide(self.votes, context)
@@ -174,6 +179,7 @@ class Panel:
             return scale.at_least(codes, self.threshold)
         return recode(codes, scale, self.scale)
 
+    @checked
     def cut(self, threshold: float) -> Self:
         """Return the panel with every graded value, of judges, juries and humans, as yes or no.
 

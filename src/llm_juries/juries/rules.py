@@ -14,9 +14,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from scipy.special import expit, logit
 
+from ..arguments import check_fields
 from ..errors import JuriesError, nearest
 from ..metrics.arrays import Array, Names
 from ..scale import Kind, Scale
+from ..seats import seat_of
 from .pooling import Context, ScaleError, check_members, check_scale, check_weights, name_seats
 from .votes import DECIDED, NO_QUORUM, TIE, Votes, one_voter
 
@@ -99,7 +101,10 @@ class Jury:
     criteria: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self, f"jury {self.name}")
         name_seats(self, "members")
+        if self.fallback is not None:
+            object.__setattr__(self, "fallback", str(seat_of(self.fallback)))
         check_members(self.name, self.members, self.quorum)
         for key, value, known in (
             ("rule", self.rule, get_args(Rule)),

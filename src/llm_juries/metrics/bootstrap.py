@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import check_fields
 from ..errors import JuriesError
 from .arrays import Array
 from .intervals import Interval, percentile_interval
@@ -43,6 +44,7 @@ class Bootstrap:
     level: float = 0.95
 
     def __post_init__(self) -> None:
+        check_fields(self, "bootstrap")
         if self.resamples < FEWEST_RESAMPLES:
             raise JuriesError(
                 f"resamples: {self.resamples} are too few; set {FEWEST_RESAMPLES} or more"

@@ -11,7 +11,7 @@ import msgspec
 from ..errors import JuriesError
 from ..types import Verdict
 from . import segments, snapshots
-from .index import conflict, counts
+from .index import conflict, counts, uncomparable
 from .parquet import batches, columns_of, opened, schema, upgraded, verdicts_of
 from .store import Store
 
@@ -22,7 +22,8 @@ class Imported:
 
     `new` keys were missing here, `better` ones replace a verdict that counts less (a failure, or a
     later one), `known` ones change nothing. `conflicts` are keys whose two verdicts have different
-    labels: the earlier verdict counts.
+    values: the earlier verdict counts. `uncompared` are keys whose two replies differ and were
+    parsed in different ways.
     """
 
     read: int = 0
@@ -30,6 +31,7 @@ class Imported:
     better: int = 0
     known: int = 0
     conflicts: list[str] = field(default_factory=list)
+    uncompared: list[str] = field(default_factory=list)
 
 
 def import_files(into: Path, sources: Iterable[Path]) -> Imported:
@@ -89,6 +91,8 @@ def _take(store: Store, verdict: Verdict, done: Imported) -> None:
     known = store.get(verdict.key)
     if known is not None and conflict(known, verdict):
         done.conflicts.append(verdict.key)
+    if known is not None and uncomparable(known, verdict):
+        done.uncompared.append(verdict.key)
     if known is None:
         done.new += 1
     elif counts(verdict, known):

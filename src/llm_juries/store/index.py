@@ -33,7 +33,8 @@ class Found:
     """What was found while reading, for `verify`.
 
     `lines` counts the complete lines of segments that no Parquet file holds, `again` the verdicts
-    whose key was read before, `conflicts` the keys whose verdicts have different labels.
+    whose key was read before, `conflicts` the keys whose verdicts have different values,
+    `uncompared` those whose replies differ and were parsed in different ways.
     """
 
     lines: int = 0
@@ -41,6 +42,7 @@ class Found:
     damaged: int = 0
     again: int = 0
     conflicts: set[str] = field(default_factory=set)
+    uncompared: set[str] = field(default_factory=set)
 
 
 class Index:
@@ -143,6 +145,8 @@ class Index:
             self.found.again += 1
             if conflict(other, verdict):
                 self.found.conflicts.add(verdict.key)
+            if uncomparable(other, verdict):
+                self.found.uncompared.add(verdict.key)
             if not counts(verdict, other) and not (place.segment == self.own and other == verdict):
                 return
             if old.segment < self.tables:
@@ -250,3 +254,12 @@ def conflict(one: Verdict, other: Verdict) -> bool:
     """
     both = one.outcome is Outcome.OK and other.outcome is Outcome.OK
     return both and one.reader == other.reader and one.value != other.value
+
+
+def uncomparable(one: Verdict, other: Verdict) -> bool:
+    """Return whether two verdicts of one key were parsed in different ways from different replies.
+
+    Whether their values differ is then not known.
+    """
+    both = one.outcome is Outcome.OK and other.outcome is Outcome.OK
+    return both and one.reader != other.reader and one.reply.text != other.reply.text

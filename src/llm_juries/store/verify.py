@@ -26,7 +26,9 @@ class Verified:
     repeated : int
         Keys that were stored again.
     conflicts : tuple of str
-        Those of them whose verdicts have different labels.
+        Those of them whose verdicts have different values.
+    uncompared : tuple of str
+        Those of them whose replies differ and were parsed in different ways.
     obsolete : int
         Parquet files that the next compaction deletes.
     """
@@ -40,6 +42,7 @@ class Verified:
     torn: int
     repeated: int
     conflicts: tuple[str, ...]
+    uncompared: tuple[str, ...]
     obsolete: int
 
 
@@ -74,6 +77,7 @@ def verify(store: Path) -> Verified:
         torn=found.torn,
         repeated=found.again,
         conflicts=tuple(sorted(found.conflicts)),
+        uncompared=tuple(sorted(found.uncompared)),
         obsolete=len(list(snapshots.obsolete(store))),
     )
 

@@ -60,7 +60,7 @@ def confusion_maps(confusion: pd.DataFrame, values: Sequence[str], note: str) ->
     uneven = len(voters) % columns > 0  # then the second row has labels in its midst
     figure = blank(
         max(4.8, 1.3 + 0.06 * longest + wide * columns),
-        1.4 + ticks * (1 + uneven) + (cell * size + 0.35) * lines,
+        1.15 + ticks * (1 + uneven) + (cell * size + 0.35) * lines,
     )
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     hide_unused(axes, len(voters))
