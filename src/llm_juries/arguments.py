@@ -56,6 +56,8 @@ def _check(place: str, value: object, hint: Any) -> None:
     if not _is(value, hint):
         kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
         wanted = _either([_called(kind) for kind in kinds if kind is not NoneType])
+        if "a list" in wanted and isinstance(value, str):
+            wanted = f"a list: {place.rpartition(': ')[2]}=[{value!r}]"
         what = f"{type(value).__name__} {value!r}".splitlines()[0][:60]
         raise JuriesError(f"{place}: got {what}; give {wanted}")
 
