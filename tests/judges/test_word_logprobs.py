@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_juries.judges import word_logprobs as module
-from llm_juries.judges.word_logprobs import Walk, begin_alike, spelled_out
+from llm_juries.judges.word_logprobs import Walk, begin_alike, spelled_out, verdict_logprobs
 
 LEVELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A")
 TOKENS = ("A", "B", ">", ">>", "=", ">B", " A", " B", "\n", "x", "", " ")
@@ -97,6 +97,9 @@ def test_a_word_that_begins_another_counts_only_where_it_ends():
 def test_a_model_that_writes_no_word_gives_none():
     walk = Walk(LEVELS)
     walk.add("", [("The", -0.1), (" ", -3.0), ("\n", -4.0)])
+    assert walk.pending() == [" ", "\n"]
+    walk.add(" ", [("The", -0.1), (" ", -3.0)])
+    walk.add("\n", [("The", -0.1), (" ", -3.0)])
     assert walk.pending() == []
     assert walk.logprobs() == {}
 
@@ -131,3 +134,26 @@ def test_a_word_that_is_begun_but_in_no_token_is_spelled_out(
     tokens: dict[str, float], several: bool
 ):
     assert spelled_out(("Correct", "Incorrect"), tokens.items()) is several
+
+
+def test_a_space_in_a_token_of_its_own_begins_a_word():
+    first = [(" ", math.log(0.8)), ("\n", math.log(0.1)), ("3", math.log(0.05))]
+    words = ("1", "2", "3")
+    assert spelled_out(words, first)
+    assert verdict_logprobs(first, words) == {}
+    walk = Walk(words)
+    walk.add("", first)
+    assert walk.pending() == [" ", "\n"]
+    walk.add(" ", [("1", math.log(0.5)), ("3", math.log(0.25)), (" ", math.log(0.2))])
+    walk.add("\n", [("2", math.log(0.5))])
+    assert walk.pending() == []
+    found = {word: math.exp(lp) for word, lp in walk.logprobs().items()}
+    assert found == pytest.approx({"1": 0.4, "2": 0.05, "3": 0.25})
+
+
+def test_a_space_that_is_less_likely_than_a_verdict_word_changes_nothing():
+    first = [("True", math.log(0.6)), (" ", math.log(0.2)), ("False", math.log(0.1))]
+    assert not spelled_out(("True", "False"), first)
+    assert verdict_logprobs(first, ("True", "False")) == pytest.approx(
+        {"True": math.log(0.6), "False": math.log(0.1)}
+    )

@@ -175,7 +175,8 @@ class LlamaCppJudge(ModelJudge):
             by_token = self.decoding.verdict_by == "logprobs" and not reply.error
             if by_token and spelled_out(request.choices, likely_tokens(answer)):
                 reply = self._whole_words(request)
-        return replace(reply, latency_s=time.monotonic() - began)
+        # The server calls the model by its path, which is nobody's business.
+        return replace(reply, latency_s=time.monotonic() - began, model=Path(reply.model).name)
 
     def _whole_words(self, request: Request) -> Reply:
         """Score whole verdict words, token by token."""

@@ -59,7 +59,8 @@ def begin_alike(words: Sequence[str]) -> bool:
 def spelled_out(words: Sequence[str], tokens: Iterable[tuple[str, float]]) -> bool:
     """Return whether a likely first token begins a verdict word that is not a token itself.
 
-    "Incorrect" can be two tokens: then "Correct" would be the only word with a probability.
+    "Incorrect" can be two tokens: then "Correct" would be the only word with a probability. White
+    space that is likelier than every verdict word begins one, too.
 
     Parameters
     ----------
@@ -70,8 +71,13 @@ def spelled_out(words: Sequence[str], tokens: Iterable[tuple[str, float]]) -> bo
     tokens = list(tokens)
     whole = {token.strip().casefold() for token, _ in tokens}
     missing = [word for word in words if word.strip().casefold() not in whole]
+    known = {word.strip().casefold() for word in words}
+    said = [lp for token, lp in tokens if token.strip().casefold() in known]
+    blank = [lp for token, lp in tokens if token.isspace()]
+    if blank and max(blank) > max(said, default=-math.inf):
+        return True  # " 5" can be two tokens, and what follows the space is not known yet
     walk = Walk(words)
-    walk.add("", tokens)
+    walk.add("", ((token, lp) for token, lp in tokens if not token.isspace()))
     return any(
         word.strip().startswith(begun.lstrip()) for begun in walk.pending() for word in missing
     )
@@ -114,7 +120,8 @@ class Walk:
         for token, logprob in tokens:
             whole = (text + token).lstrip()
             ends = whole.rstrip() in self.words and whole.strip() != text.strip()
-            if token and whole and (ends or self._goes_on(whole)):  # some tokens have no text
+            blank = not text and token.isspace()  # before the word, in a token of its own
+            if blank or (token and whole and (ends or self._goes_on(whole))):  # some have no text
                 after[token] = max(logprob, after.get(token, -math.inf))
         self._after[text] = after
 
