@@ -21,6 +21,7 @@ from llm_juries.judges.errors import JudgeUnavailableError
 from llm_juries.judges.llamacpp import LlamaCppJudge
 from llm_juries.judges.model_files import ModelFile
 from llm_juries.prompts.prompt import Prompt
+from llm_juries.scale import Scale
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Message, Order, Outcome, Reply, Request
@@ -103,6 +104,23 @@ LEVELS = Prompt(
     {"A>>B": 5.0, "A>B": 4.0, "A=B": 3.0, "B>A": 2.0, "B>>A": 1.0},
 )
 PAIR = Item("d", "q", "m", "What is 2 + 1?", "3", opponent="n", opponent_answer="4")
+
+
+@pytest.mark.model
+def test_digits_after_a_space_of_their_own_have_probabilities(file: ModelFile):
+    judge = LlamaCppJudge("j", "smollm", file, prompt_as="text", context=512)
+    stars = Prompt("s", "Rate {{ question }} from 1 to 5.\n\nScore:", scale=Scale.ordinal(1, 5))
+    made = judge.request(Item("d", "q", "m", "this"), Order.ORIGINAL, stars)
+    assert made is not None
+    (reply,) = asked(judge, made)
+    chances = stars.reader.probabilities(reply)
+    assert list(chances) == ["1", "2", "3", "4", "5"]
+    assert sum(chances.values()) == pytest.approx(1)
+    assert stars.reader.read(reply).value == max(chances, key=lambda level: chances[level])
+    assert reply.label_mass == pytest.approx(
+        sum(math.exp(lp) for lp in reply.choice_logprobs.values())
+    )
+    assert "/" not in reply.model
 
 
 @pytest.mark.model
