@@ -138,11 +138,9 @@ def test_a_sweep_counts_the_verdicts_of_each_cells_seats(mine: Path, tmp_path: P
     with Store(tmp_path / "store") as store:
         found = workloads(cells, store, Policy())
         (covered,) = coverage((cell.cfg for cell in cells), store).values()
-    assert [one.judges for one in found] == [
-        ("mock", "mock:2", "mock:3"),
-        ("mock@zero_shot",),
-        ("other",),
-    ]
+    assert [one.judges for one in found] == ["mock, mock:2, mock:3", "mock@zero_shot", "other"]
     assert [one.verdicts for one in found] == [24, 8, 8]
     assert [one.missing for one in found] == [24, 8, 8]
-    assert sorted(one.judge for one in covered) == sorted(v for one in found for v in one.judges)
+    assert sorted(one.judge for one in covered) == sorted(
+        part.voter for one in found for part in one.parts
+    )

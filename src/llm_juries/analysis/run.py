@@ -120,7 +120,10 @@ def _searched(
     panel: Panel, analysis: Analysis, usd_a_call: Mapping[str, float | None], *, alone: bool
 ) -> JurySearch | None:
     """Search the juries of a panel; of several datasets, one that cannot be searched is skipped."""
-    if not analysis.search.rules or np.isnan(panel.human).all() or one_label(panel):
+    if not analysis.search.rules or np.isnan(panel.human).all():
+        return None
+    if one_label(panel):
+        log.warning("%s: no jury search, as all human labels are the same", panel.dataset.name)
         return None
     orders = len(panel.dataset.orders)
     prices = {name: orders * cost for name, cost in usd_a_call.items() if cost is not None}
