@@ -74,6 +74,9 @@ def _check(studies: Sequence[Study], analysis: Analysis) -> None:
     for name in analysis.search.dollars or {}:
         if name not in judges:
             raise JuriesError(f"dollars.{name}: there is no such judge{nearest(name, judges)}")
+    large = analysis.settings.large_judge
+    if large is not None and large not in judges:
+        raise JuriesError(f"large_judge: there is no judge {large!r}{nearest(large, judges)}")
     for study in studies:
         if not study.plans:
             raise JuriesError(

@@ -11,6 +11,7 @@ from ..metrics.bootstrap import Bootstrap
 from .jury_search import Criteria
 from .measured import COVERAGE
 from .rankings import Rankings
+from .replaceability import EPSILON, MARGIN
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Settings:
     coverage : float
         The share of the labelled items that a voter must have voted on to be called the best, or to
         be what juries are compared with.
+    margin : float
+        What a voter may be worse by and still be as good, stated beforehand.
+    large_judge : str, optional
+        A judge that juries are to replace, compared with each of them.
+    epsilon : float
+        Of the alternative annotator test: what an annotator must be better by.
     slices : tuple of {"subset", "criterion", "candidate"}
         By what agreement is measured on parts of the items too; see `analysis.agreement_by`.
     vote : {"most_probable", "expected"}
@@ -47,12 +54,19 @@ class Settings:
     interval_width: float = 0.1
     threshold: float | None = None
     coverage: float = COVERAGE
+    margin: float = MARGIN
+    large_judge: str | None = None
+    epsilon: float = EPSILON
     slices: tuple[str, ...] = ("subset", "criterion")
     vote: Vote = "most_probable"
 
     def __post_init__(self) -> None:
         if not 0 <= self.coverage <= 1:
             raise JuriesError(f"coverage: {self.coverage} must be between 0 and 1")
+        if not 0 < self.margin < 1:
+            raise JuriesError(f"margin: {self.margin} must be above 0 and below 1")
+        if not 0 <= self.epsilon < 1:
+            raise JuriesError(f"epsilon: {self.epsilon} must be 0 or more and below 1")
 
     @property
     def families(self) -> dict[str, str]:

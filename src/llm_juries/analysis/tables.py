@@ -34,6 +34,7 @@ from .levels import confusion, value_shares, votes_by_label
 from .pairs import length, length_bins, position, preferences
 from .rankings import Fits, battles, correlation, fit, ranking
 from .repeats import self_agreement, self_ensembles
+from .replaceability import alt_test, equivalence, human_ceiling, single_annotators
 from .savings import policies
 from .settings import Analysis
 
@@ -44,6 +45,7 @@ __all__ = [
     "against_best",
     "agreement",
     "agreement_by",
+    "alt_test",
     "annotators",
     "battles",
     "between_judges",
@@ -54,8 +56,10 @@ __all__ = [
     "deltas",
     "distributions",
     "effective_votes",
+    "equivalence",
     "error_pairs",
     "families",
+    "human_ceiling",
     "length",
     "length_bins",
     "outcomes",
@@ -68,6 +72,7 @@ __all__ = [
     "self_agreement",
     "self_ensembles",
     "self_preference",
+    "single_annotators",
     "spread",
     "value_shares",
     "votes_by_label",
@@ -94,6 +99,12 @@ class Subject:
     analysis: Analysis
     usd_a_call: Mapping[str, float | None]
     searched: JurySearch | None = None
+
+    @property
+    def large_judge(self) -> str | None:
+        """The judge that juries are to replace, None where this dataset has no such judge."""
+        name = self.analysis.settings.large_judge
+        return name if name in self.panel.votes.names else None
 
     @cached_property
     def fits(self) -> Fits:
@@ -233,6 +244,55 @@ TABLES = (
         "This is the scale for a judge's kappa with the humans; mind n, an annotator who labelled "
         "only disputed items agrees less with the others.",
         "items with the labels of two annotators or more",
+    ),
+    Table(
+        "human_ceiling",
+        lambda of: human_ceiling(
+            of.panel, of.analysis.bootstrap.level, of.analysis.settings.coverage
+        ),
+        "Voters beside the annotators, on the same footing",
+        "Voter and left-out annotator are both measured against the other annotators on the same "
+        "items: a difference below 0 whose interval does not hold 0 means that the voter does not "
+        "reach what a person reaches.",
+        "items with the labels of two annotators or more",
+    ),
+    Table(
+        "single_annotators",
+        lambda of: single_annotators(of.panel, of.analysis.bootstrap.level),
+        "Agreement with each annotator alone",
+        "Lower than agreement with the label that they made together; an annotator who labelled "
+        "only disputed items agrees less with everybody.",
+        "items with the labels of two annotators or more",
+    ),
+    Table(
+        "alt_test",
+        lambda of: alt_test(
+            of.panel,
+            of.analysis.settings.epsilon,
+            of.analysis.bootstrap.level,
+            of.analysis.settings.coverage,
+        ),
+        "Alternative annotator test",
+        "A voter passes if it wins against half of the annotators: if an annotator's being closer "
+        "to the others by epsilon or more of the items is ruled out. It says that the voter may "
+        "take an annotator's place, not that it is right: where annotators hardly agree, anybody "
+        "passes. The authors ask for three annotators.",
+        "items with the labels of two annotators or more",
+    ),
+    Table(
+        "equivalence",
+        lambda of: equivalence(
+            of.panel,
+            of.analysis.settings.margin,
+            of.large_judge,
+            of.analysis.bootstrap.level,
+            of.analysis.settings.coverage,
+        ),
+        "As good as a judge, or as a person?",
+        "'not inferior' shows (p < .05) that the voter is worse by less than the margin, "
+        "'equivalent' that it is neither worse nor better by it, 'inferior' that it is worse by "
+        "more; 'not shown' is no proof of either. The best judge is picked on these items.",
+        LABELLED + ", and a jury or two annotators",
     ),
     Table(
         "reliability",

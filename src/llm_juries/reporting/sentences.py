@@ -24,6 +24,46 @@ def few_questions(panel: Panel) -> str:
     return f"Fewer than {FEW_QUESTIONS} questions" + " with a human label" * bool(labelled)
 
 
+def replaceable(
+    ceiling: pd.DataFrame, alternative: pd.DataFrame, equivalent: pd.DataFrame, *, voter: str
+) -> list[str]:
+    """Return what the tables of `analysis.replaceability` say of a voter, a sentence each.
+
+    Parameters
+    ----------
+    ceiling, alternative, equivalent : DataFrame
+        The tables human_ceiling, alt_test and equivalence of one dataset; empty ones say nothing.
+    voter : str
+    """
+    said = []
+    for _, row in _of(ceiling, voter).iterrows():
+        human = next(column for column in row.index if column.startswith("human_"))
+        name = human.removeprefix("human_")
+        said.append(
+            f"against {row['against']}, {name.replace('_', ' ')} {row[name]:.3f} where the "
+            f"annotators reach {row[human]:.3f}: {row['difference']:+.3f} [{row['ci_low']:+.3f}, "
+            f"{row['ci_high']:+.3f}], {row['finding']}"
+        )
+    for _, row in _of(alternative, voter).iterrows():
+        few = ", of whom the test wants three" * (row["annotators"].count(", ") < 2)
+        said.append(
+            f"the alternative annotator test at epsilon {row['epsilon']:g}: {row['verdict']} (wins "
+            f"against {row['winning_rate']:.0%} of the annotators{few})"
+        )
+    for _, row in _of(equivalent, voter).iterrows():
+        if row["beside"] != "annotators":
+            said.append(
+                f"within {row['margin']:g} of the {row['beside']}, {row['reference']}: "
+                f"{row['verdict']} ({row['difference']:+.3f} [{row['ci_low']:+.3f}, "
+                f"{row['ci_high']:+.3f}], p of not inferior {row['p_not_inferior']:.3f})"
+            )
+    return said
+
+
+def _of(table: pd.DataFrame, voter: str) -> pd.DataFrame:
+    return table[table["voter"] == voter] if not table.empty else table
+
+
 def comparison(row: pd.Series[Any], minus: str = "-") -> str:
     """Return how a jury compares with a judge.
 

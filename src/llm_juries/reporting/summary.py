@@ -22,12 +22,14 @@ from ..metrics.bootstrap import Bootstrap
 from ..study import Study
 from .drawing import FigureOptions, draw, not_drawn
 from .provenance import provenance
-from .sentences import NARROW, comparison, few_questions
+from .sentences import NARROW, comparison, few_questions, replaceable
 from .tables import write as write_table
 
 SHOWN = 5  # juries a rule
+REPLACEABLE = ("human_ceiling", "alt_test", "equivalence")
 FILES_ONLY = (
     "length_bins",
+    "single_annotators",
     "rates",
     "error_pairs",
     "battles",
@@ -267,6 +269,14 @@ def _findings(tables: Mapping[str, pd.DataFrame], panel: Panel, coverage: float)
         compared = "; ".join(comparison(row) for _, row in own.iterrows())
         compared = compared or f"no judge voted on {coverage:.0%} of the items to compare it with"
         lines.append(f"- Jury **{jury['voter']}**: {_value(jury, measure)}; {compared}.")
+    named = measured[measured["kind"] == "jury"]["voter"].tolist()
+    lines += [
+        f"- **{voter}** in place of people or of a judge: {sentence}."
+        for voter in [*able["voter"].head(1), *named]
+        for sentence in replaceable(
+            *[tables.get(name, pd.DataFrame()) for name in REPLACEABLE], voter=voter
+        )
+    ]
     return "\n".join(lines)
 
 
