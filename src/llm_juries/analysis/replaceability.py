@@ -191,7 +191,7 @@ def _beside_people(
 
     def means(totals: Array) -> Array:
         values = formula(totals)
-        known = ~np.isnan(values).any(axis=-1)
+        known: Mask = np.isfinite(values.sum(axis=-1))
         each = np.where(known, share, 0.0)
         total = (np.where(known[..., None], values, 0.0) * each[..., None]).sum(axis=-2)
         weight = each.sum(axis=-1)[..., None]

@@ -1,9 +1,9 @@
 """The alternative annotator test, of whether a judge may take an annotator's place.
 
 Calderon, Reichart and Dror 2025, arXiv 2501.10970. Each annotator in turn is left out, and the
-judge and the annotator are compared by how well they agree with those who remain. The annotator, who costs more, has to be better by
-more than epsilon; the judge wins against an annotator where that can be ruled out, and passes where
-it wins against half of them.
+judge and the annotator are compared by how well they agree with those who remain. The annotator,
+who costs more, has to be better by more than epsilon; the judge wins against an annotator where
+that can be ruled out, and passes where it wins against half of them.
 """
 
 from __future__ import annotations
