@@ -77,6 +77,7 @@ def test_a_number_that_may_have_been_cut_is_no_verdict():
     assert PROMPT.reader.read(Reply("87\nThe answer is ri", stop="length")).value == "87"
     assert PROMPT.reader.read(Reply("", stop="error")).outcome is Outcome.FAILED
     assert PROMPT.reader.read(Reply("No.", stop="refusal")).outcome is Outcome.REFUSED
+    assert PROMPT.reader.read(Reply("", stop="rejected")).outcome is Outcome.REJECTED
 
 
 def test_a_prompt_on_an_interval_has_no_verdict_words():

@@ -187,7 +187,12 @@ def test_a_reply_cut_after_its_verdict_is_read():
 
 
 @pytest.mark.parametrize(
-    ("stop", "outcome"), [("error", Outcome.FAILED), ("refusal", Outcome.REFUSED)]
+    ("stop", "outcome"),
+    [
+        ("error", Outcome.FAILED),
+        ("refusal", Outcome.REFUSED),
+        ("rejected", Outcome.REJECTED),
+    ],
 )
 @pytest.mark.parametrize("reader", [TRUTH, CellReader(Scale.binary())], ids=["label", "cell"])
 def test_a_reply_that_never_was_holds_no_verdict(stop, outcome: Outcome, reader):

@@ -48,7 +48,9 @@ def unanswered(reply: Reply) -> Reading | None:
             return Reading(Outcome.FAILED)
         case "refusal":
             return Reading(Outcome.REFUSED)
-        case _:
+        case "rejected":
+            return Reading(Outcome.REJECTED)
+        case "stop" | "length":
             return None
 
 
