@@ -209,6 +209,32 @@ def test_a_sweep_outlives_failure_preemption_and_kill(
     print(f"after it: {dict(verdicts(tmp_path))}; asked twice: {lost}\n{said}")
 
 
+def test_a_sweep_of_seats_fills_every_repeat_and_prompt_once(
+    on_slurm: None, api: Remote, tmp_path: Path
+):
+    overrides = [
+        *user(tmp_path, api)[:2], "judge=good",
+        "seats=[good*3],[good@zero_shot]",
+        "+judges.good.decoding={verdict_by: text, max_tokens: 16, temperature: 0.7}",
+        "dataset.limit=40",
+    ]  # fmt: skip
+    said = run("submit", tmp_path, *overrides)
+    assert "2 jobs submitted" in said
+    jobs = recorded(tmp_path / "store")
+    until(lambda: set(states(jobs, tmp_path / "store").values()) == {"COMPLETED"})
+    found = list(Store(tmp_path / "store"))
+    assert Counter((verdict.prompt, verdict.repeat) for verdict in found) == {
+        ("few_shot_standard", 1): 40, ("few_shot_standard", 2): 40, ("few_shot_standard", 3): 40,
+        ("zero_shot", 1): 40,
+    }  # fmt: skip
+    assert verdicts(tmp_path) == {"good": 160}
+    assert api.stats()["arrivals"]["model-good"] == 160  # nothing was paid twice
+    said = run("status", tmp_path)
+    assert "160 of 160 verdicts done, 0 failed, 0 missing" in said
+    assert "0 jobs submitted" in run("submit", tmp_path, *overrides)
+    print(said)
+
+
 def test_a_job_that_is_told_of_its_time_limit_is_queued_again_and_goes_on(
     on_slurm: None, api: Remote, tmp_path: Path
 ):

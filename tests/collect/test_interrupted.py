@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from llm_juries.store.store import Store
 from llm_juries.types import Outcome
 
 IN_FLIGHT, ITEMS, KILLS = 8, 500, 20
+SAMPLED = "verdict_by: text, max_tokens: 16, temperature: 0.7"
 KEY = "sk-planted-0123456789abcdef"
 WIRES = {"a": ("openai", "/v1"), "b": ("anthropic", "/v1"), "c": ("cohere", "/v2")}
 
@@ -31,7 +33,7 @@ def api() -> Iterator[Remote]:
         yield server
 
 
-def user(folder: Path, api: Remote) -> list[str]:
+def user(folder: Path, api: Remote, items: int = ITEMS) -> list[str]:
     """Write a user's own judges and answers; return what selects them."""
     conf = folder / "conf" / "judge"
     conf.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,7 @@ def user(folder: Path, api: Remote) -> list[str]:
         }
         text = f"# @package judges.{name}\n{yaml.safe_dump(judge)}"
         (conf / f"{name}.yaml").write_text(text)
-    rows = ({"question": f"Q{n}?", "answer": f"A{n}", "references": ["A"]} for n in range(ITEMS))
+    rows = ({"question": f"Q{n}?", "answer": f"A{n}", "references": ["A"]} for n in range(items))
     (folder / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return ["dataset=jsonl", f"dataset.path={folder / 'mine.jsonl'}", "judge=[a,b,c]"]
 
@@ -109,6 +111,38 @@ def test_kills_lose_no_verdict_and_pay_for_none_twice(api: Remote, tmp_path: Pat
         finished(calm, *user(calm, quick))
     assert labels(tmp_path) == labels(calm)
     assert len(labels(calm)) == 3 * ITEMS
+
+
+def test_kills_lose_no_repeat_and_pay_for_none_twice(api: Remote, tmp_path: Path):
+    chance, items, repeats, kills = random.Random(3), 120, 3, 8
+    *overrides, _ = user(tmp_path, api, items)
+    overrides += ["seats=[a*3,b*3,c]", "judge=[a,b,c]"]
+    overrides += [f"+judges.{name}.decoding={{{SAMPLED}}}" for name in ("a", "b")]
+    arrived, lost = 0, 0
+    for _ in range(kills):
+        with started(tmp_path, *overrides) as process:
+            wait_for_first_request(api, arrived)
+            time.sleep(chance.uniform(0, 0.15))
+            process.kill()
+        time.sleep(0.1)
+        arrived = sum(api.stats()["arrivals"].values())
+        in_flight = arrived - len(labels(tmp_path)) - lost
+        assert 0 <= in_flight <= 3 * IN_FLIGHT
+        lost += in_flight
+    assert len(labels(tmp_path)) < 7 * items
+    code, _, err = finished(tmp_path, *overrides)
+    assert (code, err.count("Traceback")) == (0, 0)
+    assert sum(api.stats()["arrivals"].values()) == 7 * items + lost
+    seats = Counter((verdict.judge, verdict.repeat) for verdict in Store(tmp_path / "store"))
+    assert seats == {
+        **{(name, n): items for name in ("a", "b") for n in range(1, repeats + 1)},
+        ("c", 1): items,
+    }
+    lines = [line for p in (tmp_path / "store").glob("*.jsonl") for line in p.open()]
+    assert len({json.loads(line)["key"] for line in lines if line.endswith("\n")}) == 7 * items
+    code, *_ = finished(tmp_path, *overrides)  # all is there: nothing is asked again
+    assert code == 0
+    assert sum(api.stats()["arrivals"].values()) == 7 * items + lost
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)

@@ -37,7 +37,10 @@ def ended(
         (["judge", "judge=[a"], "judge=[a: can't be read (no viable alternative at input '[a');"),
         (["judge", "judge=3"], "there is no judge=3; there are: claude_3_haiku, "),
         (["judge"], "judge: none is named; set some, such as judge=[contains]"),
-        (["judge", "judges.contains.name=x"], "judges.contains: judge=contains is not chosen; did"),
+        (
+            ["judge", "judges.contains.name=x"],
+            "judges.contains: judge=contains is not chosen; add judge=contains",
+        ),
         (["judge", "dataset.limt=1"], "dataset.limt: no such key; did you mean limit?"),
         (["judge", "dataset.zzz=1"], "there are: path, name, about, limit, seed"),
         (["judge", "juries=3"], "juries: takes keys with values, not 3"),

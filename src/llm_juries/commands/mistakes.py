@@ -64,8 +64,9 @@ def one_line(error: BaseException) -> str:
         known = [str(key) for key in node if key not in HIDDEN] if OmegaConf.is_dict(node) else []
         section, _, chosen = str(error.full_key).partition(".")
         if group := NAMED.get(section) if chosen == str(error.key) else None:
-            known = known or choices(group)
-            return f"{error.full_key}: {group}={chosen} is not chosen{nearest(chosen, known)}"
+            there = choices(group)
+            add = f"; add {group}={chosen}" if chosen in there else nearest(chosen, known or there)
+            return f"{error.full_key}: {group}={chosen} is not chosen{add}"
         return f"{error.full_key}: no such key{nearest(str(error.key), known)}"
     if found := re.match(r"Ambiguous value for argument '(([^=]+)=(.*))'", text):
         given, key, names = found.groups()
