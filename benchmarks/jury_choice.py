@@ -59,15 +59,22 @@ def panel(human: np.ndarray, labels: np.ndarray) -> Panel:
 def truth(accuracy: np.ndarray, common: float) -> dict[str, float]:
     """Return the kappa of every jury by majority, its best judge where it is tied."""
     human, labels = drawn(KNOWN, accuracy, common, np.random.default_rng(987_654))
-    right = labels == human[:, None]
+    right = (labels == human[:, None]).astype(np.float32)
     order = np.argsort(-accuracy, kind="stable")
+    juries = [
+        members
+        for size in range(1, len(accuracy) + 1)
+        for members in combinations(range(len(accuracy)), size)
+    ]
     found = {}
-    for size in range(1, len(accuracy) + 1):
-        for members in combinations(range(len(accuracy)), size):
-            votes = right[:, members].sum(axis=1)
-            best = next(at for at in order if at in members)
-            agreed = np.where(2 * votes == size, right[:, best], 2 * votes > size)
-            found[" + ".join(LETTERS[at] for at in members)] = 2 * agreed.mean() - 1
+    for start in range(0, len(juries), 256):
+        some = juries[start : start + 256]
+        seats = np.array([[at in members for at in range(len(accuracy))] for members in some])
+        balance = 2 * right @ seats.T.astype(np.float32) - seats.sum(axis=1)
+        best = [next(at for at in order if at in members) for members in some]
+        agreed = np.where(balance == 0, right[:, best], balance > 0).mean(axis=0)
+        for members, share in zip(some, agreed, strict=True):
+            found[" + ".join(LETTERS[at] for at in members)] = 2 * float(share) - 1
     return found
 
 

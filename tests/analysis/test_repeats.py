@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 import llm_juries as lj
-from llm_juries.analysis.repeats import self_agreement, self_ensembles
+from llm_juries.analysis.repeats import self_agreement, self_ensembles, variance_components
 
 FAST = lj.Bootstrap(resamples=300)
 ITEMS = 240
@@ -145,3 +146,26 @@ def test_where_prices_are_not_known_only_calls_are_compared(panel: lj.Panel):
     assert set(found["equal"]) == {"calls", "usd"}
     assert set(found.loc[found["equal"] == "usd", "jury"]) == {"own"}
     assert found.loc[found["jury"] == "trio", "jury_usd"].isna().all()
+
+
+def test_components_are_of_the_seats_that_make_a_whole_grid(table: pd.DataFrame):
+    names = ["a", "a:3", "b", "c", "d"]
+    panel = lj.read_verdicts(table, judges={name: name for name in names})
+    found = variance_components(panel).set_index("component")
+    assert found["levels"].to_dict() == {"items": ITEMS, "judges": 4, "residual": 1}
+    assert found["share"].sum() == pytest.approx(1)
+    assert found.loc["judges", "noise_with_two"] < found.loc["judges", "noise"]
+    repeats = lj.read_verdicts(table, judges={name: name for name in ("a", "a:3")})
+    alone = variance_components(repeats).set_index("component")
+    assert alone["levels"].to_dict() == {"items": ITEMS, "residual": 2}
+    both = table[["a", "a:3"]].to_numpy()
+    assert alone.loc["residual", "variance"] == pytest.approx(both.var(axis=1, ddof=1).mean())
+    assert alone.loc["residual", "noise_with_two"] == pytest.approx(
+        alone.loc["residual", "noise"] / 2
+    )
+
+
+def test_a_report_sets_a_jury_beside_as_many_answers_of_one_judge(panel: lj.Panel, tmp_path: Path):
+    lj.report(panel, tmp_path, lj.Bootstrap(20))
+    report = (tmp_path / "report.md").read_text()
+    assert "Jury **trio** beside 3 answers of a for as many calls, whose kappa is 0." in report

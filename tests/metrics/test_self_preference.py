@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from sklearn.metrics import recall_score
+from statsmodels.discrete.conditional_models import ConditionalLogit
 
 from llm_juries.errors import JuriesError
 from llm_juries.metrics.bias import accuracy_deltas
 from llm_juries.metrics.bootstrap import Bootstrap
+from llm_juries.metrics.logistic import conditional_logit
 from llm_juries.metrics.self_preference import (
     candidate_rates,
     family_deltas,
@@ -232,3 +234,51 @@ def test_mistakes_are_told():
         preference_regression(*given, families, clusters, JUDGES, ("u", "v", "w"))
     with pytest.raises(JuriesError, match="add a judge of another family"):
         preference_regression(*given, everyone, clusters, JUDGES, ("x", "x", "x"))
+
+
+def test_a_conditional_logit_is_statsmodels_with_a_clustered_sandwich():
+    labels, human, families, clusters = simulated(3, 0.3, 40)
+    row, judge = np.nonzero(~np.isnan(labels) & ~np.isnan(human)[:, None])
+    votes = labels[row, judge]
+    own = (np.array(families)[row] == np.array(MAKERS)[judge]).astype(float)
+    design = np.column_stack([own, judge == 1, (judge == 1) * human[row], (judge == 2) * 1.0])
+    _, question = np.unique(np.asarray(clusters), return_inverse=True)
+    beta, error = conditional_logit(votes, design, row, question[row])
+    model = ConditionalLogit(votes, design, groups=row)
+    fit = model.fit(method="BFGS", disp=False, gtol=1e-7)
+    np.testing.assert_allclose(beta, fit.params, atol=2e-3)
+    of_group = [question[row[np.asarray(ix)][0]] for ix in _groups(row, votes)]
+    scores = np.zeros((question.max() + 1, 4))
+    for at, cluster in enumerate(of_group):
+        scores[cluster] += model.score_grp(at, fit.params)
+    bread = np.linalg.inv(-model.hessian(fit.params))
+    expected = np.sqrt(np.diag(bread @ scores.T @ scores @ bread))
+    np.testing.assert_allclose(error, expected, rtol=1e-2)
+
+
+def _groups(strata: np.ndarray, outcomes: np.ndarray) -> list[np.ndarray]:
+    """Return the rows of the strata that have both outcomes, in the order of their numbers."""
+    rows = [np.flatnonzero(strata == one) for one in np.unique(strata)]
+    return [at for at in rows if 0 < outcomes[at].sum() < len(at)]
+
+
+def test_outcomes_that_are_told_apart_for_sure_have_no_odds():
+    strata = np.repeat(np.arange(20), 2)
+    sure = np.tile([1.0, 0.0], 20)
+    beta, error = conditional_logit(sure, sure[:, None], strata, strata)
+    assert np.isnan(beta).all()
+    assert np.isnan(error).all()
+
+
+def test_a_planted_preference_stands_out_from_the_placebos_and_none_does_without():
+    planted = preference_regression(*_arguments(simulated(5, 0.5, 150)))
+    favoured = next(one for one in planted if one.judge == "p")
+    assert favoured.placebo <= 0.25
+    assert favoured.odds_low > 1
+    none = preference_regression(*_arguments(simulated(5, 0.0, 150)))
+    assert next(one for one in none if one.judge == "p").odds_low < 1
+
+
+def _arguments(made: Any) -> tuple[Any, ...]:
+    labels, human, families, clusters = made
+    return labels, human, np.arange(len(human)), families, clusters, JUDGES, MAKERS

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pandas as pd
 
 from ..errors import JuriesError
 from ..juries.panel import Panel
 from ..metrics import self_preference as measures
 from ..metrics.bootstrap import Bootstrap
+from ..metrics.significance import holm
 from .measured import comparable, labelled
 from .order import by_voter, in_order
 
@@ -110,9 +112,13 @@ def self_preference(
     -------
     DataFrame
         A row for all judges and one for each that can be told apart: dataset, judge (str); own with
-        ci_low and ci_high, and p (float); n, votes (int). Empty for pairs, without human labels,
-        on graded and nominal scales, where the candidates' families are not given, and where no
-        judge is of a candidate's family.
+        ci_low and ci_high, p, and p_holm, corrected for all single judges; placebo, the share of
+        placebos (a judge beside a candidate that is not of its family) that stand out as much;
+        odds, the odds ratio of a conditional logit, with odds_low and odds_high (float); n, votes
+        (int). Being of the judge's family is confounded with what else the family's answers are,
+        such as better or sharper: a small p with many placebos as large is no preference. Empty for
+        pairs, without human labels, on graded and nominal scales, where the candidates' families
+        are not given, and where no judge is of a candidate's family.
     """
     if not panel.sided or not comparable(panel) or not labelled(panel) or not candidate_families:
         return pd.DataFrame()
@@ -130,6 +136,7 @@ def self_preference(
             judges,
             [voter.family for voter in panel.votes.columns(judges).voters],
             bootstrap.level,
+            [item.candidate for item in panel.dataset.items],
         )
     except JuriesError as error:
         log.info("%s: %s", panel.dataset.name, error)
@@ -142,6 +149,13 @@ def self_preference(
             "ci_low": [one.low for one in found],
             "ci_high": [one.high for one in found],
             "p": [one.p for one in found],
+            "p_holm": holm(
+                np.array([np.nan if one.judge == "all" else one.p for one in found], float)
+            ),
+            "placebo": [one.placebo for one in found],
+            "odds": [one.odds for one in found],
+            "odds_low": [one.odds_low for one in found],
+            "odds_high": [one.odds_high for one in found],
             "n": [one.n for one in found],
             "votes": [one.votes for one in found],
         }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import get_args
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..metrics.bootstrap import Bootstrap
 from ..metrics.intervals import Interval
 from ..metrics.measure import SAME, Measure, Pairwise, Ratings, estimates, mean
 from ..metrics.measures import measures_of
+from ..metrics.variance import RESIDUAL, components, noise
 from ..scale import Kind
 from ..seats import Seat, seat_of
 from .measured import columns, headline, labelled, ratings
@@ -132,6 +134,80 @@ def self_ensembles(
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def variance_components(panel: Panel) -> pd.DataFrame:
+    """Split the variance of votes into items, judges, prompts and repeats, and their combinations.
+
+    Over the judges, prompts and repeats that are all there together, and the items on which all of
+    them voted; no human label is needed. What varies with the judge or the prompt on the same items
+    is what further seats of that kind take away.
+
+    Returns
+    -------
+    DataFrame
+        A row a component ("items", "judges", "items x judges", ... and "residual", which holds the
+        repeats): dataset, component (str); levels, n, the items (int); variance, by the analysis of
+        variance, below zero where it is noise about zero; share, of their sum; noise, in the rows
+        of judges, prompts and the residual, the variance of one seat's vote about its item's mean,
+        and noise_with_two, that of the mean of two seats which differ in this alone (float). Empty
+        on nominal scales and without two seats that make a grid.
+    """
+    grid = _grid(panel)
+    if grid is None or panel.scale.kind == "nominal":
+        return pd.DataFrame()
+    shape = grid.shape
+    found = components(grid, ("items", "judges", "prompts"))
+    seats = {"judges": 1, "prompts": 1, "repeats": 1}
+    total = sum(max(one, 0.0) for one in found.values())
+    levels = dict(zip(("items", *seats), shape, strict=True))
+    rows = []
+    for name, variance in found.items():
+        kind = "repeats" if name == RESIDUAL else name
+        adds = kind in seats and levels[kind] > 1
+        rows.append(
+            {
+                "dataset": panel.dataset.name,
+                "component": name,
+                "levels": prod(levels[one] for one in kind.split(" x ")),
+                "n": shape[0],
+                "variance": variance,
+                "share": max(variance, 0.0) / total if total else np.nan,
+                "noise": noise(found, seats) if adds else np.nan,
+                "noise_with_two": noise(found, {**seats, kind: 2}) if adds else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _grid(panel: Panel) -> Array | None:
+    """Return votes of shape (items, judges, prompts, repeats) without a gap."""
+    seats = [seat_of(voter.name) for voter in panel.votes.voters if voter.kind == "judge"]
+    judges = sorted({seat.judge for seat in seats})
+    prompts = sorted({s.prompt for s in seats if all(_has(seats, j, s.prompt) for j in judges)})
+    if not prompts:
+        return None
+    number = min(
+        sum(seat.judge == judge and seat.prompt == prompt for seat in seats)
+        for judge in judges
+        for prompt in prompts
+    )
+    names = [
+        str(sorted(seat for seat in seats if (seat.judge, seat.prompt) == (judge, prompt))[at])
+        for judge in judges
+        for prompt in prompts
+        for at in range(number)
+    ]
+    votes = panel.votes.columns(tuple(names)).labels
+    votes = votes[~np.isnan(votes).any(axis=1)]
+    if len(names) < 2 or len(votes) < 2:
+        return None
+    grid: Array = votes.reshape(len(votes), len(judges), len(prompts), number)
+    return grid
+
+
+def _has(seats: Sequence[Seat], judge: str, prompt: str) -> bool:
+    return any(seat.judge == judge and seat.prompt == prompt for seat in seats)
 
 
 def repeated(voters: Iterable[Voter]) -> dict[Seat, tuple[str, ...]]:

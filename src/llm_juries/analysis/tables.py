@@ -33,7 +33,7 @@ from .found_juries import JurySearch
 from .levels import confusion, value_shares, votes_by_label
 from .pairs import length, length_bins, position, preferences
 from .rankings import Fits, battles, correlation, fit, ranking
-from .repeats import self_agreement, self_ensembles
+from .repeats import self_agreement, self_ensembles, variance_components
 from .replaceability import alt_test, equivalence, human_ceiling, single_annotators
 from .savings import policies
 from .settings import Analysis
@@ -75,6 +75,7 @@ __all__ = [
     "single_annotators",
     "spread",
     "value_shares",
+    "variance_components",
     "votes_by_label",
 ]
 
@@ -390,7 +391,10 @@ TABLES = (
         lambda of: self_preference(of.panel, of.analysis.bootstrap, of.analysis.settings.families),
         "Self-preference",
         "own is what being of the judge's own family adds to the share of positive votes, compared "
-        "with the other judges: what they all favour is not seen.",
+        "with the other judges: what they all favour is not seen, and what goes with the family, "
+        "such as better or sharper answers beside a lenient judge, is taken for it. Believe the "
+        "row of all judges; of a single one only where p_holm and placebo, the share of other "
+        "candidates that stand out as much, are both small. odds is the same as an odds ratio.",
         SINGLE_LABELLED + ", right or wrong, of a judge's own family, with candidate_families",
     ),
     Table(
@@ -408,6 +412,15 @@ TABLES = (
         "A difference above 0 whose interval does not hold 0 shows that different judges are worth "
         "more than as many calls, or as much money, spent on answers of this one.",
         LABELLED + ", a judge with several answers and a jury",
+    ),
+    Table(
+        "variance_components",
+        lambda of: variance_components(of.panel),
+        "What the votes vary with",
+        "noise_with_two beside noise says what one more seat of a kind takes away: another judge, "
+        "another prompt, or another answer of the same judge (residual). A variance below 0 is "
+        "noise about 0.",
+        "two judges, prompts or answers of each judge or more, not nominal",
     ),
     Table(
         "effective_votes",

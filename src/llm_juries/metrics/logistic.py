@@ -1,4 +1,4 @@
-"""Logistic regressions without a penalty, many at once."""
+"""Logistic regressions without a penalty: many at once, and conditional on strata."""
 
 from __future__ import annotations
 
@@ -100,3 +100,92 @@ def logistic(design: Design, wins: Array, losses: Array, start: Array) -> Array:
             theta, wins, losses, left = theta[~done], wins[~done], losses[~done], left[~done]
     found[:, :m] -= found[:, :m].mean(axis=1, keepdims=True)
     return found
+
+
+SURE = 15.0  # a log odds beyond this has run away: the strata tell the outcomes apart for sure
+
+
+def conditional_logit(
+    outcomes: Array, design: Array, strata: Index, clusters: Index
+) -> tuple[Array, Array]:
+    """Return the coefficients of a conditional logit (Chamberlain 1980) and their standard errors.
+
+    An effect of each stratum is conditioned on, through the number of its positive outcomes; strata
+    with one outcome only say nothing. The sum over all ways to have that number is a recursion
+    (Gail, Lubin and Rubinstein 1981). Errors are sandwiches, clustered.
+
+    Parameters
+    ----------
+    outcomes : array of shape (r,)
+        1.0 or 0.0.
+    design : array of shape (r, p)
+    strata, clusters : arrays of shape (r,)
+        Whole numbers; strata lie within clusters.
+
+    Returns
+    -------
+    arrays of shape (p,)
+        NaN where the likelihood has no maximum.
+    """
+    from scipy.optimize import minimize
+
+    _, at = np.unique(strata, return_inverse=True)
+    size, positive = np.bincount(at), np.bincount(at, weights=outcomes)
+    kept = ((positive > 0) & (positive < size))[at]
+    p = design.shape[1]
+    none = np.full(p, np.nan), np.full(p, np.nan)
+    if not kept.any():
+        return none
+    _, at = np.unique(strata[kept], return_inverse=True)
+    order = np.argsort(at, kind="stable")
+    at, rows = at[order], np.flatnonzero(kept)[order]
+    place = np.arange(len(at)) - np.searchsorted(at, at)
+    g, k = at[-1] + 1, int(place.max()) + 1
+    x, y, there = np.zeros((g, k, p)), np.zeros((g, k)), np.zeros((g, k), bool)
+    x[at, place], y[at, place], there[at, place] = design[rows], outcomes[rows], True
+    chosen = y.sum(axis=1).astype(int)
+    cluster = np.zeros(g, int)
+    cluster[at] = clusters[rows]
+
+    def ways(weights: Array) -> Array:
+        """Return the sums of products of each number of the weights, of shape (g, k + 1)."""
+        sums = np.zeros((g, weights.shape[1] + 1))
+        sums[:, 0] = 1
+        for number in range(weights.shape[1]):
+            sums[:, 1 : number + 2] += weights[:, [number]] * sums[:, : number + 1]
+        return sums
+
+    def parts(beta: Array) -> tuple[Array, Array]:
+        """Return each stratum's log likelihood and score."""
+        eta = x @ beta
+        top = np.where(there, eta, -np.inf).max(axis=1, keepdims=True)
+        weights = np.where(there, np.exp(eta - top), 0.0)
+        row = np.arange(g)
+        total = ways(weights)[row, chosen]
+        chance = np.stack(
+            [
+                weights[:, i] * ways(np.delete(weights, i, axis=1))[row, chosen - 1] / total
+                for i in range(k)
+            ],
+            axis=1,
+        )
+        fit = (y * (eta - top)).sum(axis=1) - np.log(total)
+        return fit, np.einsum("gk,gkp->gp", np.where(there, y - chance, 0.0), x)
+
+    def negative(beta: Array) -> tuple[float, Array]:
+        fit, score = parts(beta)
+        return -float(fit.sum()), -score.sum(axis=0)
+
+    found = minimize(negative, np.zeros(p), jac=True, method="BFGS", options={"gtol": 1e-6})
+    beta = found.x
+    if np.abs(beta).max() > SURE:
+        return none
+    steps = 1e-5 * np.eye(p)
+    curve = np.stack([negative(beta + s)[1] - negative(beta - s)[1] for s in steps]) / 2e-5
+    if np.linalg.matrix_rank(curve) < p:
+        return none
+    _, cluster = np.unique(cluster, return_inverse=True)
+    scores = np.zeros((cluster.max() + 1, p))
+    np.add.at(scores, cluster, parts(beta)[1])
+    bread = np.linalg.inv(curve)
+    return beta, np.sqrt(np.diag(bread @ (scores.T @ scores) @ bread))

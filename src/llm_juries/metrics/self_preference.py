@@ -12,17 +12,18 @@ the same answers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import JuriesError
 from . import agreement
-from .arrays import Array, Index
+from .arrays import Array, Index, ratio
 from .bias import accuracy_deltas
 from .bootstrap import Bootstrap, cluster_sums
 from .intervals import Interval
+from .logistic import conditional_logit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,6 +135,9 @@ class Preference:
 
     `own` with `low` and `high` are shares of 1; `judge` is "all" for the common effect. `n` counts
     the votes on answers of the judge's own family that it stands on, `votes` all in the regression.
+    `placebo` is the share of placebos whose effect is at least as large: each single judge beside
+    each other family, taken as if it were its own. `odds` with `odds_low` and `odds_high` is the
+    odds ratio of a conditional logit in place of the linear model.
     """
 
     judge: str
@@ -143,6 +147,10 @@ class Preference:
     p: float
     n: int
     votes: int
+    placebo: float = np.nan
+    odds: float = np.nan
+    odds_low: float = np.nan
+    odds_high: float = np.nan
 
 
 def preference_regression(
@@ -154,6 +162,7 @@ def preference_regression(
     judges: Sequence[str],
     judge_families: Sequence[str],
     level: float = 0.95,
+    candidates: Sequence[str] | None = None,
 ) -> list[Preference]:
     """Estimate self-preference by a linear regression of votes.
 
@@ -166,8 +175,12 @@ def preference_regression(
     out by demeaning (Frisch and Waugh 1933); standard errors are clustered by question.
 
     It compares with the other judges: where they favour the same answers, for any reason, that is
-    not seen as the judge's own. Votes without a human label are left out, and so are answers with
-    one vote, which compare nothing.
+    not seen as the judge's own. And what goes with being of the family is taken for it: if the own
+    family of a lenient or sharp judge gives better or clearer answers than others, its p value is
+    small with no preference at all. So the effect is set beside those of placebos, in which each
+    judge has in turn each of the other families as its own, and beside a conditional logit
+    (Chamberlain 1980), in which leniency shifts log-odds, not shares. Votes without a human label
+    are left out, and so are answers with one vote, which compare nothing.
 
     Parameters
     ----------
@@ -180,6 +193,8 @@ def preference_regression(
     clusters : sequence of n labels
     judges, judge_families : sequences of k names
     level : float
+    candidates : sequence of n names, optional
+        Who gave each answer: placebos are single candidates, else families.
 
     Raises
     ------
@@ -205,7 +220,8 @@ def preference_regression(
     control = np.column_stack(
         [seats * (human[row] == 1)[:, None], seats * (human[row] == 0)[:, None]]
     )
-    controls = _independent(_demeaned(control, group))
+    controls = _demeaned(control, group)
+    controls = controls[:, _independent(controls)]
     y = _demeaned(labels[row, column][:, None], group)[:, 0]
     _, question = np.unique(np.asarray(clusters), return_inverse=True)
     partial = [at for at in range(labels.shape[1]) if own[column == at].any()]
@@ -241,7 +257,60 @@ def preference_regression(
         )
     single = np.column_stack([own & (column == at) for at in partial]).astype(float)
     each = fitted(single, [str(judges[at]) for at in partial], [int(n) for n in single.sum(axis=0)])
+
+    made = np.asarray(families if candidates is None else candidates)[row]
+    others = [
+        (column == at) & (made == who) & ~own
+        for at in range(labels.shape[1])
+        for who in np.unique(made)
+    ]
+    columns = np.column_stack([single, *[one for one in others if one.any()]]).astype(float)
+    t_values = np.abs(_t_alone(y, controls, _demeaned(columns, group), question[row]))
+    placebos = t_values[len(partial) :]
+    placebos = placebos[~np.isnan(placebos)]
+    shares = {
+        str(judges[at]): (1 + int((placebos >= size).sum())) / (1 + len(placebos))
+        for at, size in zip(partial, t_values, strict=False)
+        if len(placebos) and not np.isnan(size)
+    }
+
+    def with_odds(effects: list[Preference], indicators: Array) -> list[Preference]:
+        """Return effects with odds ratios, of one model of all of them."""
+        design = np.column_stack([indicators, control]).astype(float)
+        design = design[:, _independent(_demeaned(design, group))]
+        beta, error = conditional_logit(labels[row, column], design, group, question[row])
+        reach = t.ppf((1 + level) / 2, len(np.unique(question[row])) - 1) * error
+        return [
+            replace(
+                one,
+                placebo=shares.get(one.judge, np.nan),
+                odds=float(np.exp(beta[at])),
+                odds_low=float(np.exp(beta[at] - reach[at])),
+                odds_high=float(np.exp(beta[at] + reach[at])),
+            )
+            for at, one in enumerate(effects)
+        ]
+
+    everyone = with_odds(everyone, own[:, None].astype(float))
+    each = with_odds(each, single) if each else each
     return [*everyone, *sorted(each, key=lambda one: one.judge)]
+
+
+def _t_alone(y: Array, controls: Array, columns: Array, clusters: Index) -> Array:
+    """Return the cluster-robust t value of each column, each in a regression of its own.
+
+    NaN for a column that is a combination of the controls.
+    """
+    basis, _ = np.linalg.qr(controls)
+    rest = columns - basis @ (basis.T @ columns)
+    left = y - basis @ (basis.T @ y)
+    size = (rest**2).sum(axis=0)
+    able = size > 1e-9 * np.maximum((columns**2).sum(axis=0), 1e-300)
+    beta = ratio(np.where(able, rest.T @ left, 0.0), np.where(able, size, 0.0))
+    scores = rest * (left[:, None] - rest * np.nan_to_num(beta))
+    sums = np.zeros((clusters.max() + 1, columns.shape[1]))
+    np.add.at(sums, clusters, scores)
+    return ratio(beta * size, np.sqrt((sums**2).sum(axis=0)))
 
 
 def _demeaned(columns: Array, group: Index) -> Array:
@@ -252,13 +321,13 @@ def _demeaned(columns: Array, group: Index) -> Array:
     return columns - means[group]
 
 
-def _independent(columns: Array) -> Array:
-    """Return those columns that are no combination of columns before them."""
+def _independent(columns: Array) -> list[int]:
+    """Return which columns are no combination of columns before them."""
     kept: list[int] = []
     for at in range(columns.shape[1]):
         if np.linalg.matrix_rank(columns[:, [*kept, at]]) > len(kept):
             kept.append(at)
-    return columns[:, kept]
+    return kept
 
 
 def spread(

@@ -64,6 +64,30 @@ def _of(table: pd.DataFrame, voter: str) -> pd.DataFrame:
     return table[table["voter"] == voter] if not table.empty else table
 
 
+def beside_one_judge(row: pd.Series[Any]) -> str:
+    """Return how a jury compares with as many answers of one judge.
+
+    Parameters
+    ----------
+    row : Series
+        Of `analysis.repeats.self_ensembles`.
+    """
+    pairs = [str(one).removeprefix("repeats_") for one in row.index]
+    name = next(one for one in pairs if one != "usd" and f"repeats_{one}" in row)
+    if row["ci_low"] > 0:
+        finding = "different judges are worth more"
+    elif row["ci_high"] < 0:
+        finding = "one judge asked again is worth more"
+    else:
+        finding = "no clear difference"
+    spent = "as many calls" if row["equal"] == "calls" else "as much money"
+    return (
+        f"beside {row['repeats']} answers of {row['judge']} for {spent}, whose "
+        f"{name.replace('_', ' ')} is {row[f'repeats_{name}']:.3f}: {row['difference']:+.3f} "
+        f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]; {finding}"
+    )
+
+
 def comparison(row: pd.Series[Any], minus: str = "-") -> str:
     """Return how a jury compares with a judge.
 
