@@ -102,7 +102,8 @@ class Request:
 
     The first `shared` characters of the last message, and all messages before it, are the same for
     all items of a prompt: providers can cache them. `repeat` says which answer to the same messages
-    is wanted, from 1.
+    is wanted, from 1. `special` are the special tokens that the prompt itself holds: any other in
+    the messages is text.
     """
 
     key: str
@@ -113,6 +114,7 @@ class Request:
     choices: tuple[str, ...] = ()
     shared: int = 0
     repeat: int = 1
+    special: tuple[str, ...] = ()
 
     @property
     def seed(self) -> int | None:

@@ -172,6 +172,7 @@ class Round:
     number: int
     searches: Mapping[str, tuple[Search, ...]]
     choices: tuple[str, ...] = ()
+    special: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

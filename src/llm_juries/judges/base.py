@@ -12,6 +12,7 @@ import msgspec
 from ..errors import JuriesError
 from ..prompts.parsers import Reader
 from ..prompts.prompt import Askable
+from ..prompts.special_tokens import looking_special
 from ..types import Item, Kind, Message, Order, Reply, Request
 from .decoding import Decoding
 from .pricing import Price
@@ -133,6 +134,8 @@ class PromptedJudge:
     decoding: Decoding
     # How to decode verdict words that one token can't tell apart; "" where the backend can't.
     instead: Literal["words", "choice", ""] = ""
+    # Whether the backend would read special tokens in a message's text as tokens.
+    parses_special = False
     pause_s = 0.0
     counted_by = ESTIMATE
 
@@ -154,8 +157,21 @@ class PromptedJudge:
         fingerprint = self.fingerprint
         if decoding is not self.decoding:
             fingerprint = {**fingerprint, "decoding": decoding.facts}
+        if self.parses_special:
+            forged = looking_special(*(m.content for m in messages)) - set(prompt.special)
+            if forged:  # as text they are another prompt than as tokens
+                fingerprint = {**fingerprint, "special_tokens": "as text"}
         key = key_of(fingerprint, [messages, prompt.choices])
-        return Request(key, item, order, prompt.name, messages, prompt.choices, prompt.shared)
+        return Request(
+            key,
+            item,
+            order,
+            prompt.name,
+            messages,
+            prompt.choices,
+            prompt.shared,
+            special=prompt.special,
+        )
 
     def reader(self, prompt: Askable, order: Order) -> Reader:
         """Return the prompt's own reader, turned for a pair that was shown the other way round."""

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import logging
 import math
 import os
 import time
+import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,8 +25,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import JuriesError
+from ..prompts.special_tokens import LOOKS_SPECIAL, cut, filled, marked
 from ..types import Reply, Request
-from .base import Limits, ModelJudge
+from .base import Limits, ModelJudge, as_text
 from .decoding import Decoding
 from .errors import JudgeUnavailableError
 from .http.failures import failure_within
@@ -34,6 +37,7 @@ from .model_files import ModelFile
 from .word_logprobs import Walk, spelled_out
 
 log = logging.getLogger(__name__)
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy for this machine
 VERDICTS = ("text", "schema", "logprobs", "words")
 """The ways to get a verdict from llama.cpp."""
 
@@ -67,6 +71,7 @@ class LlamaCppJudge(ModelJudge):
     """
 
     instead: Literal["words", "choice", ""] = "words"
+    parses_special = True
 
     def __init__(
         self,
@@ -163,6 +168,69 @@ class LlamaCppJudge(ModelJudge):
             return replace(self.decoding, verdict_by="logprobs", max_tokens=1)
         return self.decoding
 
+    def _special_in(self, request: Request) -> list[str]:
+        """Return the model's special tokens in a request's texts, other than the prompt's own."""
+        text = as_text(request.messages)
+        found = {piece for piece, _ in self._tokens(text)}
+        plain = {piece for piece, _ in self._tokens(text, parse_special=False)}
+        special = (found - plain) | {piece for piece in found if LOOKS_SPECIAL.fullmatch(piece)}
+        return [
+            piece
+            for piece in sorted(special - set(request.special))
+            if len(self._tokens(piece)) == 1
+            and (
+                LOOKS_SPECIAL.fullmatch(piece) or len(self._tokens(piece, parse_special=False)) > 1
+            )
+        ]
+
+    def _as_tokens(
+        self, request: Request, body: dict[str, Any], begun: str, forged: list[str]
+    ) -> Any:
+        """Return the response to a prompt in tokens, special ones in its texts being text."""
+        contents = [message.content for message in request.messages]
+        if self.prompt_as == "text":
+            pieces = cut(as_text(request.messages), forged)
+        else:
+            shown = [
+                {"role": message.role, "content": mark}
+                for message, mark in zip(request.messages, marked(contents), strict=True)
+            ]
+            template = self._post("/apply-template", {"messages": shown})["prompt"]
+            pieces = filled(template, contents, forged)
+        pieces[-1] += begun
+        ids = [
+            number
+            for at, piece in enumerate(pieces)
+            for _, number in self._tokens(piece, add_special=at == 0)
+        ]
+        body = {name: value for name, value in body.items() if name != "messages"}
+        if response_format := body.pop("response_format", None):
+            body["json_schema"] = response_format["json_schema"]["schema"]
+        if body.get("logprobs") is True:  # as completions name it
+            body["logprobs"] = body.pop("top_logprobs")
+        answer = self._server.handle_completions({**body, "prompt": ids})
+        for choice in answer.get("choices", ()) if self.prompt_as == "chat" else ():
+            choice["message"] = {"content": choice.get("text")}
+        return answer
+
+    def _tokens(
+        self, text: str, *, parse_special: bool = True, add_special: bool = False
+    ) -> list[tuple[str, int]]:
+        """Return a text's tokens: their texts ("" for a part of a character) and numbers."""
+        asked = {"parse_special": parse_special, "add_special": add_special, "with_pieces": True}
+        tokens = self._post("/tokenize", {"content": text, **asked})["tokens"]
+        return [(t["piece"] if isinstance(t["piece"], str) else "", t["id"]) for t in tokens]
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        """Ask the server's own port, on this machine."""
+        asked = urllib.request.Request(  # noqa: S310 - http on loopback
+            self._server.listening_address + path,
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with _DIRECT.open(asked) as response:
+            return json.load(response)
+
     def _ask(self, request: Request) -> Reply:
         if self._server is None:
             raise JuriesError(f"judge {self.name}: asked before it was opened; call open() first")
@@ -203,6 +271,8 @@ class LlamaCppJudge(ModelJudge):
         """Return llama.cpp's response to a request, to continue a reply that has begun."""
         decoding = self._sent.seeded(request.seed)
         body = self.wire.body(self.name, request, decoding) | {"cache_prompt": True}
+        if forged := self._special_in(request):
+            return self._as_tokens(request, body, begun, forged)
         if self.prompt_as == "text":
             return self._server.handle_completions({**body, "prompt": body["prompt"] + begun})
         if begun:

@@ -24,6 +24,7 @@ from ..errors import JuriesError, nearest
 from ..scale import Scale
 from ..types import Item, Message, Order
 from .parsers import LEAST_MASS, LabelReader, NumberReader, Reader
+from .special_tokens import apart, looking_special
 
 FIELDS = (
     "question",
@@ -62,6 +63,10 @@ class Askable(Protocol):
     @property
     def shared(self) -> int:
         """How many characters of the last message all items share."""
+
+    @property
+    def special(self) -> tuple[str, ...]:
+        """The special tokens that the prompt's own text holds, which keep their meaning."""
 
     def render(self, item: Item, order: Order = Order.ORIGINAL) -> tuple[Message, ...]:
         """Return the messages for one item."""
@@ -215,6 +220,11 @@ class Prompt:
             self.parser_scale, self.choices, turned, name, opening, least_mass=self.least_mass
         )
 
+    @cached_property
+    def special(self) -> tuple[str, ...]:
+        """What looks like a special token in the prompt's own text; no text to judge forges it."""
+        return tuple(sorted(looking_special(self.template, self.instruction, self.system)))
+
     @property
     def shared(self) -> int:
         """How many characters of the last message all items share."""
@@ -270,7 +280,10 @@ class Prompt:
 
     @cached_property
     def _compiled(self) -> jinja2.Template:
-        return environment().from_string(self.template)
+        made = environment()
+        if self.special:
+            made.finalize = lambda shown: apart(str(shown), self.special)
+        return made.from_string(self.template)
 
     @cached_property
     def _head(self) -> tuple[Message, ...]:
@@ -355,9 +368,23 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+# Full-width and other angle brackets look like < and > to a model; the double ones count twice.
+_ANGLES = "<＜﹤‹〈〈⟨>＞﹥›〉〉⟩"
+_DOUBLE = "≪⟪《«≫⟫》»"
+_RUN = re.compile(
+    f"[{_ANGLES}{_DOUBLE}](?:[\u200b-\u200f\u2060\ufeff\u00ad]*[{_ANGLES}{_DOUBLE}])+"
+)
+
+
 def _unmarked(text: str) -> str:
     """Return a text without markers: runs of five or more < or > are spaced out."""
-    return re.sub(r"<{5,}|>{5,}", lambda run: " ".join(run[0]), text)
+
+    def spaced(run: re.Match[str]) -> str:
+        signs = [sign for sign in run[0] if sign in _ANGLES or sign in _DOUBLE]
+        width = len(signs) + sum(sign in _DOUBLE for sign in signs)
+        return " ".join(signs) if width >= 5 else run[0]
+
+    return _RUN.sub(spaced, text)
 
 
 def environment() -> jinja2.Environment:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ...errors import JuriesError
+from ...prompts.special_tokens import apart, looking_special
 from ...redaction import SHORTEST, redacted, url_problem
 from ...types import Reply, Request
 from ..base import CHARACTERS_A_TOKEN, ESTIMATE, Limits, ModelJudge
@@ -110,6 +111,7 @@ class HttpJudge(ModelJudge):
         self.wire_name = wire
         self.wire = wire_of(wire, self.decoding)
         self.base_url = (server.base_url or self.wire.base_url).rstrip("/")
+        self.parses_special = server.base_url is not None  # the vendors' own APIs do not
         self.key_env = self.wire.key_env if server.key_env is None else server.key_env
         self.timeout_s = server.timeout_s
         known = tokenizer is not None and importlib.util.find_spec("bpe_openai") is not None
@@ -221,10 +223,18 @@ class HttpJudge(ModelJudge):
             raise JuriesError(f"judge {self.name}: asked before it was opened; call open() first")
         return self._client
 
+    def _plain(self, request: Request) -> Request:
+        """Return a request whose texts hold no special token that a server might read as one."""
+        forged = looking_special(*(m.content for m in request.messages)) - set(request.special)
+        if not (forged and self.parses_special):
+            return request
+        messages = tuple(m._replace(content=apart(m.content, forged)) for m in request.messages)
+        return replace(request, messages=messages)
+
     async def _ask(self, request: Request) -> Reply:
         began = time.monotonic()
         decoding = self.decoding.seeded(request.seed)
-        body = self.wire.body(self.model, request, decoding)
+        body = self.wire.body(self.model, self._plain(request), decoding)
         response = await self._opened.send(
             "POST", self.wire.path, data=json.dumps(body).encode(), headers=AS_JSON
         )

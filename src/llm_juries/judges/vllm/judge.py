@@ -66,6 +66,7 @@ class VllmJudge(ModelJudge):
     """
 
     instead: Literal["words", "choice", ""] = "choice"
+    parses_special = True
 
     def __init__(
         self,

@@ -81,7 +81,14 @@ class _Worker:
         choices = requests[0].choices
         schema = verdict_schema(choices)
         seeds = [request.seed for request in requests]
-        asked = {**how, "prompts": prompts, "seeds": seeds, "choices": choices, "schema": schema}
+        asked = {
+            **how,
+            "special": list(requests[0].special),
+            "prompts": prompts,
+            "seeds": seeds,
+            "choices": choices,
+            "schema": schema,
+        }
         answer = await self.exchange(asked)
         pairs = zip(requests, answer["replies"], strict=True)
         return [_reply(request, said, raw=self.raw) for request, said in pairs]

@@ -9,6 +9,7 @@ free their memory.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import queue
@@ -16,6 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
@@ -45,6 +47,8 @@ class Engine:
             from vllm.reasoning import ReasoningParserManager
 
             self.parser_type = ReasoningParserManager.get_reasoning_parser(name)
+        self.tokens = load_by_path("prompts/special_tokens.py")
+        self.special = special_tokens(self.tokenizer, self.tokens)
         self.warm = False
 
     def answer(self, asked: Json) -> list[Json]:
@@ -53,10 +57,10 @@ class Engine:
         Parameters
         ----------
         asked : dict
-            `prompts`: lists of messages; `prompt_as`: "chat" or "text"; `template`: variables of
-            the chat template; `decoding`: see `decoding.Decoding`; `choices`: the verdict words;
-            `schema`: that of an object that holds one; `seeds`: a prompt's own seed, None for that
-            of the decoding.
+            `special`: the special tokens that the prompt itself holds; `prompts`: lists of
+            messages; `prompt_as`: "chat" or "text"; `template`: variables of the chat template;
+            `decoding`: see `decoding.Decoding`; `choices`: the verdict words; `schema`: that of an
+            object that holds one; `seeds`: a prompt's own seed, None for that of the decoding.
         """
         conversations = asked["prompts"]
         ways = {seed: self._params(asked, seed) for seed in set(asked["seeds"])}
@@ -125,27 +129,46 @@ class Engine:
         return sorted(set(ids))
 
     def _tokens(self, messages: Any, asked: Json) -> list[int]:
-        if asked["prompt_as"] == "text":
-            tokens = list(self.tokenizer.encode("\n\n".join(m["content"] for m in messages)))
-        else:
-            if not getattr(self.tokenizer, "chat_template", None):
-                raise PromptError("the model has no chat template; set prompt_as=text")
-            try:
-                text = self.tokenizer.apply_chat_template(
-                    messages,
-                    add_generation_prompt=True,
-                    tokenize=False,
-                    **asked["template"],
-                )
-            except Exception as error:  # whatever a template raises, as where it takes no system
-                raise PromptError(f"the model's chat template: {error}") from None
-            tokens = list(self.tokenizer.encode(text, add_special_tokens=False))
+        tokens = self._prompt(messages, asked)
         wanted = len(tokens) + asked["decoding"]["max_tokens"]
         if wanted > self.longest:
             raise PromptError(
                 f"prompt and reply need up to {wanted} tokens, max_model_len is {self.longest}"
             )
         return tokens
+
+    def _prompt(self, messages: Any, asked: Json) -> list[int]:
+        """Return a prompt's tokens; special ones in its texts are text, except the prompt's own."""
+        contents = [message["content"] for message in messages]
+        text = "\n\n".join(contents)
+        forged = [t for t in self.special if t in text and t not in asked["special"]]
+        if asked["prompt_as"] == "text":
+            first, *more = self.tokens.cut(text, forged)
+            tokens = list(self.tokenizer.encode(first))
+        elif forged:
+            marks = zip(messages, self.tokens.marked(contents), strict=True)
+            rendered = self._rendered([{**m, "content": mark} for m, mark in marks], asked)
+            first, *more = self.tokens.filled(rendered, contents, forged)
+            tokens = list(self.tokenizer.encode(first, add_special_tokens=False))
+        else:
+            more = []
+            rendered = self._rendered(messages, asked)
+            tokens = list(self.tokenizer.encode(rendered, add_special_tokens=False))
+        for piece in more:
+            tokens += self.tokenizer.encode(piece, add_special_tokens=False)
+        return tokens
+
+    def _rendered(self, messages: Any, asked: Json) -> str:
+        if not getattr(self.tokenizer, "chat_template", None):
+            raise PromptError("the model has no chat template; set prompt_as=text")
+        try:
+            return str(
+                self.tokenizer.apply_chat_template(
+                    messages, add_generation_prompt=True, tokenize=False, **asked["template"]
+                )
+            )
+        except Exception as error:  # whatever a template raises, as where it takes no system
+            raise PromptError(f"the model's chat template: {error}") from None
 
     def _reply(self, output: Any, template: Json) -> Json:
         said = output.outputs[0]
@@ -172,6 +195,28 @@ class Engine:
             "cached_tokens": output.num_cached_tokens or 0,
             "output_tokens": len(said.token_ids),
         }
+
+
+def special_tokens(tokenizer: Any, looks: Any) -> list[str]:
+    """Return what texts must not hold as tokens: special ones, and those of the chat template.
+
+    Further tokens that a vocabulary adds, such as runs of spaces, are ordinary text.
+    """
+    template = str(getattr(tokenizer, "chat_template", None) or "")
+    added = {token for token in tokenizer.get_added_vocab() if token in template}
+    written = {token for token in looks.LOOKS_SPECIAL.findall(template) if len(token) > 1}
+    return sorted({*tokenizer.all_special_tokens, *added, *written})
+
+
+def load_by_path(path: str) -> Any:
+    """Load a module of the package that imports nothing of it."""
+    place = Path(__file__).parents[2] / path
+    spec = importlib.util.spec_from_file_location(place.stem, place)
+    assert spec is not None  # noqa: S101 - a path ending in .py has one
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def lines_in() -> queue.Queue[str]:
