@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: quickstart reproduce test test-vllm vllm-cpu test-slurm ray test-ray lint types lock lock-ray clean
+.PHONY: quickstart reproduce test test-vllm vllm-cpu test-slurm test-latex ray test-ray lint types lock lock-ray clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/llm-juries judge experiment=quickstart
@@ -39,6 +39,12 @@ test-slurm: $(VENV)/.dev
 	{ command -v slurmctld && command -v munged; } >/dev/null || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge; }
 	LLM_JURIES_SLURM=1 $(BIN)/python -m pytest -s tests/cluster/test_slurm.py
+
+# Every LaTeX table with hostile names, compiled; as root on Debian or Ubuntu, elsewhere TeX must be there.
+test-latex: $(VENV)/.dev
+	command -v lualatex >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -qq -y --no-install-recommends texlive-luatex texlive-latex-recommended; }
+	LLM_JURIES_LATEX=1 $(BIN)/python -m pytest tests/reporting/test_latex.py
 
 # A real Ray cluster of two nodes on loopback, in an environment of its own: Ray's launcher needs an
 # older cloudpickle than other packages allow.

@@ -26,7 +26,7 @@ FLOORS = (
     {"prompts"},
     {"types", "scale", "seats"},
     {"arguments", "files", "markdown", "redaction"},
-    {"errors"},
+    {"errors", "escaping"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from . import escaping
+
 
 def markdown(table: pd.DataFrame) -> str:
     """Return a table as Markdown, floats to three decimals, undefined values empty."""
     if table.empty:
         return "(no rows)"
-    shown = rounded(table).map(lambda cell: str(cell).replace("|", "\\|"))
+    shown = rounded(table).map(escaping.markdown)
+    shown.columns = [escaping.markdown(str(name)) for name in table]
     align = ["right" if pd.api.types.is_numeric_dtype(table[c]) else "left" for c in table]
     return str(shown.to_markdown(index=False, disable_numparse=True, colalign=align))
 

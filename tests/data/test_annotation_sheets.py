@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_juries.data.annotation_sheets import FORMULA, Task, export_sheet, import_sheet
+from llm_juries.data.annotation_sheets import Task, export_sheet, import_sheet
 from llm_juries.data.dataset import Dataset
 from llm_juries.data.human_labels import HumanLabels
 from llm_juries.errors import JuriesError
+from llm_juries.escaping import spreadsheet
 from llm_juries.types import Item
 
 SINGLE = Dataset(
@@ -145,7 +146,7 @@ def test_no_cell_is_a_formula_and_any_text_comes_back(
     dataset = Dataset("d", (Item("d", "=q", "@m", question, f"={answer}", (reference,)),))
     export_sheet(dataset, str(folder / "s.csv"))
     (row,) = read(folder / "s.csv")
-    assert not any(cell.startswith(FORMULA) for cell in row.values())
+    assert all(spreadsheet(cell) == cell for cell in row.values())
     assert row["answer"] == f"'={answer}"
     fill(folder / "s.csv", "yes")
     import_sheet(dataset, str(folder / "s.csv"), "ann", str(folder / "l.csv"))

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from llm_juries import escaping
 from llm_juries.files import write_text
 from llm_juries.markdown import markdown
 from llm_juries.reporting.tables import latex, write
@@ -48,6 +49,35 @@ def test_an_undefined_value_among_texts_is_shown_empty():
 
 def test_markdown_escapes_the_pipe():
     assert r"a\|b" in markdown(pd.DataFrame({"voter": ["a|b"]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\nb", "a b"),
+        ("a\r\n| b | c |", r"a \| b \| c \|"),
+        ("<img src=x onerror=alert(1)>", r"\<img src=x onerror=alert(1)>"),
+        ("[x](javascript:y)", r"[x]\(javascript:y)"),
+        ("A>>B", "A>>B"),
+        ("[0.5, 0.6]", "[0.5, 0.6]"),
+    ],
+)
+def test_markdown_keeps_a_cell_to_one_line_and_one_column(name: str, shown: str):
+    assert escaping.markdown(name) == shown
+    lines = markdown(pd.DataFrame({name: [name], "n": [1]})).splitlines()
+    assert len(lines) == 3
+    assert shown in lines[0]
+    assert shown in lines[2]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "＝", "＠"])
+def test_a_text_is_no_formula_of_a_spreadsheet(sign: str, tmp_path: Path):
+    formula = f"{sign}cmd|' /C calc'!A0"
+    write(pd.DataFrame({formula: [formula], "n": [-0.5], "text": ["-1.5e3"]}), tmp_path, "t")
+    read = pd.read_csv(tmp_path / "t.csv")
+    shown = "'" + formula.replace("\r", "\n")
+    assert list(read.columns) == [shown, "n", "text"]
+    assert read.iloc[0].tolist() == [shown, -0.5, -1500.0]
 
 
 def test_markdown_aligns_numbers_to_the_right():

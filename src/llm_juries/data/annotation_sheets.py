@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import JuriesError, nearest
+from ..escaping import spreadsheet
 from ..files import write_text
 from ..scale import Scale
 from ..types import Item
 from .dataset import Dataset
 from .human_labels import COLUMNS, Identity
 from .tables import located, rows
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would execute such a cell
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def export_sheet(dataset: Dataset, sheet: str, seed: int = 0, *, overwrite: bool
             texts.reverse()
         cells = [item.question, " | ".join(item.references), *texts]
         cells += [item.criterion] if criteria else []
-        shown.append([_row_id(item, seed), *map(_harmless, cells), ""])
+        shown.append([_row_id(item, seed), *map(spreadsheet, cells), ""])
     shown.sort(key=lambda cells: cells[0])  # sorting by hash is a shuffle that the seed determines
     judged_on = ("criterion",) if criteria else ()
     head = ("row", "question", "reference", *answers, *judged_on, "label")
@@ -221,10 +220,6 @@ def _hash(item: Item, seed: int, use: bytes) -> hashlib.blake2b:
     content = [item.dataset, *who, item.question, item.answer, item.opponent_answer]
     key = str(seed).encode()
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=8, key=key, person=use)
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _label(value: object, item: Item, seed: int, place: str, scale: Scale) -> str | None:

@@ -156,11 +156,14 @@ class Announced:
             kept.append(text[at:start])
             at = end
         lines = folded("\n".join([*kept, text[at:]]))
-        lines = _FENCE.sub("", lines)
+        if "```" in lines:
+            lines = _FENCE.sub("", lines)
         found |= {self._whole(box[1]) for box in _BRACKETS.finditer(lines)}
         found |= {self._whole(_TEX.sub("", box[1])) for box in _BOXES.finditer(lines)}
         lines = _TAG.sub(self._tag, lines)
-        lines = re.sub(r"[ \t]*\n", "\n", _EMPHASIS.sub("", lines)).strip()
+        if any(sign in lines for sign in "*_`"):
+            lines = _EMPHASIS.sub("", lines)
+        lines = "\n".join(line.rstrip(" \t") for line in lines.split("\n")).strip()
         found |= self._on_lines(lines, cut)
         found -= {None}
         if len(found) != 1:

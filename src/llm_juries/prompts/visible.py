@@ -52,6 +52,8 @@ def _final(text: str) -> str:
 
 def _outside(text: str) -> str:
     """Return what is in no think tag. Some servers drop the opening tag, some replies the end."""
+    if not any(sign in text for sign in "<[◁"):
+        return text
     kept, at, inside = [], 0, False
     for tag in _TAGS.finditer(text):
         if tag["opens"]:
@@ -70,7 +72,8 @@ def _first_turn(text: str) -> str:
     text = re.sub(r"\A\s*<s>", "", text)
     if "<s>" not in text:  # else it is HTML
         text = text.partition("</s>")[0]
-    for turn in _SPECIAL.split(text):
+    turns = _SPECIAL.split(text) if "<" in text or "[" in text else [text]
+    for turn in turns:
         if said := _ROLE.sub("", turn).strip():
             return said
     return ""

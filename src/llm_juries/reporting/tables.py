@@ -6,37 +6,35 @@ from pathlib import Path
 
 import pandas as pd
 
+from .. import escaping
 from ..files import write_text
 from ..markdown import markdown, rounded
 
 
 def write(table: pd.DataFrame, folder: Path, name: str) -> None:
     """Write a table as NAME.csv (all digits), NAME.md and NAME.tex (three decimals)."""
-    write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / f"{name}.csv", as_csv(table))
     write_text(folder / f"{name}.md", markdown(table) + "\n")
     write_text(folder / f"{name}.tex", latex(table))
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """Return a table as CSV, in which no text is a formula of a spreadsheet."""
+
+    def cell(text: str) -> str:
+        # csv quotes no line breaks but its own.
+        return escaping.spreadsheet(text).replace("\r\n", "\n").replace("\r", "\n")
+
+    shown = table.map(lambda value: cell(value) if isinstance(value, str) else value)
+    shown.columns = [cell(str(name)) for name in table]
+    return str(shown.to_csv(index=False, lineterminator="\n"))
 
 
 def latex(table: pd.DataFrame) -> str:
     """Return a table as a LaTeX tabular for the booktabs package."""
     if table.empty:
         return "% (no rows)\n"
-    shown = rounded(table).rename(columns=lambda name: _escaped(str(name)))
-    for column in shown:
-        shown[column] = shown[column].map(_escaped)
+    shown = rounded(table).map(escaping.latex)
+    shown.columns = [escaping.latex(str(name)) for name in table]
     align = "".join("r" if pd.api.types.is_numeric_dtype(table[c]) else "l" for c in table)
     return str(shown.to_latex(index=False, column_format=align))
-
-
-_LATEX = str.maketrans(
-    {
-        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-)
-
-
-def _escaped(text: str) -> str:
-    return text.translate(_LATEX)

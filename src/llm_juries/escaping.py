@@ -1,0 +1,47 @@
+"""Texts of others in the media that tables are written in: one function a medium.
+
+HTML is escaped by Jinja (see `reporting.page`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+_FORMULA = "=+-@\t\r\n＝＋－＠"  # what spreadsheets take for the beginning of a formula
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_LATEX = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+)
+
+
+def spreadsheet(text: str) -> str:
+    """Return a cell of a CSV file: with an apostrophe before what would be a formula."""
+    return f"'{text}" if text[:1] in _FORMULA and text and not _is_number(text) else text
+
+
+def markdown(text: str) -> str:
+    """Return a cell of a Markdown table: on one line, without HTML, links or further columns."""
+    text = _CONTROLS.sub(" ", text)
+    return text.replace("|", r"\|").replace("<", r"\<").replace("](", r"]\(")
+
+
+def latex(text: str) -> str:
+    """Return a cell of a LaTeX table: on one line, without commands."""
+    text = _CONTROLS.sub(" ", text).translate(_LATEX)
+    # After the end of a row, these would be an argument of it.
+    return f"{{{text[0]}}}{text[1:]}" if text[:1] in ("[", "*") else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return not math.isnan(float(text))
+    except ValueError:
+        return False
