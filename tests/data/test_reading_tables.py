@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 
 import openpyxl
@@ -9,6 +10,7 @@ import pytest
 
 from llm_juries.data.answer_tables import load
 from llm_juries.data.tables import as_text, rows
+from llm_juries.data.verdicts import load as load_verdicts
 from llm_juries.errors import JuriesError
 from llm_juries.types import Item
 
@@ -100,6 +102,56 @@ def test_an_excel_file_is_read_by_its_first_sheet(tmp_path: Path):
     book.save(tmp_path / "t.xlsx")
     found = items(tmp_path / "t.xlsx")
     assert [(i.item_id, i.answer, i.human) for i in found] == [("1", "42", "1"), ("2", "", None)]
+
+
+def test_a_date_of_excel_is_the_day_alone(tmp_path: Path):
+    book = openpyxl.Workbook()
+    moment = datetime(2020, 1, 2, 13, 5)
+    for row in (["question", "answer"], ["When?", date(2020, 1, 2)], ["And then?", moment]):
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    assert [item.answer for item in items(tmp_path / "t.xlsx")] == [
+        "2020-01-02", "2020-01-02 13:05:00",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("question,answer\nQ,A\n".encode("utf-16-le"), "line 1: has zero bytes, as UTF-16 without"),
+        (b"sep=;\nquestion;answer\nQ;A\n", "line 1: is 'sep=;', for Excel; remove the line"),
+    ],
+)
+def test_what_excel_adds_or_leaves_out_is_named(content: bytes, said: str, tmp_path: Path):
+    with pytest.raises(JuriesError, match=said):
+        items(written(tmp_path, content, "t.csv"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "latency",
+        "Cost (USD)",
+        "elapsed_ms",
+        "len",
+        "Unnamed: 0",
+        "n",
+        "total tokens",
+        "fold",
+        "Time",
+    ],
+)
+def test_a_measurement_is_no_judge_whatever_its_numbers(name: str, tmp_path: Path):
+    text = f"item_id,human,gpt,{name}\na,1,1,1\nb,0,0,1\n"
+    assert [r.judge for r in load_verdicts(str(written(tmp_path, text))).recordings] == ["gpt"]
+
+
+@pytest.mark.parametrize(
+    "name", ["rankgpt", "llama-3.1-70b", "wordsmith", "lenny", "sizer", "datey"]
+)
+def test_a_judge_may_be_called_almost_anything(name: str, tmp_path: Path):
+    text = f"item_id,human,{name}\na,1,1\nb,0,0\n"
+    assert [r.judge for r in load_verdicts(str(written(tmp_path, text))).recordings] == [name]
 
 
 def test_a_table_says_what_it_calls_its_columns(tmp_path: Path, caplog: pytest.LogCaptureFixture):

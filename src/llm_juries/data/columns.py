@@ -30,8 +30,9 @@ SYNONYMS = {
 }
 ANNOTATOR = re.compile(r"human_\d+")
 NEVER = re.compile(
-    r"(^|_)(latency|costs?|usd|price|tokens?|index|ids?|time|timestamp|seconds|lengths?|seed|rank|"
-    r"number|count|n|unnamed)(_|:|$)|^$"
+    r"(^|[\s_(])(latency|elapsed|duration|time|timestamp|date|year|ms|secs?|seconds|costs?|usd|price|"
+    r"tokens?|chars|words|lengths?|len|size|index|idx|ids?|row|seed|fold|rank|number|count|n|unnamed)"
+    r"([\s_:)]|$)|^$"
 )
 """Columns that are never taken for a judge or an annotator unless they are named."""
 

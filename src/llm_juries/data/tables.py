@@ -15,6 +15,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,17 @@ def _csv(file: Path) -> Iterator[Row]:
     encoding = _encoding(file)
     with file.open(encoding=encoding, newline="") as stream:
         try:
-            separator = _separator(stream.readline())
+            first = stream.readline()
+            if "\0" in first:
+                raise JuriesError(
+                    f"{file}, line 1: has zero bytes, as UTF-16 without its mark has; in Excel, save "
+                    'it as "CSV UTF-8"'
+                )
+            if first.startswith("sep="):
+                raise JuriesError(
+                    f"{file}, line 1: is {first.strip()!r}, for Excel; remove the line"
+                )
+            separator = _separator(first)
             stream.seek(0)
             table = csv.reader(stream, strict=True, delimiter=separator)
             header = next(table, [])
@@ -237,6 +248,8 @@ def _calendar(cell: object) -> object:
     """Return a date as text, an empty text as None, and any other cell as it is."""
     if cell is None or isinstance(cell, str | bool | int | float):
         return None if cell == "" else cell
+    if isinstance(cell, datetime) and cell.time() == time():
+        return str(cell.date())  # Excel has no dates without a time
     return str(cell)
 
 
