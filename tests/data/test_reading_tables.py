@@ -119,7 +119,7 @@ def test_a_date_of_excel_is_the_day_alone(tmp_path: Path):
     ("content", "said"),
     [
         ("question,answer\nQ,A\n".encode("utf-16-le"), "line 1: has zero bytes, as UTF-16 without"),
-        (b"sep=;\nquestion;answer\nQ;A\n", "line 1: is 'sep=;', for Excel; remove the line"),
+        (b"sep=;\nquestion;answer\nQ;A\n", "line 1: is 'sep=;', for Excel; remove it"),
     ],
 )
 def test_what_excel_adds_or_leaves_out_is_named(content: bytes, said: str, tmp_path: Path):

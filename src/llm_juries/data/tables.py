@@ -156,13 +156,11 @@ def _csv(file: Path) -> Iterator[Row]:
             first = stream.readline()
             if "\0" in first:
                 raise JuriesError(
-                    f"{file}, line 1: has zero bytes, as UTF-16 without its mark has; in Excel, save "
-                    'it as "CSV UTF-8"'
+                    f"{file}, line 1: has zero bytes, as UTF-16 without its mark has; in Excel, "
+                    'save it as "CSV UTF-8"'
                 )
             if first.startswith("sep="):
-                raise JuriesError(
-                    f"{file}, line 1: is {first.strip()!r}, for Excel; remove the line"
-                )
+                raise JuriesError(f"{file}, line 1: is {first.strip()!r}, for Excel; remove it")
             separator = _separator(first)
             stream.seek(0)
             table = csv.reader(stream, strict=True, delimiter=separator)
