@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..juries.panel import Panel
 from ..study import Study
+from .abstention import risk_coverage
 from .agreement import (
     agreement,
     agreement_by,
@@ -69,6 +70,7 @@ __all__ = [
     "ranking",
     "rates",
     "reliability",
+    "risk_coverage",
     "self_agreement",
     "self_ensembles",
     "self_preference",
@@ -451,6 +453,17 @@ TABLES = (
         "labels_beside say how many labels an interval of interval_width takes.",
         "single answers, right or wrong, of which only some have a human label, or "
         "labelled_questions",
+    ),
+    Table(
+        "risk_coverage",
+        lambda of: risk_coverage(
+            of.panel, of.analysis.bootstrap.level, of.analysis.settings.coverage
+        ),
+        "Risk and coverage",
+        "risk is the share of wrong decisions among those that the voter is at least so sure of. "
+        "Compare it with judge_risk, the best judge's on the same items: leaving the hard ones to "
+        "somebody else makes everybody look better.",
+        LABELLED + ", votes of two sides, and a jury or a judge with probabilities",
     ),
     Table(
         "policies",

@@ -225,6 +225,12 @@ def _kappa_against_cost(juries: pd.DataFrame, context: Context) -> Drawn:
                 )
 
 
+def _risk_coverage(table: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(table):
+        note = context.sources[dataset]
+        yield f"risk_coverage_{dataset}", figures.risk_coverage(rows, note, context.level)
+
+
 def _errors(pairs: pd.DataFrame, context: Context) -> Drawn:
     for dataset, rows in by_dataset(pairs):
         if (rows["n"] > 0).any():
@@ -312,6 +318,12 @@ FIGURES = (
     Drawing("position", "position", _position, "pairs shown in both orders"),
     Drawing("length", "length_bins", _length, "pairs of answers with known lengths"),
     Drawing("kappa_against_cost", "juries", _kappa_against_cost, "searched juries of known cost"),
+    Drawing(
+        "risk_coverage",
+        "risk_coverage",
+        _risk_coverage,
+        "votes of two sides with human labels, of a jury or a judge with probabilities",
+    ),
     Drawing(
         "errors",
         "error_pairs",

@@ -3,7 +3,7 @@
 from .agreement import kappa_per_voter, printed_beside_ours
 from .battles import battle_heat_map
 from .bias import delta_per_candidate, length_bias, position_bias
-from .juries import error_correlations, kappa_against_cost
+from .juries import error_correlations, kappa_against_cost, risk_coverage
 from .levels import MOST_LEVELS, confusion_maps, value_shares, votes_at_labels
 from .ranks import bump_chart, rank_against_reference
 from .style import names_as_written, save, shortened
@@ -22,6 +22,7 @@ __all__ = [
     "position_bias",
     "printed_beside_ours",
     "rank_against_reference",
+    "risk_coverage",
     "save",
     "shortened",
     "value_shares",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...analysis.measured import headline_of
-from .style import COLOURS, MARKERS, blank, heading
+from .style import COLOURS, MARKERS, blank, heading, voter_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,6 +81,40 @@ def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
     heading(axis, title, note, figure.get_figwidth() - 1.0)
     axis.legend(fontsize=7.5, loc="lower right")
     figure.supxlabel("\n".join(named), fontsize=7, x=0.02, ha="left")
+    return figure
+
+
+def risk_coverage(rows: pd.DataFrame, note: str, level: float) -> Figure:
+    """Draw each voter's risk on the items that it is surest of, and the best judge's on the same.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `analysis.abstention.risk_coverage` returns, of one dataset.
+    note : str
+        A line under the title.
+    level : float
+        Of the intervals.
+    """
+    figure = blank(7.2, 4.6)
+    axis = figure.subplots()
+    colours = voter_colours(rows[["voter", "kind"]].drop_duplicates())
+    for voter, own in rows.groupby("voter", sort=False):
+        at, colour = own["coverage"], colours[str(voter)]
+        axis.vlines(at, own["ci_low"], own["ci_high"], color=colour, linewidth=0.9, alpha=0.75)
+        axis.plot(at, own["risk"], "-o", color=colour, markersize=4, linewidth=1, label=str(voter))
+        if own["judge_risk"].notna().any():
+            name = f"{own['judge'].iloc[0]} on the same items"
+            axis.plot(at, own["judge_risk"], "--", color=colour, linewidth=1, label=name)
+    axis.set_xlabel("coverage: share of the labelled items, the surest first", fontsize=8)
+    axis.set_ylabel(f"risk: share decided wrongly\n({level:.0%} interval)", fontsize=8)
+    axis.tick_params(labelsize=7.5)
+    axis.grid(color="0.92")
+    axis.set_axisbelow(True)
+    title = f"{rows['dataset'].iloc[0]}: risk against coverage"
+    axis.set_title(f"{title}\n", loc="left", fontsize=10, fontweight="bold")
+    axis.text(0, 1.02, note, transform=axis.transAxes, fontsize=7.5)
+    figure.legend(loc="outside right upper", fontsize=7)
     return figure
 
 
