@@ -118,7 +118,8 @@ def test_replies_come_in_the_order_of_the_requests(python: str):
 
 def test_a_reply_holds_the_verdict_words_probabilities_and_the_tokens(python: str):
     (reply,) = asked(judge(python), "one")
-    assert reply.choice_logprobs == {"True": -0.5, "False": -1.5}
+    both = math.log(math.exp(-0.5) + math.exp(-3.0))  # "True" and " True" add up
+    assert reply.choice_logprobs == pytest.approx({"True": both, "False": -1.5})
     assert (reply.input_tokens, reply.cached_tokens, reply.output_tokens) == (7, 5, 1)
     assert reply.finish_reason == "length"
     assert reply.label_mass == pytest.approx(math.exp(-0.5) + math.exp(-3) + math.exp(-1.5))

@@ -188,7 +188,8 @@ class HttpJudge(ModelJudge):
 
     async def batch_submit(self, requests: Sequence[Request]) -> str:
         """Submit requests as a batch; return its id. Raises as `batch_api.call` does."""
-        return await self._batches.submit(self._opened, self.model, requests, self.decoding)
+        asked = [self._plain(request) for request in requests]
+        return await self._batches.submit(self._opened, self.model, asked, self.decoding)
 
     async def batch_results(
         self, batch: str, requests: Mapping[str, Request]
