@@ -211,8 +211,9 @@ LINES: dict[str, tuple[Change, Outcome | None]] = {
         None,
     ),
     "status_500": (response(status_code=500, body={"error": {"message": "x"}}), None),
-    "status_text": (response(status_code="200 OK"), None),
-    "body_text": (response(body="True"), None),
+    "status_text": (response(status_code="200 OK"), Outcome.OK),
+    "no_status": (response(status_code=None), Outcome.OK),
+    "body_text": (response(body="True"), Outcome.FAILED),
     "body_null": (response(body=None), None),
     "no_choices": (response(body={"choices": []}), Outcome.FAILED),
     "error_in_200": (response(body={"error": {"message": "x", "code": 500}}), None),
@@ -263,6 +264,36 @@ def test_a_batch_that_failed_keeps_the_providers_words(
     api.at, api.change = STATE, put(status="failed", output_file_id=None, errors=errors)
     run(tmp_path, asked)
     assert "Enqueued token limit reached" in caplog.text
+    api.change = None
+    finish(tmp_path, asked)
+
+
+def test_a_batch_without_a_single_reply_is_told_and_not_submitted_again_at_once(
+    api: HostileBatches, tmp_path: Path
+):
+    asked = judges(api)
+    run(tmp_path, asked)
+    unpaid = {"status_code": 402, "body": {"error": {"message": "No credits"}}}
+    api.at = RESULTS
+    api.change = lambda body: b"\n".join(
+        json.dumps({**json.loads(line), "response": unpaid}).encode() for line in body.splitlines()
+    )
+    assert "ended without a reply: HTTP 402: No credits" in run(tmp_path, asked)
+    assert tickets(Store(tmp_path)) == {}
+    api.change = None
+    finish(tmp_path, asked)
+
+
+def test_the_line_about_a_batch_that_is_gone_says_how_to_submit_it_again(
+    api: HostileBatches, tmp_path: Path
+):
+    asked = judges(api)
+    run(tmp_path, asked)
+    api.at, api.change = RESULTS, refused(404)
+    said = run(tmp_path, asked)
+    (ticket,) = tickets(Store(tmp_path))
+    assert f"if the batch is gone, delete {ticket}" in said
+    ticket.unlink()
     api.change = None
     finish(tmp_path, asked)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llm_juries.judges.http.failures import Failure, excerpt, failure_of, failure_within
+from llm_juries.judges.http.wire import name_of
 
 BALANCE = "Your credit balance is too low to access the Anthropic API."
 MEANT: list[tuple[int, Any, str]] = [
@@ -32,6 +33,9 @@ MEANT: list[tuple[int, Any, str]] = [
     (400, {"error": {"message": "Unsupported parameter: 'temperature'"}}, "rejected"),
     (422, {"detail": [{"loc": ["body"], "msg": "field required"}]}, "rejected"),
     (418, {}, "rejected"),
+    (101, "", "transient"),
+    (424, {"error": "the model is loading"}, "transient"),
+    (499, "", "transient"),
     (400, {"type": "error", "error": {"type": "invalid_request_error", "message": BALANCE}},
      "unavailable"),
     (400, [{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key."}}],
@@ -55,6 +59,13 @@ def test_an_error_means_what_its_code_or_words_say(status: int, body: Any, effec
 
 
 WITHIN: list[tuple[Any, int, str]] = [
+    ({"error": "no money", "code": "402"}, 402, "unavailable"),
+    ({"error": {"message": "x", "code": 402.0}}, 402, "unavailable"),
+    ({"error": {"error": {"error": {"message": "deep", "code": 402}}}}, 402, "unavailable"),
+    ({"error": 503}, 503, "transient"),
+    ({"code": 429, "message": "too fast", "data": None}, 429, "transient"),
+    ({"detail": "Not authenticated"}, 500, "transient"),
+    ({"success": False, "message": "no balance", "code": 20012}, 500, "transient"),
     ({"error": {"message": "Insufficient credits", "code": 402}}, 402, "unavailable"),
     ({"error": {"message": "No auth", "code": "401"}}, 401, "unavailable"),
     ({"error": {"type": "authentication_error", "message": "x"}}, 401, "unavailable"),
@@ -80,7 +91,7 @@ def test_an_error_in_a_successful_response_acts_as_its_status_would(
     assert failure is not None
     assert (failure.status, failure.effect) == (status, effect)
     assert failure.message
-    assert failure.overloaded is (status in (429, 529))
+    assert failure.overloaded is (status in (429, 503, 529))
 
 
 @pytest.mark.parametrize(
@@ -114,3 +125,11 @@ def test_what_is_wrong_with_one_request_is_told_apart_from_what_may_be_wrong_wit
     replies = [Failure(400, words).reply() for words in ("the prompt is too long", "no such field")]
     assert [reply.stop for reply in replies] == ["rejected", "rejected"]
     assert [bool(reply.finish_reason) for reply in replies] == [True, False]
+
+
+def test_control_characters_of_a_server_never_reach_a_terminal():
+    body = {"error": {"message": "\x1b[2J\x1b]0;title\x07 fine\u202e"}, "model": "\x1b[31mm\n|"}
+    raw = json.dumps(body).encode()
+    said = [str(failure_of(500, raw)), str(failure_within(body)), excerpt(raw), name_of(body)]
+    assert all(text.isprintable() for text in said)
+    assert "\\x1b[2J" in said[0]

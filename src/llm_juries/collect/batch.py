@@ -7,6 +7,7 @@ deleted after its replies are stored: a crash in between loses no reply and pays
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Iterable, Sequence
@@ -34,6 +35,7 @@ from .policy import Policy, counted, missing
 from .tally import Tally, keep, unpaid, verdict_of
 from .trial import Trial
 
+log = logging.getLogger(__name__)
 LARGEST = 10_000  # requests a batch; providers take 50,000 and more
 
 
@@ -148,8 +150,8 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budge
         trial = Trial(policy.stop_after_unusable)
         trial.count(tally.stored + tally.outcomes)
         requests_left = list(unanswered.values())
-        if requests_left and trial.failed:
-            tally.stopped = trial.failed
+        if requests_left and (stopped := trial.failed or tally.stopped):
+            tally.stopped = stopped
             requests_left = []
         elif other := left.get(cell_of(plan)):
             tally.stopped = other.reason
@@ -184,16 +186,33 @@ async def _take(
 ) -> None:
     """Store the replies of a batch if it has ended; requests that failed are missing again."""
     wanted = {key: requests[key] for key in ticket.keys if key in requests}
-    results = await judge.batch_results(ticket.batch, wanted)
+    try:
+        results = await judge.batch_results(ticket.batch, wanted)
+    except JudgeUnavailableError as error:
+        raise JudgeUnavailableError(
+            f"{error}; if the batch is gone, delete {path} to submit its requests again"
+        ) from None
     if results is None:
         return
+    failed: list[str] = []
+    stored = 0
     for key, request in wanted.items():
         reply, known = results.get(key), store.get(key)
         if reply is None or (reply.stop == "error" and unpaid(reply)):
+            failed += [reply.error] if reply else []
             continue
+        stored += 1
         if known is None or known.outcome is Outcome.FAILED:
             verdict = keep(store, verdict_of(plan, request, reply, attempts=1))
             tally.count(verdict, judge)
+    if not stored:  # submitted again at once, its requests would fail again
+        why = failed[0] if failed else "there are no results"
+        tally.stopped = f"batch {ticket.batch} ended without a reply: {why}"
+    elif failed:
+        log.warning(
+            "judge %s: batch %s: %d of %d requests failed (%s)",
+            *(judge.name, ticket.batch, len(failed), len(wanted), failed[0]),
+        )
     ticket.keys = [key for key in ticket.keys if key not in requests]
     if ticket.keys:  # those of items that are not in this run
         write_text(path, msgspec.json.encode(ticket).decode())

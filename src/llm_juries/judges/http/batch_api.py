@@ -17,7 +17,7 @@ from ...types import Reply, Request
 from ..decoding import Decoding
 from ..errors import JudgeUnavailableError, TransientError
 from .client import Client
-from .failures import excerpt, failure_of, failure_within
+from .failures import excerpt, failure_of, failure_within, innermost
 from .wire import Json, Wire, decoded, plain, reply_of
 
 log = logging.getLogger(__name__)
@@ -127,11 +127,13 @@ class OpenAIBatches:
         response = line.get("response")
         response = response if isinstance(response, dict) else {}
         status, body = response.get("status_code"), response.get("body")
-        if status == 200 and isinstance(body, dict):
+        number = status if isinstance(status, int) and 400 <= status < 600 else 0
+        if not number and isinstance(body, dict):  # whatever its status is written as
             return _reply(self.wire, body, request, raw)
+        if not number and body is not None:
+            return Reply(stop="error", error="the result's body is no object", text=plain(raw))
         stated = body if isinstance(body, dict) and not line.get("error") else line
-        number = status if isinstance(status, int) and 400 <= status < 600 else 500
-        return failure_of(number, json.dumps(stated).encode()).reply()
+        return failure_of(number or 500, json.dumps(stated).encode()).reply()
 
 
 class AnthropicBatches:
@@ -174,7 +176,7 @@ class AnthropicBatches:
         if result.get("type") == "succeeded" and isinstance(message, dict):
             return _reply(self.wire, message, request, raw)
         error = result.get("error") or {"message": str(result.get("type"))}
-        return (failure_within({"error": _innermost(error)}) or failure_of(500, b"")).reply()
+        return (failure_within({"error": innermost(error)}) or failure_of(500, b"")).reply()
 
 
 BATCH_APIS: dict[str, Callable[[Wire], BatchApi]] = {
@@ -248,9 +250,3 @@ def _reply(wire: Wire, body: Json, request: Request, raw: str) -> Reply:
         return reply_of(wire, body, request.choices, raw)
     except TransientError as error:
         return Reply(stop="error", error=f"the result has an unexpected form ({error})", text=raw)
-
-
-def _innermost(error: Any) -> Any:
-    """Return the error itself: Anthropic wraps it in an object of type "error"."""
-    inner = error.get("error") if isinstance(error, dict) else None
-    return inner if isinstance(inner, dict) else error

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...types import Reply
-from .wire import Json, decoded, plain, words_of
+from .wire import Json, decoded, shown, words_of
 
 Effect = Literal["unavailable", "transient", "refused", "too_long", "rejected"]
 """On what an error bears: all requests for good, all for now, or one request for good.
@@ -21,7 +21,7 @@ Effect = Literal["unavailable", "transient", "refused", "too_long", "rejected"]
 """
 
 CONTENT_FILTER, TOO_LONG = "content_filter", "context_length_exceeded"  # finish reasons
-RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524, 529})
+RETRIED = frozenset({408, 409, 421, 423, 424, 425, 429, 499})
 OVERLOADED = frozenset({429, 503, 529})
 UNAVAILABLE = frozenset({401, 402, 403, 404, 405, 410})
 TOO_LARGE = frozenset({413, 414, 431})
@@ -116,7 +116,7 @@ class Failure:
             return "unavailable"
         if self.status == 400 and (401 in implied or _UNPAID.search(self.message)):
             return "unavailable"
-        if self.status in RETRIED or self.status >= 500:
+        if self.status in RETRIED or not 400 <= self.status < 500:
             return "transient"
         return "rejected"
 
@@ -161,12 +161,30 @@ def failure_within(body: Json) -> Failure | None:
         error = choices[0].get("error")
     if not error and (body.get("type") == "error" or body.get("object") == "error"):
         error = body
+    if not error and not {"choices", "content"} & body.keys() and _words(body):
+        error = body  # {"code": 429, "message": "..."}, {"detail": "..."}
     if not error:
         return None
+    if isinstance(error, int) and not isinstance(error, bool):
+        error = {"code": error, "message": _words(body) or str(error)}
+    elif not isinstance(error, Mapping | list):
+        error = {
+            **body,
+            "error": None,
+            "message": error if isinstance(error, str) else _words(body),
+        }
+    error = innermost(error)
     message, codes = _stated({"error": error})
     if not (message or codes):
         return None
     return Failure(_status(error, codes), message or ", ".join(sorted(codes)), codes, inside=True)
+
+
+def innermost(error: Any) -> Any:
+    """Return the error itself: some servers wrap it in further objects."""
+    while isinstance(error, Mapping) and isinstance(inner := error.get("error"), Mapping):
+        error = inner
+    return error
 
 
 def excerpt(raw: bytes) -> str:
@@ -175,6 +193,12 @@ def excerpt(raw: bytes) -> str:
         r"(?s)<(script|style).*?</\1>|<[^<>]*>", " ", raw[:65536].decode(errors="replace")
     )
     return _short(text)
+
+
+def _words(body: Json) -> str:
+    """Return the text that an error's usual fields hold, "" where they hold none."""
+    found = (body.get(name) for name in ("message", "msg", "detail"))
+    return next((text for text in found if isinstance(text, str) and text), "")
 
 
 def _stated(body: Any) -> tuple[str, frozenset[str]]:
@@ -208,11 +232,11 @@ def _status(error: Any, codes: frozenset[str]) -> int:
     for value in [*found, *sorted(codes)]:
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
             value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and 400 <= value < 600:
-            return value
+        if isinstance(value, int | float) and value in range(400, 600):
+            return int(value)
     implied = {STATUSES[code] for code in codes if code in STATUSES}
     return min(implied - {400}, default=400 if implied else 500)
 
 
 def _short(text: str) -> str:
-    return plain(" ".join(text.split()))[:1000]
+    return shown(" ".join(text.split()))[:1000]

@@ -265,7 +265,8 @@ class HttpJudge(ModelJudge):
         """Return the reply to a rejected request; raise an error where others would fail too."""
         match failure.effect:
             case "unavailable":
-                hints = {401: f"; check {self.key_env}", 404: "; check model and base_url"}
+                key = self.key_env or "server.key_env, which names no variable with a key"
+                hints = {401: f"; check {key}", 404: "; check model and base_url"}
                 raise JudgeUnavailableError(
                     f"judge {self.name} ({self.model} at {self.base_url}): {failure}"
                     + hints.get(failure.status, "")

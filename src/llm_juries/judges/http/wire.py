@@ -104,7 +104,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Json:
     if len(found) < len(pairs):
         for name, value in pairs:
             if found[name] != value:
-                raise ValueError(f"two values of the field {name!r}")
+                raise ValueError(f"ambiguous JSON (two values of the field {name!r})")
     return found
 
 
@@ -230,6 +230,13 @@ def plain(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
+def shown(text: str) -> str:
+    """Return a server's text for a line on a terminal: control characters are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def a_kind(value: Any) -> str:
     """Return what a JSON value is, for messages."""
     match value:
@@ -284,7 +291,7 @@ def tell_once(about: str, message: str) -> None:
 def name_of(body: Json) -> str:
     """Return the model's name that a response states, "" where it states none."""
     name = body.get("model")
-    return plain(name)[:200] if isinstance(name, str) else ""
+    return shown(name)[:200] if isinstance(name, str) else ""
 
 
 def usage(body: Json, *path: str) -> int | None:
