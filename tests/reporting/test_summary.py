@@ -141,6 +141,19 @@ def test_a_report_shows_no_jury_that_decides_the_easy_items_only(tmp_path: Path)
     assert report.count("that vote on enough items, undecided ones counted") == 2
 
 
+def test_a_jury_that_the_search_picks_is_said_to_be_picked_on_its_items(tmp_path: Path):
+    truth = [n % 2 for n in range(60)]
+    votes = [[h if n % 10 != at else 1 - h for at in range(3)] for n, h in enumerate(truth)]
+    rows = [f"{h},{','.join(map(str, own))}" for h, own in zip(truth, votes, strict=True)]
+    study = made_up(tmp_path, rows, "one,two,three")
+    _, report, _ = reported(tmp_path, study, analysis=Analysis(search=Criteria()))
+    assert "- Jury **both**: the search by majority picks this jury on the items" in report
+    shown = (tmp_path / "report.html").read_text()
+    assert "Jury both: the search by majority picks this jury" in shown
+    _, report, _ = reported(tmp_path, study)
+    assert "the search by" not in report
+
+
 def test_dollars_may_be_of_the_judges_of_any_dataset(tmp_path: Path):
     rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
     studies = made_up(tmp_path, rows), made_up(tmp_path, rows, "three,four", "other")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..analysis.measured import headline_of
 from ..juries.panel import Panel
 
 FEW_QUESTIONS = 30  # with fewer to resample, percentile intervals are too narrow
@@ -62,6 +63,30 @@ def replaceable(
 
 def _of(table: pd.DataFrame, voter: str) -> pd.DataFrame:
     return table[table["voter"] == voter] if not table.empty else table
+
+
+def picked_here(panel: Panel, searched: pd.DataFrame, jury: str) -> str:
+    """Return a warning if a search picked a jury on the items that it is measured on, else "".
+
+    Parameters
+    ----------
+    panel : Panel
+    searched : DataFrame
+        The table `juries` of the panel's dataset; empty without a search.
+    jury : str
+    """
+    if searched.empty:
+        return ""
+    members = set(panel.votes.columns((jury,)).voters[0].members)
+    for rule, own in searched[searched["eligible"]].groupby("rule", sort=False):
+        measure = headline_of(own)
+        best = own.sort_values(measure, ascending=False, kind="stable").iloc[0]["jury"]
+        if set(str(best).split(" + ")) == members:
+            return (
+                f"the search by {rule} picks this jury on the items that it is measured on here, "
+                "so its figures are too high; see the table of chosen juries"
+            )
+    return ""
 
 
 def beside_one_judge(row: pd.Series[Any]) -> str:

@@ -22,7 +22,7 @@ from ..metrics.bootstrap import Bootstrap
 from ..study import Study
 from .drawing import FigureOptions, draw, not_drawn
 from .provenance import provenance
-from .sentences import NARROW, beside_one_judge, comparison, few_questions, replaceable
+from .sentences import NARROW, beside_one_judge, comparison, few_questions, picked_here, replaceable
 from .tables import write as write_table
 
 SHOWN = 5  # juries a rule
@@ -269,6 +269,9 @@ def _findings(tables: Mapping[str, pd.DataFrame], panel: Panel, coverage: float)
         compared = "; ".join(comparison(row) for _, row in own.iterrows())
         compared = compared or f"no judge voted on {coverage:.0%} of the items to compare it with"
         lines.append(f"- Jury **{jury['voter']}**: {_value(jury, measure)}; {compared}.")
+        searched = tables.get("juries", pd.DataFrame())
+        if warning := picked_here(panel, searched, str(jury["voter"])):
+            lines.append(f"- Jury **{jury['voter']}**: {warning}.")
     ensembles = tables.get("self_ensembles", pd.DataFrame())
     lines += [
         f"- Jury **{row['jury']}** {beside_one_judge(row)}." for _, row in ensembles.iterrows()

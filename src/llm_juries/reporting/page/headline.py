@@ -12,7 +12,7 @@ import pandas as pd
 from ...analysis.measured import best_first, headline_of
 from ...analysis.run import Results
 from ...config.study import source_of
-from ..sentences import comparison, few_questions
+from ..sentences import comparison, few_questions, picked_here
 
 WIDTH = 180.0  # of a drawn interval, in the units of the drawing
 MARGIN = 7.0  # keeps marks at the ends whole
@@ -48,7 +48,8 @@ class Headline:
     `measure` is the headline measure's name; `first` has the highest (ties for half) of those that
     voted on a share `coverage` of the labelled items, None where nobody did, and `measured` says
     whether anybody has any; `warning` is about too few questions; `comparisons` are of each jury
-    with the best single judge on the items both voted on.
+    with the best single judge on the items both voted on; `picked` warns of juries that were picked
+    on the items they are measured on.
     """
 
     dataset: str
@@ -61,6 +62,7 @@ class Headline:
     measured: bool
     warning: str
     comparisons: list[str]
+    picked: list[str]
     rows: list[Row]
     ticks: list[tuple[float, str]]
     zero: float
@@ -73,6 +75,9 @@ def headlines(results: Results) -> list[Headline]:
 
 def _headline(results: Results, number: int) -> Headline:
     panel = results.panels[number]
+    searched = _of(results.tables.get("juries"), panel.dataset.name)
+    juries = [voter.name for voter in panel.votes.voters if voter.kind == "jury"]
+    warnings = [(name, picked_here(panel, searched, name)) for name in juries]
     dataset, human = panel.dataset, panel.human
     agreement = _of(results.tables.get("agreement"), dataset.name)
     measure = headline_of(agreement)
@@ -97,6 +102,7 @@ def _headline(results: Results, number: int) -> Headline:
         comparisons=_comparisons(
             _of(results.tables.get("against_best"), dataset.name), _symbol(measure)
         ),
+        picked=[f"Jury {name}: {said}." for name, said in warnings if said],
         rows=rows,
         ticks=[(_place(step, left), _typeset(f"{step:g}")) for step in steps],
         zero=_place(0.0, left),
