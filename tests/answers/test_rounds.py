@@ -35,6 +35,7 @@ from llm_juries.config.study import studies
 from llm_juries.data.answer_tables import load
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
+from llm_juries.judges.base import Limits
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.http.judge import HttpJudge, Server
 from llm_juries.judges.lexical import LexicalJudge
@@ -222,14 +223,30 @@ def test_each_candidate_goes_its_own_way_and_again_nothing_is_asked(tmp_path: Pa
     }
 
 
-def test_a_round_that_failed_is_asked_for_again_and_no_other(tmp_path: Path):
+def test_a_round_without_a_reply_is_asked_for_again_and_no_other(tmp_path: Path):
+    talk = ["Search: Sputnik", "Answer: 1957"]
+    broken = Fault("500", after=2)  # from the second round of the first question
+    with in_a_thread(FaultyApi(say=says(s=talk, m="Answer: b"), faults=[broken])) as api:
+        asked = model(api, limits=Limits(attempts=1)), bm25(tmp_path)
+        first, _ = answered(tmp_path, HOPS, asked[0], retriever=asked[1])
+        api.faults = []
+        assert first["s", "a"].outcome == Outcome.FAILED
+        found, tallies = answered(tmp_path, HOPS, asked[0], retriever=asked[1])
+    assert found["s", "a"].text == "1957"
+    assert sum(tally.asked for tally in tallies) == 1
+
+
+def test_a_round_that_was_rejected_is_asked_for_again_only_where_said(tmp_path: Path):
     talk = ["Search: Sputnik", "Answer: 1957"]
     broken = Fault("422", at=(2,))  # the second round of the first question
     with in_a_thread(FaultyApi(say=says(s=talk, m="Answer: b"), faults=[broken])) as api:
         asked = model(api), bm25(tmp_path)
-        with pytest.raises(JuriesError, match="rejects its requests"):
-            answered(tmp_path, HOPS, asked[0], retriever=asked[1])
-        found, tallies = answered(tmp_path, HOPS, asked[0], retriever=asked[1])
+        for _ in range(2):
+            found, tallies = answered(tmp_path, HOPS, asked[0], retriever=asked[1])
+            assert found["s", "a"].outcome == Outcome.REJECTED
+        assert sum(tally.asked for tally in tallies) == 0
+        again = Policy(again=(Outcome.REJECTED,))
+        found, tallies = answered(tmp_path, HOPS, asked[0], retriever=asked[1], policy=again)
     assert found["s", "a"].text == "1957"
     assert sum(tally.asked for tally in tallies) == 1
 
