@@ -23,6 +23,12 @@ def write_text(path: Path, text: str) -> None:
         beside.unlink(missing_ok=True)
 
 
+def check_path(path: str | None, key: str) -> None:
+    """Raise JuriesError where a path is empty, which would be the folder at hand."""
+    if path is not None and not path.strip():
+        raise JuriesError(f"{key}: is empty; name a path, . for the folder you are in")
+
+
 def file_name(name: str) -> str:
     """Return a name as part of a file's: without signs that systems mind, and of at most 80 bytes.
 

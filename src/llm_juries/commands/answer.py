@@ -18,6 +18,7 @@ def answer(cfg: DictConfig) -> None:
     from ..collect.progress import Bars, notes
     from ..config.build import build
     from ..config.settings import settings
+    from ..files import file_name
     from ..markdown import markdown
     from ..store.store import Store
 
@@ -28,7 +29,10 @@ def answer(cfg: DictConfig) -> None:
     candidates = [build(node, f"candidates.{n}") for n, node in sorted(cfg.candidates.items())]
     check(answering, candidates, retriever)
     questions = questions_of(build(cfg.dataset, "dataset"))
-    path = Path(chosen.places.answers or f"outputs/answers/{questions.name}_{answering.name}.jsonl")
+    path = Path(
+        chosen.places.answers
+        or f"outputs/answers/{file_name(f'{questions.name}_{answering.name}')}.jsonl"
+    )
     answer_table.check_path(path)
     rounds = Rounds(questions, candidates, answering, over(retriever, questions))
     with Store(chosen.places.store) as store:

@@ -34,7 +34,7 @@ def is_mistake(error: BaseException) -> bool:
 
 def stop(error: Exception) -> NoReturn:
     """Print an error in one line and exit with code 2."""
-    print(f"error: {cleaned(one_line(error))}", file=sys.stderr)
+    print(f"error: {' '.join(cleaned(one_line(error)).splitlines())}", file=sys.stderr)
     sys.exit(2)
 
 

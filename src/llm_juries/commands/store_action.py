@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import JuriesError
+from ..files import check_path
 
 if TYPE_CHECKING:
     from ..store.compaction import Compacted
@@ -44,6 +45,7 @@ class StoreAction:
     no_writers: bool = False
 
     def __post_init__(self) -> None:
+        check_path(self.store, "store")
         if self.action == "export" and not self.out:
             raise JuriesError("out: needed to export; set out=FOLDER")
         if self.action in ("import", "merge") and not self.sources:

@@ -129,6 +129,9 @@ def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
         finished.pop("hydra", None)
     _check_keys(finished, overrides, command)
     _check_sections(finished, command)
+    for key in set(LISTS) & set(map(str, finished)):
+        if finished[key] is not None and not isinstance(finished[key], ListConfig):
+            raise JuriesError(f"{key}: is not a list; write {key}=[{finished[key]}]")
     _check_lists(finished, overrides, command)
     folders = [
         source.path.removeprefix("file://")
@@ -137,8 +140,6 @@ def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
     ]
     for key in sorted(set(LISTS) & set(map(str, finished))):
         entries = ListConfig([]) if finished[key] is None else finished[key]
-        if not isinstance(entries, ListConfig):
-            raise JuriesError(f"{key}: is not a list; write {key}=[{entries}]")
         finished[key] = [_node(entry, key, folders) for entry in entries]
     if "seats" in finished:
         _seat(finished, folders)
@@ -237,7 +238,10 @@ def _check_keys(cfg: DictConfig, overrides: Sequence[str], command: str) -> None
     elsewhere = {key for other in commands() for key in top_level(other)}
     for key in map(str, cfg):
         if key not in known and (key in given or key not in elsewhere):
-            raise JuriesError(f"{key}: no such key of {command}{nearest(key, known)}")
+            below = [one.name for one in keys(command) if f".{key}." in f".{one.name}."]
+            meant = [name.partition(f".{key}")[0] + f".{key}" for name in below]
+            remedy = f"; did you mean {meant[0]}?" if meant else nearest(key, known)
+            raise JuriesError(f"{key}: no such key of {command}{remedy}")
 
 
 def check_overrides(overrides: Sequence[str]) -> None:
@@ -252,9 +256,15 @@ def check_overrides(overrides: Sequence[str]) -> None:
         value = override.value()
         text = str(override.input_line).partition("=")[2]
         _check_secrets({override.key_or_group: value if isinstance(value, dict | list) else text})
-        key, choice = override.key_or_group, override.value()
-        if key in groups() and isinstance(choice, int | float):
-            raise JuriesError(f"there is no {key}={choice!r}{nearest(str(choice), choices(key))}")
+        key = override.key_or_group
+        if "\0" in text:
+            raise JuriesError(f"{key}: has a null character; leave it out")
+        if key not in groups() or override.is_sweep_override() or override.is_delete():
+            continue
+        for name in value if isinstance(value, list) else [value]:
+            if not isinstance(name, str):
+                shown = "null" if name is None else name
+                raise JuriesError(f"there is no {key}={shown}{nearest(str(shown), choices(key))}")
 
 
 def _check_secrets(config: Any, where: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from omegaconf import DictConfig
 
@@ -10,6 +10,7 @@ from ..collect.policy import Policy
 from ..data.dataset import Shard
 from ..data.human_labels import HumanLabels
 from ..errors import JuriesError
+from ..files import check_path
 from .build import pick
 
 
@@ -27,12 +28,24 @@ class Places:
         The table of answers to write.
     logs : str
         A folder for the output of jobs.
+    output_dir : str
+        A folder for what a run writes.
+
+    Raises
+    ------
+    JuriesError
+        If one is empty: it would be the folder at hand.
     """
 
     store: str = "outputs/store"
     results: str = "results/reproduction"
     answers: str | None = None
     logs: str = "outputs/jobs"
+    output_dir: str = "."
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            check_path(getattr(self, field.name), field.name)
 
 
 @dataclass(frozen=True)

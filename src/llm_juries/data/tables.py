@@ -60,6 +60,8 @@ def located(path: str) -> Path:
         file = bundled(inside)
     if file.is_dir():
         raise JuriesError(f"{file}: is a folder; name a file in it")
+    if file.exists() and not file.is_file():
+        raise JuriesError(f"{file}: is a pipe or a device; name a regular file")
     if not file.is_file():
         near = sorted(p.name for p in file.parent.glob("*")) if file.parent.is_dir() else []
         raise JuriesError(f"{file}: no such file{nearest(file.name, near) if near else ''}")
@@ -268,7 +270,10 @@ def _parquet(file: Path) -> Iterator[Row]:
 
 def _parsed(raw: bytes) -> Any:
     """Parse JSON. A lone surrogate, as in some chat logs, becomes a question mark."""
-    found = json.loads(raw, object_pairs_hook=_once)
+    try:
+        found = json.loads(raw, object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     text = json.dumps(found, ensure_ascii=False) if b"\\u" in raw else ""
     try:
         text.encode()

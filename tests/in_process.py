@@ -1,0 +1,50 @@
+"""Run commands in this process, as the console program does: a fraction of a second each."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+
+from llm_juries.__main__ import main
+
+
+class Ended(NamedTuple):
+    """How a command ended; `bug` is the traceback of an exception that nothing handled."""
+
+    code: int
+    out: str
+    err: str
+    bug: str
+
+
+def ended(folder: Path, *arguments: str) -> Ended:
+    """Run `llm-juries ARGUMENTS` in a folder."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    out, err = io.StringIO(), io.StringIO()
+    code, bug = 0, ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["llm-juries", *arguments])
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else 1
+            except Exception:
+                code, bug = 1, traceback.format_exc()
+    for handler in set(root.handlers) - set(before[0]):
+        handler.close()
+    root.handlers[:], root.level = before
+    GlobalHydra.instance().clear()
+    HydraConfig.instance().cfg = None
+    return Ended(code, out.getvalue(), err.getvalue(), bug)
