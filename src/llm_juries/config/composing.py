@@ -238,10 +238,7 @@ def _check_keys(cfg: DictConfig, overrides: Sequence[str], command: str) -> None
     elsewhere = {key for other in commands() for key in top_level(other)}
     for key in map(str, cfg):
         if key not in known and (key in given or key not in elsewhere):
-            below = [one.name for one in keys(command) if f".{key}." in f".{one.name}."]
-            meant = [name.partition(f".{key}")[0] + f".{key}" for name in below]
-            remedy = f"; did you mean {meant[0]}?" if meant else nearest(key, known)
-            raise JuriesError(f"{key}: no such key of {command}{remedy}")
+            raise JuriesError(f"{key}: no such key of {command}{nearest(key, known)}")
 
 
 def check_overrides(overrides: Sequence[str]) -> None:
@@ -257,6 +254,8 @@ def check_overrides(overrides: Sequence[str]) -> None:
         text = str(override.input_line).partition("=")[2]
         _check_secrets({override.key_or_group: value if isinstance(value, dict | list) else text})
         key = override.key_or_group
+        if not key:
+            raise JuriesError(f"{override.input_line}: is not KEY=VALUE; see --help for the keys")
         if "\0" in text:
             raise JuriesError(f"{key}: has a null character; leave it out")
         if key not in groups() or override.is_sweep_override() or override.is_delete():

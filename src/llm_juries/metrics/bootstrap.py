@@ -20,6 +20,7 @@ from ..errors import JuriesError
 from .arrays import Array
 from .intervals import Interval, percentile_interval
 
+MOST_RESAMPLES = 1_000_000
 FEWEST_RESAMPLES = 2  # a spread takes two
 HELD_WEIGHTS = 1 << 24  # weights in memory at a time
 
@@ -48,6 +49,10 @@ class Bootstrap:
         if self.resamples < FEWEST_RESAMPLES:
             raise JuriesError(
                 f"resamples: {self.resamples} are too few; set {FEWEST_RESAMPLES} or more"
+            )
+        if self.resamples > MOST_RESAMPLES:
+            raise JuriesError(
+                f"resamples: {self.resamples} would take for ever; set {MOST_RESAMPLES} or fewer"
             )
         if self.seed < 0:
             raise JuriesError(f"seed: is {self.seed}; set 0 or more")
