@@ -201,6 +201,8 @@ REPLIES: dict[str, Mode] = {
     "finish_safety": Mode(REFUSED, finish("SAFETY", "")),
     # Log-probabilities: the text decides where they can't be true
     "logprob_nan": Mode(OK, logprobs(float("nan"))),
+    "count_of_400_digits": Mode(OK, tokens(10**400)),
+    "logprob_of_400_digits": Mode(OK, logprobs(-(10**400))),
     "logprob_infinite": Mode(OK, logprobs(float("inf"))),
     "logprob_positive": Mode(OK, logprobs(3.0)),
     "logprob_text": Mode(OK, logprobs("-0.1")),

@@ -20,6 +20,7 @@ from ..word_logprobs import label_mass, verdict_logprobs
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
 Stop = Literal["stop", "length", "refusal", "error"]
+LOWEST = -1e308  # finite log-probability; an int below it may not fit into a float
 ROUNDING = 0.01  # how far probabilities may be above 1
 MOST_TOKENS = 1 << 31  # of one reply: more can't be true, and fits into every store
 MOST_TOLD = 100
@@ -121,7 +122,14 @@ def reply_of(wire: Wire, body: Json, choices: Sequence[str], raw: str) -> Reply:
     except TransientError as error:
         error.raw = plain(raw)
         raise
-    except (MalformedError, RecursionError, TypeError, ValueError, LookupError) as error:
+    except (
+        MalformedError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+    ) as error:
         said = f"malformed reply: {error}"
         return Reply(stop="error", error=said, text=plain(raw), model=name_of(body))
 
@@ -309,7 +317,7 @@ def usage(body: Json, *path: str) -> int | None:
     if found is None:
         return None
     number = isinstance(found, int | float) and not isinstance(found, bool)
-    if number and math.isfinite(found) and found == int(found) and 0 <= found <= MOST_TOKENS:
+    if number and 0 <= found <= MOST_TOKENS and found == int(found):
         return int(found)
     name, counted = name_of(body) or "without a name", ".".join(path)
     tell_once(
@@ -362,6 +370,8 @@ def believable(pairs: Sequence[tuple[Any, Any]]) -> list[tuple[str, float]]:
     for token, logprob in pairs:
         number = isinstance(logprob, int | float) and not isinstance(logprob, bool)
         if not isinstance(token, str) or not number or not logprob <= ROUNDING:
+            return []
+        if -math.inf < logprob < LOWEST:
             return []
         total += math.exp(logprob)
     return [(plain(token), float(lp)) for token, lp in pairs] if total <= 1 + ROUNDING else []
