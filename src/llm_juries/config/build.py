@@ -33,6 +33,8 @@ KINDS = {
     "object": "{KEY: VALUE}",
 }
 """msgspec's names of types, in words."""
+SHOWN = ("name", "family", "note")
+"""Keys of texts for tables and reports."""
 RESOURCES = "resources"
 """A key of a judge's node that is not its target's: what its job needs of a cluster."""
 
@@ -70,6 +72,12 @@ def build(node: DictConfig, path: str) -> Any:
 
 
 def _built(node: DictConfig, path: str, name: str) -> Any:
+    for key in SHOWN:
+        if "oc.env" in str(OmegaConf.to_container(node).get(key)):  # type: ignore[union-attr]
+            raise JuriesError(
+                f"{path}.{key}: is shown in reports, so it can't come from the environment; write "
+                "it here"
+            )
     values = OmegaConf.to_container(node, resolve=True)
     assert isinstance(values, dict)  # noqa: S101 - a DictConfig always becomes a dict
     del values["_target_"]
