@@ -196,7 +196,7 @@ class GradedSearch:
                 "difference_low": gap_low,
                 "difference_high": gap_high,
                 "p": normal_p_values(gap, gaps),
-                "p_max_t": step_down_max_t(gap, gaps),
+                "p_max_t": step_down_max_t(gap, gaps, "greater"),
             }
         )
 

@@ -147,7 +147,8 @@ def _juries(
         (float); beside, the best eligible judge (str); n_both, the items on which both have a vote
         (int); judge_kappa, that judge's on them, and difference, the jury's kappa on them less that
         judge's, with difference_low, difference_high, p (NaN where the two never differ), and
-        p_max_t, corrected for all juries of the rule (see `metrics.significance.step_down_max_t`).
+        p_max_t, of the jury being no better, corrected for all juries of the rule (see
+        `metrics.significance.step_down_max_t`).
         Juries and that judge are picked on the items they are measured on.
     """
     cells = patterns.cells(patterns.total)[..., 0]
@@ -186,7 +187,7 @@ def _juries(
             "difference_low": difference_low,
             "difference_high": difference_high,
             "p": normal_p_values(difference, draws.difference),
-            "p_max_t": step_down_max_t(difference, draws.difference),
+            "p_max_t": step_down_max_t(difference, draws.difference, "greater"),
         }
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from .arrays import Array
@@ -48,8 +50,10 @@ def holm(p: Array) -> Array:
     return corrected
 
 
-def step_down_max_t(estimates: Array, draws: Array) -> Array:
-    """Return two-sided p values of many estimates at once, none of them zero, from their resamples.
+def step_down_max_t(
+    estimates: Array, draws: Array, alternative: Literal["two-sided", "greater"] = "two-sided"
+) -> Array:
+    """Return p values of many estimates being zero at once, from their resamples.
 
     The step-down max-T of Westfall and Young (1993) in the form of Romano and Wolf (2005): the
     largest t of those that are not yet rejected is compared with the largest that the resamples,
@@ -61,6 +65,8 @@ def step_down_max_t(estimates: Array, draws: Array) -> Array:
     estimates : array of shape (j,)
     draws : array of shape (j, b)
         The estimates in each resample.
+    alternative : {"two-sided", "greater"}
+        "greater": that an estimate is above zero.
 
     Returns
     -------
@@ -74,14 +80,15 @@ def step_down_max_t(estimates: Array, draws: Array) -> Array:
     for at in np.flatnonzero(enough):
         error[at] = np.std(draws[at][known[at]], ddof=1, dtype=float)
     tested = np.flatnonzero((error > 0) & ~np.isnan(estimates))
-    t = np.abs(estimates[tested]) / error[tested]
+    size = np.abs if alternative == "two-sided" else np.positive
+    t = size(estimates[tested]) / error[tested]
     order = tested[np.argsort(t, kind="stable")]  # the smallest first
-    most = np.zeros(draws.shape[1], draws.dtype)
+    most = np.full(draws.shape[1], -np.inf, draws.dtype)
     p = np.full(len(estimates), np.nan)
     for at in order:
-        centred = np.abs(draws[at] - estimates[at]) / error[at]
+        centred = size(draws[at] - estimates[at]) / error[at]
         most = np.fmax(most, centred)  # over this one and all with a smaller t
-        reached = (most >= np.abs(estimates[at]) / error[at]).sum()
+        reached = (most >= size(estimates[at]) / error[at]).sum()
         p[at] = (1 + reached) / (1 + len(most))
     for smaller, larger in zip(order[-2::-1], order[:0:-1], strict=True):
         p[smaller] = max(p[smaller], p[larger])
