@@ -170,6 +170,33 @@ def test_without_human_labels_judges_are_compared_with_each_other(wide: pd.DataF
     assert pair["accuracy"] == 0.5
 
 
+def test_labels_of_one_value_leave_nothing_to_compare(wide: pd.DataFrame):
+    panel = lj.read_verdicts(wide.assign(human=1)).add(lj.Jury("both", ["gpt_4", "haiku"]))
+    with pytest.raises(lj.JuriesError, match=r"compare: .*; see agreement"):
+        lj.compare(panel, FAST)
+
+
+@pytest.mark.parametrize("wrong", [{"threshold": "0.5"}, {"threshold": True}, {"family": 1}])
+def test_a_wrong_fact_about_a_recorded_judge_is_one_line(wide: pd.DataFrame, wrong: Any):
+    with pytest.raises(lj.JuriesError, match=r"judges.gpt_4: .*: got .*; give a"):
+        lj.read_verdicts(wide, judges={"gpt_4": wrong})
+
+
+def test_single_annotators_are_combined_by_a_rule():
+    rows = [{"item_id": n, "gpt": 1 + n % 5, "human_1": 3, "human_2": 3 + n % 3} for n in range(9)]
+    scale = lj.Scale.ordinal(1, 5)
+    by = {
+        rule: lj.read_verdicts(rows, ["gpt"], scale, label_rule=rule).human.tolist()
+        for rule in (None, "mean", "majority")
+    }
+    assert by[None][:3] == by["mean"][:3] == [3, 3.5, 4]
+    np.testing.assert_array_equal(by["majority"][:3], [3, np.nan, np.nan])
+    with pytest.raises(lj.JuriesError, match="label_rule: there is no 'modal'"):
+        lj.read_verdicts(rows, ["gpt"], scale, label_rule="modal")  # type: ignore[arg-type]
+    with pytest.raises(lj.JuriesError, match="single annotators to combine"):
+        lj.read_verdicts([{"item_id": 1, "gpt": 1}], label_rule="majority")
+
+
 def test_the_numbers_are_those_of_the_command(run_script: Callable[..., Any], tmp_path: Path):
     done = run_script(
         "analyze", "dataset=recorded_nq301", "jury=nq301_trio", "analysis.bootstrap.resamples=200"

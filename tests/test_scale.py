@@ -132,3 +132,9 @@ def test_the_way_along_a_scale_is_a_share():
     np.testing.assert_allclose(STARS.unit(np.array([1, 2, 5, np.nan])), [0, 0.25, 1, np.nan])
     with pytest.raises(JuriesError, match="has no order"):
         CLAIM.unit(1.0)
+
+
+def test_values_given_as_a_list_are_told_how_to_be_given():
+    for kind in (Scale.nominal, Scale.preference):
+        with pytest.raises(JuriesError, match=r"one by one: Scale.\w+\('no', 'unsure', 'yes'\)"):
+            kind(["no", "unsure", "yes"])  # type: ignore[arg-type]

@@ -40,6 +40,7 @@ from .config.study import study_of
 from .data import answer_tables, verdicts
 from .data.dataset import Dataset
 from .data.frames import Tabular, called, digest, table_of
+from .data.human_labels import HumanLabels, LabelRule
 from .errors import JuriesError, nearest
 from .judges.base import Judge
 from .juries.panel import Panel
@@ -187,6 +188,7 @@ def read_verdicts(
     name: str | None = None,
     inconsistent: Inconsistent = "missing",
     threshold: float | None = None,
+    label_rule: LabelRule | None = None,
 ) -> Panel:
     """Return the votes of verdicts that were recorded elsewhere. Asks nothing, stores nothing.
 
@@ -221,6 +223,9 @@ def read_verdicts(
         What a pair counts as whose two orders contradict each other: see `juries.stored`.
     threshold : float, optional
         From which on a graded value of judges, juries and humans is positive: 4 of 1 to 5.
+    label_rule : {"majority", "median", "mean"}, optional
+        How the labels of an item's single annotators become its label; by default the median on an
+        ordinal scale, the mean on an interval, else the majority. See docs/labels.md.
 
     Raises
     ------
@@ -228,6 +233,9 @@ def read_verdicts(
         In one line, naming the table, row and column at fault.
     """
     _check_counting(inconsistent)
+    rules = get_args(LabelRule)
+    if label_rule is not None and label_rule not in rules:
+        raise JuriesError(f"label_rule: there is no {label_rule!r}{nearest(label_rule, rules)}")
     if isinstance(data, Dataset) or _is_name(data):
         dataset = _dataset(data, name)
         if not dataset.recordings:
@@ -250,6 +258,7 @@ def read_verdicts(
         )
         dataset = found.dataset
         print(found)  # noqa: T201
+    dataset = HumanLabels(label_rule=label_rule).join(dataset)
     study = study_of(dataset, named.load_prompt("zero_shot"), Seating({}), [])
     return _recorded(study, inconsistent, threshold)
 
@@ -335,7 +344,13 @@ def compare(
         raise JuriesError(
             'compare: the panel has no jury; add one: panel.add(lj.Jury("trio", ["a", "b", "c"]))'
         )
-    return comparison.against_best(panel, bootstrap or Bootstrap(), coverage)
+    table = comparison.against_best(panel, bootstrap or Bootstrap(), coverage)
+    if table.empty:
+        raise JuriesError(
+            f"compare: no judge of {panel.dataset.name} can be compared by the headline measure; "
+            "see agreement(panel) for the votes and labels of each"
+        )
+    return table
 
 
 @checked

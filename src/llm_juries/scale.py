@@ -114,6 +114,13 @@ class Scale:
         if self.kind not in get_args(Kind):
             known = nearest(self.kind, get_args(Kind))
             raise JuriesError(f"scale: there is no kind {self.kind!r}{known}")
+        listed = next((value for value in self.values if isinstance(value, list | tuple)), None)
+        if listed is not None:
+            one_by_one = ", ".join(map(repr, listed))
+            raise JuriesError(
+                f"scale: {listed} is a list; give the values one by one: "
+                f"Scale.{self.kind}({one_by_one})"
+            )
         # What yaml gives: whole numbers as levels, lists for tuples
         object.__setattr__(self, "values", tuple(_text(value) for value in self.values))
         object.__setattr__(self, "numbers", tuple(float(number) for number in self.numbers))

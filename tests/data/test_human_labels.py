@@ -250,6 +250,26 @@ def test_the_adjudicated_label_is_the_adjudicators_or_what_all_others_gave(write
     assert joined.labels == "labels.csv (all of 2 annotators, cat adjudicating)"
 
 
+@pytest.mark.parametrize(
+    "scale", [Scale.ordinal(1, 3), Scale.ordinal(levels=["bad", "so", "good"])]
+)
+def test_annotators_are_combined_anew_on_the_scale_that_they_labelled_on(
+    scale: Scale, write: Write
+):
+    low, middle, high = scale.levels
+    votes = ((low, middle), (high, high), (low, low))
+    items = tuple(Item("d", f"q{n}", "m", human_votes=both) for n, both in enumerate(votes))
+    given = Dataset("d", items, annotators=("1", "2"), scale=scale)
+    between = combined(given)
+    assert between.label_scale.kind == "interval"
+    again = HumanLabels(label_rule="majority").join(between)
+    assert again.label_scale == scale
+    assert [item.human for item in again.items] == [None, high, low]
+    assert [item.human_votes for item in again.items] == list(votes)
+    other = HumanLabels(write(f"item_id,label\nq0,{high}\n")).join(between)
+    assert (other.label_scale, next(iter(other.items)).human) == (scale, high)
+
+
 def test_a_datasets_own_annotators_are_combined_anew_on_request():
     items = (Item("d", "q1", "m", human="5", human_votes=("1", "2", "3")),)
     own = Dataset("d", items, annotators=("1", "2", "3"), scale=Scale.interval(1, 5))

@@ -345,6 +345,47 @@ def test_measurements_and_a_nameless_index_are_no_judges(
     assert readings(named)["fast"]["q2", "candidate"] == ("ok", "1")
 
 
+@pytest.mark.parametrize(
+    "measured",
+    ["latency (s)", "responseTimeMs", "cost-usd", "Duration", "idx", "split", "numTokens"],
+)
+def test_a_measurement_is_known_by_any_spelling_of_its_name(measured: str, table: Any):
+    path = table(f"item_id,human,gpt,{measured}\nq1,1,1,0\nq2,0,0,1\n")
+    assert [recording.judge for recording in load(path).recordings] == ["gpt"]
+
+
+@pytest.mark.parametrize("called", ["gold", "human_label", "annotator_1", "groundTruth"])
+def test_a_column_of_human_labels_under_another_name_is_no_judge(called: str, table: Any):
+    path = table(f"item_id,{called},gpt\nq1,1,1\nq2,0,1\n")
+    with pytest.raises(JuriesError, match=f"'{called}' would be taken for a judge; rename it"):
+        load(path)
+    (item, _) = load(path, columns={"human": called}).items
+    assert item.human == "1"
+
+
+def test_two_columns_of_one_seat_are_an_error(table: Any):
+    path = table("item_id,human,r1,r2\nq1,1,1,0\nq2,0,0,1\n")
+    both = {"gpt": RecordedColumn(column="r1"), "gpt:1": RecordedColumn(column="r2")}
+    with pytest.raises(JuriesError, match=r"gpt and gpt:1 are one seat, gpt; .* gpt is gpt:2\)"):
+        load(path, judges=both)
+    long = table("item_id,judge,label,prompt\nq1,gpt,1,short\nq1,gpt@short,0,long\n", "l.csv")
+    with pytest.raises(JuriesError, match="gpt and gpt@short are one seat, gpt@short"):
+        load(long)
+
+
+def test_a_threshold_with_all_numbers_on_one_side_is_warned_of(
+    table: Any, caplog: pytest.LogCaptureFixture
+):
+    path = table("item_id,human,gpt\nq1,1,5\nq2,0,2\n")
+    load(path, judges={"gpt": RecordedColumn(threshold=0.5)})
+    assert "column gpt: all numbers (2 to 5) are on one side of the threshold 0.5" in caplog.text
+    caplog.clear()
+    load(path, judges={"gpt": RecordedColumn(threshold=5)})
+    assert "one side" not in caplog.text
+    with pytest.raises(JuriesError, match="threshold: is nan; set a number"):
+        load(path, judges={"gpt": RecordedColumn(threshold=float("nan"))})
+
+
 def test_scores_off_the_scale_need_a_scale_or_a_threshold(table: Any):
     path = table("item_id,human,strict,lenient\nq1,0,1,2\nq2,1,5,5\n")
     with pytest.raises(JuriesError) as caught:

@@ -20,7 +20,7 @@ from llm_juries.data.human_labels import HumanLabels
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits, ModelJudge
 from llm_juries.judges.decoding import Decoding
-from llm_juries.juries.criteria import CRITERION_MISSING, over_criteria
+from llm_juries.juries.criteria import CRITERION_MISSING, check_criteria, over_criteria
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.store import Store
 from llm_juries.types import Reply, Request
@@ -146,6 +146,12 @@ def test_labels_are_of_a_criterion_or_of_the_whole(tmp_path: Path):
     assert [item.human for item in panel.overall(WEIGHTS).dataset.items] == ["5", None, "1"]
 
 
+@pytest.mark.parametrize("weight", ["1", None, float("nan"), -1])
+def test_a_weight_that_is_no_number_is_one_clear_line(weight: object):
+    with pytest.raises(JuriesError, match=r"criteria: 'tone' has .*; set a number, 0 or more"):
+        check_criteria("criteria", {"tone": weight}, {"tone"})  # type: ignore[dict-item]
+
+
 def test_a_tables_own_criteria_and_rows_about_the_whole(tmp_path: Path):
     given = [
         {**row, "criterion": name, "human": None if name else 4}
@@ -198,7 +204,7 @@ def test_what_a_prompt_does_not_show_is_one_line(tmp_path: Path):
         ({HELP: 1}, "jury j: criteria: 'faithfulness' is missing; give it a weight, 0 to leave"),
         ({HELP: 1, "truth": 1}, "jury j: criteria: 'faithfulness' is missing"),
         ({HELP: 1, FAITH: 1, "faith": 1}, "there is no criterion 'faith'; did you mean faithful"),
-        ({HELP: 1, FAITH: -1}, "jury j: criteria: 'faithfulness' has -1; set 0 or more"),
+        ({HELP: 1, FAITH: -1}, "jury j: criteria: 'faithfulness' has -1; set a number, 0"),
         ({HELP: 0, FAITH: 0}, "jury j: criteria: all are 0; give a criterion more"),
     ],
 )

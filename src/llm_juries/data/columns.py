@@ -29,12 +29,25 @@ SYNONYMS = {
     "conversation": "messages",
 }
 ANNOTATOR = re.compile(r"human_\d+")
-NEVER = re.compile(
-    r"(^|[\s_(])(latency|elapsed|duration|time|timestamp|date|year|ms|secs?|seconds|costs?|usd|price|"
-    r"tokens?|chars|words|lengths?|len|size|index|idx|ids?|row|seed|fold|rank|number|count|n|unnamed)"
-    r"([\s_:)]|$)|^$"
+MEASURED = re.compile(
+    r"(^|[\W_])(latency|elapsed|duration|runtime|time|timestamp|date|year|ms|secs?|seconds|minutes|"
+    r"hours|costs?|usd|price|tokens?|chars|words|lengths?|len|size|index|idx|ids?|row|seed|split|"
+    r"fold|rank|number|count|n|unnamed)([\W_]|$)|^\W*$"
 )
-"""Columns that are never taken for a judge or an annotator unless they are named."""
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+OF_HUMANS = re.compile(
+    r"(^|[\W_])(humans?|gold|truth|annotators?|annotations?|experts?|y_true)([\W_]|$)"
+)
+
+
+def is_measurement(column: str) -> bool:
+    """Return whether a column is called latency, cost, id ...: no verdict, unless it is named."""
+    return MEASURED.search(CAMEL.sub("_", column).casefold()) is not None
+
+
+def is_of_humans(column: str) -> bool:
+    """Return whether a column is called gold, annotator_1, human_label ...: by its name, labels."""
+    return OF_HUMANS.search(CAMEL.sub("_", column).casefold()) is not None
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,9 @@ class Dataset:
     overall : iterable of Item
         Where the items are answers on one criterion each, the answers as a whole: they hold what
         humans said of the answer, and are not judged.
+    annotated_on : Scale, optional
+        The ordinal scale that annotators labelled on, where what their labels were combined to
+        falls between its levels and `scale` is therefore an interval.
     """
 
     name: str
@@ -156,6 +159,7 @@ class Dataset:
     annotators: tuple[str, ...] = ()
     scale: Scale | None = None
     overall: Iterable[Item] = ()
+    annotated_on: Scale | None = None
 
     def __post_init__(self) -> None:
         if next(iter(self.items), None) is None:

@@ -31,7 +31,7 @@ from typing import Any, Literal, NamedTuple
 from ..errors import JuriesError, nearest
 from ..scale import Scale
 from ..types import Item
-from .columns import NEVER, named
+from .columns import is_measurement, named
 from .dataset import Dataset
 from .tables import Row, Table, as_text, located, rows
 
@@ -126,6 +126,8 @@ class HumanLabels:
         if self.human is None:
             return dataset if self.label_rule is None else combined(dataset, self.label_rule)
         file = located(self.human)
+        if dataset.annotated_on is not None:  # the file's labels replace those that were combined
+            dataset = replace(dataset, scale=dataset.annotated_on, annotated_on=None)
         given = _read(_long(file, dataset.label_scale, self.annotators), dataset, sampled=sampled)
         known = sorted({annotator for votes in given.values() for annotator in votes})
         if self.adjudicator is not None and self.adjudicator not in known:
@@ -202,7 +204,8 @@ def combined(
     JuriesError
         If the dataset has no annotators, or the scale has no means and medians.
     """
-    scale = dataset.label_scale
+    given = dataset.label_scale
+    scale = dataset.annotated_on or given
     rule = rule or usual_rule(scale)
     if not dataset.annotators and not decided:
         raise JuriesError(
@@ -215,7 +218,7 @@ def combined(
         )
     items, codes, split = [], [], 0
     for item in dataset.items:
-        votes = [str(vote) for vote in item.human_votes if vote is not None]
+        votes = [_recoded(str(vote), given, scale) for vote in item.human_votes if vote is not None]
         own = (decided or {}).get(Identity.of(item))
         code = scale.encode(own) if own is not None else _combine(votes, rule, scale)
         split += code is None and len(votes) > 0
@@ -224,7 +227,7 @@ def combined(
     between = scale.kind == "ordinal" and not {*codes} <= {None, *scale.codes}
     labels = Scale.interval(*scale.ends) if between else scale
     if between:
-        log.info(
+        log.warning(
             "%s: the %s of annotators' labels falls between levels; labels are %s",
             dataset.name, rule, labels,
         )  # fmt: skip
@@ -237,16 +240,23 @@ def combined(
         replace(
             item,
             human=None if code is None else labels.decode(code),
-            human_votes=tuple(_recoded(vote, scale, labels) for vote in item.human_votes),
+            human_votes=tuple(
+                None if vote is None else _recoded(vote, given, labels) for vote in item.human_votes
+            ),
         )
         for item, code in zip(items, codes, strict=True)
     )
-    return replace(dataset, items=tuple(done), scale=labels if between else dataset.scale)
+    return replace(
+        dataset,
+        items=tuple(done),
+        scale=labels if between else dataset.annotated_on or dataset.scale,
+        annotated_on=scale if between else None,
+    )
 
 
-def _recoded(vote: str | None, scale: Scale, labels: Scale) -> str | None:
-    """Return an annotator's label on the scale of the combined labels."""
-    return vote if vote is None or labels is scale else labels.decode(scale.encode(vote))
+def _recoded(vote: str, given: Scale, wanted: Scale) -> str:
+    """Return an annotator's label as it is written on another scale with the same numbers."""
+    return vote if wanted == given else wanted.decode(given.encode(vote)) or vote
 
 
 def _combine(votes: Sequence[str], rule: LabelRule, scale: Scale) -> float | None:
@@ -296,7 +306,7 @@ def _long(file: Path, scale: Scale, annotators: tuple[str, ...]) -> Table:
 
 def _annotators(table: Table, columns: Sequence[str], scale: Scale) -> tuple[str, ...]:
     """Return the columns whose every cell is a label, and of which one at least is filled."""
-    fitting = [column for column in columns if not NEVER.search(column.casefold())]
+    fitting = [column for column in columns if not is_measurement(column)]
     filled = set()
     for _, row in table.rows():
         for column in tuple(fitting):

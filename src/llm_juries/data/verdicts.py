@@ -24,12 +24,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from ..arguments import check_fields
 from ..errors import JuriesError, nearest
 from ..prompts.parsers import CellReader
 from ..prompts.prompt import scale_of
 from ..scale import Scale, is_number
+from ..seats import Seat, seat_of
 from ..types import Item, Order, Outcome, Reply
-from .columns import NEVER, Given, Named, annotators_of, named
+from .columns import Given, Named, annotators_of, is_measurement, is_of_humans, named
 from .conversations import as_text as conversation_text
 from .conversations import messages_of
 from .dataset import AS_GIVEN, UNNAMED, About, Dataset, Recording, Seen
@@ -152,7 +154,7 @@ def load(
         where a number names the winner. A scale has words of its own.
     judges : mapping of str to RecordedColumn, or list of str, optional
         The judges to read. By default every judge named (long), or every column whose every cell is
-        on the scale and whose name is not that of a measurement (wide; see `columns.NEVER`). On a
+        on the scale and that is not called latency, cost ... (wide; `columns.is_measurement`). On a
         graded scale a wide table's judges must be named.
     families : mapping of str to str, optional
         The families of judges not described in `judges`.
@@ -218,6 +220,7 @@ def described(
                 known = nearest(key, RecordedColumn.__dataclass_fields__)
                 raise JuriesError(f"judges.{name}: no such key {key!r}{known}")
         found[name] = RecordedColumn(**facts)
+        check_fields(found[name], f"judges.{name}")
     return found
 
 
@@ -256,6 +259,7 @@ def read(
         judges = _read_wide(sheet, columns)
     _check_named(found.table.name, voters, sheet)
     recordings = tuple(_recordings(sheet, judges, voters, digest, scale))
+    _check_seats(found.table.name, recordings)
     items = tuple(sheet.items.values())
     if layout.lengths is not None:
         items = _measured(items, layout.lengths, found.own["item_id"])
@@ -616,15 +620,19 @@ def _judge_columns(
             f"{name}: on the scale {scale} any column of numbers could be a judge; name the "
             f"judges' columns with judges=[...] ({', '.join(others)})"
         )
-    surveys = {c: _survey(found, c, scale) for c in others if not NEVER.search(c.casefold())}
+    surveys = {c: _survey(found, c, scale) for c in others if not is_measurement(c)}
     fitting = {c: RecordedColumn() for c, s in surveys.items() if s.fits and s.odd is None}
     if not fitting:
         raise JuriesError(_no_judge(name, surveys, others, scale))
-    misspelt = difflib.get_close_matches("human", fitting, n=1, cutoff=0.75)
+    misspelt = [
+        *difflib.get_close_matches("human", fitting, n=1, cutoff=0.75),
+        *filter(is_of_humans, fitting),
+    ]
     if misspelt and not {"human", "human_votes"} & set(found.own):
         raise JuriesError(
             f"{name}: has no column 'human', and {misspelt[0]!r} would be taken for a judge; "
-            "rename it, or name the judges with judges=[...]"
+            f"rename it (or set columns={{human: {misspelt[0]}}}), or name the judges with "
+            "judges=[...]"
         )
     unused = [_why(c, surveys.get(c)) for c in others if c not in fitting]
     return fitting, (*unused, *known)
@@ -733,6 +741,20 @@ def _recordings(
         yield recording
 
 
+def _check_seats(file: str, recordings: Sequence[Recording]) -> None:
+    """Raise JuriesError for two recordings of one seat: one would hide the other."""
+    taken: dict[Seat, str] = {}
+    for recording in recordings:
+        seat = seat_of(recording.judge)
+        seat = replace(seat, prompt=seat.prompt or recording.prompt)
+        other = taken.setdefault(seat, recording.judge)
+        if other != recording.judge:
+            raise JuriesError(
+                f"{file}: judges {other} and {recording.judge} are one seat, {seat}; rename one "
+                f"(the second answer of {seat.judge} is {replace(seat, repeat=2)})"
+            )
+
+
 def _measured(items: Sequence[Item], lengths: str, columns: Sequence[str]) -> tuple[Item, ...]:
     """Return the items with their answers' lengths."""
     file, found = located(lengths), {}
@@ -758,11 +780,11 @@ def _check_readable(recording: Recording, sheet: _Sheet) -> None:
     """
     reader = CellReader(recording.scale, recording.threshold)
     full = {cell for cell in recording.cells.values() if cell}
+    numbers = [float(cell) for cell in full if is_number(cell)]
     odd = sorted(cell for cell in full if reader.read(Reply(cell)).outcome is not Outcome.OK)
     judge, column = recording.judge, "label" if "judge" in sheet.found.own else recording.judge
     for given in odd:
         if is_number(given):
-            numbers = [float(cell) for cell in full if is_number(cell)]
             place = sheet.places[judge, recording.prompt, given]
             raise JuriesError(
                 f"{sheet.at(place, column)}: {given!r} is not on the scale {recording.scale}; set "
@@ -778,4 +800,10 @@ def _check_readable(recording: Recording, sheet: _Sheet) -> None:
         log.warning(
             "%s, column %s: %d different cells are not verdicts and count as unparsed, such as %r",
             sheet.file, judge, len(odd), odd[0],
+        )  # fmt: skip
+    cut = recording.threshold
+    if cut is not None and numbers and len({reader.read(Reply(c)).value for c in full}) == 1:
+        log.warning(
+            "%s, column %s: all numbers (%g to %g) are on one side of the threshold %g",
+            sheet.file, judge, min(numbers), max(numbers), cut,
         )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -46,8 +47,8 @@ def check_criteria(place: str, weights: Mapping[str, float], criteria: Collectio
         if criterion not in criteria:
             known = nearest(criterion, criteria)
             raise JuriesError(f"{place}: there is no criterion {criterion!r}{known}")
-        if not (np.isfinite(weight) and weight >= 0):
-            raise JuriesError(f"{place}: {criterion!r} has {weight}; set 0 or more")
+        if not isinstance(weight, Real) or not (np.isfinite(weight) and weight >= 0):
+            raise JuriesError(f"{place}: {criterion!r} has {weight!r}; set a number, 0 or more")
     if not any(weights.values()):
         raise JuriesError(f"{place}: all are 0; give a criterion more")
 

@@ -219,6 +219,8 @@ class CellReader:
 
     def __post_init__(self) -> None:
         kind, levels = self.scale.kind, len(self.scale.levels)
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise JuriesError(f"threshold: is {self.threshold}; set a number")
         if self.threshold is not None and (kind, levels) not in (("binary", 2), ("preference", 3)):
             raise JuriesError(
                 f"threshold: is {self.threshold:g}, and the scale is {self.scale}; a threshold "
