@@ -44,7 +44,7 @@ def test_the_recorded_rows_are_recomputed_from_the_data(
 ):
     monkeypatch.chdir(ROOT)
     jury = f"jury={dataset.removeprefix('recorded_')}_trio"
-    (study,) = studies(composed("analyze", [f"dataset={dataset}", jury]))
+    (study,) = studies(composed("analyze", ["output_dir=unused", f"dataset={dataset}", jury]))
     with Store(tmp_path) as store:
         collect(study.plans, store)
         table = agreement(read_panel(study, store), Bootstrap())
@@ -93,7 +93,9 @@ def test_the_page_on_rankings_shows_what_the_recorded_pairs_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(ROOT)
-    (study,) = studies(composed("analyze", ["dataset=recorded_llmbar", "jury=llmbar_trio"]))
+    (study,) = studies(
+        composed("analyze", ["output_dir=unused", "dataset=recorded_llmbar", "jury=llmbar_trio"])
+    )
     with Store(tmp_path) as store:
         collect(study.plans, store)
         panel = read_panel(study, store)
