@@ -433,3 +433,8 @@ LONG = 1_000_000
 def test_a_very_long_reply_is_read_in_linear_time(part: str):
     """A quadratic search of a million characters would not end."""
     assert CORRECT.read(Reply(f"Good {part * (LONG // len(part))}")) == UNPARSED
+
+
+def test_long_white_space_behind_a_score_is_read_in_linear_time():
+    reader = LabelReader(Scale.ordinal(1, 5), tuple("12345"), name="Score")
+    assert reader.read(Reply("Score: 4" + " " * 200_000 + "x")).outcome is Outcome.UNPARSED

@@ -12,7 +12,8 @@ the same. Announced are
 
 Whole words are compared: INCORRECT is not CORRECT. A number off the scale, a number with a sign, a
 range, and a negation are announcements too, of something that is no verdict, so they contradict
-one. An enumeration of verdicts ("True or False") announces nothing.
+one. An enumeration of verdicts ("True or False") announces nothing, nor does a verdict that is
+hedged ("True, unless ..."), quoted ("the answer says [[True]]") or of another scale ("4 (max 10)").
 """
 
 from __future__ import annotations
@@ -36,12 +37,16 @@ OTHER = ""
 NAMES = (
     "verdict", "score", "rating", "label", "grade", "judgment", "judgement", "decision",
     "preference", "choice", "winner", "mark", "correct", "evaluation", "assessment", "conclusion",
-    "result", "classification", "answer",
-    "urteil", "bewertung", "note", "veredicto", "puntuación", "calificación", "вердикт", "оценка",
+    "result", "classification", "answer", "overall", "final",
+    "urteil", "bewertung", "note", "nota", "veredicto", "puntuación", "calificación", "вердикт",
+    "оценка",
     "判定", "结论", "結論", "判断", "评分", "評分", "得分", "分数",
-    "スコア", "評価", "판정", "평가", "점수",
+    "スコア", "評価", "판정", "평가", "점수", "النتيجة", "التقييم",
 )  # fmt: skip
 """Words that announce a verdict: as a heading, before a colon, as a tag and as a field of JSON."""
+_OF_WORDS = frozenset(("answer", "correct", "result", "conclusion", "final"))
+"""Names before which a number may be something else than the verdict."""
+_TOPS = frozenset(("max", "max score", "maximum", "maximum score", "max rating", "out of", "scale"))
 _PARENTS = frozenset(
     ("evaluation", "assessment", "result", "response", "output", "judgment", "judgement", "verdict")
 )
@@ -52,29 +57,47 @@ _FILLERS = (
     r"|i(?:'d| would) say|here is|here's|my|the|our|your|final|total|own)"
     r"(?:[ \t]*[,:][ \t]*|[ \t]+))*"
 )
-_QUALIFIER = r"(?:[ \t]*\([^()\n]{0,40}\)|[ \t]+(?:out of|on a scale (?:of|from))[^:\n]{1,30})?"
+_QUALIFIER = (
+    r"(?:[ \t]*\([^()\n]{0,40}\)|[ \t]*\[[^\[\]\n]{1,20}(?:[-–/,]|\bto\b|\bor\b)[^\[\]\n]{1,20}\]"
+    r"|[ \t]*/[ \t]*\d+|[ \t]+(?:out of|on a scale (?:of|from))[^:\n]{1,30})?"
+)
 _LINK = (
     r"[\"'”’\])]*(?:[ \t]*(?::|：|=|→|->|=>|\||—)"
     r"|[ \t]+(?:is|was|would be|should be|must be)\b[ \t]*[:：]?"
     r"|[ \t]+[-–](?=[ \t])|(?<=\])|(?=[ \t]*\n))"
 )
-_LINKING = re.compile(rf"{_QUALIFIER}{_LINK}(?:[ \t]*(?:an?|clearly|therefore)[ \t]+)?\s*")
+_LINKING = re.compile(rf"{_QUALIFIER}{_LINK}\s*")
+_ARTICLE = re.compile(r"(?:an?|clearly|therefore)[ \t]+")
 _END = re.compile(
-    r"\s*\Z|[ \t]*\n|[.,;:!]+(?=\s|\Z|[^\x00-\x7f])|[。，；：！、…]|[ \t]+[-–—|(\[（]|—|（"
+    r"\s*\Z|[ \t]*\n|[.,;:!]+(?=[\s}]|\Z|[^\x00-\x7f])|[。，；：！、]|…(?!\d)"
+    r"|[ \t]+(?:[-–—](?!>)|[|(\[（])|—|（"
     r"|[ \t]+(?:because|since)\b"
 )
+_OTHER_END = re.compile(rf"{_END.pattern}|[ \t]+(?:and|or|to|if|with|without)\b")
 _NEGATION = re.compile(r"(?:(?:not|never|non|neither|isn't|is not|no)\b[\s-]*|un(?=\w)|[¬!≠~]\s*)+")
 _SIGN = re.compile(r"[-+−±~≈≃≠≤≥<>=^#∼]+\s*(?=[.\d])")
 _NUMBER = re.compile(r"[-+−]?(?:\d+(?:[.,]\d+)*|\.\d+)")
 _OUT_OF = re.compile(
-    r"\s*(?:/|(?:points?|stars?|pts?\.?)?\s*\bout of\b(?:\s+a\s+\w+(?:\s+of)?)?)\s*(\d+(?:\.\d+)?)"
+    r"\s{0,9}(?:/|(?:points?|stars?|pts?\.?)?[\s,;(\[—–-]{0,9}(?:\b(?:out of|of|von|sur|de|su|из)\b"
+    r"(?:\s+a\s+\w+(?:\s+of)?)?|\bmax(?:imum)?\b\.?:?(?:\s+of)?"
+    r"|(?:\bon\s+a\s+)?\bscale:?\s+(?:(?:of|from)\s+)?\d+\s*(?:-|–|to)))\s*(\d+(?:\.\d+)?)"
 )
-_UNIT = re.compile(r"\s*(?:points?|stars?|pts)\b|\s?[⭐★]")
-_RANGE = re.compile(r"\s?[-–—~][\s]?[.\d]|[+*^²³½¼¾/]|\s*(?:\+|±|to\s+\d|or\s+\d)")
+_UNIT = re.compile(r"\s*(?:points?|stars?|pts)\b|\s?[⭐★]|\s?[分点點점](?!\w)")
+_STARS = re.compile(r"\s*stars?\b|\s?[⭐★]")
+_MOST_STARS = 10
+_RANGE = re.compile(r"\s?[-–—~][\s]?[.\d]|[+*^²³½¼¾/]|\s{0,9}(?:\+|[(\[]?\s{0,9}±|to\s+\d|or\s+\d)")
 _AND = re.compile(
     r"[\s,;:.!/|()\[\]\"'*–—-]*(?:(?:or|and|to|maybe|perhaps|possibly|but|then|also|even|nor|either"
-    r"|vs|versus|through)\b[\s,;:.(]*)*"
+    r"|vs|versus|through|rather|could|might|may|can|be|if|otherwise|it's|it is)\b[\s,;:.(]*)*"
 )
+# After a verdict: what makes it less than that verdict.
+_HEDGED = re.compile(
+    r"[\s,;:(\[–—-]*(?:but\s+)?(?:only\s+)?(?:partially|partly|in part|mostly|almost|nearly|unless"
+    r"|except|assuming|provided that|if|at (?:most|least|best)|arguably)\b"
+)
+_DENIED = re.compile(r"[ \t]*(?:[:=(\[–—-][ \t]*)+(?:no|not|wrong|incorrect|unlikely)[)\]]?")
+_ASIDE = re.compile(r"\s*(?:\([^()\n]*\)|\[[^\[\]\n]*\]|,[^,\n]*,|—[^—\n]*—|–[^–\n]*–)")
+_GOES_ON = re.compile(r"\s+(?:is|was|are|were|isn't|wasn't)\b")
 _SHARE = re.compile(r"[ \t:=,(\[–—-]*\d*\.?\d+[ \t]*%?[)\]]?[\s,;|/]*")
 _BULLET = re.compile(r"\s*(?:(?P<sign>[-–—>])[ \t]+|[•·*#]+[ \t]+)?")
 _LISTED = re.compile(r"[.)][ \t]+\S")
@@ -82,6 +105,7 @@ _TAG = re.compile(r"<(/?)([^\W\d][\w-]{0,30})(?:\s[^<>]{0,200})?>")
 _FORMATTING = frozenset(
     ("a", "b", "big", "center", "code", "em", "font", "i", "p", "pre", "small", "span", "strong")
 )
+_SIGNS = ("❌✖✗✘👎🔴🚫", "✅✔☑👍🟢")  # of a binary scale's levels
 _FENCE = re.compile(r"^[ \t]*```+[ \t]*\w*[ \t]*$", re.MULTILINE)
 _EMPHASIS = re.compile(r"(?<!\w)[*_`]+|[*_`]+(?!\w)")
 _BRACE = re.compile(r"\{(?=\s{0,99}[\"}])")
@@ -91,7 +115,16 @@ _TEX = re.compile(r"\\(?:text\w*|math\w*|rm|bf)\b\s*|[{}$\\]")
 # Before an announcement in running text: what makes it no announcement of the judge's verdict.
 _UNSURE = re.compile(
     r"\b(?:if|unless|whether|would|could|might|may|had|were|not|never|cannot|example|format|please"
-    r"|reference|expected|instead|says|said|claims|claimed|asks|states|writes|between)\b|n't\b|\?"
+    r"|reference|expected|instead|says|said|claims|claimed|asks|states|writes|between|wanted"
+    r"|tempted)\b|n't\b|\?"
+)
+# Before an announcement: what makes it someone else's words.
+_QUOTING = re.compile(
+    r"(?:\b(?:says|said|writes|wrote|contains|contained|includes|included|claims|claimed|quotes|injected"
+    r"|ends with|begins with|tells me|told me|told|asks|asked|such as|for example|e\.g\.|example)"
+    r"(?:[ \t]+(?:an?|the|this|to|for|me|reply|write|with|line|text|words?|instruction|json))*"
+    r"|\A(?:the )?(?:expected|output|reply|response) format"
+    r"|\b(?:student|candidate|user|quote|injection))[\s:,>\"'“‘`(-]*\Z"
 )
 _BEFORE_NAME = re.compile(
     r"(?:\A|[.,;:—–(]|\b(?:the|my|a|an|our|your|final|overall|total|this|its|that|as|so|and|is))"
@@ -102,7 +135,17 @@ _GIVES = re.compile(
     r"(?:(?:it|this|that|the|answer|response|reply|one|candidate|assistant|model)(?:'s)?\s+)+"
     r"(?:(?:a|an|the|as|with|score|rating|grade|mark|of|overall|final)\s+)*"
 )
-_TURN = r"(?:so|thus|therefore|hence|actually|wait|correction|instead|sorry|reflection|thought)"
+_INTRODUCTION = 80  # characters before an announcement that are looked at
+_TURN = (
+    r"(?:so|thus|therefore|hence|actually|wait|correction|instead|sorry|reflection|thought|otherwise"
+    r"|rather|oops|mean|change|should|arguably)"
+)
+_SO = re.compile(r"\b(?:so|thus|hence|therefore)\b")
+_CONCLUDED = re.compile(
+    rf"{_SO.pattern}[,:;\s]*(?:(?:it's|it|this|that|the|provided|given|answer|statement|claim|is"
+    r"|must be)\b[,:\s]*)*"
+)
+_SUPPOSED = re.compile(r"\b(?:if|unless|whether|says|said|claims|claimed|would|example)\b|\?")
 MOST_READ = 1_000_000  # characters that are parsed as JSON, those read twice counted twice
 
 
@@ -139,7 +182,7 @@ class Announced:
         cut : bool
             Whether the length limit cut it: a number at its end may lack digits.
         """
-        text = readable(text)
+        text = self._unsigned(readable(text))
         if self.opening:
             first, _, more = text.partition(f"\n{self.opening}")
             if more and self._word.fullmatch(folded(first).strip()):
@@ -152,14 +195,16 @@ class Announced:
         for pairs, start, end in objects(text):
             if pairs is None:  # there is more than can be read
                 return None
-            found |= set(self._in_json(pairs))
+            if not _is_quoted(folded(text[max(0, start - _INTRODUCTION) : start])):
+                found |= set(self._in_json(pairs))
             kept.append(text[at:start])
             at = end
         lines = folded("\n".join([*kept, text[at:]]))
         if "```" in lines:
             lines = _FENCE.sub("", lines)
-        found |= {self._whole(box[1]) for box in _BRACKETS.finditer(lines)}
-        found |= {self._whole(_TEX.sub("", box[1])) for box in _BOXES.finditer(lines)}
+        for box in [*_BRACKETS.finditer(lines), *_BOXES.finditer(lines)]:
+            if not _is_quoted(lines, box.start()):
+                found.add(self._whole(_TEX.sub("", box[1])))
         lines = _TAG.sub(self._tag, lines)
         if any(sign in lines for sign in "*_`"):
             lines = _EMPHASIS.sub("", lines)
@@ -170,6 +215,20 @@ class Announced:
             return None
         (value,) = found
         return None if not value or self._revised(lines, value) else value
+
+    def _unsigned(self, text: str) -> str:
+        """Drop the signs beside verdict words that say the same: "✅ True"."""
+        if self.scale.kind == "binary" and any(sign in text for sign in "".join(_SIGNS)):
+            for level, signs in zip(self.scale.levels, _SIGNS, strict=True):
+                own = [word for word, value in self.words.items() if value == level]
+                ways, sign = "|".join(map(re.escape, own)) or r"(?!)", rf"[{signs}]\ufe0f?"
+                text = re.sub(
+                    rf"(?:{sign}[ \t]*)?(?<!\w)({ways})(?!\w)(?:[ \t]*{sign})?",
+                    r"\1",
+                    text,
+                    flags=re.I,
+                )
+        return text
 
     # What stands at one place
 
@@ -238,7 +297,7 @@ class Announced:
         if (sign := _SIGN.match(text, start)) and not _NUMBER.match(text, start):
             return OTHER, sign.end()
         number = _NUMBER.match(text, start)
-        if number is None or _inside(text, number.end()):
+        if number is None or (_inside(text, number.end()) and not _UNIT.match(text, number.end())):
             return None, start
         value = self._number(number[0])
         end = _after(_CLOSING, text, number.end())
@@ -251,7 +310,9 @@ class Announced:
             if self.scale.kind == "nominal" or (self._top, min(self.scale.ends)) != (100, 0):
                 return OTHER, end
             end += 1
-        elif _RANGE.match(text, end):
+        elif _RANGE.match(text, end) or (
+            _STARS.match(text, end) and self._top and self._top > _MOST_STARS
+        ):
             return OTHER, end
         elif unit := _UNIT.match(text, end):
             end = unit.end()
@@ -267,11 +328,19 @@ class Announced:
             return None, end
         rest = text[end:].partition("\n")[0] if len(text) - end < 500 else text[end : end + 500]
         rest = rest.partition("\n")[0]
-        start = _after(_AND, rest, 0)
-        other, there = self._at(rest, start)
-        told_apart = _NEGATION.match(rest, start) and not self._word.match(rest, start)
-        if other not in (None, value) and not told_apart and _END.match(rest, there):
+        denied = _DENIED.match(rest)
+        positive = self.scale.kind != "binary" or value != self.scale.levels[0]
+        if _HEDGED.match(rest) or (positive and denied and _END.match(rest, denied.end())):
             return None, end
+        aside = _ASIDE.match(rest)
+        if aside and _GOES_ON.match(rest, aside.end()):
+            return None, end
+        for at in (0, aside.end() if aside else 0):
+            start = _after(_AND, rest, at)
+            other, there = self._at(rest, start)
+            told_apart = _NEGATION.match(rest, start) and not self._word.match(rest, start)
+            if other not in (None, value) and not told_apart and _OTHER_END.match(rest, there):
+                return None, end
         if (share := _SHARE.match(rest)) and not self._numeric:
             other, _ = self._at(rest, share.end())
             if other is not None and other != value:
@@ -308,6 +377,8 @@ class Announced:
         said: list[tuple[int, str]] = []
         for key, value in pairs:
             name = _plain_name(key)
+            if name in _TOPS and isinstance(value, int | float) and value != self._top:
+                yield OTHER
             if isinstance(value, _Object):
                 if name in _PARENTS:
                     yield from self._in_json(value.pairs)
@@ -325,6 +396,8 @@ class Announced:
         name = _plain_name(tag[2])
         if name in _FORMATTING:
             return ""
+        if not tag[1] and _is_quoted(tag.string, tag.start()):
+            return " "
         if tag[1]:
             return "\n"
         announces = name in self._names or name in ("final", "output", "response")
@@ -364,13 +437,14 @@ class Announced:
             link = _LINKING.match(text, heading.end())
             if link is None:
                 continue
-            value, end = self._said(text, link.end())
+            value, end = self._linked(text, link)
             if value and "\n" in link[0] and self._is_listed(text, end):
                 continue
             number = value is not None and text[end - 1 : end].isdigit()
-            if heading["name"] == "answer" and number and not self._for_numbers(heading, link[0]):
+            if number and not self._for_numbers(heading, link[0]):
                 continue
-            add(value, end)
+            if not _is_quoted(text, heading.start()):
+                add(value, end)
         lines = text.splitlines()
         filled = [line for line in lines if line.strip()]
         if len(filled) > 1 and self._may_precede(filled[-2]):
@@ -378,13 +452,26 @@ class Announced:
             if value is not None and self._whole(_BULLET.sub("", filled[-1], count=1)) is not None:
                 add(value, len(text))
         if filled:
-            value = self._last_sentence(filled[-1])
-            add(value, len(text))
+            add(self._last_sentence(text, filled[-1]), len(text))
         return found
 
     def _for_numbers(self, heading: re.Match[str], link: str) -> bool:
-        """Return whether "answer" announces a number: the judged answer may be one itself."""
-        return ("final" in heading["before"] and "is" not in link) or folded(self.name) == "answer"
+        """Return whether a name announces a number: "answer" may be the judged one's."""
+        name = heading["name"]
+        if name not in _OF_WORDS or folded(self.name).strip() == name:
+            return True
+        return name == "answer" and "final" in heading["before"] and "is" not in link
+
+    def _linked(self, text: str, link: re.Match[str]) -> tuple[str | None, int]:
+        """Return what follows a name and its link; of another scale ("(1-10):") it is OTHER."""
+        value, end = self._said(text, link.end())
+        if value is None and (article := _ARTICLE.match(text, link.end())):
+            value, end = self._said(text, article.end())
+        if value and self._top is not None and re.search(r"[\d%]", link[0]):
+            tops = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", link[0])]
+            if ("%" in link[0] and self._top != 100) or (tops and max(tops) != self._top):
+                return OTHER, end
+        return value, end
 
     def _begun(self, text: str, at: int) -> tuple[str | None, int]:
         """Return the verdict that a text begins with."""
@@ -405,6 +492,11 @@ class Announced:
         """Return whether a number or a letter is that of a list's item: "1. The answer ..."."""
         start = max(text.rfind("\n", 0, end), 0)
         word = text[start:end].strip(" \t\n\"'*_([")
+        if word.isdigit() and (sign := re.match(r"[ \t]*([.):(、–—-])", text[end : end + 9])):
+            # another item of the same list: "1 - Correct" and "2 - Clear"
+            following = rf"^[ \t>*#(\[]*{int(word) + 1}[)\]*]*[ \t]*{re.escape(sign[1])}"
+            if re.search(following, text[end:], re.MULTILINE):
+                return True
         return (len(word) == 1 or word.isdigit()) and bool(
             _LISTED.match(text, end)
             or (len(word) == 1 and not word.isdigit() and text[end : end + 2] == ": ")
@@ -420,20 +512,26 @@ class Announced:
             return False
         return words[-1] != "answer" or words[-2:-1] in ([], ["my"], ["final"])
 
-    def _last_sentence(self, line: str) -> str | None:
+    def _last_sentence(self, text: str, line: str) -> str | None:
         """Return what the last sentence of a reply announces in running words."""
         value = None
         sentence = re.split(r"[.!?。](?=\s)", line[-1000:].rstrip(" .!。\"'"))[-1]
+        at = len(text) - len(line) + line.rfind(sentence)
         for name in self._named.finditer(sentence):
             before = sentence[: name.start()]
             link = _LINKING.match(sentence, name.end()) or re.compile(r"\s+of\s+").match(
                 sentence, name.end()
             )
-            if link is None or _UNSURE.search(before) or not _BEFORE_NAME.search(before):
+            if (
+                link is None
+                or _UNSURE.search(_SO.split(before)[-1])
+                or not _BEFORE_NAME.search(before)
+                or _is_quoted(text, at + name.start())
+            ):
                 continue
-            said, end = self._said(sentence, link.end())
+            said, end = self._linked(sentence, link)
             number = said is not None and sentence[end - 1 : end].isdigit()
-            if number and name["name"] == "answer":
+            if number and name["name"] in _OF_WORDS and folded(self.name).strip() != name["name"]:
                 continue
             value = said if said is not None else value
         if given := _GIVES.search(sentence):
@@ -441,6 +539,11 @@ class Announced:
             if said is not None and not _UNSURE.search(
                 re.sub(r"\bwould\b", "", sentence[: given.start()])
             ):
+                value = said if value in (None, said) else OTHER
+        concluded = None if self._numeric else _CONCLUDED.search(sentence)
+        if concluded and not _SUPPOSED.search(sentence[: concluded.start()]):
+            said = self._whole(sentence[concluded.end() :])
+            if said is not None:
                 value = said if value in (None, said) else OTHER
         return value
 
@@ -456,7 +559,7 @@ class Announced:
     def _turning(self) -> re.Pattern[str]:
         return re.compile(
             rf"\b{_TURN}\b[,:;—–\s]*(?:(?:i|it|it's|this|that|is|was|be|must|the|my|answer|verdict"
-            rf"|score|say|no|now|change|to)\b[,:;\s]*){{0,5}}"
+            rf"|score|say|no|now|change|to|should|misread)\b[,:;.\s]*){{0,5}}"
         )
 
     def _last_word(self, text: str, value: str) -> bool:
@@ -467,6 +570,16 @@ class Announced:
             and not any(map(str.isdigit, sentence))
             and (self._whole(sentence) not in (None, OTHER, value))
         )
+
+
+def _is_quoted(text: str, at: int | None = None) -> bool:
+    """Return whether what follows a text, or stands at a position, are someone else's words."""
+    at = len(text) if at is None else at
+    before = text[max(0, at - _INTRODUCTION) : at].rstrip(" \t>*_`\"'")
+    line, ended = before.rstrip().rpartition("\n")[2].lstrip(), before.endswith("\n")
+    if ended and not line.rstrip("*_`").endswith((":", "：", "with", "line")):
+        return False
+    return bool(_QUOTING.search(line))
 
 
 def _after(optional: re.Pattern[str], text: str, at: int) -> int:

@@ -22,7 +22,7 @@ _SPECIAL = re.compile(
     re.IGNORECASE,
 )
 _ROLE = re.compile(r"\A\s*(?:assistant|model)\s*(?:\n|\Z)", re.IGNORECASE)
-_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>")
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
 
 
 def visible(text: str) -> str:
