@@ -39,6 +39,12 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
     (lambda _: lj.Jury("trio", ["ada"], quorum="x"), "quorum: got str 'x'; give a whole number"),
     (lambda _: lj.Bootstrap(resamples=1.5), "resamples: got float 1.5; give a whole number"),
     (lambda _: lj.Scale.interval("a", 3), "^scale: low: got str 'a'; give a number$"),
+    (lambda _: lj.Jury("j", ["a"], "plurality", weights={"a": "1"}), "weights.a: got str '1'"),
+    (lambda p: lj.search_juries(p, dollars={"ada": "1"}), "dollars.ada: got str '1'; give a num"),
+    (lambda _: lj.Scale.ordinal(levels="ab", numbers=[0, "x"]), r"^scale: numbers\.2: got str 'x'"),
+    (lambda _: lj.read_verdicts(FRAME, columns={"human": None}), "^columns: human is None; give"),
+    (lambda _: lj.read_verdicts(FRAME, judges=[1]), "has no judge 1; there are: ada, bob"),
+    (lambda _: lj.read_verdicts(FRAME, judges={"ada": 1}), "^judges.ada: got 1; give the column's"),
     (lambda _: lj.Scale("nom"), "^scale: there is no kind 'nom'"),
 ]  # fmt: skip
 

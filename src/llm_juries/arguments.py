@@ -1,13 +1,13 @@
 """Check what a caller in Python passed against the type hints: a wrong type is one clear line.
 
 Configs are checked by msgspec when they are built; this is for functions and dataclasses that a
-notebook calls. Only outer types are looked at: a list is not read to its end.
+notebook calls. Only outer types are looked at, and the numbers in dicts and lists of numbers.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, wraps
 from numbers import Integral, Real
@@ -60,6 +60,20 @@ def _check(place: str, value: object, hint: Any) -> None:
             wanted = f"a list: {place.rpartition(': ')[2]}=[{value!r}]"
         what = f"{type(value).__name__} {value!r}".splitlines()[0][:60]
         raise JuriesError(f"{place}: got {what}; give {wanted}")
+    for key, number, kind in _numbers(value, hint):
+        _check(f"{place}.{key}", number, kind)
+
+
+def _numbers(value: object, hint: Any) -> Iterator[tuple[object, object, Any]]:
+    """Yield what stands in a dict or list of numbers, with its key or its place from 1."""
+    for kind in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
+        origin, inner = get_origin(kind), get_args(kind)
+        if not isinstance(origin, type):
+            continue
+        if issubclass(origin, Mapping) and isinstance(value, Mapping) and inner[1] in (float, int):
+            yield from ((key, number, inner[1]) for key, number in value.items())
+        elif isinstance(value, list | tuple) and inner and inner[0] in (float, int):
+            yield from ((at, number, inner[0]) for at, number in enumerate(value, 1))
 
 
 def _is(value: object, hint: Any) -> bool:

@@ -11,7 +11,7 @@ MOST_NAMED = 24  # names in one error
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message: the nearest known names, else up to two dozen of them."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
     if close:
         return f"; did you mean {' or '.join(close)}?"
     if not known:

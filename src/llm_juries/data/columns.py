@@ -162,6 +162,8 @@ def _parts(
 ) -> tuple[str, ...]:
     if name not in KNOWN:
         raise JuriesError(f"columns: {name!r} is not a known column{nearest(name, KNOWN)}")
+    if not isinstance(columns, str | Sequence):
+        raise JuriesError(f"columns: {name} is {columns!r}; give a column's name")
     parts = (columns,) if isinstance(columns, str) else tuple(columns)
     if len(parts) != 1 and name not in JOINED + LISTED:
         raise JuriesError(

@@ -214,6 +214,11 @@ def described(
         if isinstance(given, RecordedColumn):
             found[name] = given
             continue
+        if not isinstance(given, str | Mapping | None):
+            raise JuriesError(
+                f"judges.{name}: got {given!r}; give the column's name, or a dict such as "
+                "{'column': 'bem_score', 'threshold': 0.5}"
+            )
         facts = {"column": given} if isinstance(given, str) else dict(given or {})
         for key in facts:
             if key not in RecordedColumn.__dataclass_fields__:
