@@ -61,7 +61,7 @@ FENCED = [
     "single_point_100",
     "single_point_reference",
 ]
-TRUE_OR_FALSE = [name for name in SHIPPED if name not in FENCED]
+TRUE_OR_FALSE = [name for name in SHIPPED if name not in (*FENCED, "claim_check")]
 TEXTS = {"question": "Q", "answer": "left", "opponent_answer": "right"}
 PAIR = item(**TEXTS, candidate="gpt-9", opponent="claude-9")
 
@@ -281,7 +281,9 @@ def test_a_shipped_prompt_of_levels_has_no_shots_and_five_levels(name: str):
 def test_the_shots_of_a_shipped_prompt_are_whole_and_asked_once(name: str):
     shots = shipped(name).shots
     assert len({shot.question for shot in shots}) == len(shots)
-    assert all(shot.question and shot.answer and shot.references for shot in shots)
+    assert all(shot.question and shot.answer for shot in shots)
+    if "references" in shipped(name).template:
+        assert all(shot.references for shot in shots)
 
 
 @pytest.mark.parametrize(

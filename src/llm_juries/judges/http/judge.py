@@ -131,8 +131,8 @@ class HttpJudge(ModelJudge):
         self._key = os.environ.get(self.key_env) if self.key_env else None
         if self.key_env and not self._key:
             raise JudgeUnavailableError(
-                f"{self.name}: the environment variable {self._named} holds no key; set it, or "
-                'server.key_env="" in its config for a server that needs none'
+                f"judge {self.name}: the environment variable {self._named} holds no key; set it, "
+                'or server.key_env="" in its config for a server that needs none'
             )
         if self._key and len(self._key) < SHORTEST and not is_private(self.base_url):
             raise JudgeUnavailableError(
