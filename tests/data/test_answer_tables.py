@@ -277,6 +277,18 @@ def test_a_column_like_a_known_one_is_warned_of(tmp_path: Path, caplog: pytest.L
     assert "column 'refrences' is not used; did you mean references?" in caplog.text
 
 
+def test_a_label_that_is_read_as_the_human_one_is_not_called_unused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    row = {"id": 1, "question": "Q", "answer": "A", "label": 1}
+    (item,) = load(str(jsonl(tmp_path, row))).items
+    assert item.human == "1"
+    assert "not used" not in caplog.text
+    load(str(jsonl(tmp_path, row | {"human": 0})))
+    assert "columns that are not used: label" in caplog.text
+
+
 def test_other_columns_are_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     load(str(jsonl(tmp_path, ROW | {"zzz": 1})))
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -188,7 +188,8 @@ def _check_columns(found: Named, options: Options) -> None:
                 f"{found.table.name}: has no column {needed!r}{nearest(needed, head)}"
             )
     others = [c for c in found.others if c not in (*BESIDES, *found.annotators)]
-    others += [name for name in ("order", "judge", "label", "prompt") if name in found.own]
+    verdicts = [name for name in ("order", "judge", "label", "prompt") if name in found.own]
+    others += [name for name in verdicts if found.own[name] != found.own.get("human")]
     for column in others:
         like = nearest(column, set(COLUMNS) - set(found.own))
         if "did you mean" in like:
