@@ -45,6 +45,7 @@ WRONG: list[tuple[Callable[[Any], object], str]] = [
     (lambda _: lj.read_verdicts(FRAME, columns={"human": None}), "^columns: human is None; give"),
     (lambda _: lj.read_verdicts(FRAME, judges=[1]), "has no judge 1; there are: ada, bob"),
     (lambda _: lj.read_verdicts(FRAME, judges={"ada": 1}), "^judges.ada: got 1; give the column's"),
+    (lambda p: lj.search_juries(p, coverage=2), "^coverage: 2 must be between 0 and 1"),
     (lambda _: lj.Scale("nom"), "^scale: there is no kind 'nom'"),
 ]  # fmt: skip
 

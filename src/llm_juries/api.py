@@ -344,6 +344,7 @@ def compare(
         raise JuriesError(
             'compare: the panel has no jury; add one: panel.add(lj.Jury("trio", ["a", "b", "c"]))'
         )
+    coverage = Settings(coverage=coverage).coverage  # checked
     table = comparison.against_best(panel, bootstrap or Bootstrap(), coverage)
     if table.empty:
         raise JuriesError(
@@ -386,6 +387,7 @@ def search_juries(
         those on questions that had no say in the choice.
     """
     _check_labels(panel, "search_juries")
+    coverage = Settings(coverage=coverage).coverage  # checked
     criteria = jury_search.Criteria(tuple(rules), dollars, undecided)
     return jury_search.search_juries(panel, bootstrap or Bootstrap(), criteria, coverage)
 
