@@ -20,7 +20,9 @@ from llm_juries.config.study import studies
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.store.store import Store
 
-SHOWN = pd.read_csv(ROOT / "results" / "quickstart" / "agreement.csv")
+SHOWN = pd.read_csv(
+    ROOT / "results" / "quickstart" / "agreement.csv", dtype={"caution": str}
+).fillna({"caution": ""})
 
 
 def shown_rows(table: pd.DataFrame) -> list[str]:

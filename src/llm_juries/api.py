@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 import yaml
 
 from .analysis import agreement as agreement_tables
-from .analysis import comparison, jury_search
+from .analysis import comparison, jury_search, rankings
 from .analysis import dependence as dependence_tables
+from .analysis import power as power_tables
 from .analysis.found_juries import JurySearch
 from .analysis.measured import COVERAGE
 from .analysis.panels import read_panel
@@ -390,6 +391,51 @@ def search_juries(
     coverage = Settings(coverage=coverage).coverage  # checked
     criteria = jury_search.Criteria(tuple(rules), dollars, undecided)
     return jury_search.search_juries(panel, bootstrap or Bootstrap(), criteria, coverage)
+
+
+@checked
+def questions_needed(
+    panel: Panel,
+    difference: float | None = None,
+    *,
+    power: float = 0.8,
+    bootstrap: Bootstrap | None = None,
+) -> pd.DataFrame:
+    """Plan how many questions it takes to tell voters, or ranked models, apart from a pilot.
+
+    Parameters
+    ----------
+    panel : Panel
+        The pilot.
+    difference : float, optional
+        The true difference that is to be found; by default each one that the pilot shows.
+    power : float
+        The chance of finding it.
+    bootstrap : Bootstrap, optional
+
+    Returns
+    -------
+    DataFrame
+        A row for each jury beside the best judge, named beforehand, and for each two neighbours of
+        each ranking of candidates: questions_needed, and detectable, the smallest difference that
+        as many questions as the pilot's find. For a search of juries, see questions_needed in
+        `search_juries(panel).juries`.
+
+    Raises
+    ------
+    JuriesError
+        If there is neither a jury beside human labels nor a ranking, or the power is no share.
+    """
+    bootstrap = bootstrap or Bootstrap()
+    found = power_tables.power(
+        panel, bootstrap, rankings.fit(panel, bootstrap), difference=difference, chance=power
+    )
+    if found.empty:
+        raise JuriesError(
+            "questions_needed: nothing to tell apart; add human labels and a jury, or name "
+            "candidates"
+        )
+    return found
 
 
 @checked

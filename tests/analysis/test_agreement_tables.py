@@ -13,6 +13,7 @@ import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from conftest import ROOT
@@ -179,19 +180,31 @@ def test_every_voter_votes_on_or_misses_each_labelled_item(rows: dict[str, Any],
     assert {row["n"] + row["missing"] for row in rows.values()} == {labelled}
 
 
-def test_an_interval_is_that_of_a_loop_over_resampled_questions(
-    panel: Panel, rows: dict[str, Any], sheet: pd.DataFrame
+def test_an_interval_is_that_of_a_loop_that_leaves_each_question_out(
+    rows: dict[str, Any], sheet: pd.DataFrame
 ):
-    questions = sorted({item.item_id for item in panel.dataset.items})
-    of = dict(iter(sheet.groupby(sheet["item"].astype(str))))
-    drawn = np.random.default_rng(0).integers(len(questions), size=(50, len(questions)))
-    kappas = [
-        sklearn_metrics.cohen_kappa_score(resample["human"], resample["contains"])
-        for resample in (pd.concat([of[questions[one]] for one in draw]) for draw in drawn)
-    ]
-    expected = np.quantile(kappas, [0.025, 0.975])
-    found = [rows["contains"]["ci_low"], rows["contains"]["ci_high"]]
-    assert found == pytest.approx(expected.tolist())
+    """Of scikit-learn's kappas, with half a question in each cell beside the data."""
+    sheet = sheet[sheet["human"].notna() & sheet["contains"].notna()]
+    questions, at = np.unique(sheet["item"].astype(str), return_inverse=True)
+    human = np.append(sheet["human"].astype(int), [0, 0, 1, 1])
+    vote = np.append(sheet["contains"].astype(int), [0, 1, 0, 1])
+    half = np.full(4, 0.5 * np.sqrt(len(sheet) / len(questions)))
+
+    def kappa(items: Any, cells: Any) -> float:
+        weights = np.append(items, cells)
+        return float(sklearn_metrics.cohen_kappa_score(human, vote, sample_weight=weights))
+
+    ones = np.ones(len(sheet))
+    centre = kappa(ones, half)
+    left = np.array([kappa(at != one, half) for one in range(len(questions))])
+    c = len(questions)
+    variance = (c - 1) / c * ((left - left.mean()) ** 2).sum()
+    for one in range(4):
+        variance += (kappa(ones, half * (np.arange(4) != one)) - centre) ** 2 / 0.5
+    reach = stats.t.ppf(0.975, c - 1) * np.sqrt(variance)
+    found = rows["contains"]
+    assert [found["ci_low"], found["ci_high"]] == pytest.approx([centre - reach, centre + reach])
+    assert (found["questions"], found["caution"]) == (c, "")
 
 
 def test_a_judge_of_its_own_familys_answers_sees_them_6_points_better_than_humans(panel: Panel):
@@ -335,11 +348,46 @@ def test_a_jury_and_a_judge_are_compared_on_the_items_both_voted_on(
     assert row["difference"] == pytest.approx(expected[0] - expected[1])
 
 
-def test_a_jury_that_decides_as_a_judge_does_differs_by_nothing():
+def test_a_jury_that_decides_as_a_judge_does_differs_by_nothing_that_is_seen():
     made = small([[1, 1], [0, 0], [0, 0], [1, 1]] * 4, [1, 0, 1, 0] * 4)
     voters = (made.votes.voters[0], Voter("jury", "jury", members=("v0",)))
     table = against_best(replace(made, votes=replace(made.votes, voters=voters)), FEW)
-    assert table[["difference", "ci_low", "ci_high"]].to_numpy().tolist() == [[0.0] * 3] * 2
+    assert table["difference"].tolist() == [0.0] * 2
+    assert ((table["ci_low"] < 0) & (table["ci_high"] > 0)).all()  # on sixteen items
+    assert table["caution"].tolist() == ["few questions: 16"] * 2
+
+
+@pytest.mark.parametrize(
+    ("votes", "human", "said"),
+    [
+        ([[1]] * 40, [1] * 40, "undefined: no labelled votes, or all of one kind"),
+        ([[1], [0]] * 20, [1] * 40, "no interval: nothing varies between questions"),
+        ([[1]], [1], "undefined: no labelled votes, or all of one kind"),
+        ([[1], [0]] * 5, [1, 0] * 5, "few questions: 10"),
+        ([[1], [0]] * 20, [1, 0] * 20, ""),
+    ],
+)
+def test_an_interval_that_cannot_be_trusted_is_missing_or_says_so(
+    votes: list[list[int]], human: list[int], said: str
+):
+    """Labels of one class, one question, and perfect judges: no interval without width."""
+    (row,) = agreement(small(votes, human), FEW).to_dict("records")
+    assert row["caution"] == said
+    for name in ("ci", "accuracy", "tpr", "tnr", "balanced_accuracy"):
+        low, high = row[f"{name}_low"], row[f"{name}_high"]
+        assert math.isnan(low) == math.isnan(high)
+        assert math.isnan(low) or low < high
+
+
+def test_one_question_has_no_interval():
+    made = small([[1], [0], [1]], [1, 0, 0])
+    items = tuple(
+        replace(item, item_id="q", candidate=f"c{at}") for at, item in enumerate(made.dataset.items)
+    )
+    one = replace(made, dataset=replace(made.dataset, items=items))
+    (row,) = agreement(one, FEW).to_dict("records")
+    assert row["caution"] == "no interval: one question"
+    assert math.isnan(row["ci_low"])
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sklearn_metrics
 
-from llm_juries.metrics import annotation
+from llm_juries.metrics.measure import Pairwise, Ratings
+from llm_juries.metrics.nominal import PREFERENCE
+from llm_juries.metrics.reliability import ALPHA_NOMINAL
+from llm_juries.scale import Scale
 
 NAN = math.nan
 VOTES = hnp.arrays(
@@ -22,13 +25,16 @@ VOTES = hnp.arrays(
 )
 
 
+def rated(votes: np.ndarray) -> Ratings:
+    return Ratings(votes, np.full(len(votes), NAN), Scale.preference(), range(len(votes)))
+
+
 def alpha(votes: np.ndarray) -> float:
-    return float(annotation.krippendorff_alpha(annotation.coincidences(votes).sum(axis=0)))
+    return float(ALPHA_NOMINAL.over(rated(votes)).point[0])
 
 
 def kappa(votes: np.ndarray) -> float:
-    crossed = annotation.crossed(votes[:, 0], votes[:, 1])
-    return float(annotation.cohen_kappa(crossed.sum(axis=0)))
+    return float(Pairwise(PREFERENCE[0]).over(rated(votes[:, :2])).point[0])
 
 
 def paired(votes: np.ndarray) -> np.ndarray:
@@ -80,12 +86,3 @@ def test_items_with_one_label_change_nothing(votes: np.ndarray):
     lonely = np.full((3, votes.shape[1]), NAN)
     lonely[:, 0] = [0.0, 1.0, 0.5]
     assert alpha(np.vstack([votes, lonely])) == pytest.approx(alpha(votes), nan_ok=True)
-
-
-def test_one_call_serves_many_resamples():
-    votes = np.array([[1, 1], [0, 0], [1, 0], [0, 0]], dtype=float)
-    units = annotation.coincidences(votes)
-    weights = np.array([[1, 1, 1, 1], [2, 2, 0, 0], [0, 0, 2, 2]], dtype=float)
-    many = annotation.krippendorff_alpha(weights @ units)
-    one_by_one = [alpha(np.repeat(votes, w.astype(int), axis=0)) for w in weights]
-    assert many == pytest.approx(one_by_one)

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy import stats
+from scipy import optimize, stats
 
 from llm_juries.metrics import dependence
-from llm_juries.metrics.bootstrap import Bootstrap
 
 NAN = math.nan
 
@@ -56,7 +55,7 @@ def test_error_correlations_are_those_of_pandas_over_the_items_both_voted_on(pan
 
 def test_wrong_together_is_the_share_over_the_product_of_the_rates():
     votes, human, questions = sample()
-    found = dependence.pair_errors(votes, human, questions, Bootstrap(20))
+    found = dependence.pair_errors(votes, human, questions)
     wrong = errors(votes, human)
     for one, other in itertools.combinations(range(4), 2):
         pair = wrong[[one, other]].dropna()
@@ -69,7 +68,7 @@ def test_wrong_together_is_the_share_over_the_product_of_the_rates():
 
 def test_effective_votes_are_kishs_of_the_mean_pairwise_correlation():
     votes, human, questions = sample()
-    found = dependence.panel_errors(votes, human, questions, Bootstrap(20))
+    found = dependence.panel_errors(votes, human, questions)
     correlations = errors(votes, human).corr().to_numpy()[np.triu_indices(4, 1)]
     mean = correlations.mean()
     assert float(found.mean_correlation.value) == pytest.approx(mean)
@@ -78,15 +77,18 @@ def test_effective_votes_are_kishs_of_the_mean_pairwise_correlation():
 
 def test_copies_of_one_judge_are_one_effective_vote():
     votes, human, questions = sample(judges=1, missing=0)
-    found = dependence.panel_errors(np.repeat(votes, 3, axis=1), human, questions, Bootstrap(20))
-    assert [float(side) for side in found.effective_votes] == [1.0, 1.0, 1.0]
+    found = dependence.panel_errors(np.repeat(votes, 3, axis=1), human, questions)
+    for votes_worth in (found.effective_votes, found.optimal_votes, found.participation_votes):
+        assert float(votes_worth.value) == pytest.approx(1)
+        assert votes_worth.low < 1 < votes_worth.high
+    assert float(found.majority_votes.value) == pytest.approx(1)
 
 
 def test_independent_judges_have_no_gap_and_all_their_votes():
     rng = np.random.default_rng(0)
     human = rng.integers(2, size=40_000).astype(float)
     votes = np.where(rng.random((40_000, 5)) < 0.7, human[:, None], 1 - human[:, None])
-    found = dependence.panel_errors(votes, human, range(40_000), Bootstrap(100))
+    found = dependence.panel_errors(votes, human, range(40_000))
     assert float(found.effective_votes.value) == pytest.approx(5, abs=0.2)
     assert float(found.independent.value) == pytest.approx(stats.binom.sf(2, 5, 0.7), abs=0.005)
     assert found.gap.low < 0 < found.gap.high
@@ -126,17 +128,81 @@ def test_the_majority_is_measured_where_every_judge_voted_and_ties_are_left_out(
     assert float(dependence.majority_accuracy(counts)) == pytest.approx(expected, nan_ok=True)
 
 
-def test_intervals_are_those_of_a_loop_over_the_same_questions():
-    votes, human, questions = sample()
-    found = dependence.panel_errors(votes, human, questions, Bootstrap(80, 3))
-    rows = [np.flatnonzero(questions == question) for question in range(30)]
-    values = []
-    for draw in np.random.default_rng(3).integers(30, size=(80, 30)):
-        taken = np.concatenate([rows[at] for at in draw])
-        correlations = errors(votes[taken], human[taken]).corr().to_numpy()
-        values.append(4 / (1 + 3 * correlations[np.triu_indices(4, 1)].mean()))
-    expected = np.quantile(values, [0.025, 0.975])
-    np.testing.assert_allclose(found.effective_votes[1:], expected, atol=1e-12)
+def test_intervals_are_jackknifes_on_the_log_scale_beside_four_imagined_items():
+    """By plain loops over the items, one a question, with fractional weights."""
+    votes, human, _ = sample(missing=0)
+    wrong = errors(votes, human).to_numpy()
+    n, k = wrong.shape
+    upper = np.triu_indices(k, 1)
+    cells = list(itertools.product([0.0, 1.0], repeat=2))
+
+    def kish(weights: np.ndarray, imagined: np.ndarray) -> float:
+        found = []
+        for i, j in zip(*upper, strict=True):
+            x = np.append(wrong[:, i], [first for first, _ in cells])
+            y = np.append(wrong[:, j], [second for _, second in cells])
+            covariance = np.cov(x, y, aweights=np.append(weights, imagined), ddof=0)
+            found.append(covariance[0, 1] / math.sqrt(covariance[0, 0] * covariance[1, 1]))
+        return k / (1 + (k - 1) * float(np.mean(found)))
+
+    ones, half = np.ones(n), np.full(4, 0.5)
+    centre = kish(ones, half)
+    left = np.array([kish(ones - np.eye(n)[at], half) for at in range(n)])
+    variance = (n - 1) / n * ((left - left.mean()) ** 2).sum()
+    for at in range(4):
+        variance += (kish(ones, half - 0.5 * np.eye(4)[at]) - centre) ** 2 / 0.5
+    reach = stats.t.ppf(0.975, n - 1) * math.sqrt(variance) / centre
+    found = dependence.panel_errors(votes, human, range(n)).effective_votes
+    assert float(found.value) == pytest.approx(kish(ones, np.zeros(4)))
+    expected = centre * math.exp(-reach), centre * math.exp(reach)
+    assert [float(found.low), float(found.high)] == pytest.approx(expected)
+
+
+def test_optimal_votes_are_those_of_the_best_weights():
+    """The variance of an independent vote over that of the best weighted mean, by search."""
+    votes, human, _ = sample(missing=0)
+    matrix = errors(votes, human).corr().to_numpy()
+    least = optimize.minimize(
+        lambda weights: weights @ matrix @ weights,
+        np.full(4, 0.25),
+        constraints=[{"type": "eq", "fun": lambda weights: weights.sum() - 1}],
+        tol=1e-14,
+    ).fun
+    counts = dependence.pair_counts(votes, human).sum(axis=0)
+    assert float(dependence.optimal_votes(counts)) == pytest.approx(1 / least, rel=1e-6)
+    assert dependence.optimal_votes(counts) >= dependence.effective_votes(counts)
+
+
+def test_participation_votes_are_those_of_the_eigenvalues():
+    votes, human, _ = sample()
+    values = np.linalg.eigvalsh(errors(votes, human).corr().to_numpy())
+    counts = dependence.pair_counts(votes, human).sum(axis=0)
+    expected = values.sum() ** 2 / (values**2).sum()
+    assert float(dependence.participation_votes(counts)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("size", [1, 3, 9, 25])
+def test_majority_votes_are_how_many_independent_judges_do_as_well(size: int):
+    accuracy = stats.binom.sf(size // 2, size, 0.6)
+    right = round(1e9 * accuracy)
+    counts = np.array([1e9, right, 1e9 - right, *[6e8] * 5])
+    assert float(dependence.majority_votes(counts)) == pytest.approx(size, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "counts", [[10, 10, 0, 8, 8], [10, 5, 5, 5, 5], [10, 4, 6, 7, 7], [0, 0, 0, 0, 0]]
+)
+def test_no_number_of_majority_votes(counts: list[float]):
+    """Always right; judges like coins; a majority worse than a coin; nothing voted on."""
+    assert math.isnan(float(dependence.majority_votes(np.array(counts, float))))
+
+
+def test_judges_that_all_err_alone_have_no_zero_width():
+    votes, human = np.ones((40, 3)), np.ones(40)
+    votes[[0, 1, 2], [0, 1, 2]] = 0
+    found = dependence.panel_errors(votes, human, range(40))
+    for one in (found.effective_votes, found.observed, found.gap, found.mean_correlation):
+        assert one.low < one.high
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
+from scipy import stats
 
 from llm_juries.errors import JuriesError
-from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.metrics.few_labels import (
     labels_needed,
     prediction_powered,
@@ -53,7 +53,7 @@ def test_a_judge_no_better_than_chance_corrects_nothing():
 def test_rogan_gladen_is_the_formula_on_counts():
     votes, human, candidates, questions = simulated(1)
     votes[::17] = NAN
-    found = rogan_gladen(votes, human, candidates, questions, Bootstrap(500))
+    found = rogan_gladen(votes, human, candidates, questions)
     for at, name in enumerate(("a", "b")):
         own = candidates == name
         tpr = np.nanmean(votes[own & (human == 1)])
@@ -69,7 +69,7 @@ def test_rogan_gladen_is_the_formula_on_counts():
 
 def test_common_rates_are_those_over_all_candidates():
     votes, human, candidates, questions = simulated(2)
-    found = rogan_gladen(votes, human, candidates, questions, Bootstrap(100), common_rates=True)
+    found = rogan_gladen(votes, human, candidates, questions, common_rates=True)
     tpr, tnr = votes[human == 1].mean(), 1 - votes[human == 0].mean()
     judged = np.array([votes[candidates == name].mean() for name in ("a", "b")])
     assert found.value == pytest.approx((judged + tnr - 1) / (tpr + tnr - 1))
@@ -79,7 +79,7 @@ def test_without_labels_there_is_no_estimate():
     votes, human, candidates, questions = simulated(2)
     human[candidates == "a"] = NAN
     for found in (
-        rogan_gladen(votes, human, candidates, questions, Bootstrap(100)),
+        rogan_gladen(votes, human, candidates, questions),
         prediction_powered(votes, human, candidates, questions),
     ):
         assert np.isnan([found.value[0], found.low[0], found.high[0]]).all()
@@ -96,10 +96,59 @@ def test_prediction_powered_is_ppi_py():
         known = own & ~np.isnan(human)
         data = human[known], votes[known], votes[own & np.isnan(human)]
         assert found.value[at] == pytest.approx(np.squeeze(ppi_mean_pointestimate(*data)))
-        low, high = ppi_mean_ci(*data, alpha=0.1)
-        assert [found.low[at], found.high[at]] == pytest.approx(
-            [float(np.squeeze(low)), float(np.squeeze(high))]
+        right, wrong = [(1.0, 1.0), (0.0, 0.0)], [(1.0, 0.0), (0.0, 1.0)]
+        true, judged = np.array(right + wrong).T
+        low, high = ppi_mean_ci(
+            np.append(data[0], true), np.append(data[1], judged), data[2], alpha=0.1
         )
+        middle, reach = float(np.squeeze(low + high)) / 2, float(np.squeeze(high - low)) / 2
+        reach *= stats.t.ppf(0.95, known.sum() - 1) / stats.norm.ppf(0.95)
+        assert [found.low[at], found.high[at]] == pytest.approx([middle - reach, middle + reach])
+
+
+def test_few_labels_without_an_error_give_no_certainty():
+    votes, human, candidates, questions = simulated(4, n=200)
+    rows = np.flatnonzero(candidates == "a")
+    human = np.full(len(votes), NAN)
+    human[rows[:20]] = votes[rows[:20]]  # the judge is right on all that people labelled
+    for found in (
+        prediction_powered(votes, human, candidates, questions),
+        rogan_gladen(votes, human, candidates, questions),
+    ):
+        assert found.value[0] == pytest.approx(found.judged[0], abs=0.02)
+        assert found.high[0] - found.low[0] > 0.15
+
+
+@pytest.mark.parametrize("common_rates", [False, True])
+def test_rogan_gladens_interval_is_a_jackknife_beside_four_imagined_labels(common_rates: bool):
+    votes, human, candidates, questions = simulated(6, n=60, share=0.6)
+    own = np.ones(len(votes), bool) if common_rates else candidates == "a"
+    share = 0.5 if common_rates else 1.0
+
+    def rate(keep: np.ndarray, imagined: np.ndarray) -> float:
+        cells = [
+            (keep & own & (votes == v) & (human == h)).sum() + extra
+            for (v, h), extra in zip([(1, 1), (1, 0), (0, 1), (0, 0)], imagined, strict=True)
+        ]
+        tpr, tnr = cells[0] / (cells[0] + cells[2]), cells[3] / (cells[3] + cells[1])
+        judged = votes[keep & (candidates == "a")].mean()
+        return (judged + tnr - 1) / (tpr + tnr - 1)
+
+    labelled = own & ~np.isnan(human)
+    each = np.array([labelled[candidates == n].sum() for n in ("a", "b")])
+    number = [len(np.unique(questions[labelled & (candidates == n)])) for n in ("a", "b")]
+    size = np.sqrt(each / np.maximum(number, 1))
+    one = np.full(4, size.sum() * share if common_rates else 1.0)
+    everything = np.ones(len(votes), bool)
+    centre = rate(everything, one)
+    used = np.unique(questions[labelled])
+    left = np.array([rate(questions != question, one) for question in used])
+    variance = (len(used) - 1) / len(used) * ((left - left.mean()) ** 2).sum()
+    variance += sum((rate(everything, one - one * np.eye(4)[at]) - centre) ** 2 for at in range(4))
+    reach = stats.t.ppf(0.975, len(used) - 1) * math.sqrt(variance)
+    found = rogan_gladen(votes, human, candidates, questions, common_rates=common_rates)
+    expected = max(0, centre - reach), min(1, centre + reach)
+    assert [found.low[0], found.high[0]] == pytest.approx(expected)
 
 
 def test_a_judge_that_says_one_thing_leaves_the_human_labels():
@@ -126,7 +175,7 @@ def test_simulated_intervals_cover_the_truth():
     for seed in range(runs):
         votes, human, candidates, questions = simulated(seed)
         for found in (
-            rogan_gladen(votes, human, candidates, questions, Bootstrap(400, seed)),
+            rogan_gladen(votes, human, candidates, questions),
             prediction_powered(votes, human, candidates, questions),
         ):
             covered[found.method] += (found.low[0] <= 0.7) & (found.high[0] >= 0.7)
@@ -146,7 +195,7 @@ def test_estimates_from_a_quarter_of_the_recorded_labels_hold_the_full_accuracy(
     votes = table["text_davinci_003"].to_numpy(float)
     full = table.groupby("model")["human"].mean()
     for found in (
-        rogan_gladen(votes, few, table["model"], table["item"], Bootstrap(1000)),
+        rogan_gladen(votes, few, table["model"], table["item"]),
         prediction_powered(votes, few, table["model"], table["item"]),
     ):
         rows = found.table().set_index("candidate")

@@ -20,18 +20,18 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from llm_juries.errors import JuriesError
-from llm_juries.metrics import agreement, nominal, reliability
+from llm_juries.metrics import nominal, reliability
 from llm_juries.metrics.bootstrap import Bootstrap, cluster_sums
 from llm_juries.metrics.graded import MAE, ORDINAL, PEARSON, PICKS_BEST, QUADRATIC_KAPPA
-from llm_juries.metrics.intervals import percentile_interval
+from llm_juries.metrics.intervals import Contrast, Interval
 from llm_juries.metrics.measure import (
     AnyMeasure,
     MeanOverClusters,
+    MeanOverPairs,
     MeanOverSubsets,
     Pairwise,
     Ratings,
-    jackknife_estimate,
-    percentile_estimates,
+    estimates,
 )
 from llm_juries.metrics.measures import ALPHA, BY_KIND, measures_of
 from llm_juries.metrics.ranks import KENDALL, ROC_AUC, SPEARMAN
@@ -63,6 +63,12 @@ def simulated(name: str, n: int = 150, k: int = 3, seed: int = 0, missing: float
         side[rng.random(side.shape) < missing] = NAN
     clusters = [f"q{at % 40}" for at in range(n)]
     return Ratings(given[0], given[1], scale, clusters, [f"s{at % 3}" for at in range(n)])
+
+
+def estimate(
+    measure: AnyMeasure, ratings: Ratings, level: float = 0.95, contrast: Contrast | None = None
+) -> Interval:
+    return estimates([measure], ratings, Bootstrap(2, level=level), contrast)[measure.name]
 
 
 def known(votes: Array, human: Array) -> tuple[Array, Array]:
@@ -180,7 +186,7 @@ def test_weights_are_how_often_a_cluster_is_drawn(name: str, measure: AnyMeasure
     ratings = simulated(name, seed=1)
     names, index = np.unique(ratings.clusters, return_inverse=True)
     weights = np.random.default_rng(2).multinomial(len(names), np.ones(len(names)) / len(names), 3)
-    found = measure.over(ratings).at(weights.astype(float))
+    found = measure.over(ratings).values(weights.astype(float))
     reference = reference_of(measure, ratings.scale)
     for row, times in zip(found, weights, strict=True):
         drawn = np.repeat(np.arange(len(index)), times[index])
@@ -327,7 +333,7 @@ def test_alpha_is_that_of_krippendorff(name: str, measure: AnyMeasure, level: st
     names, index = np.unique(ratings.clusters, return_inverse=True)
     weights = np.random.default_rng(0).integers(0, 3, size=(2, len(names)))
     weights[0] = 1
-    for found, times in zip(bound.at(weights.astype(float)), weights, strict=True):
+    for found, times in zip(bound.values(weights.astype(float)), weights, strict=True):
         votes = ratings.votes[np.repeat(np.arange(len(index)), times[index])]
         expected = krippendorff.alpha(reliability_data=votes.T, level_of_measurement=level)
         np.testing.assert_allclose(found, [expected], rtol=0, atol=1e-9)
@@ -373,7 +379,7 @@ def test_without_meaning_it_is_nan_without_a_warning(name: str, measure: AnyMeas
     def value(votes: list[float], human: list[float]) -> Array:
         shape = len(votes), 1
         given = np.array(votes).reshape(shape), np.array(human, float), scale
-        found = jackknife_estimate(measure, Ratings(*given, list(range(len(votes)))))
+        found = estimate(measure, Ratings(*given, list(range(len(votes)))))
         assert np.isnan(found.low).all() or (found.low < found.high).all()
         return found.value
 
@@ -496,94 +502,13 @@ def test_any_small_table_gives_scipys_ranks(ratings: Ratings) -> None:
             assert value == pytest.approx(expected, abs=1e-9)
 
 
-def test_percentile_estimates_are_paired_and_have_contrasts() -> None:
-    ratings, options = simulated("ordinal"), Bootstrap(resamples=400, seed=3)
-    kinds = (QUADRATIC_KAPPA, SPEARMAN)
-    found = percentile_estimates(kinds, ratings, options)
-    rng, sums = np.random.default_rng(3), np.unique(ratings.clusters, return_inverse=True)
-    drawn = rng.integers(40, size=(400, 40))
-    rows = [np.flatnonzero(sums[1] == at) for at in range(40)]
-    values = []
-    for resample in drawn:
-        at = np.concatenate([rows[cluster] for cluster in resample])
-        values.append(stats.spearmanr(*known(ratings.votes[at, 0], ratings.human[at])).statistic)
-    low, high = np.quantile(values, [0.025, 0.975])
-    assert found["spearman"].low[0] == pytest.approx(low, abs=1e-9)
-    assert found["spearman"].high[0] == pytest.approx(high, abs=1e-9)
-
-    def first_less_others(values: Array) -> Array:
-        return values[..., :1] - values[..., 1:]
-
-    gaps = percentile_estimates(kinds, ratings, options, first_less_others)["weighted_kappa"]
-    value = found["weighted_kappa"].value
-    np.testing.assert_allclose(gaps.value, value[0] - value[1:])
-    assert (gaps.low < gaps.value).all()
-    assert (gaps.value < gaps.high).all()
-    exact = jackknife_estimate(QUADRATIC_KAPPA, ratings, contrast=first_less_others)
-    np.testing.assert_allclose(exact.low, gaps.low, atol=0.05)
-    np.testing.assert_allclose(exact.high, gaps.high, atol=0.05)
-
-
-def test_binary_measures_have_the_bootstrap_of_their_counts() -> None:
-    ratings, options = simulated("binary"), Bootstrap(resamples=200)
-    found = percentile_estimates(BY_KIND["binary"], ratings, options)
-    counts = cluster_sums(agreement.outcomes(ratings.votes, ratings.human), ratings.clusters)
-    drawn = options.draws(agreement.cohen_kappa, counts)
-    np.testing.assert_array_equal(
-        [found["kappa"].low, found["kappa"].high], percentile_interval(drawn)
-    )
-
-
-def test_the_jackknife_interval_of_a_mean_is_the_t_interval() -> None:
-    """Of one item a cluster: the textbook's, on the log scale of MAE by the delta method."""
-    rng = np.random.default_rng(0)
-    human = rng.uniform(0, 100, 60)
-    votes = (human + rng.normal(0, 9, 60)).clip(0, 100)
-    ratings = Ratings(votes[:, None], human, SCALES["interval"], list(range(60)))
-    errors = np.abs(votes - human)
-    reach = stats.t.ppf(0.975, 59) * stats.sem(errors) / errors.mean()
-    found = jackknife_estimate(MAE, ratings)
-    assert found.low[0] == pytest.approx(errors.mean() * np.exp(-reach), rel=1e-12)
-    assert found.high[0] == pytest.approx(errors.mean() * np.exp(reach), rel=1e-12)
-
-
-@pytest.mark.parametrize("measure", [*BY_KIND["ordinal"], MeanOverSubsets(KENDALL)])
-def test_the_jackknife_leaves_whole_clusters_out(measure: AnyMeasure) -> None:
-    ratings = simulated("ordinal", n=160)
-    labels = np.array(ratings.clusters)
-    left = [
-        measure.over(ratings.only(labels != label)).point[0]
-        for label in np.unique(ratings.clusters)
-    ]
-    error = np.sqrt(39 / 40 * ((np.array(left) - np.mean(left)) ** 2).sum())
-    found = jackknife_estimate(measure, ratings, level=0.9)
-    there = {"fisher": np.arctanh, "logit": lambda p: np.log(p / (1 - p)), "log": np.log}
-    slope = {"fisher": lambda r: 1 / (1 - r**2), "logit": lambda p: 1 / (p - p * p)}
-    change, value = there[measure.transform], found.value[0]
-    steep = slope.get(measure.transform, lambda x: 1 / x)(value)
-    reach = stats.t.ppf(0.95, 39) * error * steep
-    assert change(found.low[0]) == pytest.approx(change(value) - reach, abs=1e-9)
-    assert change(found.high[0]) == pytest.approx(change(value) + reach, abs=1e-9)
-
-
-def test_no_interval_has_no_width() -> None:
-    """A voter that is always right, and a single cluster."""
-    ratings = simulated("ordinal")
-    perfect = replace(ratings, votes=ratings.human[:, None])
-    single = replace(ratings, clusters=["q"] * 150)
-    for given_ratings in (perfect, single):
-        for measure in BY_KIND["ordinal"]:
-            estimate = jackknife_estimate(measure, given_ratings)
-            assert np.isnan([estimate.low, estimate.high]).all()
-    for items in (slice(0, 150), slice(0, 0)):
-        few = replace(
-            single,
-            votes=ratings.votes[items],
-            human=ratings.human[items],
-            clusters=single.clusters[items],
-        )
-        for drawn in percentile_estimates(BY_KIND["ordinal"], few, Bootstrap(10)).values():
-            assert np.isnan([drawn.low, drawn.high]).all()
+def test_a_mean_over_pairs_is_that_of_scikit_learns_kappas() -> None:
+    ratings = simulated("binary", missing=0)
+    pairs = list(combinations(ratings.votes.T.astype(int), 2))
+    expected = np.mean([sk.cohen_kappa_score(*pair) for pair in pairs])
+    found = estimate(MeanOverPairs(BY_KIND["binary"][0]), ratings)
+    assert found.value.tolist() == pytest.approx([expected])
+    assert found.low[0] < expected < found.high[0]
 
 
 # Figures of real verdicts, recorded by others

@@ -158,7 +158,7 @@ def test_elos_scale_puts_the_anchor_at_1000_and_odds_of_ten_400_apart():
     battles = Battles.between(["b"] * 11, ["a"] * 11, [1.0] * 10 + [0.0], range(11))
     assert bradley_terry(battles, PLAIN, anchor="a") == pytest.approx([1000, 1400])
     found = bradley_terry_bootstrap(sample(4), PLAIN, Bootstrap(50), anchor="model_2")
-    assert found.low[2] == found.high[2] == 1000
+    assert np.isnan([found.low[2], found.high[2]]).all()  # by definition, not by measurement
 
 
 def test_a_bootstrap_is_that_of_refitting_the_same_questions():
@@ -175,8 +175,9 @@ def test_a_bootstrap_is_that_of_refitting_the_same_questions():
     np.testing.assert_allclose(found.draws, refits, atol=1e-9)
     np.testing.assert_allclose(found.low, np.quantile(refits, 0.1, axis=0), atol=1e-9)
     places = pd.DataFrame(refits).rank(axis=1, ascending=False)
-    assert found.rank_low.tolist() == np.floor(places.quantile(0.1)).tolist()
-    assert found.rank_high.tolist() == np.ceil(places.quantile(0.9)).tolist()
+    # Ranks that hold all at once are no narrower than each one's own percentiles
+    assert (found.rank_low <= np.floor(places.quantile(0.1))).all()
+    assert (found.rank_high >= np.ceil(places.quantile(0.9))).all()
 
 
 def test_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch):
@@ -298,7 +299,7 @@ def test_resamples_without_an_estimate_are_left_out_or_spoil_the_interval():
     assert missed == pytest.approx(math.exp(-1), abs=0.06)
     assert np.isfinite(found.score).all()
     assert np.isnan(found.low).all()
-    assert np.isnan(found.rank_low).all()
+    assert (found.rank_low.tolist(), found.rank_high.tolist()) == ([1, 1], [2, 2])
 
 
 @given(st.integers(0, 10_000))
@@ -336,7 +337,7 @@ def test_win_rates_are_means_of_shares():
     np.testing.assert_allclose(win_rate(battles, PLAIN, Bootstrap(5)).score, by_pair.mean(axis=1))
     against = win_rate(battles, PLAIN, Bootstrap(5), baseline="model_3")
     np.testing.assert_allclose(against.score, by_pair[3].fillna(0.5))
-    assert against.low[3] == against.high[3] == 0.5
+    assert np.isnan([against.low[3], against.high[3]]).all()
     named = evalica.average_win_rate(
         *(pd.Series(side).map(dict(enumerate(battles.models))).tolist()
           for side in (battles.first, battles.second)),
@@ -482,7 +483,7 @@ def test_a_candidate_without_scores_has_no_mean():
 def test_equal_models_share_a_rank():
     found = mean_scores(np.array([2.0, 3, 3]), ["a", "b", "c"], ["q"] * 3, Bootstrap(10))
     assert found.rank.tolist() == [3, 1.5, 1.5]
-    assert (found.rank_low.tolist(), found.rank_high.tolist()) == ([3, 1, 1], [3, 2, 2])
+    assert (found.rank_low.tolist(), found.rank_high.tolist()) == ([1, 1, 1], [3, 3, 3])
 
 
 def test_a_comparison_names_the_models_that_it_leaves_out():
@@ -492,7 +493,7 @@ def test_a_comparison_names_the_models_that_it_leaves_out():
     assert (told.models, told.missing, told.unscored) == (("a", "b", "d"), ("c",), ("e",))
     assert told.value["kendall_tau_b"] == pytest.approx(1 / 3)
     assert told.value["spearman"] == pytest.approx(0.5)
-    assert told.low["spearman"] == told.high["spearman"] == pytest.approx(0.5)
+    assert (told.low["spearman"], told.high["spearman"]) == (-1, 1)  # one question
 
 
 def test_a_comparison_with_nothing_in_common_has_no_value():

@@ -60,7 +60,6 @@ def test_a_recorded_judge_scores_its_own_answers_6_points_above_humans():
         table["item"],
         TRIO,
         ("gpt", "davinci", "bert"),
-        Bootstrap(1000),
     )
     own = found[found["own"]].iloc[0]
     assert own["judge"] == "text_davinci_003"
@@ -93,8 +92,8 @@ def test_the_recorded_judge_favours_itself_beside_others_on_the_same_answers():
 
 def test_tests_of_deltas_are_statsmodels_with_holms_steps():
     labels, human, families, clusters = simulated(1, 0.3)
-    found = family_deltas(labels, human, families, clusters, JUDGES, MAKERS, Bootstrap(200))
-    expected = accuracy_deltas(labels, human, families, clusters, Bootstrap(200))
+    found = family_deltas(labels, human, families, clusters, JUDGES, MAKERS)
+    expected = accuracy_deltas(labels, human, families, clusters)
     for _, row in found.iterrows():
         judge = JUDGES.index(row["judge"])
         error = labels[:, judge] - human
@@ -178,8 +177,8 @@ def test_nothing_depends_on_the_order_of_rows_or_judges():
     for one, other in zip(before, after, strict=True):
         assert one.judge == other.judge
         assert [one.own, one.low, one.p] == pytest.approx([other.own, other.low, other.p])
-    first = family_deltas(labels, human, families, clusters, JUDGES, MAKERS, Bootstrap(50))
-    second = family_deltas(*turned, names, makers, Bootstrap(50))
+    first = family_deltas(labels, human, families, clusters, JUDGES, MAKERS)
+    second = family_deltas(*turned, names, makers)
     pd.testing.assert_frame_equal(first, second)
 
 
@@ -187,7 +186,7 @@ def test_the_spread_is_the_standard_deviation_of_the_deltas():
     labels, human, _, clusters = simulated(5)
     candidates = ["a", "b", "c", "d"] * 60
     value, low, high = spread(labels, human, candidates, clusters, Bootstrap(300, 2))
-    deltas = accuracy_deltas(labels, human, candidates, clusters, Bootstrap(2)).delta
+    deltas = accuracy_deltas(labels, human, candidates, clusters).delta
     assert value == pytest.approx(deltas.std(axis=0, ddof=1))
     assert (low < high).all()
     drawn = np.random.default_rng(2).integers(60, size=(300, 60))
@@ -202,7 +201,7 @@ def test_the_spread_is_the_standard_deviation_of_the_deltas():
 def test_rates_by_candidate_are_scikit_learns_recalls():
     labels, human, _, clusters = simulated(6)
     candidates = np.array(["a", "b", "c", "d"] * 60)
-    found = candidate_rates(labels, human, candidates, clusters, JUDGES, Bootstrap(100))
+    found = candidate_rates(labels, human, candidates, clusters, JUDGES)
     for _, row in found.iterrows():
         vote = labels[:, JUDGES.index(row["voter"])]
         used = (candidates == row["candidate"]) & ~np.isnan(vote) & ~np.isnan(human)
@@ -217,7 +216,7 @@ def test_rates_by_candidate_are_scikit_learns_recalls():
 def test_a_family_without_labels_has_no_delta_and_no_test():
     labels, human, families, clusters = simulated(7)
     human[np.array(families) == "y"] = NAN
-    found = family_deltas(labels, human, families, clusters, JUDGES, MAKERS, Bootstrap(50))
+    found = family_deltas(labels, human, families, clusters, JUDGES, MAKERS)
     lost = found["family"] == "y"
     assert found.loc[lost, ["delta", "ci_low", "p", "p_holm"]].isna().all(axis=None)
     assert (found.loc[lost, "n"] == 0).all()

@@ -72,13 +72,13 @@ def test_voters_that_say_what_humans_say_and_nothing_else_have_votes(tmp_path: P
         assert "no item has both" not in report
 
 
-@pytest.mark.parametrize(("labelled", "few"), [(29, True), (30, False)])
+@pytest.mark.parametrize(("labelled", "few"), [(19, True), (20, False)])
 def test_few_labelled_questions_are_few_among_many(tmp_path: Path, labelled: int, few: bool):
     rows = ["1,1,1", "0,0,1"] * 50
     rows = [row if n < labelled else row[1:] for n, row in enumerate(rows)]
     _, report, _ = reported(tmp_path, made_up(tmp_path, rows))
     for text in (report, (tmp_path / "report.html").read_text()):
-        assert ("Fewer than 30 questions with a human label" in text) is few
+        assert ("Fewer than 20 questions with a human label" in text) is few
 
 
 def test_the_page_says_how_many_votes_its_first_voter_lacks(tmp_path: Path):

@@ -14,10 +14,11 @@ from ..juries.panel import Panel
 from ..juries.rules import SIDED
 from ..juries.votes import DECIDED
 from ..metrics import agreement as counts
-from ..metrics import annotation, bias
-from ..metrics.arrays import Array, Index, ratio
-from ..metrics.bootstrap import Bootstrap, cluster_sums
+from ..metrics import bias
+from ..metrics.arrays import Array, ratio
+from ..metrics.bootstrap import Bootstrap
 from ..metrics.graded import PEARSON
+from ..metrics.intervals import Interval, cautions
 from ..metrics.measure import (
     SAME,
     AnyMeasure,
@@ -26,10 +27,10 @@ from ..metrics.measure import (
     Pairwise,
     Ratings,
     estimates,
-    percentile_estimates,
+    few_levels,
 )
 from ..metrics.measures import ALPHA, measures_of
-from ..metrics.nominal import WITH_TIES
+from ..metrics.nominal import BINARY, WITH_TIES, sides
 from ..metrics.ranks import KENDALL, ROC_AUC, SPEARMAN
 from ..scale import Scale
 from ..types import Item
@@ -41,8 +42,10 @@ from .measured import (
     labelled,
     measures,
     of_sides,
+    questions_of,
     ratings,
     several,
+    two_sided,
 )
 from .order import by_voter, in_order
 
@@ -55,8 +58,7 @@ def agreement(
 ) -> pd.DataFrame:
     """Measure each voter against the human labels, by the measures of the panel's scale.
 
-    Intervals of formulas on sums are percentiles of the bootstrap, those of rank correlations and
-    the ROC AUC the jackknife's (see `metrics.measure.estimates`); both over whole questions.
+    Intervals are cluster-robust, over whole questions: see `metrics.intervals`.
 
     Parameters
     ----------
@@ -71,8 +73,11 @@ def agreement(
     -------
     DataFrame
         A row a voter, sorted by kind and name, with the columns dataset, voter, kind (str); n, the
-        labelled items it voted on, and missing, those it did not (int); then measures (float);
-        eligible (bool), whether it voted on enough items, ties and turned pairs included.
+        labelled items it voted on, and missing, those it did not (int); then measures (float), the
+        headline measure with ci_low and ci_high and the others with _low and _high; questions, of
+        the n items (int); caution, why the headline's interval is missing or cannot be trusted
+        (str, "" where it can); eligible (bool), whether it voted on enough items, ties and turned
+        pairs included.
 
         Of votes of two sides also what the items left out of these measures would change:
         undecided (int), how many of the missing are ties or turned with the order of a pair;
@@ -80,47 +85,32 @@ def agreement(
         counted wrong beside it; and where more than 2% are missing accuracy_worst and
         accuracy_best, all of them wrong, or all right. Of nominal votes the last three.
 
-        Binary and preference: kappa with ci_low and ci_high, accuracy, tpr, tnr,
-        balanced_accuracy; the ties of preferences are left out. Where there are any: accuracy_ties
-        over all pairs, a tie of either side for half, and accuracy_decided over the pairs that
-        humans decided, a voter's tie for half, with _low and _high.
+        Binary and preference: kappa, accuracy, tpr, tnr, balanced_accuracy; the ties of preferences
+        are left out. Where there are any: accuracy_ties over all pairs, a tie of either side for
+        half, and accuracy_decided over the pairs that humans decided, a voter's tie for half.
 
-        Other scales: the headline measure with ci_low and ci_high, and others with _low and _high.
         Nominal: kappa; accuracy, recall and precision of each value. Ordinal: weighted_kappa
         (quadratic weights); linear_kappa, exact, within_one, mae, spearman, kendall_tau_b.
         Interval: pearson; icc (agreement of single ratings), mae, spearman, kendall_tau_b. Graded
         votes beside binary labels: roc_auc. See `analysis.measured.measures` for the means over
         questions and subsets and for picks_best.
     """
-    rated = ratings(panel, common=common)
-    if not panel.sided:
-        n = rated.both.sum(axis=0)
-        missing = int((~np.isnan(rated.human)).sum()) - n
-        found = columns(estimates(measures(panel), rated, bootstrap))
-        head = {"n": n, "missing": missing}
-        bounds = with_missing(panel, coverage, common=common)
-        return by_voter(panel, panel.votes.voters, {**head, **found, **bounds})
-    cells = counts.outcomes(rated.votes, panel.human)
-    sums = cluster_sums(cells, panel.questions)
-    totals = sums.sum(axis=0)
-    kappa, low, high = bootstrap.interval(counts.cohen_kappa, sums)
-    n = totals.sum(-1).astype(int)
+    kinds = BINARY if panel.sided else measures(panel)
+    rated = two_sided(panel, common=common) if panel.sided else ratings(panel, common=common)
+    found = estimates(kinds, rated, bootstrap)
+    if panel.scale.kind == "preference" and panel.sided:
+        with_ties = ratings(panel, common=common)
+        if (with_ties.votes == 0.5).any() or (with_ties.human == 0.5).any():
+            found |= estimates(WITH_TIES, of_sides(with_ties), bootstrap)
+    n, questions = rated.both.sum(axis=0), questions_of(rated)
     made = {
         "n": n,
-        "missing": int((~np.isnan(panel.human)).sum()) - n,
-        "kappa": kappa,
-        "ci_low": low,
-        "ci_high": high,
-        "accuracy": counts.accuracy(totals),
-        "tpr": counts.true_positive_rate(totals),
-        "tnr": counts.true_negative_rate(totals),
-        "balanced_accuracy": counts.balanced_accuracy(totals),
+        "missing": int((~np.isnan(rated.human)).sum()) - n,
+        **columns(found),
+        "questions": questions,
+        "caution": cautions(questions, next(iter(found.values()))),
+        **with_missing(panel, coverage, common=common),
     }
-    ties = (rated.votes == 0.5).any() or (rated.human == 0.5).any()
-    if panel.scale.kind == "preference" and ties:
-        for name, one in percentile_estimates(WITH_TIES, of_sides(rated), bootstrap).items():
-            made |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
-    made |= with_missing(panel, coverage, common=common)
     return by_voter(panel, panel.votes.voters, made)
 
 
@@ -273,7 +263,7 @@ def reliability(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
             continue
         measure = ALPHA[scale.kind]
         rated = Ratings(codes, np.full(len(codes), np.nan), scale, panel.questions)
-        one = percentile_estimates([measure], rated, bootstrap)[measure.name]
+        one = estimates([measure], rated, bootstrap)[measure.name]
         rows.append(
             {
                 "dataset": panel.dataset.name,
@@ -317,7 +307,8 @@ def deltas(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     DataFrame
         A row a voter and candidate: dataset, voter, kind, candidate (str); n and missing (int);
         judged, human, delta = judged - human with ci_low and ci_high (float; shares of 1, on a
-        graded scale means in its numbers). Empty for pairs, whose labels are preferences, and
+        graded scale means in its numbers); caution, why an interval is missing or cannot be trusted
+        (str). Empty for pairs, whose labels are preferences, and
         where votes or labels have no mean that could be compared.
     """
     if not comparable(panel):
@@ -328,7 +319,8 @@ def deltas(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         panel.human,
         candidates,
         panel.questions,
-        bootstrap,
+        bootstrap.level,
+        (0.0, 1.0) if panel.sided else few_levels(panel.scale),
     )
     labelled = pd.Series(~np.isnan(panel.human)).groupby(np.array(candidates)).sum()
     frames = [
@@ -345,6 +337,10 @@ def deltas(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
                 "delta": found.delta[:, at],
                 "ci_low": found.low[:, at],
                 "ci_high": found.high[:, at],
+                "caution": cautions(
+                    found.questions[:, at],
+                    Interval(found.delta[:, at], found.low[:, at], found.high[:, at]),
+                ),
             }
         )
         for at, voter in enumerate(panel.votes.voters)
@@ -371,53 +367,29 @@ def annotators(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         return pd.DataFrame()
     both = given.T.astype(int) @ given
     pairs = [(one, other) for one, other in combinations(range(len(names)), 2) if both[one, other]]
-    if not panel.sided:
-        return _graded_annotators(panel, bootstrap, pairs, both)
-    units = cluster_sums(annotation.coincidences(votes), panel.questions)
-    crossed = [annotation.crossed(votes[:, one], votes[:, other]) for one, other in pairs]
-    tables = np.stack([cluster_sums(cells, panel.questions) for cells in crossed], axis=1)
-    alpha, kappa = annotation.krippendorff_alpha, annotation.cohen_kappa
-    draws = [
-        bootstrap.draws(alpha, units)[:, None],
-        bootstrap.draws(kappa, tables),
-    ]
-    low, high = bootstrap.ends(np.hstack(draws))
+    scale, of_two = _label_codes(panel), "cohen_kappa" if panel.sided else ""
+    codes = sides(votes) if scale.kind == "preference" else votes
+    scale = Scale.preference() if scale.kind == "preference" else scale
+    rated = Ratings(codes, np.full(len(codes), np.nan), scale, panel.questions)
+    alpha, pair = ALPHA[scale.kind], Pairwise(measures_of(scale)[0])
+    found = estimates([alpha, pair], rated, bootstrap)
+    at = [list(combinations(range(len(names)), 2)).index(two) for two in pairs]
+    value, low, high = (
+        np.concatenate([whole, each[at]])
+        for whole, each in zip(found[alpha.name], found[pair.name], strict=True)
+    )
     return pd.DataFrame(
         {
             "dataset": panel.dataset.name,
-            "measure": ["krippendorff_alpha", *["cohen_kappa"] * len(pairs)],
+            "measure": [
+                "krippendorff_alpha" if panel.sided else alpha.name,
+                *[of_two or pair.measure.name] * len(pairs),
+            ],
             "annotators": ["all", *(f"{names[one]}, {names[other]}" for one, other in pairs)],
-            "n": [several, *(int(both[pair]) for pair in pairs)],
-            "agreement": [float(alpha(units.sum(axis=0))), *kappa(tables.sum(axis=0))],
+            "n": [several, *(int(both[two]) for two in pairs)],
+            "agreement": value,
             "ci_low": low,
             "ci_high": high,
-        }
-    )
-
-
-def _graded_annotators(
-    panel: Panel, bootstrap: Bootstrap, pairs: Sequence[tuple[int, int]], both: Index
-) -> pd.DataFrame:
-    """Return the rows of `annotators` on nominal and graded scales."""
-    votes, names, scale = panel.annotations, panel.dataset.annotators, _label_codes(panel)
-    rated = Ratings(votes, np.full(len(votes), np.nan), scale, panel.questions)
-    alpha, of_two = ALPHA[scale.kind], Pairwise(measures_of(scale)[0])
-    found = percentile_estimates([alpha, of_two], rated, bootstrap)
-    at = [list(combinations(range(len(names)), 2)).index(pair) for pair in pairs]
-    values = [
-        np.concatenate([whole, each[at]])
-        for whole, each in zip(found[alpha.name], found[of_two.name], strict=True)
-    ]
-    several_votes = int(((~np.isnan(votes)).sum(axis=1) >= 2).sum())
-    return pd.DataFrame(
-        {
-            "dataset": panel.dataset.name,
-            "measure": [alpha.name, *[of_two.measure.name] * len(pairs)],
-            "annotators": ["all", *(f"{names[one]}, {names[other]}" for one, other in pairs)],
-            "n": [several_votes, *(int(both[pair]) for pair in pairs)],
-            "agreement": values[0],
-            "ci_low": values[1],
-            "ci_high": values[2],
         }
     )
 
@@ -439,39 +411,13 @@ def between_judges(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     pairs = list(combinations(range(len(names)), 2))
     if not pairs:
         return pd.DataFrame()
-    if panel.scale.kind not in SIDED:
-        return _graded_judges(panel, names, labels, bootstrap)
-    cells = np.concatenate(
-        [counts.outcomes(labels[:, [one]], labels[:, other]) for one, other in pairs], axis=1
-    )
-    sums = cluster_sums(cells, panel.questions)
-    totals = sums.sum(axis=0)
-    kappa, low, high = bootstrap.interval(counts.cohen_kappa, sums)
-    n = totals.sum(-1).astype(int)
-    return pd.DataFrame(
-        {
-            "dataset": panel.dataset.name,
-            "judge": [names[one] for one, _ in pairs],
-            "other": [names[other] for _, other in pairs],
-            "n": n,
-            "missing": len(labels) - n,
-            "kappa": kappa,
-            "ci_low": low,
-            "ci_high": high,
-            "accuracy": counts.accuracy(totals),
-        }
-    )
-
-
-def _graded_judges(
-    panel: Panel, names: Sequence[str], labels: Array, bootstrap: Bootstrap
-) -> pd.DataFrame:
-    """Return the rows of `between_judges` on nominal and graded scales."""
-    head = measures_of(panel.scale)[0]
+    scale = panel.scale
+    if scale.kind in SIDED:
+        labels, scale = np.where(np.isin(labels, (0, 1)), labels, np.nan), Scale.binary()
+    head = measures_of(scale)[0]
     none = np.full(len(labels), np.nan)
-    rated = Ratings(labels, none, panel.scale, panel.questions)
-    one = percentile_estimates([Pairwise(head)], rated, bootstrap)[f"{head.name}_pairwise"]
-    pairs = list(combinations(range(len(names)), 2))
+    rated = Ratings(labels, none, scale, panel.questions)
+    one = estimates([Pairwise(head)], rated, bootstrap)[f"{head.name}_pairwise"]
     both = [~np.isnan(labels[:, a]) & ~np.isnan(labels[:, b]) for a, b in pairs]
     made = {
         "dataset": panel.dataset.name,
@@ -483,10 +429,11 @@ def _graded_judges(
         "ci_low": one.low,
         "ci_high": one.high,
     }
-    if panel.scale.kind != "interval":
+    if scale.kind != "interval":
         same = [
             np.abs(labels[:, a] - labels[:, b])[there] < SAME
             for (a, b), there in zip(pairs, both, strict=True)
         ]
-        made["exact"] = [float(one.mean()) if len(one) else np.nan for one in same]
+        share = [float(one.mean()) if len(one) else np.nan for one in same]
+        made["accuracy" if scale.kind == "binary" else "exact"] = share
     return pd.DataFrame(made)

@@ -11,6 +11,7 @@ from ..errors import JuriesError
 from ..juries.panel import Panel
 from ..metrics import self_preference as measures
 from ..metrics.bootstrap import Bootstrap
+from ..metrics.measure import few_levels
 from ..metrics.significance import holm
 from .measured import comparable, labelled
 from .order import by_voter, in_order
@@ -66,7 +67,7 @@ def rates(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         [item.candidate for item in panel.dataset.items],
         panel.questions,
         panel.votes.names,
-        bootstrap,
+        bootstrap.level,
     )
     table.insert(0, "dataset", panel.dataset.name)
     table.insert(2, "kind", table["voter"].map(kinds))
@@ -97,7 +98,8 @@ def families(
         panel.questions,
         judges,
         [voter.family for voter in panel.votes.columns(judges).voters],
-        bootstrap,
+        bootstrap.level,
+        (0.0, 1.0) if panel.sided else few_levels(panel.scale),
     )
     table.insert(0, "dataset", panel.dataset.name)
     return table

@@ -8,6 +8,7 @@ import pandas as pd
 from ..juries.panel import Panel
 from ..metrics import dependence
 from ..metrics.bootstrap import Bootstrap
+from ..metrics.intervals import caution
 from .measured import labelled
 
 
@@ -36,7 +37,7 @@ def error_pairs(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         labels[:, columns],
         human,
         panel.questions,
-        bootstrap,
+        bootstrap.level,
     )
     one, other = np.triu_indices(len(names), 1)
     n = found.n[one, other].astype(int)
@@ -71,9 +72,13 @@ def effective_votes(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         A row for all voters that are no juries ("all voters"), and one for each jury of two
         members or more, as a majority whatever its rule is: dataset, jury (str); seats, n, the
         labelled items on which all of them voted, and missing, the others (int);
-        mean_correlation of their errors; effective_votes with ci_low and ci_high; independent and
-        observed, the majority's accuracy on the n items if they erred independently and as it is;
-        gap, of the two, with gap_low and gap_high (float). Empty without human labels, and on
+        mean_correlation of their errors; how many votes they are worth by four definitions:
+        effective_votes (Kish's) with ci_low and ci_high, optimal_votes (with the best weights),
+        participation_votes (of the eigenvalues) and majority_votes (independent judges with as
+        accurate a majority), with _low and _high; independent and observed, the majority's accuracy
+        on the n items if they erred independently and as it is; gap, of the two, with gap_low and
+        gap_high (float); caution, why the interval of effective_votes is missing or cannot be
+        trusted (str). Empty without human labels, and on
         graded and nominal scales.
     """
     if not labelled(panel) or not panel.sided:
@@ -88,7 +93,7 @@ def effective_votes(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
             panel.votes.columns(members).labels,
             panel.human,
             panel.questions,
-            bootstrap,
+            bootstrap.level,
         )
         rows.append(
             {
@@ -101,11 +106,19 @@ def effective_votes(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
                 "effective_votes": float(found.effective_votes.value),
                 "ci_low": float(found.effective_votes.low),
                 "ci_high": float(found.effective_votes.high),
+                **{
+                    f"{kind}_votes{end}": float(side)
+                    for kind in ("optimal", "participation", "majority")
+                    for end, side in zip(
+                        ("", "_low", "_high"), getattr(found, f"{kind}_votes"), strict=True
+                    )
+                },
                 "independent": float(found.independent.value),
                 "observed": float(found.observed.value),
                 "gap": float(found.gap.value),
                 "gap_low": float(found.gap.low),
                 "gap_high": float(found.gap.high),
+                "caution": caution(found.questions, found.effective_votes),
             }
         )
     return pd.DataFrame(rows)

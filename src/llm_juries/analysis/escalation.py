@@ -12,6 +12,7 @@ from ..juries.escalation import Calibration
 from ..juries.votes import Votes
 from ..metrics.arrays import Array, ratio
 from ..metrics.bootstrap import Bootstrap, cluster_sums
+from ..metrics.intervals import share_t
 from .savings import Replay
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def escalation(
     def share(totals: Array) -> Array:
         return ratio(totals[..., 1], totals[..., 0])
 
-    value, low, high = bootstrap.interval(share, sums)
+    value, low, high = share_t(sums, share, bootstrap.level)
     total = sums.sum(axis=0)
     return pd.DataFrame(
         {

@@ -67,7 +67,7 @@ def corrected(
     for at, voter in enumerate(panel.votes.voters):
         labels = panel.votes.labels[:, at]
         for found in (
-            few_labels.rogan_gladen(labels, used, candidates, panel.questions, bootstrap),
+            few_labels.rogan_gladen(labels, used, candidates, panel.questions, bootstrap.level),
             few_labels.prediction_powered(
                 labels, used, candidates, panel.questions, bootstrap.level
             ),

@@ -19,7 +19,13 @@ from ..juries.rules import Jury, Rule
 from ..metrics.arrays import Array, Index, Mask
 from ..metrics.bootstrap import Bootstrap, cluster_sums
 from ..metrics.measure import Measure, Ratings
-from ..metrics.significance import normal_p_values, step_down_max_t
+from ..metrics.power import questions_needed
+from ..metrics.significance import (
+    max_t_quantile,
+    normal_p_values,
+    standard_errors,
+    step_down_max_t,
+)
 from .found_juries import JurySearch, pareto_front, wins_of
 from .jury_validation import Candidates, chosen, first_of
 from .measured import headline
@@ -197,6 +203,12 @@ class GradedSearch:
                 "difference_high": gap_high,
                 "p": normal_p_values(gap, gaps),
                 "p_max_t": step_down_max_t(gap, gaps, "greater"),
+                "questions_needed": questions_needed(
+                    gap,
+                    standard_errors(gaps),
+                    len(np.unique(np.asarray(self.panel.questions)[~np.isnan(self.human)])),
+                    critical=max_t_quantile(gap, gaps, bootstrap.level, "greater"),
+                ),
             }
         )
 

@@ -19,7 +19,13 @@ from ..juries.rules import Rule
 from ..metrics.agreement import cohen_kappa
 from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
-from ..metrics.significance import normal_p_values, step_down_max_t
+from ..metrics.power import questions_needed
+from ..metrics.significance import (
+    max_t_quantile,
+    normal_p_values,
+    standard_errors,
+    step_down_max_t,
+)
 from .found_juries import JurySearch, pareto_front, wins_of
 from .graded_search import GradedSearch
 from .jury_patterns import Patterns, Resampled, both_counts, intervals, measures, own_counts
@@ -148,7 +154,7 @@ def _juries(
         (int); judge_kappa, that judge's on them, and difference, the jury's kappa on them less that
         judge's, with difference_low, difference_high, p (NaN where the two never differ), and
         p_max_t, of the jury being no better, corrected for all juries of the rule (see
-        `metrics.significance.step_down_max_t`).
+        `metrics.significance.step_down_max_t`); questions_needed, how many would find the difference with a power of 80% in such a search.
         Juries and that judge are picked on the items they are measured on.
     """
     cells = patterns.cells(patterns.total)[..., 0]
@@ -188,6 +194,14 @@ def _juries(
             "difference_high": difference_high,
             "p": normal_p_values(difference, draws.difference),
             "p_max_t": step_down_max_t(difference, draws.difference, "greater"),
+            "questions_needed": questions_needed(
+                difference,
+                standard_errors(draws.difference),
+                int((patterns.counts.sum(axis=1) > 0).sum()),
+                critical=max_t_quantile(
+                    difference, draws.difference, bootstrap.level, "greater"
+                ),
+            ),
         }
     )
 

@@ -79,6 +79,19 @@ def credited(votes: Votes) -> Array:
     return np.where(np.isin(votes.outcomes, UNDECIDED), 0.5, votes.labels)
 
 
+def two_sided(panel: Panel, *, common: bool = False) -> Ratings:
+    """Return the votes and labels of two sides as binary ones: those of neither are missing."""
+    rated = ratings(panel, common=common)
+    votes = np.where(np.isin(rated.votes, (0.0, 1.0)), rated.votes, np.nan)
+    return replace(rated, votes=votes, human=panel.human, scale=Scale.binary())
+
+
+def questions_of(rated: Ratings) -> Index:
+    """Return on how many questions each voter and the humans both have a label, of shape (k,)."""
+    _, at = np.unique(np.asarray(rated.clusters), return_inverse=True)
+    return np.array([len(np.unique(at[rows])) for rows in rated.both.T], dtype=np.intp)
+
+
 def of_sides(rated: Ratings) -> Ratings:
     """Return votes of two sides, where some are ties, as preferences."""
     return replace(rated, scale=Scale.preference())

@@ -13,13 +13,19 @@ import pandas as pd
 from ..juries.panel import Panel
 from ..juries.rules import side
 from ..juries.votes import Voter
-from ..metrics import annotation, preference
+from ..metrics import preference
 from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap, cluster_sums
+from ..metrics.intervals import additive, cluster_t, imagined_size, share_t
+from ..metrics.measure import Measure, estimates, hit_or_miss, mean
+from ..metrics.nominal import PREFERENCE, equal
 from ..types import Item, Order
+from .measured import of_sides, ratings
 from .order import by_voter
 
 HUMAN = Voter("humans", "human")
+SAME_SIDE = Measure("agreement", ("preference",), equal, mean, "logit", hit_or_miss)
+FLIPS, FIRSTS = [0, 1], [3, 4]  # where `preference.places` has numbers and hits
 
 
 def preferences(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
@@ -38,16 +44,12 @@ def preferences(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     if not panel.dataset.pairwise or not (human == 0.5).any():
         return pd.DataFrame()
     labels = panel.votes.labels
-    cells = cluster_sums(preference.crossed(labels, human), panel.questions)
-    total = cells.sum(axis=0)
-    n = total.sum(axis=(-2, -1)).astype(int)
+    rated = of_sides(ratings(panel))
+    n = rated.both.sum(axis=0)
     columns = {"n": n, "missing": int((~np.isnan(human)).sum()) - n}
     columns["ties"] = ((labels == 0.5) & ~np.isnan(human)[:, None]).sum(axis=0)
-    for name, measure in (
-        ("agreement", preference.accuracy),
-        ("kappa", annotation.cohen_kappa),
-    ):
-        value, low, high = bootstrap.interval(measure, cells)
+    found = estimates([SAME_SIDE, PREFERENCE[0]], rated, bootstrap)
+    for name, (value, low, high) in found.items():
         columns |= {name: value, f"{name}_low": low, f"{name}_high": high}
     return by_voter(panel, panel.votes.voters, columns)
 
@@ -71,11 +73,8 @@ def position(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     sums = cluster_sums(preference.places(shown), panel.questions)
     total = sums.sum(axis=0)
     columns = {"pairs": total[:, 0].astype(int)}
-    for name, column, measure in (
-        ("flip_rate", "flip", preference.flip_rate),
-        ("first_place", "first", preference.first_place),
-    ):
-        value, low, high = bootstrap.interval(measure, sums)
+    for name, column, at in (("flip_rate", "flip", FLIPS), ("first_place", "first", FIRSTS)):
+        value, low, high = share_t(sums[..., at], preference.win_share, bootstrap.level)
         columns |= {name: value, f"{column}_low": low, f"{column}_high": high}
         if name == "flip_rate":
             columns |= {
@@ -116,7 +115,13 @@ def length(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         return np.stack([won[..., :k], beside[..., 0] - beside[..., 1]], axis=-1)
 
     total = sums.sum(axis=0)
-    value, low, high = bootstrap.interval(measured, sums)
+    used = np.stack([sums[:, :k, 0], sums[:, k::2, 0]], axis=-1) > 0
+    # The longer one wins for the voter, for the humans, for both or for neither
+    wins = np.array([[a] * k + [a, b] * k for a in (0.0, 1.0) for b in (0.0, 1.0)])
+    cells = np.stack([np.ones_like(wins), wins], axis=-1)
+    cells *= imagined_size(sums[..., 0])[:, None]
+    value, low, high = cluster_t(additive(sums, measured, cells, used), level=bootstrap.level)
+    low[:, 0], high[:, 0] = np.clip([low[:, 0], high[:, 0]], 0, 1)
     columns = {
         "n": total[:k, 0].astype(int),
         "longer_wins": value[:, 0],
@@ -145,7 +150,7 @@ def length_bins(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     voters, shares = _with_humans(panel)
     sums = cluster_sums(preference.by_length(shares, difference), panel.questions)
     total = sums.sum(axis=0)
-    share, low, high = bootstrap.interval(preference.win_share, sums)
+    share, low, high = share_t(sums, preference.win_share, bootstrap.level)
     frames = [
         by_voter(
             panel,

@@ -19,7 +19,7 @@ from ..juries.votes import Voter
 from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.intervals import Interval
-from ..metrics.measure import SAME, Measure, Pairwise, Ratings, estimates, mean
+from ..metrics.measure import SAME, MeanOverPairs, Measure, Ratings, estimates, hit_or_miss, mean
 from ..metrics.measures import measures_of
 from ..metrics.variance import RESIDUAL, components, noise
 from ..scale import Kind
@@ -42,7 +42,7 @@ def _differs(ratings: Ratings) -> Array:
     return np.stack([both, differs], axis=-1).astype(float)
 
 
-FLIP_RATE = Measure("flip_rate", get_args(Kind), _differs, mean, "logit")
+FLIP_RATE = Measure("flip_rate", get_args(Kind), _differs, mean, "logit", hit_or_miss)
 
 
 def self_agreement(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
@@ -60,18 +60,15 @@ def self_agreement(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         ci_low and ci_high; flip_rate, the share of items on which two answers differ, with
         flip_rate_low and flip_rate_high (float).
     """
-    measures = [Pairwise(measures_of(panel.scale)[0]), Pairwise(FLIP_RATE)]
+    measures = [MeanOverPairs(measures_of(panel.scale)[0]), MeanOverPairs(FLIP_RATE)]
     rows = []
     for seat, names in repeated(panel.votes.voters).items():
         votes = panel.votes.columns(names).labels
         unlabelled = np.full(len(votes), np.nan)
         rated = Ratings(votes, unlabelled, panel.scale, panel.questions).common()
         known = int((~np.isnan(rated.votes[:, 0])).sum())
-        found = estimates(measures, rated, bootstrap, _mean_of_pairs)
-        named = {
-            name.removesuffix("_pairwise"): Interval(*(end[0] for end in one))
-            for name, one in found.items()
-        }
+        found = estimates(measures, rated, bootstrap)
+        named = {name: Interval(*(end[0] for end in one)) for name, one in found.items()}
         rows.append(
             {
                 "dataset": panel.dataset.name,
@@ -92,7 +89,7 @@ def self_ensembles(
     """Set several answers of one judge beside each jury, for as many calls and for as much money.
 
     The answers are pooled by majority (levels by the median, numbers by the mean). Both are
-    measured on the items that both decide; the difference is taken within each resample.
+    measured on the items that both decide; the interval is that of their difference.
 
     Parameters
     ----------
@@ -222,11 +219,6 @@ def repeated(voters: Iterable[Voter]) -> dict[Seat, tuple[str, ...]]:
         for first, seats in sorted(found.items())
         if len(seats) > 1
     }
-
-
-def _mean_of_pairs(values: Array) -> Array:
-    mean_: Array = values.mean(axis=-1, keepdims=True)
-    return mean_
 
 
 def _numbers(

@@ -33,6 +33,7 @@ from .few_labels import corrected
 from .found_juries import JurySearch
 from .levels import confusion, value_shares, votes_by_label
 from .pairs import length, length_bins, position, preferences
+from .power import power
 from .rankings import Fits, battles, correlation, fit, ranking
 from .repeats import self_agreement, self_ensembles, variance_components
 from .replaceability import alt_test, equivalence, human_ceiling, single_annotators
@@ -66,6 +67,7 @@ __all__ = [
     "outcomes",
     "policies",
     "position",
+    "power",
     "preferences",
     "ranking",
     "rates",
@@ -239,6 +241,15 @@ TABLES = (
         "on, which is optimistically biased.",
         "a jury",
         kept_empty=True,
+    ),
+    Table(
+        "power",
+        lambda of: power(of.panel, of.analysis.bootstrap, of.fits, of.analysis.settings.coverage),
+        "How many questions tell voters and models apart",
+        "questions_needed find the difference seen with a power of 80%, detectable is the smallest "
+        "one that as many questions as there are find; a search of juries takes more, see the "
+        "table of all juries.",
+        LABELLED + " and a jury, or two named candidates or more",
     ),
     Table(
         "annotators",

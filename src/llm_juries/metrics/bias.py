@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from .arrays import Array
-from .bootstrap import Bootstrap, cluster_sums
+from .arrays import Array, Index, ratio
+from .bootstrap import cluster_sums
+from .intervals import additive, cluster_t, imagined_size
+
+IMAGINED_QUESTIONS = 4.0  # one in each of four cells: with half, one-sided errors cover 90% only
 
 
 @dataclass(frozen=True)
@@ -17,13 +21,14 @@ class Deltas:
     """Accuracy of each candidate under each voter less its accuracy under humans.
 
     Arrays have the shape (candidates, voters); `n` counts the answers with both labels, over which
-    both accuracies are taken. NaN where there are none.
+    both accuracies are taken, and `questions` theirs. NaN where there are none.
     """
 
     candidates: tuple[str, ...]
     n: Array
     judged: Array
     human: Array
+    questions: Index
     delta: Array
     low: Array
     high: Array
@@ -34,9 +39,10 @@ def accuracy_deltas(
     human: Array,
     candidates: Sequence[str],
     clusters: Sequence[Any],
-    bootstrap: Bootstrap,
+    level: float = 0.95,
+    levels: Sequence[float] = (0.0, 1.0),
 ) -> Deltas:
-    """Measure what Figures 3 and 4 of the PoLL paper show, with intervals clustered by question.
+    """Measure what Figures 3 and 4 of the PoLL paper show, with cluster-robust t intervals.
 
     Parameters
     ----------
@@ -47,7 +53,11 @@ def accuracy_deltas(
         The model that gave each answer.
     clusters : sequence of n labels
         The question each answer belongs to.
-    bootstrap : Bootstrap
+    level : float
+        Of the intervals.
+    levels : sequence of float
+        The values that votes and labels can take, every pair of which is imagined beside the data
+        (see `metrics.intervals`); none where they are too many.
     """
     names, index = np.unique(np.asarray(candidates), return_inverse=True)
     known = ~np.isnan(labels) & ~np.isnan(human)[:, None]
@@ -58,13 +68,20 @@ def accuracy_deltas(
     sums = cluster_sums(own[:, :, None, None] * stacked[:, None], clusters)
 
     def delta(totals: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return (totals[..., 1] - totals[..., 2]) / totals[..., 0]
+        return ratio(totals[..., 1] - totals[..., 2], totals[..., 0])
 
+    pairs = np.array([(1.0, *pair) for pair in product(levels, repeat=2)]).reshape(-1, 3)
+    cells = imagined_size(sums[..., 0])[..., None] * pairs[:, None, None, :]
+    used = sums[..., 0] > 0
+    found = cluster_t(
+        additive(sums, delta, cells, used), "identity", level, imagined=IMAGINED_QUESTIONS
+    )
     total = sums.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        judged, true = total[..., 1] / total[..., 0], total[..., 2] / total[..., 0]
-    low, high = bootstrap.ends(bootstrap.draws(delta, sums))
     return Deltas(
-        tuple(str(name) for name in names), total[..., 0], judged, true, judged - true, low, high
+        tuple(str(name) for name in names),
+        total[..., 0],
+        ratio(total[..., 1], total[..., 0]),
+        ratio(total[..., 2], total[..., 0]),
+        used.sum(axis=0),
+        *found,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import Array
+from .arrays import Array, Index
 
 SAME = 8  # decimals: scores that differ by less share a rank
 
@@ -58,6 +58,99 @@ def correlations(ours: Array, reference: Array) -> dict[str, Array]:
             "pearson": _pearson(ours, reference),
         }
     return {name: np.where(defined, value, np.nan) for name, value in found.items()}
+
+
+def rank_sets(decided: Index, score: Array) -> tuple[Array, Array]:
+    """Return the lowest and the highest rank that each score can have, NaN without a score.
+
+    Parameters
+    ----------
+    decided : array of shape (m, m)
+        As `significance.decided_pairs` returns.
+    score : array of shape (m,)
+    """
+    known = ~np.isnan(score)
+    low, high = 1 + (decided == -1).sum(axis=1), known.sum() - (decided == 1).sum(axis=1)
+    return np.where(known, low, np.nan), np.where(known, high, np.nan)
+
+
+def order_bounds(decided: Index, reference: Array) -> dict[str, tuple[Array, Array]]:
+    """Return bounds on the correlations of an order with a reference's.
+
+    Kendall's count every pair that is not decided against the reference, and for it. Spearman's are
+    the worst and the best order in which every rank is in its set.
+
+    Parameters
+    ----------
+    decided : array of shape (m, m)
+        As `significance.decided_pairs` returns.
+    reference : array of shape (m,)
+
+    Returns
+    -------
+    dict of name to lower and upper bound
+        `kendall_tau_b`, `kendall_tau_a` and `spearman`; NaN for fewer than two models, and where
+        all of the reference are tied.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    m = len(reference)
+    names = ("kendall_tau_b", "kendall_tau_a", "spearman")
+    upper = np.triu_indices(m, 1)
+    theirs = np.sign(np.round(reference[upper[0]] - reference[upper[1]], SAME))
+    ours, untied, pairs = decided[upper], float(np.abs(theirs).sum()), len(theirs)
+    if not untied:
+        return {name: (np.array(np.nan), np.array(np.nan)) for name in names}
+    agreed, open_ = float((ours * theirs).sum()), float(np.abs(theirs[ours == 0]).sum())
+    ends = np.array([agreed - open_, agreed + open_])
+
+    low, high = rank_sets(decided, np.zeros(m))
+    places, wanted = np.arange(1.0, m + 1), ranks(reference)
+    outside = (places < low[:, None]) | (places > high[:, None])
+    product = np.outer(wanted - wanted.mean(), places - places.mean())
+    sizes = ((wanted - wanted.mean()) ** 2).sum(), ((places - places.mean()) ** 2).sum()
+    orders = []
+    for sign in (1.0, -1.0):
+        cost = np.where(outside, 1e9, sign * product)
+        orders.append(product[linear_sum_assignment(cost)].sum() / np.sqrt(sizes[0] * sizes[1]))
+    return {
+        name: (np.array(one[0]), np.array(one[1]))
+        for name, one in zip(
+            names, (ends / np.sqrt(pairs * untied), ends / pairs, orders), strict=True
+        )
+    }
+
+
+def score_bounds(
+    score: Array, draws: Array, reference: Array, level: float = 0.95
+) -> tuple[Array, Array]:
+    """Return bounds on Pearson's correlation of true scores with a reference's.
+
+    Correlations are cosines of angles between centred scores. The true scores lie within a distance
+    of the estimated ones that a share `level` of the resamples keeps, so their angle to them is
+    known, and the angle to the reference is at most that much larger or smaller.
+
+    Parameters
+    ----------
+    score, reference : arrays of shape (m,)
+    draws : array of shape (b, m)
+
+    Returns
+    -------
+    lower and upper bound
+        NaN for fewer than two models, without resamples and where nothing varies.
+    """
+    value = correlations(score, reference)["pearson"]
+    if np.isnan(value):
+        return np.array(np.nan), np.array(np.nan)
+    away = draws - score
+    away = np.sqrt(((away - away.mean(axis=1, keepdims=True)) ** 2).sum(axis=1))
+    if np.isnan(away).all() or not np.nanmax(away) > 0:
+        return np.array(np.nan), np.array(np.nan)
+    length = np.sqrt(((score - score.mean()) ** 2).sum())
+    turned = np.arcsin(min(1.0, float(np.nanquantile(away, level) / length)))
+    angle = np.arccos(np.clip(value, -1, 1))
+    return np.cos(np.minimum(np.pi, angle + turned)), np.cos(np.maximum(0.0, angle - turned))
 
 
 def _pearson(ours: Array, reference: Array) -> Array:

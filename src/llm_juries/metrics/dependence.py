@@ -4,23 +4,28 @@ Judges that fail on the same items are worth fewer votes than they are seats: "N
 Effective Votes" (Kohli 2026, arXiv 2605.29800) finds about two in nine. Labels are binary, so two
 judges that are both wrong always agree; what is measured is how often they are wrong together,
 against what independent errors of the same rates would give. Everything is a function of sums over
-items, so `metrics.bootstrap` gives its intervals.
+items, so `metrics.intervals` gives its intervals.
+
+How many votes a panel is worth has several definitions, which answer different questions and can
+be far apart: `effective_votes`, `optimal_votes`, `participation_votes` and `majority_votes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array, Mask, ratio
-from .bootstrap import Bootstrap, cluster_sums
-from .intervals import Interval
+from .bootstrap import cluster_sums
+from .intervals import SHARE_CELLS, Interval, Transform, additive, cluster_t, imagined_size
 
 BOTH_VOTED, WRONG, BOTH_WRONG = range(3)
 WHOLE, MAJORITY_RIGHT, MAJORITY_WRONG = range(3)
+MOST_VOTES = 201  # of independent judges that a majority is compared with
+OPPOSED = -1e-9  # an eigenvalue below this is no rounding: votes missing on unlike items
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,11 @@ class PanelErrors:
     ----------
     mean_correlation : Interval
         Of all pairs, each over the items both voted on.
-    effective_votes : Interval
-        Kish's effective number of votes.
-    n : float
-        The labelled items that every judge voted on: the accuracies are over these.
+    effective_votes, optimal_votes, participation_votes, majority_votes : Interval
+        How many votes the panel is worth, by the functions of these names.
+    n, questions : float, int
+        The labelled items that every judge voted on, over which the accuracies are, and their
+        questions.
     independent, observed, gap : Interval
         The majority's accuracy if the judges erred independently, as it is, and the first less the
         second (a Condorcet gap).
@@ -65,7 +71,11 @@ class PanelErrors:
 
     mean_correlation: Interval
     effective_votes: Interval
+    optimal_votes: Interval
+    participation_votes: Interval
+    majority_votes: Interval
     n: float
+    questions: int
     independent: Interval
     observed: Interval
     gap: Interval
@@ -75,7 +85,7 @@ def pair_errors(
     labels: Array,
     human: Array,
     clusters: Sequence[Any],
-    bootstrap: Bootstrap,
+    level: float = 0.95,
 ) -> PairErrors:
     """Measure the errors of each two judges, with intervals clustered by question.
 
@@ -87,18 +97,20 @@ def pair_errors(
         The reference, NaN where there is none.
     clusters : sequence of n labels
         The question each item belongs to.
-    bootstrap : Bootstrap
+    level : float
+        Of the intervals.
     """
     sums = cluster_sums(pair_counts(labels, human), clusters)
     counts = sums.sum(axis=0)
+    cells, used = _pair_cells(sums), sums[:, BOTH_VOTED] > 0
 
     n, wrong, both = counts
     return PairErrors(
         n=n,
-        correlation=bootstrap.interval(error_correlation, sums),
+        correlation=cluster_t(additive(sums, error_correlation, cells, used), "fisher", level),
         both_wrong=ratio(both, n),
         by_chance=ratio(wrong * wrong.T, n * n),
-        ratio=bootstrap.interval(wrong_together, sums),
+        ratio=cluster_t(additive(sums, wrong_together, cells, used), "log", level),
     )
 
 
@@ -106,7 +118,7 @@ def panel_errors(
     labels: Array,
     human: Array,
     clusters: Sequence[Any],
-    bootstrap: Bootstrap,
+    level: float = 0.95,
 ) -> PanelErrors:
     """Measure how many votes a panel is worth, and what its majority loses by common errors.
 
@@ -115,14 +127,51 @@ def panel_errors(
     pairs = cluster_sums(pair_counts(labels, human), clusters)
     whole = cluster_sums(majority_counts(labels, human), clusters)
 
+    used = np.asarray((pairs[:, BOTH_VOTED] > 0).any(axis=(1, 2))), whole[:, WHOLE] > 0
+
+    def of_pairs(statistic: Callable[[Array], Array], transform: Transform) -> Interval:
+        return cluster_t(additive(pairs, statistic, _pair_cells(pairs), used[0]), transform, level)
+
+    # Of the majority's decisions, one right and one wrong with all judges alike
+    one = SHARE_CELLS[:, [0, 1, 0, *[1] * labels.shape[1]]]
+    one[:, MAJORITY_WRONG] = one[:, WHOLE] - one[:, MAJORITY_RIGHT]
+    cells = imagined_size(whole[:, WHOLE]) * one
+
+    def of_majority(statistic: Callable[[Array], Array], transform: Transform) -> Interval:
+        return cluster_t(additive(whole, statistic, cells, used[1]), transform, level)
+
     return PanelErrors(
-        mean_correlation=bootstrap.interval(mean_correlation, pairs),
-        effective_votes=bootstrap.interval(effective_votes, pairs),
+        mean_correlation=of_pairs(mean_correlation, "fisher"),
+        effective_votes=of_pairs(effective_votes, "log"),
+        optimal_votes=of_pairs(optimal_votes, "log"),
+        participation_votes=of_pairs(participation_votes, "log"),
+        majority_votes=of_majority(majority_votes, "log"),
         n=float(whole[:, WHOLE].sum()),
-        independent=bootstrap.interval(independent_accuracy, whole),
-        observed=bootstrap.interval(majority_accuracy, whole),
-        gap=bootstrap.interval(condorcet_gap, whole),
+        questions=int(used[1].sum()),
+        independent=of_majority(independent_accuracy, "logit"),
+        observed=of_majority(majority_accuracy, "logit"),
+        gap=of_majority(condorcet_gap, "identity"),
     )
+
+
+def _pair_cells(sums: Array) -> Array:
+    """Return what an imagined item adds in which the first, the second, both or neither is wrong.
+
+    Judge i of the pair (i, j) is the first where i < j, so that all pairs share the four cells.
+    """
+    k = sums.shape[-1]
+    upper, lower = np.triu(np.ones((k, k))), np.tril(np.ones((k, k)), -1)
+    cells = np.array(
+        [
+            [np.ones((k, k)), first * upper + second * lower, np.full((k, k), first * second)]
+            for first in (0.0, 1.0)
+            for second in (0.0, 1.0)
+        ]
+    )
+    at = np.arange(k)
+    cells[:, BOTH_WRONG, at, at] = cells[:, WRONG, at, at]  # a judge beside itself
+    size: Array = imagined_size(sums[:, BOTH_VOTED])
+    return cells * size
 
 
 def pair_counts(labels: Array, human: Array) -> Array:
@@ -183,6 +232,70 @@ def effective_votes(counts: Array) -> Array:
     return ratio(np.asarray(float(k)), 1 + (k - 1) * mean_correlation(counts))
 
 
+def _correlations(counts: Array) -> Array:
+    """Return the matrix of error correlations, of shape (..., k, k), with ones on its diagonal."""
+    found = error_correlation(counts)
+    k = found.shape[-1]
+    found[..., np.arange(k), np.arange(k)] = 1.0
+    return found
+
+
+def optimal_votes(counts: Array) -> Array:
+    """Return the votes that the panel is worth if its judges are weighted as well as can be.
+
+    1' R^-1 1 with R the matrix of error correlations: the number of independent votes whose mean
+    varies as much as the best weighted mean of these, at equal error rates (generalised least
+    squares: Aitken 1935). Never below Kish's number; by the pseudo-inverse copies of a judge count
+    once. NaN where a pair has no correlation, or missing votes make R no correlation matrix.
+    """
+    matrix = _correlations(counts)
+    defined: Mask = np.asarray(~np.isnan(matrix).any(axis=(-2, -1)))
+    matrix = np.where(defined[..., None, None], matrix, np.eye(matrix.shape[-1]))
+    defined &= np.linalg.eigvalsh(matrix)[..., 0] > OPPOSED
+    inverse = np.linalg.pinv(matrix, rcond=1e-10, hermitian=True)
+    return np.where(defined, inverse.sum(axis=(-2, -1)), np.nan)
+
+
+def participation_votes(counts: Array) -> Array:
+    """Return how many directions the errors vary in: the participation ratio of eigenvalues.
+
+    (sum of eigenvalues)^2 / (sum of their squares) of the matrix of error correlations, which is
+    k^2 over the sum of all squared correlations (Bell and Dean 1970): between 1 and k.
+    """
+    matrix = _correlations(counts)
+    return np.asarray(matrix.shape[-1] ** 2 / (matrix**2).sum(axis=(-2, -1)))
+
+
+def majority_votes(counts: Array) -> Array:
+    """Return how many independent judges of the mean accuracy have as accurate a majority.
+
+    Linear between odd numbers of judges, and below one between a coin's accuracy and one judge's.
+    NaN where the judges are no better than a coin, where the majority is right on every item, or
+    better than that of `MOST_VOTES`.
+
+    Parameters
+    ----------
+    counts : array of shape (..., 3 + k)
+        Sums of `majority_counts`.
+    """
+    from scipy.special import betainc
+
+    observed, single = majority_accuracy(counts), ratio(counts[..., 3:], counts[..., [WHOLE]])
+    mean = single.mean(axis=-1)
+    sizes = np.arange(1.0, MOST_VOTES + 1, 2)
+    # The chance that a majority of m judges is right, a regularised incomplete beta function
+    with np.errstate(invalid="ignore"):
+        right = betainc((sizes + 1) / 2, (sizes + 1) / 2, mean[..., None])
+    sizes = np.concatenate([[0.0], sizes])
+    right = np.concatenate([np.full((*mean.shape, 1), 0.5), right], axis=-1)
+    at = np.clip((right < observed[..., None]).sum(axis=-1), 1, len(sizes) - 1)
+    low, high = (np.take_along_axis(right, some[..., None], -1)[..., 0] for some in (at - 1, at))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = sizes[at - 1] + (sizes[at] - sizes[at - 1]) * (observed - low) / (high - low)
+    reached = (mean > 0.5) & (observed > 0.5) & (observed < 1) & (observed <= right[..., -1])
+    return np.where(reached, found, np.nan)
+
+
 def majority_counts(labels: Array, human: Array) -> Array:
     """Return what each item that all k judges voted on adds to the counts of their majority.
 
@@ -231,7 +344,10 @@ def independent_accuracy(counts: Array) -> Array:
 
 
 def condorcet_gap(counts: Array) -> Array:
-    """Return the independent less the observed accuracy of a majority: what common errors cost."""
+    """Return the independent less the observed accuracy of a majority: what common errors cost.
+
+    Items differ in difficulty, and on hard ones all judges err more: that alone makes a gap.
+    """
     return independent_accuracy(counts) - majority_accuracy(counts)
 
 

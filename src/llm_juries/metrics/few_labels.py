@@ -10,6 +10,10 @@ A judge's own count of correct answers is off by its errors. Two ways correct it
   than that the labelled items are a random sample, and is never much wider than human labels alone.
 
 Both take the labelled items to be a random draw. Labels of the hard cases only make both wrong.
+
+With few labels a judge may have made no error on them, and normal intervals are far too narrow. So
+both intervals have Student's t and four imagined labels, two that the judge has right and two that
+it has wrong.
 """
 
 from __future__ import annotations
@@ -24,12 +28,14 @@ import numpy.typing as npt
 
 from ..errors import JuriesError
 from . import agreement
-from .arrays import Array
-from .bootstrap import Bootstrap, cluster_sums
-from .intervals import Interval
+from .arrays import Array, ratio
+from .bootstrap import cluster_sums
+from .intervals import Interval, additive, cluster_t, imagined_size
 
 if TYPE_CHECKING:
     import pandas as pd
+
+IMAGINED_LABELS = 4.0  # two right, two wrong
 
 
 @dataclass(frozen=True)
@@ -76,10 +82,11 @@ def rogan_gladen_rate(judged: Array, tpr: Array, tnr: Array) -> Array:
     Cut off at 0 and 1; NaN where the judge is no better than chance, as there is nothing to divide
     by. All arguments have a common shape.
     """
-    better = tpr + tnr - 1
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: Array = np.where(better > 0, np.clip((judged + tnr - 1) / better, 0, 1), np.nan)
-    return found
+    return np.clip(_uncut_rate(judged, tpr, tnr), 0, 1)
+
+
+def _uncut_rate(judged: Array, tpr: Array, tnr: Array) -> Array:
+    return ratio(judged + tnr - 1, tpr + tnr - 1)
 
 
 def rogan_gladen(
@@ -87,14 +94,14 @@ def rogan_gladen(
     human: Array,
     candidates: Sequence[str],
     clusters: Sequence[Any],
-    bootstrap: Bootstrap,
+    level: float = 0.95,
     *,
     common_rates: bool = False,
 ) -> CorrectedAccuracies:
     """Correct each candidate's judged accuracy by the judge's error rates.
 
-    The interval is a bootstrap over questions, which redraws the judged share and the rates
-    together; too few labels leave resamples without a rate, and then there is no interval.
+    The interval is the cluster-robust t interval of the whole formula, with the judged share and
+    the rates of the same questions.
 
     Parameters
     ----------
@@ -105,7 +112,8 @@ def rogan_gladen(
     candidates : sequence of n names
     clusters : sequence of n labels
         The question of each item.
-    bootstrap : Bootstrap
+    level : float
+        Of the interval.
     common_rates : bool
         Take the judge's rates over all candidates. Needs fewer labels, and is wrong where a judge
         favours a candidate.
@@ -123,12 +131,22 @@ def rogan_gladen(
             counts = counts.sum(axis=-2, keepdims=True)
         with np.errstate(divide="ignore", invalid="ignore"):
             judged = totals[..., 1] / totals[..., 0]
-        return rogan_gladen_rate(
+        return _uncut_rate(
             judged, agreement.true_positive_rate(counts), agreement.true_negative_rate(counts)
         )
 
     method = "rogan_gladen_common_rates" if common_rates else "rogan_gladen"
-    return _corrected(method, names, index, labels, human, bootstrap.interval(rate, sums))
+    known = sums[..., 2:].sum(axis=-1)
+    one = np.hstack([np.zeros((4, 2)), np.eye(4)])  # labels only: the judged share is of the data
+    share = 1 / len(names) if common_rates else 1.0
+    imagined = share * imagined_size(known)[:, None] * one[:, None]
+    used = known > 0
+    if common_rates:
+        used = np.broadcast_to(used.any(axis=1, keepdims=True), used.shape)
+    bound = additive(sums, rate, imagined, used)
+    found = cluster_t(bound, "logit", level, imagined=IMAGINED_LABELS)
+    found = found._replace(value=np.clip(found.value, 0, 1))
+    return _corrected(method, names, index, labels, human, found)
 
 
 def prediction_powered(
@@ -140,8 +158,8 @@ def prediction_powered(
 ) -> CorrectedAccuracies:
     """Correct each candidate's judged accuracy by the judge's mean error on labelled items.
 
-    By ppi_py, power-tuned, with a normal interval: take it with a grain of salt below some thirty
-    labels a candidate. NaN where a candidate has fewer than two labelled or unlabelled items.
+    By ppi_py, power-tuned; its interval with the imagined labels, and with Student's t in place of
+    the normal's quantile. NaN where a candidate has fewer than two labelled or unlabelled items.
 
     Parameters
     ----------
@@ -164,6 +182,8 @@ def prediction_powered(
             f"prediction_powered: {str(names[at])!r} has several items of question {question!r}, "
             "which are not independent; keep one"
         )
+    from scipy import stats
+
     with warnings.catch_warnings():  # ppi_py turns all warnings off for good as it is imported
         try:
             from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
@@ -183,8 +203,12 @@ def prediction_powered(
         # A judge that only says one thing leaves nothing to tune: human labels alone.
         power = 0.0 if np.ptp(np.concatenate(data[1:])) == 0 else None
         value[at] = float(np.squeeze(ppi_mean_pointestimate(*data, lam=power)))
-        ends = ppi_mean_ci(*data, alpha=1 - level, lam=power)
-        low[at], high[at] = (float(np.squeeze(end)) for end in ends)
+        more = np.append(data[0], [1.0, 0.0, 1.0, 0.0]), np.append(data[1], [1.0, 0.0, 0.0, 1.0])
+        normal = [float(np.squeeze(end)) for end in ppi_mean_ci(*more, data[2], alpha=1 - level)]
+        wider = stats.t.ppf((1 + level) / 2, with_label.sum() - 1) / stats.norm.ppf((1 + level) / 2)
+        middle, reach = sum(normal) / 2, wider * (normal[1] - normal[0]) / 2
+        low[at] = max(0.0, min(middle - reach, value[at]))
+        high[at] = min(1.0, max(middle + reach, value[at]))
     return _corrected("prediction_powered", names, index, labels, human, Interval(value, low, high))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import Array, ratio
-from .measure import SAME, Measure, Ratings, groups_of, mean, with_number
+from .measure import SAME, Measure, Ratings, groups_of, hit_or_miss, mean, no_cell, with_number
 from .nominal import equal, one_hot
 
 N, X, Y, XX, YY, XY = range(6)
@@ -131,18 +131,28 @@ def _picks(ratings: Ratings) -> Array:
     return with_number(picked)
 
 
-QUADRATIC_KAPPA = Measure("weighted_kappa", ("ordinal",), moments, quadratic_kappa, "fisher")
-PEARSON = Measure("pearson", ("ordinal", "interval"), moments, pearson, "fisher")
-MAE = Measure("mae", ("ordinal", "interval"), _errors, mean, "log")  # in the scale's numbers
+QUADRATIC_KAPPA = Measure(
+    "weighted_kappa", ("ordinal",), moments, quadratic_kappa, "fisher", sparing=True
+)
+PEARSON = Measure("pearson", ("ordinal", "interval"), moments, pearson, "fisher", sparing=True)
+MAE = Measure(
+    "mae", ("ordinal", "interval"), _errors, mean, "log", sparing=True
+)  # in the scale's numbers
 ORDINAL = (
     QUADRATIC_KAPPA,
-    Measure("linear_kappa", ("ordinal",), _distances, linear_kappa, "fisher"),
-    Measure("exact", ("ordinal",), equal, mean, "logit"),
-    Measure("within_one", ("ordinal",), _within_one, mean, "logit"),
+    Measure("linear_kappa", ("ordinal",), _distances, linear_kappa, "fisher", sparing=True),
+    Measure("exact", ("ordinal",), equal, mean, "logit", hit_or_miss),
+    Measure("within_one", ("ordinal",), _within_one, mean, "logit", hit_or_miss),
     MAE,
 )
-INTERVAL = (PEARSON, Measure("icc", ("ordinal", "interval"), moments, icc_agreement, "fisher"), MAE)
-PICKS_BEST = Measure("picks_best", ("binary", "ordinal", "interval"), _picks, mean, "logit")
+INTERVAL = (
+    PEARSON,
+    Measure("icc", ("ordinal", "interval"), moments, icc_agreement, "fisher", sparing=True),
+    MAE,
+)
+PICKS_BEST = Measure(
+    "picks_best", ("binary", "ordinal", "interval"), _picks, mean, "logit", no_cell
+)
 """How often a voter's highest score of a question's candidates is the humans' best.
 
 A tie of m at the top counts the share of the m that are among the best. Counted are questions with

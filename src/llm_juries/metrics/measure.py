@@ -3,32 +3,37 @@
 A measure is a function of how often each cluster (question) counts. Most are a formula on sums of
 statistics an item (`Measure`), so that all bootstrap resamples are one matrix product; rank
 correlations and the ROC AUC (`ranks`) are functions of all items, but of the clusters' weights too.
-So one pair of interval functions serves every measure: a new one gets its point, its percentile
-bootstrap and its cluster-robust t interval for nothing. A measure without meaning (no item, one
-class only, a constant column) is NaN.
+So one function, `estimates`, gives every measure its value and its cluster-robust interval: see
+`metrics.intervals`. A measure without meaning (no item, one class only, a constant column) is NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, Self
+from itertools import product
+from typing import Any, Protocol, Self
 
 import numpy as np
-from scipy import stats
-from scipy.special import expit, logit
 
 from ..errors import JuriesError
 from ..scale import Kind, Scale
 from .arrays import Array, Index, Mask, ratio
 from .bootstrap import Bootstrap, cluster_sums
-from .intervals import Interval
+from .intervals import (
+    CHUNK,
+    Contrast,
+    Interval,
+    Reweighted,
+    Transform,
+    additive,
+    cluster_t,
+    imagined_size,
+)
 
-Transform = Literal["identity", "fisher", "logit", "log"]
 SAME = 1e-9  # numbers that differ by less are equal: means of votes carry rounding
 MOST_CLUSTERS = 1000  # left out one at a time; more are left out in groups
-NO_SPREAD = 1e-13  # a standard error below this is rounding
-CHUNK = 1 << 22  # numbers held at a time
+MOST_LEVELS = 7  # of a scale of which every cell is imagined
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,41 +74,6 @@ class Ratings:
         return self.only(np.asarray(~np.isnan(self.votes).any(axis=1)))
 
 
-@dataclass(frozen=True)
-class Reweighted:
-    """A measure of given ratings: its value at any weights of the clusters.
-
-    Attributes
-    ----------
-    at : callable
-        From weights of shape (b, clusters), how often each cluster counts, to values of shape
-        (b, k). Clusters are in the order of their sorted labels.
-    used : array of shape (clusters, k)
-        Whether a cluster has anything for a voter's value.
-    """
-
-    at: Callable[[Array], Array]
-    used: Mask
-
-    @property
-    def point(self) -> Array:
-        """The value over all items, of shape (k,)."""
-        value: Array = self.at(np.ones((1, len(self.used))))[0]
-        return value
-
-    def one_each(self, *, left_out: bool) -> Array:
-        """Return the values without each cluster, or of each cluster alone: (clusters, k)."""
-        number = len(self.used)
-        rows = max(1, CHUNK // max(1, number))
-        parts = [self.at(np.zeros((0, number)))]
-        for start in range(0, number, rows):
-            at = np.arange(start, min(start + rows, number))
-            weights = np.full((len(at), number), float(left_out))
-            weights[np.arange(len(at)), at] = float(not left_out)
-            parts.append(self.at(weights))
-        return np.concatenate(parts)
-
-
 class AnyMeasure(Protocol):
     """What has a name, the kinds of scale it is for, a transform and a value of ratings."""
 
@@ -119,8 +89,38 @@ class AnyMeasure(Protocol):
     def transform(self) -> Transform:
         """Where its interval is symmetric."""
 
-    def over(self, ratings: Ratings) -> Reweighted:
-        """Return the measure of these ratings as a function of the clusters' weights."""
+    def over(self, ratings: Ratings, *, jointly: bool = False) -> Reweighted:
+        """Return the measure of these ratings as a function of the clusters' weights.
+
+        With `jointly` the values of two voters are to be compared: imagined cells are those of both
+        votes and the label.
+        """
+
+
+Cells = Sequence[tuple[float, float]]
+"""Votes beside labels that can be imagined, each as likely as the others."""
+
+
+def few_levels(scale: Scale) -> Sequence[float]:
+    """Return the values of a scale that has few, else none."""
+    return scale.codes if len(scale.codes) <= MOST_LEVELS else ()
+
+
+def every_cell(scale: Scale) -> Cells:
+    """Return each pair of values, none of a scale of many."""
+    levels = few_levels(scale)
+    return list(product(levels, levels))
+
+
+def hit_or_miss(scale: Scale) -> Cells:
+    """Return the pairs of the lowest and the highest value: two are hits and two are misses."""
+    ends = scale.codes[:1] + scale.codes[-1:]
+    return list(product(ends, ends))
+
+
+def no_cell(scale: Scale) -> Cells:  # noqa: ARG001
+    """Return no pair."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,15 @@ class Measure:
     formula : callable
         From sums of shape (..., s) to values of shape (...), NaN where they have no meaning.
     transform : {"identity", "fisher", "logit", "log"}
-        The transform under which its interval is symmetric.
+        Where it lies, and the transform under which its interval is symmetric where nothing can be
+        imagined.
+    cells : callable
+        From a scale to imagined votes beside labels; see `metrics.intervals`.
+    pooled : bool
+        Whether all voters have one value together, without labels: then the votes of two of them
+        are imagined.
+    sparing : bool
+        Whether cells are imagined only where the data alone give no interval.
     """
 
     name: str
@@ -146,25 +154,42 @@ class Measure:
     statistics: Callable[[Ratings], Array]
     formula: Callable[[Array], Array]
     transform: Transform = "identity"
+    cells: Callable[[Scale], Cells] = every_cell
+    pooled: bool = False
+    sparing: bool = False
 
-    def over(self, ratings: Ratings) -> Reweighted:
+    def over(self, ratings: Ratings, *, jointly: bool = False) -> Reweighted:
         """Return the measure of these ratings as a function of the clusters' weights."""
         check_kind(self, ratings)
-        statistics = self.statistics(ratings)
-        if not len(statistics):
-            return bind(statistics, self.formula)
-        return bind(cluster_sums(statistics, ratings.clusters), self.formula)
+        n = len(ratings.human)
+        imagined = self._imagined(ratings, jointly=jointly)
+        every = replace(
+            ratings,
+            votes=np.vstack([ratings.votes, imagined[:, :-1]]),
+            human=np.concatenate([ratings.human, imagined[:, -1]]),
+        )
+        if len(imagined):  # statistics of single items: what they belong to does not matter
+            every = replace(every, clusters=range(len(every.human)), subsets=None)
+        statistics = self.statistics(every)
+        own, of_cells = statistics[:n], statistics[n:]
+        if not n:
+            return additive(own, self.formula)
+        counted = (own != 0).any(axis=-1).astype(float)
+        both = cluster_sums(np.concatenate([own, counted[..., None]], axis=-1), ratings.clusters)
+        sums, items = both[..., :-1], both[..., -1]
+        of_cells = imagined_size(items)[:, None] * of_cells
+        return additive(sums, self.formula, of_cells, sparing=self.sparing)
 
-
-def bind(sums: Array, formula: Callable[[Array], Array]) -> Reweighted:
-    """Return a formula on cluster sums of shape (clusters, k, s) as a function of weights."""
-    rows = max(1, CHUNK // max(1, sums[:1].size))
-
-    def at(weights: Array) -> Array:
-        parts = [weights[at : at + rows] for at in range(0, max(1, len(weights)), rows)]
-        return np.concatenate([formula(np.tensordot(part, sums, 1)) for part in parts])
-
-    return Reweighted(at, (sums != 0).any(axis=-1))
+    def _imagined(self, ratings: Ratings, *, jointly: bool) -> Array:
+        """Return imagined votes beside their labels, a row a cell: (cells, k + 1)."""
+        k, cells = ratings.votes.shape[1], self.cells(ratings.scale)
+        if not len(ratings.human) or not cells or (self.pooled and k < 2) or (jointly and k != 2):
+            return np.full((0, k + 1), np.nan)
+        if self.pooled:
+            return np.array([(*pair, *[np.nan] * (k - 1)) for pair in cells])
+        if jointly:
+            return np.array([(a, b, y) for a, y in cells for b, other in cells if y == other])
+        return np.array([(*[vote] * k, label) for vote, label in cells])
 
 
 def check_kind(measure: AnyMeasure, ratings: Ratings) -> None:
@@ -201,19 +226,17 @@ class MeanOverSubsets:
         """The measure's."""
         return self.measure.transform
 
-    def over(self, ratings: Ratings) -> Reweighted:
+    def over(self, ratings: Ratings, *, jointly: bool = False) -> Reweighted:
         """Return the mean of the subsets' values as a function of the clusters' weights."""
         if ratings.subsets is None:
             raise JuriesError(f"{self.name}: the items have no subsets or criteria")
         labels = np.asarray(ratings.subsets)
-        parts = [self.measure.over(ratings.only(labels == one)) for one in np.unique(labels)]
-        measured = [part for part in parts if part.used.any()]
-        if not measured:
-            return parts[0]
-        return Reweighted(
-            lambda weights: np.mean([part.at(weights) for part in measured], axis=0),
-            np.any([part.used for part in measured], axis=0),
-        )
+        parts = [
+            self.measure.over(ratings.only(labels == one), jointly=jointly)
+            for one in np.unique(labels)
+        ]
+        measured = [part for part in parts if part.used.any()] or parts[:1]
+        return combined(measured, lambda values: np.mean(values, axis=0))
 
 
 @dataclass(frozen=True)
@@ -241,10 +264,16 @@ class MeanOverClusters:
         """The measure's."""
         return self.measure.transform
 
-    def over(self, ratings: Ratings) -> Reweighted:
+    def over(self, ratings: Ratings, *, jointly: bool = False) -> Reweighted:  # noqa: ARG002
         """Return the mean of the clusters' values as a function of their weights."""
-        alone = self.measure.over(ratings).one_each(left_out=False)
-        return bind(with_number(alone), mean)
+        bound = self.measure.over(ratings)
+        number = len(bound.used)
+        rows = max(1, CHUNK // max(1, number))
+        parts = [bound.values(np.zeros((0, number)))]
+        for start in range(0, number, rows):
+            alone = np.arange(start, min(start + rows, number))[:, None] == np.arange(number)
+            parts.append(bound.values(alone.astype(float)))
+        return additive(with_number(np.concatenate(parts)), mean)
 
 
 @dataclass(frozen=True)
@@ -271,7 +300,7 @@ class Pairwise:
         """The measure's."""
         return self.measure.transform
 
-    def over(self, ratings: Ratings) -> Reweighted:
+    def over(self, ratings: Ratings, *, jointly: bool = False) -> Reweighted:  # noqa: ARG002
         """Return all pairs' values as a function of the clusters' weights."""
         votes = ratings.votes
         if votes.shape[1] < 2:
@@ -280,50 +309,54 @@ class Pairwise:
             self.measure.over(replace(ratings, votes=votes[:, at + 1 :], human=votes[:, at]))
             for at in range(votes.shape[1] - 1)
         ]
-        return Reweighted(
-            lambda weights: np.concatenate([part.at(weights) for part in parts], axis=-1),
-            np.concatenate([part.used for part in parts], axis=-1),
+        return combined(parts, lambda values: np.concatenate(values, axis=-1))
+
+
+@dataclass(frozen=True)
+class MeanOverPairs:
+    """The mean of a symmetric measure over all pairs of voters."""
+
+    measure: AnyMeasure
+
+    @property
+    def name(self) -> str:
+        """The measure's name."""
+        return self.measure.name
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of scale the measure is for."""
+        return self.measure.kinds
+
+    @property
+    def transform(self) -> Transform:
+        """The measure's."""
+        return self.measure.transform
+
+    def over(self, ratings: Ratings, *, jointly: bool = False) -> Reweighted:  # noqa: ARG002
+        """Return the mean of the pairs' values, of one column."""
+        return combined(
+            [Pairwise(self.measure).over(ratings)],
+            lambda values: np.mean(values[0], axis=-1, keepdims=True),
         )
 
 
-def additive(measure: AnyMeasure) -> bool:
-    """Return whether a measure is a formula on sums, so that a bootstrap of it is quick."""
-    inner = getattr(measure, "measure", None)
-    if isinstance(measure, (MeanOverSubsets, Pairwise)) and inner is not None:
-        return additive(inner)
+def combined(parts: Sequence[Reweighted], how: Callable[[Sequence[Array]], Array]) -> Reweighted:
+    """Return a function of several statistics of the same clusters, and of the same cells."""
+    return Reweighted(
+        lambda weights: how([part.at(weights) for part in parts]),
+        how([part.used.astype(float) for part in parts]) > 0,
+        parts[0].cells,
+        lambda weights: how([part.without_each(weights) for part in parts]),
+        parts[0].sparing,
+    )
+
+
+def quick(measure: AnyMeasure) -> bool:
+    """Return whether a measure is a formula on sums, so that leaving a cluster out is quick."""
+    if isinstance(measure, (MeanOverSubsets, Pairwise, MeanOverPairs)):
+        return quick(measure.measure)
     return isinstance(measure, (Measure, MeanOverClusters))
-
-
-Contrast = Callable[[Array], Array]
-"""From values of shape (..., k) to what is estimated, such as differences, of shape (..., m)."""
-
-
-def percentile_estimates(
-    measures: Iterable[AnyMeasure],
-    ratings: Ratings,
-    options: Bootstrap,
-    contrast: Contrast | None = None,
-) -> dict[str, Interval]:
-    """Return measures with percentile intervals of the cluster bootstrap, by name.
-
-    All measures see the same resamples. `contrast` estimates, say, differences between voters. The
-    interval is NaN where fewer than two clusters are there to be drawn.
-    """
-    seen = contrast or (lambda values: values)
-    bound = {measure.name: measure.over(ratings) for measure in measures}
-    number = len(np.unique(np.asarray(ratings.clusters)))
-    found = {name: [np.full_like(seen(one.point), np.nan)[None]] for name, one in bound.items()}
-    resampled = options.weights(number) if number > 1 else ()
-    for weights in resampled:
-        for name, one in bound.items():
-            found[name].append(seen(one.at(weights)))
-    return {
-        name: Interval(
-            seen(bound[name].point),
-            *options.ends(np.concatenate(parts[1:] or parts)),
-        )
-        for name, parts in found.items()
-    }
 
 
 def estimates(
@@ -332,71 +365,33 @@ def estimates(
     options: Bootstrap,
     contrast: Contrast | None = None,
 ) -> dict[str, Interval]:
-    """Return measures with intervals, by name, in their order.
+    """Return measures with cluster-robust t intervals, by name, in their order.
 
-    Formulas on sums have percentile intervals of the cluster bootstrap, all of the same resamples.
-    The others (rank correlations, the ROC AUC) have the jackknife's, since a bootstrap of them is
-    slow; with more than `MOST_CLUSTERS` clusters these are dealt into as many groups that are left
-    out whole (the delete-a-group jackknife, Kott 2001).
+    With more than `MOST_CLUSTERS` clusters, those of rank correlations and the ROC AUC are dealt
+    into as many groups that are left out whole (the delete-a-group jackknife, Kott 2001).
+
+    Parameters
+    ----------
+    measures, ratings
+    options : Bootstrap
+        Its level, and its seed for the groups.
+    contrast : callable, optional
+        Estimate this of the voters' values, such as differences.
     """
-    quick = [measure for measure in measures if additive(measure)]
-    found = percentile_estimates(quick, ratings, options, contrast)
     grouped = ratings
     names, at = np.unique(np.asarray(ratings.clusters), return_inverse=True)
     if len(names) > MOST_CLUSTERS:
         dealt = np.random.default_rng(options.seed).permutation(len(names)) % MOST_CLUSTERS
         grouped = replace(ratings, clusters=dealt[at].tolist())
-    for measure in measures:
-        if measure.name not in found:
-            found[measure.name] = jackknife_estimate(measure, grouped, options.level, contrast)
-    return {measure.name: found[measure.name] for measure in measures}
-
-
-def jackknife_estimate(
-    measure: AnyMeasure, ratings: Ratings, level: float = 0.95, contrast: Contrast | None = None
-) -> Interval:
-    """Return a measure with a cluster-robust t interval.
-
-    The standard error is the jackknife's over clusters (Efron 1982; Cameron, Gelbach and Miller
-    2008), carried into the measure's transform by the delta method; the quantile is Student's t
-    with one degree of freedom less than the clusters that a voter has votes in. NaN where fewer
-    than two have, where the value loses its meaning without one of them, and at the ends of the
-    transform or without any spread: such an interval would have no width.
-
-    Parameters
-    ----------
-    measure, ratings
-    level : float
-        Of the interval.
-    contrast : callable, optional
-        Estimate this of the voters' values, on the identity scale; its clusters are those that any
-        voter has.
-    """
-    bound = measure.over(ratings)
-    value, left = bound.point, bound.one_each(left_out=True)
-    used, transform = bound.used, measure.transform
-    if contrast is not None:
-        value, left, transform = contrast(value), contrast(left), "identity"
-        used = np.broadcast_to(used.any(axis=1, keepdims=True), left.shape)
-    number = used.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean_left = np.where(used, left, 0.0).sum(axis=0) / number
-        squares = np.where(used, (left - mean_left) ** 2, 0.0).sum(axis=0)
-        error = np.sqrt((number - 1) / number * squares)
-        error = np.where((number >= 2) & (error > NO_SPREAD), error, np.nan)
-        there, back, slope = _TRANSFORMS[transform]
-        at = np.where(np.isfinite(there(value)), there(value), np.nan)
-        reach = stats.t.ppf((1 + level) / 2, np.maximum(number - 1, 1)) * error * slope(value)
-        return Interval(value, back(at - reach), back(at + reach))
-
-
-_TRANSFORMS: dict[Transform, tuple[Callable[[Array], Array], ...]] = {
-    "identity": (np.array, np.array, np.ones_like),
-    "fisher": (np.arctanh, np.tanh, lambda r: 1 / (1 - r**2)),
-    "logit": (logit, expit, lambda p: 1 / (p * (1 - p))),
-    "log": (np.log, np.exp, lambda x: 1 / x),
-}
-"""Each with its inverse and its derivative."""
+    return {
+        measure.name: cluster_t(
+            measure.over(ratings if quick(measure) else grouped, jointly=contrast is not None),
+            measure.transform,
+            options.level,
+            contrast,
+        )
+        for measure in measures
+    }
 
 
 def with_number(values: Array) -> Array:

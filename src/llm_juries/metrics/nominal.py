@@ -14,7 +14,7 @@ import numpy as np
 from ..scale import Scale
 from . import agreement
 from .arrays import Array, ratio
-from .measure import SAME, Measure, Ratings, mean, with_number
+from .measure import SAME, Cells, Measure, Ratings, hit_or_miss, mean, with_number
 
 
 def one_hot(codes: Array, values: Sequence[float]) -> Array:
@@ -89,11 +89,19 @@ def equal(ratings: Ratings) -> Array:
     return with_number(np.where(ratings.both, hit, np.nan))
 
 
+def _positives(scale: Scale) -> Cells:
+    return [(code, scale.codes[1]) for code in scale.codes]
+
+
+def _negatives(scale: Scale) -> Cells:
+    return [(code, scale.codes[0]) for code in scale.codes]
+
+
 BINARY = (
     Measure("kappa", ("binary",), _outcomes, agreement.cohen_kappa, "fisher"),
     Measure("accuracy", ("binary",), _outcomes, agreement.accuracy, "logit"),
-    Measure("tpr", ("binary",), _outcomes, agreement.true_positive_rate, "logit"),
-    Measure("tnr", ("binary",), _outcomes, agreement.true_negative_rate, "logit"),
+    Measure("tpr", ("binary",), _outcomes, agreement.true_positive_rate, "logit", _positives),
+    Measure("tnr", ("binary",), _outcomes, agreement.true_negative_rate, "logit", _negatives),
     Measure("balanced_accuracy", ("binary",), _outcomes, agreement.balanced_accuracy, "logit"),
 )
 
@@ -102,11 +110,13 @@ def _halves(ratings: Ratings) -> Array:
     return agreement.with_halves(ratings.votes, ratings.human)
 
 
-KAPPA_HALF = Measure("kappa", ("binary", "preference"), _halves, agreement.cohen_kappa, "fisher")
+KAPPA_HALF = Measure(
+    "kappa", ("binary", "preference"), _halves, agreement.cohen_kappa, "fisher", hit_or_miss
+)
 """Kappa of two sides in which a vote for neither counts for half, as if a coin decided."""
 NOMINAL = (
     Measure("kappa", ("nominal",), _margins, cohen_kappa, "fisher"),
-    Measure("accuracy", ("nominal",), equal, mean, "logit"),
+    Measure("accuracy", ("nominal",), equal, mean, "logit", hit_or_miss),
 )
 
 
@@ -118,8 +128,18 @@ def class_rates(scale: Scale) -> tuple[Measure, ...]:
     """
     kinds = (scale.kind,)
     return tuple(
-        Measure(f"{name}_{level}", kinds, partial(_class, code=code), formula, "logit")
-        for name, formula in (("recall", _recall), ("precision", _precision))
+        Measure(
+            f"{name}_{level}",
+            kinds,
+            partial(_class, code=code),
+            formula,
+            "logit",
+            partial(cells, code=code),
+        )
+        for name, formula, cells in (
+            ("recall", _recall, _labels_of),
+            ("precision", _precision, _votes_for),
+        )
         for level, code in zip(scale.levels, scale.codes, strict=True)
     )
 
@@ -128,6 +148,18 @@ def _class(ratings: Ratings, code: float) -> Array:
     voted = ratings.both & (np.abs(ratings.votes - code) < SAME)
     true = ratings.both & (np.abs(ratings.human[:, None] - code) < SAME)
     return np.stack([voted & true, true, voted], axis=-1).astype(float)
+
+
+def _labels_of(scale: Scale, code: float) -> Cells:
+    return [(vote, code) for vote in (code, _other(scale, code))]
+
+
+def _votes_for(scale: Scale, code: float) -> Cells:
+    return [(code, label) for label in (code, _other(scale, code))]
+
+
+def _other(scale: Scale, code: float) -> float:
+    return next(other for other in scale.codes if other != code)
 
 
 def _recall(sums: Array) -> Array:
@@ -161,8 +193,8 @@ def _decided(ratings: Ratings) -> Array:
 
 WITH_TIES = (
     # Over all pairs, a tie of either side for half
-    Measure("accuracy_ties", ("preference",), _credit, mean, "logit"),
+    Measure("accuracy_ties", ("preference",), _credit, mean, "logit", hit_or_miss),
     # Over the pairs that humans decided, a voter's tie for half
-    Measure("accuracy_decided", ("preference",), _decided, mean, "logit"),
+    Measure("accuracy_decided", ("preference",), _decided, mean, "logit", hit_or_miss),
 )
 PREFERENCE = (Measure("kappa", ("preference",), _sides, cohen_kappa, "fisher"), *WITH_TIES)

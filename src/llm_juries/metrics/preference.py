@@ -11,35 +11,8 @@ import numpy as np
 
 from .arrays import Array, ratio
 
-SIDES = (0.0, 0.5, 1.0)
 EDGES = np.array([-1.0, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0])
 """Edges of the bins of length differences; with finer bins some would be empty in typical data."""
-
-
-def crossed(sides: Array, human: Array) -> Array:
-    """Return which cell of the 3 x 3 table of voter and human each pair falls into.
-
-    Parameters
-    ----------
-    sides : array of shape (n, k)
-        Preferences of k voters, 0, 0.5 or 1, NaN where missing.
-    human : array of shape (n,)
-
-    Returns
-    -------
-    array of shape (n, k, 3, 3)
-        One-hot; all zero where either is missing. `annotation.cohen_kappa` measures their sums.
-    """
-    values = np.array(SIDES)
-    rows = sides[:, :, None] == values
-    columns = human[:, None] == values
-    cells: Array = (rows[:, :, :, None] & columns[:, None, None, :]).astype(float)
-    return cells
-
-
-def accuracy(tables: Array) -> Array:
-    """Return the share of pairs on the diagonal of tables of shape (..., 3, 3)."""
-    return ratio(tables.diagonal(axis1=-2, axis2=-1).sum(-1), tables.sum(axis=(-2, -1)))
 
 
 def places(shown: Array) -> Array:
@@ -74,19 +47,9 @@ def places(shown: Array) -> Array:
     ).astype(float)
 
 
-def flip_rate(sums: Array) -> Array:
-    """Return the share of pairs, read in both orders, whose preference turns with the order."""
-    return ratio(sums[..., 1], sums[..., 0])
-
-
 def inconsistency(sums: Array) -> Array:
     """Return the share of pairs, read in both orders, whose orders differ, a tie being a side."""
     return ratio(sums[..., 2], sums[..., 0])
-
-
-def first_place(sums: Array) -> Array:
-    """Return the share of single preferences that went to the answer shown first; 0.5 is fair."""
-    return ratio(sums[..., 4], sums[..., 3])
 
 
 def length_difference(first: Array, second: Array) -> Array:

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from ..errors import JuriesError
 from .arrays import Array, Index, Mask
 from .bootstrap import HELD_WEIGHTS, Bootstrap
-from .correlation import correlations, ranks
+from .correlation import correlations, order_bounds, rank_sets, ranks, score_bounds
 from .logistic import Design, logistic
+from .significance import decided_pairs
 
 TIE = 0.5
 ELO = 400 / np.log(10)  # Elo points a unit of log odds: 400 points are odds of ten to one
@@ -162,12 +163,13 @@ class Weights:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Scores of models and their ranks, with percentile intervals.
+    """Scores of models with percentile intervals, and their ranks.
 
     Arrays have the shape (m,), in the order of `models`; `n` counts the battles or answers of each
     model with a vote. Rank 1 is the highest score; equal scores share the mean of their ranks. The
-    interval of a rank is rounded outwards to whole ranks. `draws`, of shape (resamples, m), are the
-    scores in each resample. NaN where a score has no meaning, and then in the intervals too.
+    interval of a rank holds all ranks that no other model's surely higher or lower score rules out;
+    all of them hold at once (Mogstad et al. 2024). `draws`, of shape (resamples, m), are the scores
+    in each resample. NaN where a score has no meaning, and then in the intervals too.
     """
 
     models: tuple[str, ...]
@@ -185,10 +187,8 @@ def _ranking(
     models: tuple[str, ...], n: Array, score: Array, drawn: Array, bootstrap: Bootstrap
 ) -> Ranking:
     low, high = bootstrap.ends(drawn)
-    rank_low, rank_high = bootstrap.ends(ranks(drawn))
-    return Ranking(
-        models, n, score, low, high, ranks(score), np.floor(rank_low), np.ceil(rank_high), drawn
-    )
+    rank_low, rank_high = rank_sets(decided_pairs(score, drawn, bootstrap.level), score)
+    return Ranking(models, n, score, low, high, ranks(score), rank_low, rank_high, drawn)
 
 
 def win_rate(
@@ -271,8 +271,8 @@ def bradley_terry_bootstrap(
 
     Resamples are reduced to matrices of wins and fitted together. One whose comparison graph is not
     strongly connected has no estimate and is left out of the intervals, which are NaN where that is
-    more than one in twenty. On Elo's scale the anchor's interval has no width: differences to it
-    are what is measured.
+    more than one in twenty. On Elo's scale the anchor has no interval: differences to it are what
+    is measured.
 
     See Also
     --------
@@ -481,8 +481,9 @@ class Comparison:
 def compare(ranking: Ranking, reference: Mapping[str, float], bootstrap: Bootstrap) -> Comparison:
     """Return the correlations of a ranking with a reference leaderboard's scores, by model name.
 
-    Intervals are over the ranking's resamples: they say how the questions drawn move it, and take
-    the reference and the choice of models as given.
+    Intervals say how the questions drawn move the ranking, and take the reference and the choice of
+    models as given. Resampled rankings are noisier than the ranking, so their percentiles lie too
+    low; these intervals are bounds instead (see `correlation.order_bounds` and `score_bounds`).
     """
     unscored = [bool(np.isnan(score)) for score in ranking.score]
     known = [model in reference for model in ranking.models]
@@ -491,9 +492,14 @@ def compare(ranking: Ranking, reference: Mapping[str, float], bootstrap: Bootstr
     ]
     names = ranking.models
     theirs = np.array([reference[names[at]] for at in used], dtype=float)
-    value = correlations(ranking.score[used], theirs)
-    drawn = correlations(ranking.draws[:, used], theirs)
-    spans = {name: bootstrap.ends(draw) for name, draw in drawn.items()}
+    score, drawn = ranking.score[used], ranking.draws[:, used]
+    value = correlations(score, theirs)
+    spans = order_bounds(decided_pairs(score, drawn, bootstrap.level), theirs)
+    spans["pearson"] = score_bounds(score, drawn, theirs, bootstrap.level)
+    spans = {
+        name: (np.minimum(low, value[name]), np.maximum(high, value[name]))
+        for name, (low, high) in spans.items()
+    }
     return Comparison(
         models=tuple(names[at] for at in used),
         missing=tuple(n for n, in_it in zip(names, known, strict=True) if not in_it),

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy import sparse
 
 from ..errors import JuriesError
 from ..scale import Kind
-from .arrays import Array, Index, ratio
-from .measure import Ratings, Reweighted, Transform, check_kind
+from .arrays import Array, Index, Mask, ratio
+from .intervals import CHUNK, Reweighted, Transform
+from .measure import Ratings, check_kind
 
 DECIMALS = 8  # values that differ by less share a rank
-CHUNK = 1 << 22  # numbers held at a time
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Cells:
         Which value a cell has on each side, counted from the lowest.
     human : array of shape (m,)
         The human's value itself.
-    counts : sparse array of shape (clusters, m)
-        How often a cell occurs in a cluster.
+    counts : sparse array of shape (clusters + imagined, m)
+        How often a cell occurs in a cluster, and then in each imagined question.
     """
 
     x: Index
@@ -42,15 +43,33 @@ class Cells:
     counts: sparse.csr_array
 
     @classmethod
-    def of(cls, votes: Array, human: Array, cluster: Index) -> Cells:
-        """Return the cells of one voter; `cluster` numbers each item's cluster."""
+    def of(cls, votes: Array, human: Array, cluster: Index, highest: Mask) -> Cells:
+        """Return the cells of one voter.
+
+        Parameters
+        ----------
+        votes, human, cluster : arrays of shape (n,)
+            `cluster` numbers each item's cluster.
+        highest : array of shape (imagined, 2)
+            Whether an imagined vote, and its label, is the highest there is, else the lowest.
+        """
         known = ~np.isnan(votes) & ~np.isnan(human)
+        number, n = int(cluster.max(initial=-1)) + 1, int(known.sum())
+        clusters, times = cluster[known], np.ones(n)
         values = [np.round(side[known], DECIMALS) + 0.0 for side in (votes, human)]
+        if n:
+            values = [
+                np.append(side, np.where(up, side.max(), side.min()))
+                for side, up in zip(values, highest.T, strict=True)
+            ]
+            size = np.sqrt(n / len(np.unique(clusters)))
+            times = np.append(times, np.full(len(highest), size))
+            clusters = np.append(clusters, number + np.arange(len(highest)))
         x, y = (np.unique(side, return_inverse=True)[1] for side in values)
         pair = x * (y.max(initial=0) + 1) + y
         _, first, cell = np.unique(pair, return_index=True, return_inverse=True)
-        shape = (cluster.max(initial=-1) + 1, len(first))
-        counts = sparse.csr_array((np.ones(len(cell)), (cluster[known], cell)), shape=shape)
+        shape = (number + len(highest), len(first))
+        counts = sparse.csr_array((times, (clusters, cell)), shape=shape)
         return cls(x[first], y[first], values[1][first], counts)
 
     def totals(self, weights: Array) -> Array:
@@ -149,14 +168,22 @@ class RankMeasure:
     transform: Transform = "fisher"
     binary: bool = False
 
-    def over(self, ratings: Ratings) -> Reweighted:
+    def over(self, ratings: Ratings, *, jointly: bool = False) -> Reweighted:
         """Return the measure of these ratings as a function of the clusters' weights."""
         check_kind(self, ratings)
         human = ratings.human
         if self.binary and not np.isin(human[~np.isnan(human)], (0.0, 1.0)).all():
             raise JuriesError(f"{self.name}: needs binary human labels; set a threshold for them")
         cluster = np.unique(np.asarray(ratings.clusters), return_inverse=True)[1]
-        cells = [Cells.of(column, human, cluster) for column in ratings.votes.T]
+        k = ratings.votes.shape[1]
+        ends = np.array(list(product((False, True), repeat=3 if jointly else 2)))
+        if jointly and k != 2:
+            ends = ends[:0]
+        of_vote = list(range(2)) if jointly else [0] * k
+        cells = [
+            Cells.of(column, human, cluster, ends[:, [of_vote[at] if len(ends) else 0, -1]])
+            for at, column in enumerate(ratings.votes.T)
+        ]
         values = [self.value(one) for one in cells]
         most = max(1, *(one.counts.shape[1] for one in cells))
         rows = max(1, CHUNK // most)
@@ -169,8 +196,9 @@ class RankMeasure:
                     found[part, column] = value(weights[part])
             return found
 
-        used = np.stack([np.asarray(one.counts.sum(axis=1)) > 0 for one in cells], axis=-1)
-        return Reweighted(at, used)
+        counted = np.stack([np.asarray(one.counts.sum(axis=1)) > 0 for one in cells], axis=-1)
+        used = counted[: len(counted) - len(ends)]
+        return Reweighted(at, used, len(ends), sparing=True)
 
 
 SPEARMAN = RankMeasure("spearman", ("ordinal", "interval"), _spearman)

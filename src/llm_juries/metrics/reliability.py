@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import annotation
 from .arrays import Array, ratio
 from .graded import FLAT
 from .measure import Measure, Ratings
@@ -33,6 +32,14 @@ def _nominal(ratings: Ratings) -> Array:
     given, number = _given(ratings)
     unlike = number**2 - (given**2).sum(axis=-1, keepdims=True)
     return _paired(np.hstack([given, unlike / np.maximum(number - 1, 1)]), number)
+
+
+def _nominal_alpha(sums: Array) -> Array:
+    """Return alpha from how often each value was given, and the disagreement, last."""
+    given, observed = sums[..., :-1], sums[..., -1]
+    n = given.sum(axis=-1)
+    expected = n**2 - (given**2).sum(axis=-1)  # ordered pairs of unlike labels, over all items
+    return ratio(expected - (n - 1) * observed, expected)
 
 
 def _coincidences(ratings: Ratings) -> Array:
@@ -79,12 +86,25 @@ ALPHA_NOMINAL = Measure(
     "alpha_nominal",
     ("binary", "nominal", "ordinal", "preference"),
     _nominal,
-    annotation.krippendorff_alpha,
+    _nominal_alpha,
     "fisher",
+    pooled=True,
 )
 ALPHA_ORDINAL = Measure(
-    "alpha_ordinal", ("ordinal", "preference"), _coincidences, _ordinal_alpha, "fisher"
+    "alpha_ordinal",
+    ("ordinal", "preference"),
+    _coincidences,
+    _ordinal_alpha,
+    "fisher",
+    pooled=True,
+    sparing=True,
 )
 ALPHA_INTERVAL = Measure(
-    "alpha_interval", ("ordinal", "interval"), _squares, _interval_alpha, "fisher"
+    "alpha_interval",
+    ("ordinal", "interval"),
+    _squares,
+    _interval_alpha,
+    "fisher",
+    pooled=True,
+    sparing=True,
 )

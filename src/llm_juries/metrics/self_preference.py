@@ -22,7 +22,7 @@ from . import agreement
 from .arrays import Array, Index, ratio
 from .bias import accuracy_deltas
 from .bootstrap import Bootstrap, cluster_sums
-from .intervals import Interval
+from .intervals import Interval, additive, cluster_t, imagined_size
 from .logistic import conditional_logit
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def family_deltas(
     clusters: Sequence[Any],
     judges: Sequence[str],
     judge_families: Sequence[str],
-    bootstrap: Bootstrap,
+    level: float = 0.95,
+    levels: Sequence[float] = (0.0, 1.0),
 ) -> pd.DataFrame:
     """Compare each judge's accuracies with the humans' on the answers of each family.
 
@@ -65,7 +66,8 @@ def family_deltas(
     clusters : sequence of n labels
         The question of each answer.
     judges, judge_families : sequences of k names
-    bootstrap : Bootstrap
+    level, levels
+        See `metrics.bias.accuracy_deltas`.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def family_deltas(
     from scipy.stats import t
     from statsmodels.stats.multitest import multipletests
 
-    found = accuracy_deltas(labels, human, families, clusters, bootstrap)
+    found = accuracy_deltas(labels, human, families, clusters, level, levels)
     own = np.asarray(families)[:, None] == np.array(found.candidates)
     error = (labels - human[:, None])[:, None, :] + np.where(own, 0.0, np.nan)[:, :, None]
     z, questions = _clustered_t(error, clusters)
@@ -376,7 +378,7 @@ def candidate_rates(
     candidates: Sequence[str],
     clusters: Sequence[Any],
     voters: Sequence[str],
-    bootstrap: Bootstrap,
+    level: float = 0.95,
 ) -> pd.DataFrame:
     """Measure how many of each candidate's right and wrong answers a voter recognises.
 
@@ -400,7 +402,15 @@ def candidate_rates(
             [agreement.true_positive_rate(totals), agreement.true_negative_rate(totals)], axis=-1
         )
 
-    value, low, high = bootstrap.interval(rates, sums)
+    cells = imagined_size(sums.sum(axis=-1))[..., None] * np.eye(4)[:, None, None, :]
+    used = np.stack(
+        [
+            sums[..., [agreement.TP, agreement.FN]].any(axis=-1),
+            sums[..., [agreement.FP, agreement.TN]].any(axis=-1),
+        ],
+        axis=-1,
+    )
+    value, low, high = cluster_t(additive(sums, rates, cells, used), "logit", level)
     return pd.DataFrame(
         [
             {

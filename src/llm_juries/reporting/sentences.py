@@ -9,9 +9,10 @@ import pandas as pd
 
 from ..analysis.measured import headline_of
 from ..juries.panel import Panel
+from ..metrics.intervals import FEW_CLUSTERS
 
-FEW_QUESTIONS = 30  # with fewer to resample, percentile intervals are too narrow
-NARROW = "the intervals are narrower than they should be; treat them as a rough guide"
+FEW_QUESTIONS = FEW_CLUSTERS  # with fewer, no interval is to be trusted
+NARROW = "the intervals can't be trusted to cover; treat them as a rough guide"
 
 
 def few_questions(panel: Panel) -> str:
@@ -119,7 +120,8 @@ def comparison(row: pd.Series[Any], minus: str = "-") -> str:
     Parameters
     ----------
     row : Series
-        Of `analysis.comparison`: judge, beside, n, missing, difference, ci_low, ci_high, eligible.
+        Of `analysis.comparison`: judge, beside, n, missing, difference, ci_low, ci_high, eligible,
+        questions, detectable, questions_needed.
     minus : str
         The sign of negative numbers.
     """
@@ -132,8 +134,19 @@ def comparison(row: pd.Series[Any], minus: str = "-") -> str:
     elif row["ci_high"] < 0:
         finding = "the jury agrees less"
     else:
-        finding = "no clear difference"
+        finding = f"no clear difference{_power(row)}"
     return (
         f"compared with the {row['beside']}, {row['judge']}: {numbers.replace('-', minus)} "
         f"on the {row['n']:,} items both voted on; {finding}"
     )
+
+
+def _power(row: pd.Series[Any]) -> str:
+    """Return how large a difference would have been found, and what this one takes to be."""
+    if not np.isfinite(row["detectable"]):
+        return ""
+    found = f"; {row['questions']:,} questions find one of {row['detectable']:.3f} or more"
+    needed = row["questions_needed"]
+    if np.isfinite(needed):
+        found += f", one as seen takes {needed:,.0f}"
+    return f"{found} (power 80%)"

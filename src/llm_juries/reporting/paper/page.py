@@ -23,8 +23,8 @@ def write(found: Reproduction, folder: Path) -> list[Path]:
     parts = [
         "# The paper's results beside ours",
         'Made by `make reproduce`. Printed numbers are those of "Replacing Judges with Juries" '
-        "(arXiv 2404.18796), which prints no intervals. Ours have percentile bootstrap intervals "
-        "over questions.",
+        "(arXiv 2404.18796), which prints no intervals. Ours are cluster-robust over questions, "
+        "and of ranks and correlations simultaneous bounds.",
         *(f"- {dataset}: {source}." for dataset, source in found.sources.items()),
     ]
     for name, (title, text) in SECTIONS.items():
