@@ -154,7 +154,8 @@ def _juries(
         (int); judge_kappa, that judge's on them, and difference, the jury's kappa on them less that
         judge's, with difference_low, difference_high, p (NaN where the two never differ), and
         p_max_t, of the jury being no better, corrected for all juries of the rule (see
-        `metrics.significance.step_down_max_t`); questions_needed, how many would find the difference with a power of 80% in such a search.
+        `metrics.significance.step_down_max_t`); questions_needed, how many would find the
+        difference with a power of 80% in such a search.
         Juries and that judge are picked on the items they are measured on.
     """
     cells = patterns.cells(patterns.total)[..., 0]
@@ -198,9 +199,7 @@ def _juries(
                 difference,
                 standard_errors(draws.difference),
                 int((patterns.counts.sum(axis=1) > 0).sum()),
-                critical=max_t_quantile(
-                    difference, draws.difference, bootstrap.level, "greater"
-                ),
+                critical=max_t_quantile(difference, draws.difference, bootstrap.level, "greater"),
             ),
         }
     )

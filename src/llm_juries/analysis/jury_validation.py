@@ -18,6 +18,7 @@ import pandas as pd
 
 from ..metrics.arrays import Array, Mask
 from ..metrics.bootstrap import Bootstrap
+from ..metrics.intervals import UNDEFINED
 
 Numbers = npt.NDArray[Any]
 NAMED = 3  # of the juries chosen most often
@@ -112,7 +113,7 @@ def chosen(candidates: Candidates, bootstrap: Bootstrap, n: int, labelled: int) 
             )
         start += len(drawn)
     low, high = bootstrap.ends(values)
-    defined = ~np.isnan(low)
+    defined = np.isnan(values).mean(axis=0) <= UNDEFINED
     mean = np.where(defined, np.nanmean(np.where(defined, values, 0.0), axis=0), np.nan)
     name = candidates.measure
     row = {
