@@ -75,6 +75,18 @@ def test_a_mistake_ends_in_one_line(
     assert said in line
 
 
+@pytest.mark.parametrize(
+    ("command", "said"), [("status", "0 of 140 verdicts done"), ("submit", "1 jobs would be")]
+)
+def test_a_sweep_needs_no_output_folder_of_a_run(command: str, said: str, tmp_path: Path):
+    place = [f"store={tmp_path}/store", *["cluster=local", "dry_run=1"] * (command == "submit")]
+    ended = subprocess.run(
+        [sys.executable, "-m", "llm_juries", command, "judge=contains", "dataset=sample_qa", *place],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, said in ended.stdout) == (0, True), ended.stderr
+
+
 def test_an_output_folder_that_cannot_be_made_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
