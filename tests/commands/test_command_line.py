@@ -79,9 +79,11 @@ def test_a_mistake_ends_in_one_line(
     ("command", "said"), [("status", "0 of 140 verdicts done"), ("submit", "1 jobs would be")]
 )
 def test_a_sweep_needs_no_output_folder_of_a_run(command: str, said: str, tmp_path: Path):
-    place = [f"store={tmp_path}/store", *["cluster=local", "dry_run=1"] * (command == "submit")]
+    place = [f"store={tmp_path}/store", "judge=contains", "dataset=sample_qa"]
+    if command == "submit":
+        place += ["cluster=local", "dry_run=true"]
     ended = subprocess.run(
-        [sys.executable, "-m", "llm_juries", command, "judge=contains", "dataset=sample_qa", *place],
+        [sys.executable, "-m", "llm_juries", command, *place],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (ended.returncode, said in ended.stdout) == (0, True), ended.stderr

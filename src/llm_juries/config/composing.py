@@ -102,7 +102,7 @@ def composed(command: str, overrides: Sequence[str], searched: Path | None = Non
     more = [f"hydra.searchpath=[file://{searched.absolute()}]"] if searched else []
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose(command, [*overrides, *more], return_hydra_config=True)
-    if "hydra:" in str(OmegaConf.to_container(cfg).get("output_dir")):
+    if "hydra:" in str(dict(cfg.items_ex(resolve=False)).get("output_dir")):
         cfg.output_dir = "."  # there is no run, and so no folder of it
     return finish(cfg, cfg.hydra, command)
 
