@@ -93,7 +93,7 @@ _AND = re.compile(
 # After a verdict: what makes it less than that verdict.
 _HEDGED = re.compile(
     r"[\s,;:(\[–—-]*(?:but\s+)?(?:only\s+)?(?:partially|partly|in part|mostly|almost|nearly|unless"
-    r"|except|assuming|provided that|if|at (?:most|least|best)|arguably)\b"
+    r"|except|assuming|provided that|if|at (?:most|least|best)|arguably|and a half|ish)\b"
 )
 _DENIED = re.compile(r"[ \t]*(?:[:=(\[–—-][ \t]*)+(?:no|not|wrong|incorrect|unlikely)[)\]]?")
 _ASIDE = re.compile(r"\s*(?:\([^()\n]*\)|\[[^\[\]\n]*\]|,[^,\n]*,|—[^—\n]*—|–[^–\n]*–)")
@@ -109,6 +109,7 @@ _SIGNS = ("❌✖✗✘👎🔴🚫", "✅✔☑👍🟢")  # of a binary scale'
 _FENCE = re.compile(r"^[ \t]*```+[ \t]*\w*[ \t]*$", re.MULTILINE)
 _EMPHASIS = re.compile(r"(?<!\w)[*_`]+|[*_`]+(?!\w)")
 _BRACE = re.compile(r"\{(?=\s{0,99}[\"}])")
+_ALTERNATIVE = re.compile(r"[\s,;/\"'`]*(?:or|and)?[\s\"'`]*", re.I)
 _BRACKETS = re.compile(r"\[\[([^\[\]\n]{1,60})\]\]")
 _BOXES = re.compile(r"\\f?boxed\s*\{((?:[^{}\n]|\{[^{}\n]*\})*)\}")
 _TEX = re.compile(r"\\(?:text\w*|math\w*|rm|bf)\b\s*|[{}$\\]")
@@ -139,6 +140,10 @@ _INTRODUCTION = 80  # characters before an announcement that are looked at
 _TURN = (
     r"(?:so|thus|therefore|hence|actually|wait|correction|instead|sorry|reflection|thought|otherwise"
     r"|rather|oops|mean|change|should|arguably)"
+)
+_RETRACTED = re.compile(
+    r"\b(?:take (?:that|it) back|scratch that|disregard (?:that|this)|(?:this|that|my|the above)"
+    r" (?:verdict|score|rating|grade|label|judge?ment) (?:is|was) (?:wrong|mistaken|incorrect))\b"
 )
 _SO = re.compile(r"\b(?:so|thus|hence|therefore)\b")
 _CONCLUDED = re.compile(
@@ -191,11 +196,15 @@ class Announced:
         if self._word.fullmatch(bare):
             return None if cut and self._may_go_on(bare) else self._by_word[_joined(bare)]
         found: set[str | None] = set()
-        kept, at = [], 0
+        kept, at, quoted = [], 0, False
         for pairs, start, end in objects(text):
             if pairs is None:  # there is more than can be read
                 return None
-            if not _is_quoted(folded(text[max(0, start - _INTRODUCTION) : start])):
+            # "asked for {...} or {...}": the second is quoted as the first is
+            quoted = (quoted and bool(_ALTERNATIVE.fullmatch(text, at, start))) or _is_quoted(
+                folded(text[max(0, start - _INTRODUCTION) : start])
+            )
+            if not quoted:
                 found |= set(self._in_json(pairs))
             kept.append(text[at:start])
             at = end
@@ -548,7 +557,9 @@ class Announced:
         return value
 
     def _revised(self, text: str, value: str) -> bool:
-        """Return whether a later "so", "actually" or the like leads to another verdict."""
+        """Return whether the text takes a verdict back, or leads to another ("actually ...")."""
+        if _RETRACTED.search(text):
+            return True
         for turn in self._turning.finditer(text):
             said, end = self._at(text, turn.end())
             if said is not None and said != value and _END.match(text, end):

@@ -88,7 +88,7 @@ class LabelReader:
     name: str = ""
     opening: str = ""
     least_mass: float = LEAST_MASS
-    version = 5
+    version = 6
 
     @property
     def id(self) -> str:
@@ -174,7 +174,7 @@ class NumberReader:
     scale: Scale
     name: str = ""
     opening: str = ""
-    version = 3
+    version = 4
 
     @property
     def id(self) -> str:
