@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 LONGEST_NAME = 60  # characters
+MOST_PANELS = 24  # of a figure with one for each voter
 MOST_HEAT_MAPS = 6  # a figure each: with more voters, only the humans' and the juries'
 
 
@@ -171,6 +172,10 @@ def _deltas(deltas: pd.DataFrame, context: Context) -> Drawn:
     for dataset, rows in by_dataset(deltas[deltas["n"] > 0]):
         note = context.sources[dataset]
         graded = dataset in context.graded
+        voters = rows["voter"].unique()
+        if len(voters) > MOST_PANELS:
+            rows = rows[rows["voter"].isin(voters[:MOST_PANELS])]
+            note = f"{note}; the other {len(voters) - MOST_PANELS} voters are in the table deltas"
         figure = figures.delta_per_candidate(rows, note, context.level, graded=graded)
         yield f"deltas_{dataset}", figure
 

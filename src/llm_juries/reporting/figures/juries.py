@@ -118,8 +118,13 @@ def risk_coverage(rows: pd.DataFrame, note: str, level: float) -> Figure:
     return figure
 
 
+MOST_NUMBERED = 24  # judges
+
+
 def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
     """Draw how far the errors of each two judges go together, as a map.
+
+    With more than `MOST_NUMBERED` judges it has colours only, in a figure of that size.
 
     Parameters
     ----------
@@ -130,11 +135,16 @@ def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
     """
     names = sorted(set(pairs["judge"]) | set(pairs["other"]))
     values = np.full((len(names), len(names)), np.nan)
-    figure = blank(2.6 + 0.75 * len(names), 1.6 + 0.55 * len(names))
+    place = {name: at for at, name in enumerate(names)}
+    numbered = len(names) <= MOST_NUMBERED
+    wide = min(len(names), MOST_NUMBERED)
+    figure = blank(2.6 + 0.75 * wide, 1.6 + 0.55 * wide)
     axis = figure.subplots()
     for _, row in pairs.iterrows():
-        across, down = names.index(row["judge"]), names.index(row["other"])
+        across, down = place[row["judge"]], place[row["other"]]
         values[down, across] = row["correlation"]
+        if not numbered:
+            continue
         shown = "none" if np.isnan(row["correlation"]) else f"{row['correlation']:.2f}"
         pale = np.isnan(row["correlation"]) or abs(row["correlation"]) < 0.6
         axis.text(
@@ -147,8 +157,15 @@ def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
             color="black" if pale else "white",
         )
     image = axis.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-    axis.set_xticks(range(len(names) - 1), names[:-1], fontsize=7.5, rotation=30, ha="right")
-    axis.set_yticks(range(1, len(names)), names[1:], fontsize=7.5)
+    size = 7.5 if numbered else max(2.0, 7.5 * MOST_NUMBERED / len(names))
+    axis.set_xticks(
+        range(len(names) - 1),
+        names[:-1],
+        fontsize=size,
+        rotation=30 if numbered else 90,
+        ha="right",
+    )
+    axis.set_yticks(range(1, len(names)), names[1:], fontsize=size)
     axis.set_xlim(-0.5, len(names) - 1.5)
     axis.set_ylim(len(names) - 0.5, 0.5)
     for side in ("top", "right"):
@@ -158,5 +175,7 @@ def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
     bar.ax.tick_params(labelsize=7.5)
     title = f"{pairs['dataset'].iloc[0]}: are the judges wrong on the same items?"
     longest = max(map(len, names))
+    if not numbered:
+        note = f"{note}; numbers are in the table error_pairs"
     heading(axis, title, note, figure.get_figwidth() - 0.3 - 0.065 * longest)
     return figure
