@@ -10,12 +10,18 @@ from .. import escaping
 from ..files import write_text
 from ..markdown import markdown, rounded
 
+MOST_TYPESET = 5000  # rows that a document may hold
+
 
 def write(table: pd.DataFrame, folder: Path, name: str) -> None:
-    """Write a table as NAME.csv (all digits), NAME.md and NAME.tex (three decimals)."""
+    """Write a table as NAME.csv (all digits), NAME.md and NAME.tex (three decimals).
+
+    One of more than `MOST_TYPESET` rows is CSV only, and the other two say so.
+    """
     write_text(folder / f"{name}.csv", as_csv(table))
-    write_text(folder / f"{name}.md", markdown(table) + "\n")
-    write_text(folder / f"{name}.tex", latex(table))
+    long = f"{len(table):,} rows: see {name}.csv" if len(table) > MOST_TYPESET else ""
+    write_text(folder / f"{name}.md", f"{long or markdown(table)}\n")
+    write_text(folder / f"{name}.tex", f"% {long}\n" if long else latex(table))
 
 
 def as_csv(table: pd.DataFrame) -> str:
