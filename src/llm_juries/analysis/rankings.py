@@ -29,6 +29,7 @@ from .order import in_order
 from .pairs import HUMAN, shares
 
 log = logging.getLogger(__name__)
+MOST_NAMED = 6  # models or voters in a sentence
 FEWEST_MODELS = 3  # of a ranking by strength, and of a correlation
 
 
@@ -299,6 +300,41 @@ def _battles(panel: Panel) -> list[tuple[Voter, measures.Battles]]:
         )
         for voter, column in columns
     ]
+
+
+def unranked(panel: Panel, how: Rankings) -> str:
+    """Return why strengths are blank, and which win rates can't be compared; "" if neither is."""
+    if not panel.dataset.pairwise or _baseline(panel, how):
+        return ""
+    found = _battles(panel)
+    blank: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+    for voter, battles in found:
+        groups = measures.connected(battles, how.weights)
+        if len(groups) > 1 and len(battles.models) >= FEWEST_MODELS:
+            blank.setdefault(groups, []).append(voter.name)
+    said = [
+        f"`bradley_terry` is blank for {_some_of(voters)}: no strengths are finite, since wins in "
+        f"both directions do not link {' with '.join(_some_of(group) for group in groups[:4])}"
+        + " and more" * (len(groups) > 4)
+        + "; a model that never won or never lost, or never met the others, has none."
+        for groups, voters in blank.items()
+    ]
+    met: dict[str, set[str]] = {}
+    for item in panel.dataset.items:
+        met.setdefault(item.candidate, set()).add(item.opponent)
+        met.setdefault(item.opponent, set()).add(item.candidate)
+    if found and any(others | {model} != set(met) for model, others in met.items()):
+        said.append(
+            "Not every two models met, so win rates are against different opponents and can't be "
+            "compared across them."
+        )
+    return " ".join(said)
+
+
+def _some_of(names: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMED} more" * (len(names) > MOST_NAMED)
+    return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
 def _scored(panel: Panel) -> list[tuple[Voter, Array]]:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-LONGEST_NAME = 60  # characters
+LONGEST_NAME = 40  # characters
+NAMING = {"voter", "judge", "other", "candidate"}  # models are cut where they are drawn
 MOST_PANELS = 24  # of a figure with one for each voter
 MOST_HEAT_MAPS = 6  # a figure each: with more voters, only the humans' and the juries'
 
@@ -111,7 +112,7 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
 
 def _short(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows in which no name of a voter or model is too long for a figure."""
-    for column in {"voter", "other", "model", "first", "second"} & set(rows):
+    for column in NAMING & set(rows):
         short: dict[str, str] = {}
         for name in rows[column].unique():
             if isinstance(name, str) and len(name) > LONGEST_NAME:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..analysis.measured import best_first, headline_of, one_label, ranked_by
+from ..analysis.rankings import unranked
 from ..analysis.run import Results
 from ..analysis.tables import TABLES, Table
 from ..files import write_text
@@ -174,6 +175,8 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
             parts += _jury_parts(table, rows)
         elif table.name not in FILES_ONLY and _compares(rows):
             note = f"{table.look_for} {MORE.get(table.name, '')}".strip()
+            if table.name == "ranking":
+                note = f"{note} {unranked(panel, results.analysis.ranking)}".strip()
             parts += [f"### {table.title}", note, markdown(_shown(table.name, rows))]
     return parts
 
