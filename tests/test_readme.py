@@ -20,9 +20,7 @@ from llm_juries.config.study import studies
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.store.store import Store
 
-SHOWN = pd.read_csv(
-    ROOT / "results" / "quickstart" / "agreement.csv", dtype={"caution": str}
-).fillna({"caution": ""})
+SHOWN = pd.read_csv(ROOT / "results" / "quickstart" / "agreement.csv")
 
 
 def shown_rows(table: pd.DataFrame) -> list[str]:

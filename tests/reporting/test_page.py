@@ -298,7 +298,7 @@ def test_an_item_shows_every_vote_of_both_orders(opened: Page, pairs: pd.DataFra
 def test_a_table_is_sorted_by_number(opened: Page):
     opened.locator("#to-results").click()
     table = opened.locator("table.sortable").first
-    table.get_by_role("button", name="kappa").click()
+    table.get_by_role("button", name="kappa", exact=True).click()
     head = table.locator("th[aria-sort]")
     expect(head).to_have_attribute("aria-sort", "descending")
     column = [h.inner_text().split(" ")[0] for h in table.locator("thead th").all()].index("kappa")

@@ -76,7 +76,7 @@ def agreement(
         labelled items it voted on, and missing, those it did not (int); then measures (float), the
         headline measure with ci_low and ci_high and the others with _low and _high; questions, of
         the n items (int); caution, why the headline's interval is missing or cannot be trusted
-        (str, "" where it can); eligible (bool), whether it voted on enough items, ties and turned
+        (str, "ok" where it can); eligible (bool), whether it voted on enough items, ties and turned
         pairs included.
 
         Of votes of two sides also what the items left out of these measures would change:

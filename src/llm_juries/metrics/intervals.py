@@ -314,7 +314,7 @@ def percentile_interval(draws: Array, level: float = 0.95) -> tuple[Array, Array
 
 
 def caution(questions: int, found: Interval) -> str:
-    """Return why an interval is missing or cannot be trusted, "" where it can.
+    """Return why an interval is missing or cannot be trusted, "ok" where it can.
 
     Parameters
     ----------
@@ -329,7 +329,7 @@ def caution(questions: int, found: Interval) -> str:
         return "no interval: one question"
     if np.isnan(found.low) or np.isnan(found.high):
         return "no interval: nothing varies between questions"
-    return f"few questions: {questions}" if questions < FEW_CLUSTERS else ""
+    return f"few questions: {questions}" if questions < FEW_CLUSTERS else "ok"
 
 
 def cautions(questions: Index, found: Interval) -> list[str]:
