@@ -118,13 +118,14 @@ def risk_coverage(rows: pd.DataFrame, note: str, level: float) -> Figure:
     return figure
 
 
-MOST_NUMBERED = 24  # judges
+MOST_NUMBERED, MOST_LABELLED = 24, 60  # judges
 
 
 def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
     """Draw how far the errors of each two judges go together, as a map.
 
-    With more than `MOST_NUMBERED` judges it has colours only, in a figure of that size.
+    With more than `MOST_NUMBERED` judges it has colours only, in a figure of fixed size, and with
+    more than `MOST_LABELLED` no names.
 
     Parameters
     ----------
@@ -137,35 +138,33 @@ def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
     values = np.full((len(names), len(names)), np.nan)
     place = {name: at for at, name in enumerate(names)}
     numbered = len(names) <= MOST_NUMBERED
-    wide = min(len(names), MOST_NUMBERED)
+    wide = len(names) if numbered else MOST_NUMBERED // 2
     figure = blank(2.6 + 0.75 * wide, 1.6 + 0.55 * wide)
     axis = figure.subplots()
-    for _, row in pairs.iterrows():
-        across, down = place[row["judge"]], place[row["other"]]
-        values[down, across] = row["correlation"]
-        if not numbered:
-            continue
-        shown = "none" if np.isnan(row["correlation"]) else f"{row['correlation']:.2f}"
-        pale = np.isnan(row["correlation"]) or abs(row["correlation"]) < 0.6
+    across, down = pairs["judge"].map(place), pairs["other"].map(place)
+    values[down, across] = pairs["correlation"]
+    cells = zip(across, down, pairs["correlation"], pairs["n"], strict=True) if numbered else ()
+    for x, y, correlation, n in cells:
+        shown = "none" if np.isnan(correlation) else f"{correlation:.2f}"
+        pale = np.isnan(correlation) or abs(correlation) < 0.6
         axis.text(
-            across,
-            down,
-            f"{shown}\nn {row['n']:,}",
+            x,
+            y,
+            f"{shown}\nn {n:,}",
             ha="center",
             va="center",
             fontsize=7,
             color="black" if pale else "white",
         )
     image = axis.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-    size = 7.5 if numbered else max(2.0, 7.5 * MOST_NUMBERED / len(names))
-    axis.set_xticks(
-        range(len(names) - 1),
-        names[:-1],
-        fontsize=size,
-        rotation=30 if numbered else 90,
-        ha="right",
-    )
+    size = 7.5 if numbered else max(3.0, 4.5 * MOST_NUMBERED / len(names))
+    turned = 30 if numbered else 90
+    axis.set_xticks(range(len(names) - 1), names[:-1], fontsize=size, rotation=turned, ha="right")
     axis.set_yticks(range(1, len(names)), names[1:], fontsize=size)
+    if len(names) > MOST_LABELLED:
+        axis.set_xticks([])
+        axis.set_yticks([])
+        note = f"{note}; {len(names)} judges, sorted by name"
     axis.set_xlim(-0.5, len(names) - 1.5)
     axis.set_ylim(len(names) - 0.5, 0.5)
     for side in ("top", "right"):
