@@ -379,6 +379,12 @@ def test_an_interval_that_cannot_be_trusted_is_missing_or_says_so(
         assert math.isnan(low) or low < high
 
 
+def test_a_voter_that_agrees_less_than_by_chance_is_flagged():
+    (row,) = agreement(small([[0], [1]] * 30, [1, 0] * 30), FEW).to_dict("records")
+    assert row["kappa"] == -1
+    assert row["caution"] == "below chance: does its prompt invert the labels?"
+
+
 def test_one_question_has_no_interval():
     made = small([[1], [0], [1]], [1, 0, 0])
     items = tuple(

@@ -15,7 +15,7 @@ from ..juries.rules import SIDED
 from ..juries.votes import DECIDED
 from ..metrics import agreement as counts
 from ..metrics import bias
-from ..metrics.arrays import Array, ratio
+from ..metrics.arrays import Array, Index, ratio
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.graded import PEARSON
 from ..metrics.intervals import Interval, cautions
@@ -108,10 +108,21 @@ def agreement(
         "missing": int((~np.isnan(rated.human)).sum()) - n,
         **columns(found),
         "questions": questions,
-        "caution": cautions(questions, next(iter(found.values()))),
+        "caution": _below_chance(kinds[0], next(iter(found.values())), questions),
         **with_missing(panel, coverage, common=common),
     }
     return by_voter(panel, panel.votes.voters, made)
+
+
+def _below_chance(measure: AnyMeasure, found: Interval, questions: Index) -> list[str]:
+    """Return cautions; a voter that surely agrees less than by chance may read labels inverted."""
+    chance = {"fisher": 0.0}.get(measure.transform, 0.5 if measure is ROC_AUC else -np.inf)
+    said = cautions(questions, found)
+    below = found.high < chance
+    return [
+        "below chance: does its prompt invert the labels?" if under and one == "ok" else one
+        for under, one in zip(below, said, strict=True)
+    ]
 
 
 def with_missing(panel: Panel, coverage: float, *, common: bool = False) -> dict[str, Array]:

@@ -26,6 +26,7 @@ from .agreement import (
     reliability,
 )
 from .bias import families, rates, self_preference, spread
+from .calibration import calibration, reliability_curve
 from .comparison import against_best
 from .dependence import effective_votes, error_pairs
 from .distributions import distributions
@@ -51,6 +52,7 @@ __all__ = [
     "annotators",
     "battles",
     "between_judges",
+    "calibration",
     "confusion",
     "corrected",
     "correlation",
@@ -72,6 +74,7 @@ __all__ = [
     "ranking",
     "rates",
     "reliability",
+    "reliability_curve",
     "risk_coverage",
     "self_agreement",
     "self_ensembles",
@@ -250,6 +253,22 @@ TABLES = (
         "one that as many questions as there are find; a search of juries takes more, see the "
         "table of all juries.",
         LABELLED + " and a jury, or two named candidates or more",
+    ),
+    Table(
+        "calibration",
+        lambda of: calibration(of.panel, of.analysis.bootstrap),
+        "Calibration of probabilities",
+        "brier is 0 at best and 0.25 for saying one half; compare ece, how far probabilities are "
+        "off on average, with ece_by_chance, what right ones would have.",
+        LABELLED + " that say yes or no, and votes with probabilities",
+    ),
+    Table(
+        "reliability_curve",
+        lambda of: reliability_curve(of.panel, of.analysis.bootstrap),
+        "Probabilities beside how often the label is positive",
+        "positive equals probability in every bin for a voter whose probabilities can be taken at "
+        "their word.",
+        LABELLED + " that say yes or no, and votes with probabilities",
     ),
     Table(
         "annotators",

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..analysis.levels import Steps
 from ..analysis.measured import headline_of
+from ..analysis.power import BEFOREHAND
 from ..analysis.rankings import FEWEST_MODELS, Rankings
 from ..analysis.run import Results
 from ..config.study import source_of
@@ -237,6 +238,18 @@ def _risk_coverage(table: pd.DataFrame, context: Context) -> Drawn:
         yield f"risk_coverage_{dataset}", figures.risk_coverage(rows, note, context.level)
 
 
+def _reliability(table: pd.DataFrame, context: Context) -> Drawn:
+    for dataset, rows in by_dataset(table):
+        note = context.sources[dataset]
+        yield f"reliability_{dataset}", figures.reliability_diagram(rows, note, context.level)
+
+
+def _power(table: pd.DataFrame, context: Context) -> Drawn:
+    planned = table[(table["of"] == BEFOREHAND) & (table["detectable"] > 0)]
+    for dataset, rows in by_dataset(planned):
+        yield f"power_{dataset}", figures.detectable_differences(rows, context.sources[dataset])
+
+
 def _errors(pairs: pd.DataFrame, context: Context) -> Drawn:
     for dataset, rows in by_dataset(pairs):
         if (rows["n"] > 0).any():
@@ -330,6 +343,13 @@ FIGURES = (
         _risk_coverage,
         "votes of two sides with human labels, of a jury or a judge with probabilities",
     ),
+    Drawing(
+        "reliability",
+        "reliability_curve",
+        _reliability,
+        "yes-or-no votes with probabilities and human labels",
+    ),
+    Drawing("power", "power", _power, "a jury beside a judge with human labels"),
     Drawing(
         "errors",
         "error_pairs",

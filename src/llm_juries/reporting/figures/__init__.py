@@ -3,6 +3,7 @@
 from .agreement import kappa_per_voter, printed_beside_ours
 from .battles import battle_heat_map
 from .bias import delta_per_candidate, length_bias, position_bias
+from .calibration import detectable_differences, reliability_diagram
 from .juries import error_correlations, kappa_against_cost, risk_coverage
 from .levels import MOST_LEVELS, confusion_maps, value_shares, votes_at_labels
 from .ranks import bump_chart, rank_against_reference
@@ -14,6 +15,7 @@ __all__ = [
     "bump_chart",
     "confusion_maps",
     "delta_per_candidate",
+    "detectable_differences",
     "error_correlations",
     "kappa_against_cost",
     "kappa_per_voter",
@@ -22,6 +24,7 @@ __all__ = [
     "position_bias",
     "printed_beside_ours",
     "rank_against_reference",
+    "reliability_diagram",
     "risk_coverage",
     "save",
     "shortened",
