@@ -34,6 +34,7 @@ def ended(folder: Path, *arguments: str) -> Ended:
     code, bug = 0, ""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setenv("HYDRA_FULL_ERROR", "0")  # commands set it; here it is undone
         patch.setattr(sys, "argv", ["llm-juries", *arguments])
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:

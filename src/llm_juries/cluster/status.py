@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,9 +40,9 @@ class Watch:
     recent_minutes: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.watch is not None and self.watch <= 0:
+        if self.watch is not None and not 0 < self.watch < math.inf:
             raise JuriesError(f"watch: is {self.watch}; must be more than 0 seconds, or null")
-        if self.recent_minutes <= 0:
+        if not self.recent_minutes > 0:
             raise JuriesError(f"recent_minutes: is {self.recent_minutes}; must be more than 0")
 
 
