@@ -90,7 +90,7 @@ def effective_votes(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         if len(members) < 2:
             continue
         found = dependence.panel_errors(
-            panel.votes.columns(members).labels,
+            panel.votes.columns(tuple(sorted(members))).labels,
             panel.human,
             panel.questions,
             bootstrap.level,
