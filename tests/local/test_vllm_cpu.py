@@ -149,11 +149,11 @@ def test_the_shared_prefix_comes_from_the_cache(offline: Running, first: list[Re
     assert shared >= len(first) - 1
 
 
-def test_a_prompt_that_is_too_long_fails_alone(offline: Running):
+def test_a_prompt_that_is_too_long_is_rejected_alone(offline: Running):
     request = offline.requests[0]
     long = replace(request, messages=(request.messages[0]._replace(content="word " * 3000),))
     bad, good = offline.ask([long, request])
-    assert bad.stop == "error"
+    assert bad.stop == "rejected"
     assert "max_model_len is 2048" in bad.error
     assert good.stop == "stop"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...types import Reply, Request
 from ..errors import JudgeUnavailableError
-from ..http.failures import Failure
+from ..http.failures import TOO_LONG, Failure
 from ..http.wire import verdict_schema
 from ..word_logprobs import label_mass, verdict_logprobs
 from .child import WORKER, Child
@@ -122,8 +122,9 @@ def _reply(request: Request, said: Mapping[str, Any], *, raw: bool) -> Reply:
     """
     if "error" in said:
         failure = Failure(400, said["error"])
-        too_long = failure.effect == "too_long"
-        return Reply(stop="rejected" if too_long else "error", error=failure.message)
+        if failure.effect == "too_long":
+            return Reply(stop="rejected", error=failure.message, finish_reason=TOO_LONG)
+        return Reply(stop="error", error=failure.message)
     likely = [(token, logprob) for token, logprob in said["likely"]]
     return Reply(
         text=said["text"],
