@@ -26,15 +26,15 @@ class Ended(NamedTuple):
     bug: str
 
 
-def ended(folder: Path, *arguments: str) -> Ended:
-    """Run `llm-juries ARGUMENTS` in a folder."""
+def ended(folder: Path, *arguments: str, tracebacks: bool = False) -> Ended:
+    """Run `llm-juries ARGUMENTS` in a folder, with Hydra's own tracebacks or without."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
     out, err = io.StringIO(), io.StringIO()
     code, bug = 0, ""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setenv("HYDRA_FULL_ERROR", "0")  # commands set it; here it is undone
+        patch.setenv("HYDRA_FULL_ERROR", str(int(tracebacks)))  # commands set it; here it is undone
         patch.setattr(sys, "argv", ["llm-juries", *arguments])
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:

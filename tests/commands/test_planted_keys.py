@@ -281,6 +281,6 @@ def test_what_a_variable_holds_is_not_written(changed: dict[str, object], folder
 def test_a_traceback_holds_no_key(folder: Path, monkeypatch: pytest.MonkeyPatch):
     for module in ("mistakes", "hydra_app"):
         monkeypatch.setattr(f"llm_juries.commands.{module}.TRACEBACKS", True)
-    done = ended(folder, "judge", *USUAL, "judge=denied")
+    done = ended(folder, "judge", *USUAL, "judge=denied", tracebacks=True)
     assert "Traceback" in done.bug
     check(folder, done._replace(bug=""), Ended(0, done.bug, "", ""))
