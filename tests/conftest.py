@@ -47,3 +47,9 @@ def script(name: str, folder: Path, *flags: str) -> list[str]:
         f"store={folder / 'store'}",
         f"hydra.run.dir={folder / 'out'}",
     ]
+
+
+@pytest.fixture(autouse=True)
+def _no_delayed_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that are stopped end their process after seconds; here that would be pytest's."""
+    monkeypatch.setattr("llm_juries.commands.endings._end_soon", lambda _: None)
