@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,4 +120,3 @@ def test_a_small_model_gives_one_of_the_three_categories(tmp_path: Path) -> None
     lines = [json.loads(line) for p in (tmp_path / "store").glob("*.jsonl") for line in p.open()]
     assert [line["outcome"] for line in lines] == ["ok"] * 6
     assert {line["value"] for line in lines} <= set(VALUES)
-    assert sys.float_info.epsilon < min(line["score"] for line in lines) <= 1
