@@ -92,10 +92,42 @@ def test_runs_that_begin_at_once_ask_for_nothing_twice(api: FaultyApi, tmp_path:
     api.latency = 0.02
     with ThreadPoolExecutor(6) as threads:
         tallies = list(threads.map(lambda _: run(tmp_path, plan(api)), range(6)))
-    assert max(api.asked.values()) == 1
+    assert max(api.asked.values(), default=1) == 1
     assert sum(tally.asked for tally in tallies) == api.asked.total() <= 40
     run(tmp_path, plan(api))
     assert api.asked.total() == 40
+
+
+def test_a_claim_that_becomes_a_lease_while_another_run_looks_is_seen(tmp_path: Path):
+    codes = codes_of(["0" * 32])
+    with Leases(tmp_path) as one, Leases(tmp_path) as two:
+        one.claim({CELL: codes})
+        two.claim({CELL: codes})
+        looking = leases.leases(one.folder)
+        first = next(looking)
+        one.hold(CELL, codes)
+        two.hold(CELL, codes)
+        assert next(looking).run != first.run
+        assert first.alive
+        assert [other.held for other in leases.leases(one.folder)] == [True, True]
+    assert not one.folder.exists()
+
+
+def test_a_folder_that_another_run_removes_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    mkdir, made = Path.mkdir, []
+
+    def make(path: Path, *args: Any, **options: Any) -> None:
+        mkdir(path, *args, **options)
+        made.append(path)
+        if len(made) == 1:
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", make)
+    with Leases(tmp_path) as one:
+        one.claim({CELL: codes_of(["0" * 32])})
+        assert len(list(one.folder.iterdir())) == 1
 
 
 def test_what_another_run_stored_meanwhile_is_not_asked_for(api: FaultyApi, tmp_path: Path):
@@ -182,10 +214,12 @@ def test_a_lease_is_small_and_renewed_and_ends_with_its_run(
 ):
     monkeypatch.setattr(leases, "RENEW_S", 0.05)
     with held(tmp_path, plan(api)):
-        (path,) = tmp_path.glob("leases/*")
-        assert path.stat().st_size < 40 * 8 + 300
-        os.utime(path, (1, 1))
-        while path.stat().st_mtime < 2:
+        files = list(tmp_path.glob("leases/*"))
+        assert sorted(path.suffix for path in files) == [".claim", ".lease"]
+        assert max(path.stat().st_size for path in files) < 40 * 8 + 300
+        for path in files:
+            os.utime(path, (1, 1))
+        while min(path.stat().st_mtime for path in files) < 2:
             time.sleep(0.01)
     assert not path.parent.exists()
 

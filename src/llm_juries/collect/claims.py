@@ -50,7 +50,7 @@ async def claimed(
     with Leases(store.path) as leases:
         leases.claim(cells)
         left: dict[Cell, Left] = {}
-        met: dict[tuple[str, int], bool] = {}  # whether a run, by host and process, lives
+        met: dict[str, bool] = {}  # whether a run lives
         leaving = policy.on_other_run == "skip"
         for cell, codes in cells.items():
             if leaving:
@@ -66,16 +66,15 @@ async def _leave(
     cell: Cell,
     codes: Codes,
     left: dict[Cell, Left],
-    met: dict[tuple[str, int], bool],
+    met: dict[str, bool],
 ) -> None:
     for other in leases.others():
         common = np.intersect1d(codes, other.codes)
         if not len(common) or not leases.goes_before(other, cell):
             continue
-        run = other.holder.host, other.holder.pid
-        if run not in met:
-            met[run] = await _lives(leases, other)
-        if met[run]:
+        if other.run not in met:
+            met[other.run] = await _lives(leases, other)
+        if met[other.run]:
             known = left[cell].codes if cell in left else frozenset()
             found = known | frozenset(common.tolist())
             left[cell] = Left(

@@ -7,7 +7,8 @@ read or to write, and none is ever taken over: names are used once.
 
 There are no locks, so it works on a shared file system. Two runs that begin at once both write a
 claim before they read those of others, so at least one of them sees the other; the claim with the
-earlier name goes first, and a claim never goes before a lease that is held already. In the worst
+earlier name goes first, and a claim never goes before a lease that is held already. A claim stays
+beside the lease it becomes, so whoever lists the folder meanwhile sees one of them. In the worst
 case both leave a verdict to the other; never do both ask for it.
 """
 
@@ -34,6 +35,7 @@ from .key_index import code
 from .segments import alive, lock
 
 RENEW_S, EXPIRES_S = 5.0, 60.0
+RETRIES = 20  # of writing to a folder that another run removes, since its own lease was the last
 FOLDER, CLAIM, LEASE = "leases", ".claim", ".lease"
 Codes = NDArray[np.uint64]
 Cell = tuple[str, str, str]
@@ -63,6 +65,11 @@ class Other:
     holder: Holder
     codes: Codes
     renewed: float
+
+    @property
+    def run(self) -> str:
+        """The run it is of: a process may have several, and a process id may be used again."""
+        return self.path.stem.rpartition("-")[0]
 
     @property
     def held(self) -> bool:
@@ -112,7 +119,8 @@ class Leases:
 
     def __init__(self, store: Path) -> None:
         self.folder = store / FOLDER
-        self._own: dict[Cell, tuple[Path, BinaryIO]] = {}
+        self._own: dict[Cell, Path] = {}
+        self._files: dict[Path, BinaryIO] = {}
         self._done = threading.Event()
 
     def __enter__(self) -> Self:
@@ -125,9 +133,10 @@ class Leases:
         trace: TracebackType | None,
     ) -> None:
         self._done.set()
-        for path, file in self._own.values():
-            _drop(path, file)
-        self._own = {}
+        for path, file in self._files.items():
+            path.unlink(missing_ok=True)
+            file.close()
+        self._own, self._files = {}, {}
         with contextlib.suppress(OSError):  # others have leases, or there were none
             self.folder.rmdir()
 
@@ -147,47 +156,52 @@ class Leases:
 
     def hold(self, cell: Cell, codes: Codes) -> None:
         """Turn a claim into a lease, on the keys that are left."""
-        claimed = self._own[cell]
-        self._write(cell, claimed[0].with_suffix(LEASE), codes)
-        _drop(*claimed)
+        self._write(cell, self._own[cell].with_suffix(LEASE), codes)
 
     def others(self) -> list[Other]:
         """Return the claims and leases of other runs; delete those that have expired."""
         self._touch()
-        own = {path for path, _ in self._own.values()}
         # Times are compared as the file system sets them: clocks of machines differ.
-        times = [os.fstat(file.fileno()).st_mtime for _, file in self._own.values()]
+        times = [os.fstat(file.fileno()).st_mtime for file in self._files.values()]
         found = []
         for other in leases(self.folder):
-            if other.path in own:
+            if other.path in self._files:
                 continue
             if other.expired(max(times, default=time.time())):
-                other.path.unlink(missing_ok=True)
+                for suffix in (CLAIM, LEASE):
+                    other.path.with_suffix(suffix).unlink(missing_ok=True)
             else:
                 found.append(other)
         return found
 
     def goes_before(self, other: Other, cell: Cell) -> bool:
         """Return whether another claim or lease goes before that of a cell."""
-        own, _ = self._own[cell]
+        own = self._own[cell]
         return (other.held and own.suffix == CLAIM) or other.path.stem < own.stem
 
     def _write(self, cell: Cell, path: Path, codes: Codes) -> None:
         holder = Holder(*cell, socket.gethostname(), os.getpid(), time.time())
         hidden = path.with_name(f".{path.name}")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            file = hidden.open("xb", buffering=0)
+            file = self._created(hidden)
             lock(file, exclusive=True)  # shows that this process lives; nobody waits for it
             file.write(msgspec.json.encode(holder) + b"\n" + codes.astype("<u8").tobytes())
             hidden.rename(path)
         except OSError as error:
             store = self.folder.parent
             raise JuriesError(f"store {store}: can't write ({error.strerror})") from None
-        self._own[cell] = path, file
+        self._own[cell], self._files[path] = path, file
+
+    def _created(self, path: Path) -> BinaryIO:
+        for _ in range(RETRIES):
+            with contextlib.suppress(FileNotFoundError, FileExistsError):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                return path.open("xb", buffering=0)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return path.open("xb", buffering=0)
 
     def _touch(self) -> None:
-        for _, file in list(self._own.values()):
+        for file in list(self._files.values()):
             with contextlib.suppress(OSError, ValueError):  # dropped meanwhile
                 os.utime(file.fileno())
 
@@ -197,9 +211,18 @@ class Leases:
 
 
 def leases(folder: Path) -> Iterator[Other]:
-    """Yield all claims and leases in a folder, expired ones too; what is neither is skipped."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    """Yield all leases in a folder and the claims that are none yet, expired ones too.
+
+    What is neither is skipped.
+    """
+    try:
+        listed = set(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for path in sorted(listed):
         if path.suffix not in (CLAIM, LEASE) or path.name.startswith(".") or not path.is_file():
+            continue
+        if path.suffix == CLAIM and path.with_suffix(LEASE) in listed:
             continue
         # Opened, since a shared file system looks up again what it has cached only then.
         with (
@@ -216,8 +239,3 @@ def held(store: Path) -> list[Other]:
     """Return the leases on a store that have not expired."""
     now = time.time()
     return [one for one in leases(store / FOLDER) if one.held and not one.expired(now)]
-
-
-def _drop(path: Path, file: BinaryIO) -> None:
-    path.unlink(missing_ok=True)
-    file.close()
