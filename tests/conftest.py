@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,15 @@ def script(name: str, folder: Path, *flags: str) -> list[str]:
 def _no_delayed_exit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that are stopped end their process after seconds; here that would be pytest's."""
     monkeypatch.setattr("llm_juries.commands.endings._end_soon", lambda _: None)
+
+
+@pytest.fixture(autouse=True)
+def _no_handlers_left() -> Iterator[None]:
+    """Hydra, run in pytest's process, leaves a handler that writes to this test's captured output.
+
+    A later test that logs would print that it is closed, with a traceback.
+    """
+    before = list(logging.root.handlers)
+    yield
+    for handler in set(logging.root.handlers).difference(before):
+        logging.root.removeHandler(handler)

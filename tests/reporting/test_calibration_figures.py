@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from llm_juries.reporting.figures import detectable_differences, reliability_diagram
+from llm_juries.reporting.figures.style import names_as_written, save
 
 
 def test_a_reliability_diagram_has_each_voters_bins_and_their_intervals():
@@ -39,3 +43,19 @@ def test_detectable_differences_fall_with_the_root_of_the_questions():
     x, y = curve.get_xydata().T
     np.testing.assert_allclose(y, 0.1 * np.sqrt(100 / x))
     assert [100.0, 0.02] in [point for line in axis.lines for point in line.get_xydata().tolist()]
+
+
+def test_an_axis_of_powers_of_ten_has_plain_numbers_and_room(tmp_path: Path):
+    rows = pd.DataFrame(
+        {
+            "dataset": "d", "voter": ["trio"], "first": ["trio"], "second": ["best"],
+            "measure": "kappa", "questions": [301], "difference": [0.02], "detectable": [0.047],
+        }
+    )  # fmt: skip
+    with names_as_written("d"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = detectable_differences(rows, "made up")
+        save(figure, tmp_path, "power")
+    (axis,) = figure.axes
+    shown = [text.get_text() for text in (*axis.get_xticklabels(), *axis.get_yticklabels())]
+    assert {"50", "1,000", "0.02", "0.1"} <= set(shown)

@@ -150,8 +150,8 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
         name: table[table["dataset"] == dataset.name] if "dataset" in table else table
         for name, table in results.tables.items()
     }
-    if len({panel.scale.kind for panel in results.panels}) > 1:  # measures of other scales
-        tables = {name: rows.dropna(axis=1, how="all") for name, rows in tables.items()}
+    if len({panel.scale.kind for panel in results.panels}) > 1:
+        tables = {name: _without_other_scales(rows) for name, rows in tables.items()}
     parts = [f"## {dataset.name}", _facts(panel)]
     if few := few_questions(panel):
         parts.append(f"**{few}:** {NARROW}.")
@@ -179,6 +179,16 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
                 note = f"{note} {unranked(panel, results.analysis.ranking)}".strip()
             parts += [f"### {table.title}", note, markdown(_shown(table.name, rows))]
     return parts
+
+
+INTERVAL = {"ci_low", "ci_high", "detectable", "questions_needed"}
+"""Columns that are empty where there are too few questions, whatever the scale."""
+
+
+def _without_other_scales(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one dataset without the empty columns of measures of other scales."""
+    empty = rows.columns[rows.isna().all()]
+    return rows.drop(columns=empty.difference(list(INTERVAL)))
 
 
 def _facts(panel: Panel) -> str:

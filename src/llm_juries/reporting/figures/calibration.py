@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .style import blank, voter_colours
+from .style import blank, curves, logarithmic, voter_colours
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -39,7 +38,7 @@ def reliability_diagram(rows: pd.DataFrame, note: str, level: float) -> Figure:
         axis.scatter(at, own["positive"], s=sizes, color=colour, linewidths=0)
     axis.set_xlabel("mean probability of the bin (larger marks: more votes)", fontsize=8)
     axis.set_ylabel(f"share of positive labels\n({level:.0%} interval)", fontsize=8)
-    _finish(figure, axis, f"{rows['dataset'].iloc[0]}: probabilities and labels", note)
+    curves(figure, axis, f"{rows['dataset'].iloc[0]}: probabilities and labels", note)
     return figure
 
 
@@ -63,18 +62,8 @@ def detectable_differences(rows: pd.DataFrame, note: str) -> Figure:
         name = f"{row['first']} beside {row['second']}"
         axis.plot(questions, found, color=colour, linewidth=1.2, label=name)
         axis.plot(row["questions"], abs(row["difference"]), "o", color=colour, markersize=5)
-    axis.set_xscale("log")
-    axis.set_yscale("log")
+    logarithmic(axis)
     axis.set_xlabel("questions (a dot: those there are, and the difference seen)", fontsize=8)
     axis.set_ylabel(f"smallest difference of {rows['measure'].iloc[0]} found", fontsize=8)
-    _finish(figure, axis, f"{rows['dataset'].iloc[0]}: how much is enough", note)
+    curves(figure, axis, f"{rows['dataset'].iloc[0]}: how much is enough", note)
     return figure
-
-
-def _finish(figure: Figure, axis: Axes, title: str, note: str) -> None:
-    axis.tick_params(labelsize=7.5)
-    axis.grid(color="0.92")
-    axis.set_axisbelow(True)
-    axis.set_title(f"{title}\n", loc="left", fontsize=10, fontweight="bold")
-    axis.text(0, 1.02, note, transform=axis.transAxes, fontsize=7.5)
-    figure.legend(loc="outside right upper", fontsize=7)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...analysis.measured import headline_of
-from .style import COLOURS, MARKERS, blank, heading, voter_colours
+from .style import COLOURS, MARKERS, blank, curves, heading, voter_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,13 +108,7 @@ def risk_coverage(rows: pd.DataFrame, note: str, level: float) -> Figure:
             axis.plot(at, own["judge_risk"], "--", color=colour, linewidth=1, label=name)
     axis.set_xlabel("coverage: share of the labelled items, the surest first", fontsize=8)
     axis.set_ylabel(f"risk: share decided wrongly\n({level:.0%} interval)", fontsize=8)
-    axis.tick_params(labelsize=7.5)
-    axis.grid(color="0.92")
-    axis.set_axisbelow(True)
-    title = f"{rows['dataset'].iloc[0]}: risk against coverage"
-    axis.set_title(f"{title}\n", loc="left", fontsize=10, fontweight="bold")
-    axis.text(0, 1.02, note, transform=axis.transAxes, fontsize=7.5)
-    figure.legend(loc="outside right upper", fontsize=7)
+    curves(figure, axis, f"{rows['dataset'].iloc[0]}: risk against coverage", note)
     return figure
 
 

@@ -198,6 +198,33 @@ def heading(axis: Axes, title: str, note: str, wide: float) -> None:
     under.set_in_layout(False)  # the title makes room for it; its width must not narrow the panel
 
 
+def curves(figure: Figure, axis: Axes, title: str, note: str) -> None:
+    """Finish a figure of one panel of lines: a heading, a grid and the lines' names beneath."""
+    wide = figure.get_figwidth()
+    axis.tick_params(labelsize=7.5)
+    axis.grid(color="0.92")
+    axis.set_axisbelow(True)
+    heading(axis, title, note, wide - 1)
+    longest = max((len(name) for name in axis.get_legend_handles_labels()[1]), default=0)
+    columns = max(1, min(4, int(wide / (0.6 + 0.055 * longest))))
+    figure.legend(loc="outside lower center", fontsize=7, ncols=columns)
+
+
+def logarithmic(axes: Axes) -> None:
+    """Make both axes logarithmic, with ticks in plain numbers.
+
+    Matplotlib's own are powers of ten as mathematics, which `names_as_written` does not draw.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
+
+
 def hide_unused(axes: npt.NDArray[Any], used: int) -> None:
     """Hide unused panels; those above them get the tick labels instead."""
     for axis in axes.flat[used:]:
