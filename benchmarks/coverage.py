@@ -60,7 +60,7 @@ class Cells:
         self.held += low - 1e-12 <= truth <= high + 1e-12
         self.widths.append(high - low)
 
-    def told(self, *, misses: bool = False) -> str:
+    def described(self, *, misses: bool = False) -> str:
         """Return the coverage, and the share of runs without an interval."""
         counted = self.runs if misses else self.runs - self.missing
         share = f"{self.held / counted:.3f}" if counted else "-"
@@ -82,7 +82,7 @@ def show(title: str, found: Found) -> None:
     print(f"\n### {title}\n\n| | method | {heads} | width |")
     print("| --- | --- |" + " ---: |" * (len(columns) + 1))
     for (name, method), cells in found.items():
-        shares = " | ".join(cells[at].told(misses="bootstrap" in method) for at in columns)
+        shares = " | ".join(cells[at].described(misses="bootstrap" in method) for at in columns)
         widths = [w for at in columns if at in (100, 40) for w in cells[at].widths]
         print(f"| {name} | {method} | {shares} | {np.mean(widths) if widths else np.nan:.3f} |")
 
@@ -276,11 +276,11 @@ def panels(arguments: argparse.Namespace) -> None:
             votes, human = errors_of(rng, questions, 6, error)
             one = dependence.panel_errors(votes, human, range(questions))
             rated = Ratings(votes, np.full(questions, np.nan), Scale.binary(), range(questions))
-            told = {kind: getattr(one, kind) for kind in truths if kind != "alpha"}
-            told["alpha"] = Interval(
+            intervals = {kind: getattr(one, kind) for kind in truths if kind != "alpha"}
+            intervals["alpha"] = Interval(
                 *(x[0] for x in estimates([alpha], rated, Bootstrap(2))[alpha.name])
             )
-            for kind, interval in told.items():
+            for kind, interval in intervals.items():
                 name = f"{kind}, 6 judges, error {error}"
                 low, high = float(interval.low), float(interval.high)
                 found[name, "cluster-robust"][questions].add(low, high, truths[kind])

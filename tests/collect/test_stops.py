@@ -176,7 +176,7 @@ def test_a_wait_within_patience_is_told(
 ):
     from llm_juries.collect import rate_limit
 
-    monkeypatch.setattr(rate_limit, "TOLD_S", 0.2)
+    monkeypatch.setattr(rate_limit, "REPORTED_S", 0.2)
     api.faults = [Fault("429", at=tuple(range(20, 28)), model="a", retry_after=0.5)]
     with caplog.at_level(logging.WARNING, "llm_juries.collect.rate_limit"):
         tallies = run(tmp_path, judge(api))

@@ -31,10 +31,10 @@ def distributions(panel: Panel) -> pd.DataFrame:
     """
     rows = []
     for voter, kind, given, one in _of(panel):
-        told = ~np.isnan(one.chances).any(axis=-1)
+        known = ~np.isnan(one.chances).any(axis=-1)
         row: dict[str, object] = {"dataset": panel.dataset.name, "voter": voter, "kind": kind}
-        row |= {"n": int(told.sum()), "without": int((given & ~told).sum())}
-        rows.append(row | {name: _mean(found[told]) for name, found in measured(one).items()})
+        row |= {"n": int(known.sum()), "without": int((given & ~known).sum())}
+        rows.append(row | {name: _mean(found[known]) for name, found in measured(one).items()})
     return pd.DataFrame(rows)
 
 

@@ -14,7 +14,7 @@ from ..judges.errors import TransientError
 log = logging.getLogger(__name__)
 START = 16  # requests in flight before anything is known about a provider
 BACKOFF_S, CEILING_S = 0.5, 20.0
-TOLD_S = 5.0  # shorter waits pass without a message
+REPORTED_S = 5.0  # shorter waits pass without a message
 LONGEST_WAIT_S = 600.0
 UNITS = (("days", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -49,7 +49,7 @@ class RateLimiter:
         self._narrowed_at = 0.0
         self._resume_at = 0.0
         self._paused_at = 0.0
-        self._told_until = 0.0
+        self._reported_until = 0.0
         self._unanswered_since: float | None = None
         self.last_error = "no response"
         self._next_request = 0.0
@@ -124,17 +124,21 @@ class RateLimiter:
         self.pause(error.retry_after or 0.0, self.last_error)
 
     def pause(self, seconds: float, why: str = "its rate limit is used up") -> None:
-        """Start no request for a while, as the provider asked; a long wait is told."""
+        """Start no request for a while, as the provider asked; a long wait is reported."""
         if seconds <= 0:
             return
         now = time.monotonic()
         if now >= self._resume_at:
             self._paused_at = now
         self._resume_at = max(self._resume_at, now + seconds)
-        # All requests in flight may ask for the same wait: it is told once.
-        if seconds < TOLD_S or self._resume_at < self._told_until + TOLD_S or self.overdue:
+        # All requests in flight may ask for the same wait: it is reported once.
+        if (
+            seconds < REPORTED_S
+            or self._resume_at < self._reported_until + REPORTED_S
+            or self.overdue
+        ):
             return
-        self._told_until = self._resume_at
+        self._reported_until = self._resume_at
         log.warning(
             "judge %s: asks to wait %s (%s); waiting until %s, at most %s in a row "
             "(longest_wait_s)",

@@ -64,10 +64,10 @@ class Tally:
         others = [name for name in self.models if not same_model(self.model, name)]
         if not self.model or (len(self.models) < 2 and not others):
             return ""
-        told = ", ".join(
+        reported = ", ".join(
             f"{name} ({n} verdicts)" for name, n in self.models.most_common(MOST_NAMED)
         )
-        return f"asked for the model {self.model}; the server answered as {told}"
+        return f"asked for the model {self.model}; the server answered as {reported}"
 
     def count_model(self, reply: Reply) -> None:
         """Count the model that a reply says it is from."""

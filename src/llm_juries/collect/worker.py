@@ -24,7 +24,7 @@ from ..store.store import Store
 from ..types import Message, Outcome, Reply, Request, Verdict
 from .budget import Budget
 from .policy import Policy, missing
-from .rate_limit import TOLD_S, RateLimiter, backoff
+from .rate_limit import REPORTED_S, RateLimiter, backoff
 from .tally import Tally, is_remote, keep, unpaid, verdict_of
 from .trial import Trial
 
@@ -416,18 +416,18 @@ class JudgeWorker:
 
     async def _watch(self) -> None:
         """Give up on a judge that no longer responds, not even with an error; warn halfway."""
-        patience, told = self.judge.limits.patience_s, False
+        patience, warned = self.judge.limits.patience_s, False
         while is_remote(self.judge) and not self.gave_up:
             silent = self.limiter.silent_s
             if silent > patience:
                 self._give_up(f"no valid reply for {patience:g} s ({self.limiter.last_error})")
-            elif silent > patience / 2 and silent > TOLD_S and not told:
+            elif silent > patience / 2 and silent > REPORTED_S and not warned:
                 log.warning(
                     "judge %s: no valid reply for %.0f s (%s); the run gives up on it after %g s "
                     "(limits.patience_s)",
                     *(self.judge.name, silent, self.limiter.last_error, patience),
                 )
-            told = silent > patience / 2
+            warned = silent > patience / 2
             await asyncio.sleep(min(1.0, patience / 10))
 
     def _close(self, reason: str) -> None:

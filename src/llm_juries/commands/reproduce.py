@@ -31,10 +31,10 @@ def reproduce(cfg: DictConfig) -> None:
     plans = [plan for study in (*found, *(s for _, s in ablated)) for plan in study.plans]
     asked = [plan for plan in plans if not plan.judge.free]
     with Store(places.store) as store:
-        lacking = forecast(asked, store, policy)
-        print(f"missing verdicts: {total(lacking)}")
+        missing = forecast(asked, store, policy)
+        print(f"missing verdicts: {total(missing)}")
         if policy.dry_run:
-            print(markdown(lacking))
+            print(markdown(missing))
             return
         if chosen.collect and asked:
             with Bars() as bars:

@@ -96,12 +96,12 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
         options or FigureOptions(),
     )
     drawn = []
-    with figures.names_as_written(_names(results)) as lacking:
-        if lacking:
+    with figures.names_as_written(_names(results)) as missing:
+        if missing:
             log.warning(
                 "figures: no font on this machine has %s, drawn as boxes; install one, such as "
                 "Noto Sans CJK, Noto Sans Arabic or Noto Emoji",
-                lacking[:20] + ("..." if len(lacking) > 20 else ""),
+                missing[:20] + ("..." if len(missing) > 20 else ""),
             )
         for drawing in FIGURES:
             rows = results.tables.get(drawing.table, pd.DataFrame())
@@ -140,13 +140,13 @@ def _names(results: Results) -> str:
 def not_drawn(drawn: Iterable[Path]) -> str:
     """Return a sentence on the figures that an analysis has not, and what they need; else ""."""
     names = [path.stem for path in drawn]
-    lacking = [
+    missing = [
         f"{drawing.name.replace('_', ' ')} ({drawing.needs})"
         for drawing in FIGURES
         if drawing.needs
         and not any(name == drawing.name or name.startswith(f"{drawing.name}_") for name in names)
     ]
-    return f"Not drawn, with what each needs: {'; '.join(lacking)}." if lacking else ""
+    return f"Not drawn, with what each needs: {'; '.join(missing)}." if missing else ""
 
 
 def _kappa(agreement: pd.DataFrame, context: Context) -> Drawn:

@@ -18,7 +18,7 @@ NARROW = "the intervals can't be trusted to cover; treat them as a rough guide"
 def few_questions(panel: Panel) -> str:
     """Return a warning if there are too few questions to resample, else "".
 
-    If there are labels, only labelled questions count: the others tell nothing about agreement.
+    If there are labels, only labelled questions count: the others say nothing about agreement.
     """
     labelled = set(np.asarray(panel.questions)[~np.isnan(panel.human)])
     if len(labelled or set(panel.questions)) >= FEW_QUESTIONS:

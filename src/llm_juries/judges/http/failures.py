@@ -15,7 +15,7 @@ from ...types import Reply
 from .wire import Json, decoded, shown, words_of
 
 Effect = Literal["unavailable", "transient", "refused", "too_long", "rejected"]
-"""On what an error bears: all requests for good, all for now, or one request for good.
+"""What an error concerns: all requests for good, all for now, or one request for good.
 
 "refused" and "too_long" are about what this request says; "rejected" may be about what all say.
 """
@@ -103,7 +103,7 @@ class Failure:
 
     @property
     def effect(self) -> Effect:
-        """On what the error bears."""
+        """What the error concerns."""
         about_request = self.status in (400, 403, 413, 422) or self.status in TOO_LARGE
         if self.codes & FILTERED or (about_request and _FILTERED.search(self.message)):
             return "refused"

@@ -76,23 +76,23 @@ def names_as_written(names: str) -> Iterator[str]:
     """
     from matplotlib import rc_context
 
-    families, lacking = fonts_for(names)
+    families, missing = fonts_for(names)
     with rc_context({"text.parse_math": False, "font.family": families}), catch_warnings():
         filterwarnings("ignore", message="Glyph .* missing from font")
-        yield lacking
+        yield missing
 
 
 def fonts_for(text: str) -> tuple[list[str], str]:
     """Return the fonts that have the signs of a text, the usual one first, and what none has."""
-    lacking = {sign for sign in set(text) - _signs(USUAL) if sign.isprintable()}
+    missing = {sign for sign in set(text) - _signs(USUAL) if sign.isprintable()}
     families = [USUAL]
-    for family in sorted(_files()) if lacking else ():
-        if found := lacking & _signs(family):
+    for family in sorted(_files()) if missing else ():
+        if found := missing & _signs(family):
             families.append(family)
-            lacking -= found
-        if not lacking:
+            missing -= found
+        if not missing:
             break
-    return families, "".join(sorted(lacking))
+    return families, "".join(sorted(missing))
 
 
 @cache
