@@ -210,16 +210,16 @@ def _votes_at_labels(spread: pd.DataFrame, context: Context) -> Drawn:
             yield f"votes_by_label_{dataset}", figures.votes_at_labels(rows, note)
 
 
-def _position(position: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(position):
-        note = context.sources[dataset]
-        yield f"position_{dataset}", figures.position_bias(rows, note, context.level)
+def _one_each(
+    stem: str, figure: Callable[[pd.DataFrame, str, float], Figure]
+) -> Callable[[pd.DataFrame, Context], Drawn]:
+    """Return what draws a figure of each dataset's rows, with its source and the level."""
 
+    def draw(table: pd.DataFrame, context: Context) -> Drawn:
+        for dataset, rows in by_dataset(table):
+            yield f"{stem}_{dataset}", figure(rows, context.sources[dataset], context.level)
 
-def _length(bins: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(bins):
-        note = context.sources[dataset]
-        yield f"length_{dataset}", figures.length_bias(rows, note, context.level)
+    return draw
 
 
 def _kappa_against_cost(juries: pd.DataFrame, context: Context) -> Drawn:
@@ -230,18 +230,6 @@ def _kappa_against_cost(juries: pd.DataFrame, context: Context) -> Drawn:
                     f"kappa_against_cost_{dataset}_{rule}",
                     figures.kappa_against_cost(own, context.sources[dataset], context.level),
                 )
-
-
-def _risk_coverage(table: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(table):
-        note = context.sources[dataset]
-        yield f"risk_coverage_{dataset}", figures.risk_coverage(rows, note, context.level)
-
-
-def _reliability(table: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(table):
-        note = context.sources[dataset]
-        yield f"reliability_{dataset}", figures.reliability_diagram(rows, note, context.level)
 
 
 def _power(table: pd.DataFrame, context: Context) -> Drawn:
@@ -334,19 +322,29 @@ FIGURES = (
     Drawing(
         "deltas", "deltas", _deltas, "single answers with human labels, right or wrong or graded"
     ),
-    Drawing("position", "position", _position, "pairs shown in both orders"),
-    Drawing("length", "length_bins", _length, "pairs of answers with known lengths"),
+    Drawing(
+        "position",
+        "position",
+        _one_each("position", figures.position_bias),
+        "pairs shown in both orders",
+    ),
+    Drawing(
+        "length",
+        "length_bins",
+        _one_each("length", figures.length_bias),
+        "pairs of answers with known lengths",
+    ),
     Drawing("kappa_against_cost", "juries", _kappa_against_cost, "searched juries of known cost"),
     Drawing(
         "risk_coverage",
         "risk_coverage",
-        _risk_coverage,
+        _one_each("risk_coverage", figures.risk_coverage),
         "votes of two sides with human labels, of a jury or a judge with probabilities",
     ),
     Drawing(
         "reliability",
         "reliability_curve",
-        _reliability,
+        _one_each("reliability", figures.reliability_diagram),
         "yes-or-no votes with probabilities and human labels",
     ),
     Drawing("power", "power", _power, "a jury beside a judge with human labels"),

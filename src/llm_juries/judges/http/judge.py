@@ -137,8 +137,8 @@ class HttpJudge(ModelJudge):
         if self._key and len(self._key) < SHORTEST and not is_private(self.base_url):
             raise JudgeUnavailableError(
                 f"judge {self.name}: the key in {self._named} has fewer than {SHORTEST} "
-                "characters, so it can't be distinguished from other text and kept out of files; only "
-                "servers on this machine or a private network take such a key"
+                "characters, too short to be recognised and kept out of files; only servers on "
+                "this machine or a private network take such a key"
             )
         if self._key and not (self._key.isascii() and self._key.isprintable()):
             raise JudgeUnavailableError(
