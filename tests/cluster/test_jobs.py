@@ -96,14 +96,14 @@ def test_a_launchers_yaml_composes_with_its_plugin(path: Path):
 @pytest.mark.slow
 def test_a_failing_job_is_said_to_have_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    sent = script("submit", tmp_path, "judge=gpt_4_turbo", "cluster=local")
+    sent = script("submit", tmp_path, "judge=gpt_6_luna", "cluster=local")
     assert "1 jobs submitted" in sent.stdout, sent.stderr
     jobs = recorded(tmp_path / "store")
     until(lambda: set(states(jobs, tmp_path / "store").values()) == {"FAILED"})
     said = script("status", tmp_path)
     assert "1 FAILED" in said.stdout
     (log,) = (tmp_path / "logs").rglob("*_log.err")
-    assert "\nerror: judge gpt_4_turbo: " in f"\n{log.read_text()}"  # the job's own line
+    assert "\nerror: judge gpt_6_luna: " in f"\n{log.read_text()}"  # the job's own line
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ def table1(api: FaultyApi, folder: Path, *overrides: str) -> list[str]:
     judges = ("gpt_4_turbo", "gpt_35_turbo", "claude_3_haiku")
     return [
         "experiment=paper_table1",
+        "allow_retired=true",
         *(f"datasets.{number}.jsonl.path=package:sample_qa.jsonl" for number in range(2)),
         *(f"+datasets.{number}.jsonl.limit={ITEMS}" for number in range(2)),
         *(f"judges.{name}.server.base_url={api.base_url}/v1" for name in judges),

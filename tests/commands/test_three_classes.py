@@ -62,7 +62,7 @@ def test_three_classes_are_judged_pooled_measured_and_drawn(tmp_path: Path) -> N
             f"judges.claude_3_haiku.server.base_url={one.base_url}/v1",
             f"judges.gpt_35_turbo.server.base_url={other.base_url}/v1",
         ]  # fmt: skip
-        run("judge", tmp_path, *what)
+        run("judge", tmp_path, *what, "allow_retired=true")
         asked = careful.arrivals.total() + hasty.arrivals.total()
         assert asked == 180
         said = run("analyze", tmp_path, *what, "analysis.bootstrap.resamples=50")

@@ -79,6 +79,54 @@ def test_a_judge_yaml_builds_a_judge_of_its_own_name(name: str):
     assert judge.family
 
 
+def with_defaults(path: Path) -> dict[str, Any]:
+    """Return a yaml's keys with those of the yamls that it is built on."""
+    node = yaml.safe_load(path.read_text())
+    for default in node.get("defaults", []):
+        base = default if isinstance(default, str) else ""
+        if base.endswith("@_here_"):
+            name = base.removeprefix("/").removesuffix("@_here_")
+            node = with_defaults(CONF / f"{name}.yaml") | node
+        elif base not in ("", "_self_") and not base.startswith("/"):  # of the same group
+            node = with_defaults(path.parent / f"{base}.yaml") | node
+    return dict(node)
+
+
+HOSTED = [
+    (command, group, name)
+    for command, group in (("judge", "judge"), ("answer", "candidate"))
+    for name in names(group)
+    if "lifetime" in with_defaults(CONF / group / f"{name}.yaml")
+]
+
+
+@pytest.mark.parametrize(("command", "group", "name"), HOSTED)
+def test_a_hosted_model_has_a_lifetime_and_a_dated_price_with_a_link(
+    command: str, group: str, name: str
+):
+    model = build(composed(command, f"{group}={name}")[f"{group}s"][name], name)
+    life, price = model.lifetime, model.price
+    assert life.model == model.model
+    assert life.link.startswith("https://")
+    assert model.vendor
+    assert model.family not in ("", model.vendor)
+    if life.served_until is not None:
+        assert life.successor in names(group)
+    if price is None:
+        assert "price: null         # none was found" in (CONF / group / f"{name}.yaml").read_text()
+        return
+    assert price.model == model.model
+    assert price.link.startswith("https://")
+    assert price.source
+
+
+def test_only_hosted_models_have_lifetimes_and_all_of_them():
+    asked = {
+        path.stem for path in (CONF / "judge").glob("*.yaml") if "HttpJudge" in path.read_text()
+    }
+    assert {name for _, group, name in HOSTED if group == "judge"} == asked
+
+
 @pytest.mark.parametrize("name", names("candidate"))
 def test_a_candidate_yaml_builds_a_model_that_answers_in_text(name: str):
     node = composed("answer", f"candidate={name}").candidates[name]
@@ -194,19 +242,6 @@ def test_an_experiment_of_the_paper_seats_its_judges_once_its_answers_are_there(
         asked = {plan.judge.name for plan in study.plans if not plan.judge.free}
         assert "gpt_4_turbo" in asked
         assert all(set(jury.members) <= asked for jury in study.juries)
-
-
-def with_defaults(path: Path) -> dict[str, Any]:
-    """Return a yaml's keys with those of the yamls that it is built on."""
-    node = yaml.safe_load(path.read_text())
-    for default in node.get("defaults", []):
-        base = default if isinstance(default, str) else ""
-        if base.endswith("@_here_"):
-            name = base.removeprefix("/").removesuffix("@_here_")
-            node = with_defaults(CONF / f"{name}.yaml") | node
-        elif base not in ("", "_self_") and not base.startswith("/"):  # of the same group
-            node = with_defaults(path.parent / f"{base}.yaml") | node
-    return dict(node)
 
 
 BUILT = [path for path in sorted(CONF.glob("*/*.yaml")) if "_target_" in with_defaults(path)]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..store.plan import Plan
 from ..store.store import Store
-from .policy import Policy, missing
+from .policy import Policy, check_lifetimes, missing
 from .tally import Tally
 
 
@@ -22,7 +22,14 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
         stored, calls (int); input_tokens and how they were counted (int, str);
         output_tokens_at_most (int); usd_at_most, None where there is no price, and prices_of, the
         date of the price. A prompt cache lowers the cost; retries and second requests raise it.
+
+    Raises
+    ------
+    JuriesError
+        If this is a dry run and a model is retired, as in a run.
     """
+    if policy.dry_run:
+        check_lifetimes(plans, policy)
     rows = []
     batched = policy.mode == "batch"
     for plan in plans:
@@ -31,13 +38,15 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
         tally = Tally.of(plan)
         asked: set[str] = set()
         sent, received = 0, 0
+        price = plan.judge.price
+        dollars = 0.0
         for request in missing(plan, store, policy, tally=tally):
             if request is not None and request.key not in asked:
                 asked.add(request.key)
                 tokens, most = plan.judge.estimate(request)
                 sent += tokens
                 received += most
-        price = plan.judge.price
+                dollars += price.at_most(tokens, most, batched=batched) if price else 0.0
         rows.append(
             {
                 "dataset": tally.dataset,
@@ -48,7 +57,7 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
                 "input_tokens": sent,
                 "counted": plan.judge.counted_by,
                 "output_tokens_at_most": received,
-                "usd_at_most": price.at_most(sent, received, batched=batched) if price else None,
+                "usd_at_most": dollars if price else None,
                 "prices_of": price.as_of if price else "no price",
             }
         )

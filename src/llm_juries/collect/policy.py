@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ..arguments import check_fields
 from ..errors import JuriesError
+from ..judges.http.wire import tell_once
+from ..judges.lifetimes import check_served, today, warnings
 from ..store.pending_batches import pending_keys
 from ..store.plan import Plan, look_up
 from ..store.store import Store
@@ -32,6 +34,8 @@ class Policy:
         Both replies are kept.
     max_cost_usd : float, optional
         Stop before this run may spend more.
+    allow_retired : bool
+        Ask models that their vendors have switched off, for those with access elsewhere.
     dry_run : bool
         Ask nothing; see `estimate.forecast` for the calls and their cost.
     mode : {"live", "batch"}
@@ -54,6 +58,7 @@ class Policy:
     on_unavailable: Literal["stop", "skip"] = "stop"
     ask_once_more: bool = False
     max_cost_usd: float | None = None
+    allow_retired: bool = False
     dry_run: bool = False
     mode: Literal["live", "batch"] = "live"
     asking: Literal["all", "sequential", "cyclic"] = "all"
@@ -76,6 +81,22 @@ class Policy:
                 f"asking={self.asking}: can't be combined with mode=batch, which submits every "
                 "request at once; set mode=live or asking=all"
             )
+
+
+def check_lifetimes(plans: Sequence[Plan], policy: Policy) -> None:
+    """Refuse models that are retired, all in one message; warn once of what soon is, or is old.
+
+    Raises
+    ------
+    JuriesError
+        If a model is retired, unless the policy allows it.
+    """
+    judges = [plan.judge for plan in plans]
+    day = today()
+    if not policy.allow_retired:
+        check_served(judges, day)
+    for line in warnings(judges, day):
+        tell_once(line, line)
 
 
 def missing(

@@ -12,7 +12,7 @@ from ..study import Study
 from .batch import collect_batches
 from .budget import Budget
 from .live import collect_live
-from .policy import Policy, counted
+from .policy import Policy, check_lifetimes, counted
 from .sequential import collect_by_jury
 from .tally import Tally, is_remote
 from .worker import NoProgress, Progress
@@ -50,10 +50,10 @@ def collect(
     Raises
     ------
     JuriesError
-        Before anything is asked: if a few-shot example has the question of an item, two seats would
-        share every verdict, a remote judge has no price while `max_cost_usd` is set, no judge can
-        be asked in batches where `mode` wants them, or no jury decides by majority where `asking`
-        needs one. Also if a judge is unavailable.
+        Before anything is asked: if a model is retired, a few-shot example has the question of an
+        item, two seats would share every verdict, a remote judge has no price while `max_cost_usd`
+        is set, no judge can be asked in batches where `mode` wants them, or no jury decides by
+        majority where `asking` needs one. Also if a judge is unavailable.
     """
     policy = policy or Policy()
     progress = progress or NoProgress()
@@ -92,6 +92,7 @@ def _collected(
 
 
 def _check(plans: Sequence[Plan], policy: Policy) -> None:
+    check_lifetimes(plans, policy)
     pairs = {(id(p.prompt), id(p.dataset)): (p.prompt, p.dataset) for p in plans}
     for prompt, dataset in pairs.values():
         prompt.check_disjoint(dataset.items)

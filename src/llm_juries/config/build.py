@@ -33,7 +33,7 @@ KINDS = {
     "object": "{KEY: VALUE}",
 }
 """msgspec's names of types, in words."""
-SHOWN = ("name", "family", "note")
+SHOWN = ("name", "family", "vendor", "note")
 """Keys of texts for tables and reports."""
 RESOURCES = "resources"
 """A key of a judge's node that is not its target's: what its job needs of a cluster."""

@@ -15,6 +15,7 @@ from ..prompts.prompt import Askable
 from ..prompts.special_tokens import looking_special
 from ..types import Item, Kind, Message, Order, Reply, Request
 from .decoding import Decoding
+from .lifetimes import Lifetime
 from .pricing import Price
 
 CHARACTERS_A_TOKEN = 4  # of English text; used where no tokenizer is available
@@ -56,8 +57,11 @@ class Judge(Protocol):
 
     Attributes
     ----------
-    name, family : str
-        The family is the vendor's line of models: a judge may favour its own.
+    name : str
+    family : str
+        The base weights: judges of one family err alike. "unknown" is no family.
+    vendor : str
+        Who made the model: a judge may favour its vendor's. "" where that is not stated.
     kind : {"judge", "lexical"}
         What the judge is, for tables.
     free : bool
@@ -69,6 +73,8 @@ class Judge(Protocol):
         What a reader of its numbers must know, for reports.
     price : Price or None
         None where it is unknown or does not apply: a cost is then unknown, never 0.
+    lifetime : Lifetime or None
+        How long its vendor serves the model; None for models that run here.
     pause_s : float
         Seconds to wait before the next request, by the provider's last response.
     counted_by : str
@@ -77,11 +83,13 @@ class Judge(Protocol):
 
     name: str
     family: str
+    vendor: str
     kind: Kind
     free: bool
     limits: Limits
     note: str
     price: Price | None
+    lifetime: Lifetime | None
     pause_s: float
     counted_by: str
 
@@ -136,6 +144,8 @@ class PromptedJudge:
     instead: Literal["words", "choice", ""] = ""
     # Whether the backend would read special tokens in a message's text as tokens.
     parses_special = False
+    vendor = ""
+    lifetime: Lifetime | None = None
     pause_s = 0.0
     counted_by = ESTIMATE
 
@@ -195,6 +205,8 @@ class ModelJudge(PromptedJudge):
         What else determines the model's replies: backend, weights, chat template.
     note : str
         For reports.
+    vendor : str
+        Who made the model.
     """
 
     kind: Kind = "judge"
@@ -209,9 +221,11 @@ class ModelJudge(PromptedJudge):
         limits: Limits,
         model: Mapping[str, Any],
         note: str = "",
+        vendor: str = "",
     ) -> None:
         self.name = name
         self.family = family
+        self.vendor = vendor
         self.decoding = decoding
         self.limits = limits
         self.note = note
@@ -222,6 +236,8 @@ class FreeJudge:
     """What all judges that need no model share."""
 
     free = True
+    vendor = ""
+    lifetime: Lifetime | None = None
     price: Price | None = None
     pause_s = 0.0
     counted_by = "not asked"

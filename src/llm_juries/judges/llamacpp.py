@@ -47,7 +47,8 @@ class LlamaCppJudge(ModelJudge):
 
     Parameters
     ----------
-    name, family : str
+    name, family, vendor : str
+        See `Judge`.
     file : ModelFile
         The weights; their checksum is part of every key.
     prompt_as : {"chat", "text"}
@@ -85,11 +86,13 @@ class LlamaCppJudge(ModelJudge):
         threads: int | None = None,
         gpu_layers: int = 0,
         note: str = "",
+        vendor: str = "",
     ) -> None:
         decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1, top=40)
         decoding.check_offered("llama.cpp", VERDICTS)
         facts = {"backend": "llama.cpp", "sha256": file.identity, "prompt_as": prompt_as}
-        super().__init__(name, family, decoding, Limits(in_flight=slots, alone=True), facts, note)
+        limits = Limits(in_flight=slots, alone=True)
+        super().__init__(name, family, decoding, limits, facts, note, vendor)
         self.file = file
         self.prompt_as = prompt_as
         self.context = context

@@ -22,6 +22,7 @@ from ...types import Reply, Request
 from ..base import CHARACTERS_A_TOKEN, ESTIMATE, Limits, ModelJudge
 from ..decoding import Decoding
 from ..errors import JudgeUnavailableError, TransientError
+from ..lifetimes import Lifetime
 from ..pricing import Price
 from .batch_api import BatchApi, batch_api_of
 from .client import Client, Response, is_private
@@ -64,7 +65,8 @@ class HttpJudge(ModelJudge):
 
     Parameters
     ----------
-    name, family : str
+    name, family, vendor : str
+        See `Judge`.
     wire : {"openai", "openai_text", "anthropic", "cohere"}
         The server's format; "openai_text" is that of /completions, for base models.
     model : str
@@ -78,13 +80,15 @@ class HttpJudge(ModelJudge):
     tokenizer : {"cl100k", "o200k"}, optional
         To count tokens before asking (extra `api`); an estimate by characters otherwise.
     price : Price, optional
+    lifetime : Lifetime, optional
+        How long the model is served.
     note : str
         For reports.
 
     Raises
     ------
     JuriesError
-        If the wire can't give the verdict as requested.
+        If the wire can't give the verdict as requested, or price or lifetime are another model's.
     """
 
     def __init__(
@@ -99,15 +103,18 @@ class HttpJudge(ModelJudge):
         limits: Limits | None = None,
         tokenizer: Literal["cl100k", "o200k"] | None = None,
         price: Price | None = None,
+        lifetime: Lifetime | None = None,
         note: str = "",
+        vendor: str = "",
     ) -> None:
         facts = {"wire": wire, "model": model, "revision": revision}
-        super().__init__(
-            name, family, decoding or Decoding(), limits or Limits(in_flight=32), facts, note
-        )
+        decoding, limits = decoding or Decoding(), limits or Limits(in_flight=32)
+        super().__init__(name, family, decoding, limits, facts, note, vendor)
         server = server or Server()
+        _check_written_for(model, price, lifetime)
         self.model = model
         self.price = price
+        self.lifetime = lifetime
         self.wire_name = wire
         self.wire = wire_of(wire, self.decoding)
         self.base_url = (server.base_url or self.wire.base_url).rstrip("/")
@@ -282,6 +289,17 @@ class HttpJudge(ModelJudge):
     def _checked(self, request: Request, reply: Reply) -> Reply:
         """Return a reply without the key, and without a usage that can't be true."""
         return believed(self.name, request, self.decoding, scrubbed_reply(reply, self._key))
+
+
+def _check_written_for(model: str, price: Price | None, lifetime: Lifetime | None) -> None:
+    """Refuse a price or lifetime that was written for another model than the one to be asked."""
+    facts = {"price": price, "lifetime": lifetime}
+    for name, fact in facts.items():
+        if fact is not None and fact.model not in ("", model):
+            raise JuriesError(
+                f"{name}: is that of {fact.model}, and the model is {model}; set the {name} of "
+                f"this model, with {name}.model={model}, or {name}=null"
+            )
 
 
 def scrubbed(text: str, key: str | None) -> str:

@@ -35,7 +35,8 @@ class VllmJudge(ModelJudge):
 
     Parameters
     ----------
-    name, family : str
+    name, family, vendor : str
+        See `Judge`.
     model : HubModel
     prompt_as : {"chat", "text"}
         "chat": through the model's own chat template; "text": the messages' bare texts as one text
@@ -81,6 +82,7 @@ class VllmJudge(ModelJudge):
         engine: EngineOptions | None = None,
         runtime: Runtime | None = None,
         note: str = "",
+        vendor: str = "",
     ) -> None:
         decoding = decoding or Decoding(verdict_by="logprobs", max_tokens=1)
         decoding.check_offered("vLLM", VERDICTS)
@@ -96,7 +98,7 @@ class VllmJudge(ModelJudge):
             "reasoning_parser": engine.reasoning_parser,
             "overrides": engine.overrides(decoding),
         }
-        super().__init__(name, family, decoding, runtime.limits(backend), facts, note)
+        super().__init__(name, family, decoding, runtime.limits(backend), facts, note, vendor)
         self.path = model.path
         self.device = device
         self.asking = Asking(prompt_as, dict(template or {}), decoding)
