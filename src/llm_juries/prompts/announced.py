@@ -613,7 +613,8 @@ def _ends(text: str, at: int) -> bool:
 
 def _plain_name(name: str) -> str:
     """Return the name of a field or a tag without what only qualifies it: finalVerdict."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold().replace("_", " ").replace("-", " ")
+    words = name if name.islower() else re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    words = words.casefold().replace("_", " ").replace("-", " ")
     left = [w for w in words.split() if w not in ("final", "overall", "my", "the", "total")]
     return " ".join(left) or words.strip()
 

@@ -7,9 +7,9 @@ reader has an `id` that changes when its results may; stored replies are then pa
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 from ..errors import JuriesError
@@ -19,6 +19,7 @@ from .announced import Announced, folded
 from .visible import visible
 
 UNPARSED = Reading(Outcome.UNPARSED)
+MOST_KNOWN, LONGEST_KNOWN = 1 << 12, 256  # texts whose verdict is remembered, and their characters
 LEAST_MASS = 0.01
 """Probability of all verdict words together below which token probabilities are no verdict."""
 
@@ -90,7 +91,7 @@ class LabelReader:
     least_mass: float = LEAST_MASS
     version = 6
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The scale, the verdict words, what else decides, and the version of the rules."""
         way = "turned" if self.turned else ""
@@ -117,7 +118,7 @@ class LabelReader:
         value, score = self._read_logprobs(reply)
         if value is not None:
             return Reading(Outcome.OK, value, score)
-        return _as_text(self._announced, reply, score)
+        return _as_text(self._text_reader, reply, score)
 
     def probabilities(self, reply: Reply) -> Mapping[str, float]:
         """Return each value's probability among the verdict words, 0 for one that is unlikely."""
@@ -127,6 +128,8 @@ class LabelReader:
 
     def _weights(self, reply: Reply) -> dict[str, float]:
         """Return the values' probabilities up to a factor; none where they are too small."""
+        if not reply.choice_logprobs:
+            return {}
         known: dict[str, list[float]] = {}
         for word, lp in sorted(reply.choice_logprobs.items()):
             value = self._spelled.get(folded(word.strip()))
@@ -157,8 +160,8 @@ class LabelReader:
         return (winners[0] if len(winners) == 1 else None), mean
 
     @cached_property
-    def _announced(self) -> Announced:
-        return Announced(self.scale, self.values, self.name, self.opening)
+    def _text_reader(self) -> TextReader:
+        return _remembering(Announced(self.scale, self.values, self.name, self.opening))
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ class NumberReader:
     opening: str = ""
     version = 4
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The scale, the prompt's own words and the version of the rules."""
         own = f":{self.name}:{self.opening}" if self.name or self.opening else ""
@@ -184,20 +187,34 @@ class NumberReader:
 
     def read(self, reply: Reply) -> Reading:
         """Read a reply by its text."""
-        return unanswered(reply) or _as_text(self._announced, reply)
+        return unanswered(reply) or _as_text(self._text_reader, reply)
 
     def probabilities(self, reply: Reply) -> Mapping[str, float]:  # noqa: ARG002
         """Return nothing: a number has no distribution."""
         return {}
 
     @cached_property
-    def _announced(self) -> Announced:
-        return Announced(self.scale, {}, self.name, self.opening)
+    def _text_reader(self) -> TextReader:
+        return _remembering(Announced(self.scale, {}, self.name, self.opening))
 
 
-def _as_text(announced: Announced, reply: Reply, score: float | None = None) -> Reading:
+TextReader = Callable[[str, bool], str | None]
+"""Returns the value that a text announces, None for none, given whether the text was cut."""
+
+
+def _remembering(announced: Announced) -> TextReader:
+    """Return what reads a reply's text, and a short one only once: most are a word, often met."""
+
+    def read(text: str, cut: bool) -> str | None:
+        return announced.verdict(visible(text), cut=cut)
+
+    known = lru_cache(MOST_KNOWN)(read)
+    return lambda text, cut: (known if len(text) <= LONGEST_KNOWN else read)(text, cut)
+
+
+def _as_text(read: TextReader, reply: Reply, score: float | None = None) -> Reading:
     cut = reply.stop == "length"
-    value = announced.verdict(visible(reply.text), cut=cut)
+    value = read(reply.text, cut)
     if value is not None:
         return Reading(Outcome.OK, value, score)
     return Reading(Outcome.TRUNCATED) if cut else UNPARSED

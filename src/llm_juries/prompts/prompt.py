@@ -200,12 +200,12 @@ class Prompt:
         """The variables of the template."""
         return variables(self.template)
 
-    @property
+    @cached_property
     def reader(self) -> LabelReader | NumberReader:
         """The reader of replies to this prompt."""
         return self._reader(turned=False)
 
-    @property
+    @cached_property
     def turned_reader(self) -> LabelReader | NumberReader:
         """The reader of replies about a pair shown in swapped order."""
         return self._reader(turned=self.compares)
@@ -283,7 +283,9 @@ class Prompt:
         made = environment()
         if self.special:
             made.finalize = lambda shown: apart(str(shown), self.special)
-        return made.from_string(self.template)
+        compiled = made.from_string(self.template)
+        compiled.globals = dict(compiled.globals)  # a ChainMap would be copied key by key
+        return compiled
 
     @cached_property
     def _head(self) -> tuple[Message, ...]:

@@ -24,7 +24,12 @@ _MARK = re.compile("\ue000(\\d+)\ue001")  # private characters, which templates 
 
 def looking_special(*texts: str) -> frozenset[str]:
     """Return the strings in some texts that look like special tokens."""
-    return frozenset(found for text in texts for found in LOOKS_SPECIAL.findall(text))
+    return frozenset(
+        found
+        for text in texts
+        if "<" in text or "[" in text  # as all of them begin
+        for found in LOOKS_SPECIAL.findall(text)
+    )
 
 
 def cut(text: str, tokens: Iterable[str]) -> list[str]:

@@ -90,6 +90,8 @@ class Places:
         return listed
 
     def _settled(self, code: bytes) -> Place | None:
+        if not len(self._codes):
+            return None
         at = int(self._codes.searchsorted(code))
         # NumPy strips trailing zero bytes.
         if at == len(self._codes) or self._codes[at] != code.rstrip(b"\0"):

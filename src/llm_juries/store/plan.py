@@ -144,6 +144,9 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
             yield request, None
             continue
         order, item = request.order, request.item
+        if stored.reader == ids[order] and _is_of(stored, plan, request):
+            yield request, stored
+            continue
         outcome, value, score = stored.outcome, stored.value, stored.score
         if stored.reader != ids[order]:
             outcome, value, score = readers[order].read(stored.reply)
@@ -176,6 +179,22 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
             f"judge {plan.voter}, prompt {plan.prompt.name}: {changed.total()} stored replies are "
             f"read otherwise than before, by a newer parser or other labels ({kinds})"
         )
+
+
+def _is_of(stored: Verdict, plan: Plan, request: Request) -> bool:
+    """Return whether a verdict was stored for this very request, not for one with the same text."""
+    item = request.item
+    return (
+        stored.item_id == item.item_id
+        and stored.candidate == item.candidate
+        and stored.judge == plan.judge.name
+        and stored.dataset == plan.dataset.name
+        and stored.prompt == request.prompt
+        and stored.opponent == item.opponent
+        and stored.order == request.order
+        and stored.repeat == plan.repeat
+        and stored.criterion == item.criterion
+    )
 
 
 def _shown(outcome: Outcome, value: str | None, scale: Scale) -> str:

@@ -31,6 +31,7 @@ try:
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 CHECKSUM = re.compile(rb',"checksum":"([0-9a-f]{8})"\}\s*\Z')
+CHECKED = len(',"checksum":"00000000"}')
 FORMER_LABEL = re.compile(rb'"label":(null|-?[0-9][0-9.eE+-]*)(?=,"score":)')
 ENDING, CLOSED = ".jsonl", ".closed"
 LONGEST = 1 << 28  # bytes of a line; a longer one is no verdict, and may not fit into memory
@@ -121,7 +122,7 @@ def decode(line: bytes) -> Verdict:
     msgspec.DecodeError
         If it is no verdict, or not the one that was written.
     """
-    if checked := CHECKSUM.search(line):
+    if checked := CHECKSUM.search(line, len(line.rstrip()) - CHECKED):
         if zlib.crc32(line[: checked.start()]) != int(checked[1], 16):
             raise msgspec.DecodeError("it differs from its checksum")
     elif b'"label":' not in line:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+import msgspec
 
 from ...errors import JuriesError
 from ...prompts.special_tokens import apart, looking_special
@@ -244,7 +245,7 @@ class HttpJudge(ModelJudge):
         decoding = self.decoding.seeded(request.seed)
         body = self.wire.body(self.model, self._plain(request), decoding)
         response = await self._opened.send(
-            "POST", self.wire.path, data=json.dumps(body).encode(), headers=AS_JSON
+            "POST", self.wire.path, data=msgspec.json.encode(body), headers=AS_JSON
         )
         self.pause_s = pause_asked(response.headers)
         if response.ok:
