@@ -1,6 +1,6 @@
 """Published figures come out of real judges' verdicts through the front door, to three places.
 
-Some of the files lie beside the repository; without them their tests are skipped.
+Labels that may not be passed on lie beside the repository; without them their test is skipped.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import pytest
 
 import llm_juries as lj
 from conftest import ROOT
+from llm_juries.config import named
+from llm_juries.config.build import build
 from llm_juries.config.named import load_dataset
 
 RECORDED = ROOT / "results" / "recorded"
@@ -26,11 +28,9 @@ beside = pytest.mark.skipif(not ATLAS.is_dir(), reason="needs ../shared/recorded
 
 
 def table(name: str, **called: str) -> pd.DataFrame:
-    """Return a table that ships with the project, or one beside it."""
-    path = RECORDED / name if name.endswith(".parquet") else ATLAS / name
-    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    frame = frame.rename(columns={"item": "item_id", **called})
-    return frame.drop(columns=[column for column in ("human_binary",) if column in frame])
+    """Return a table that ships with the project."""
+    frame = pd.read_parquet(RECORDED / name)
+    return frame.rename(columns={"item": "item_id", **called})
 
 
 def measured(panel: lj.Panel, column: str, **options: Any) -> dict[str, float]:
@@ -114,10 +114,18 @@ def test_prd() -> None:
 
 
 @beside
-def test_llm_judge_cut_at_two() -> None:
-    frame = table("llmjudge_trec_dl23.csv")
-    runs = [column for column in frame if column not in ("item_id", "cluster", "human")]
-    panel = lj.read_verdicts(frame, runs, lj.Scale.ordinal(0, 3))
+def test_llm_judge_cut_at_two(tmp_path: Path) -> None:
+    """The scores come with the project; the labels, here in a folder of the user's, do not."""
+    frame = pd.read_csv(ATLAS / "llmjudge_trec_dl23.csv")
+    lines = [
+        f"{item.replace('/', ' 0 ')} {human}"
+        for item, human in zip(frame["item"], frame["human"], strict=True)
+    ]
+    (tmp_path / "llmjudge_test_qrel_idx.txt").write_text("\n".join(lines) + "\n")
+    node = named.node("dataset", "recorded_llmjudge")
+    node.source.folder = str(tmp_path)
+    panel = lj.read_verdicts(build(node, "dataset"))
+    runs = panel.votes.names
     found = measured(panel.cut(2), "kappa")
     assert len(runs) == 33
     assert max(runs, key=lambda run: found[run]) == "h2oloo_fewself"
@@ -125,19 +133,19 @@ def test_llm_judge_cut_at_two() -> None:
     assert found["Olz_gpt4o"] == pytest.approx(0.366, abs=5e-4)
     # The authors' Table 3 has kappa of four classes: their scale without its order
     pair = ["willia_umbrela1", "h2oloo_fewself"]
-    classes = lj.read_verdicts(frame, pair, lj.Scale.nominal("0", "1", "2", "3"))
+    classes = lj.read_verdicts(
+        frame.drop(columns="human_binary").rename(columns={"item": "item_id"}),
+        pair,
+        lj.Scale.nominal("0", "1", "2", "3"),
+    )
     plain = measured(classes, "kappa")
     assert [plain[name] for name in pair] == pytest.approx([0.2863, 0.2774], abs=5e-5)
 
 
-@beside
 def test_real_mistake() -> None:
-    frame = table("realmistake_prompts.csv")
-    judges = {f"{c.removesuffix('_p1')}@p1": c for c in frame if c.endswith("_p1")}
-    panel = lj.read_verdicts(frame, judges)
-    found = measured(panel, "kappa")
+    found = measured(lj.read_verdicts("recorded_realmistake"), "kappa")
     assert len(found) == 12
-    assert found["gpt_4_0125_preview@p1"] == pytest.approx(0.321, abs=5e-4)
+    assert found["gpt_4_0125_preview"] == pytest.approx(0.321, abs=5e-4)
 
 
 def test_the_dataset_reads_the_same_from_its_yaml() -> None:

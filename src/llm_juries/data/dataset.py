@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -20,6 +20,10 @@ from ..types import Item, Kind, Order
 
 UNNAMED = ("first", "second")
 """Candidate and opponent of a pair whose models are unknown: positions, which are never ranked."""
+
+
+Size = Literal["small", "large", "unknown"]
+"""How large a judge's model is, as far as its source says so."""
 
 
 class Seen(NamedTuple):
@@ -48,6 +52,13 @@ class Recording:
         Of the cells; with a threshold what they become.
     threshold : float, optional
         From which on a number is positive; without one it must be a value of the scale.
+    size : {"small", "large", "unknown"}
+    usd_per_question : float, optional
+        What the judge's verdicts on one question cost, where it is published.
+    repeats_of : str, optional
+        The judge whose answers were pooled into these verdicts.
+    calls : int
+        How many answers make one verdict.
     """
 
     judge: str
@@ -58,6 +69,10 @@ class Recording:
     cells: Mapping[Seen, str]
     scale: Scale = field(default_factory=Scale.binary)
     threshold: float | None = None
+    size: Size = "unknown"
+    usd_per_question: float | None = None
+    repeats_of: str | None = None
+    calls: int = 1
 
 
 @dataclass(frozen=True)
@@ -109,11 +124,21 @@ class About:
     labels : str
         Who labelled the items.
     note : str
-        Everything else: the source, the licence, what a positive label means.
+        Everything else: the source, what a positive label means.
+    licence : str
+        Of the verdicts and labels; empty if none is stated.
+    citation : str
+        What to cite, with the repository and its commit.
+    shares : str
+        What other sources have in common with this one, such as its questions: those that name the
+        same are no independent evidence.
     """
 
     labels: str = ""
     note: str = ""
+    licence: str = ""
+    citation: str = ""
+    shares: str = ""
 
 
 NOTHING_KNOWN = About()
@@ -148,6 +173,8 @@ class Dataset:
     annotated_on : Scale, optional
         The ordinal scale that annotators labelled on, where what their labels were combined to
         falls between its levels and `scale` is therefore an interval.
+    about : About
+        Where the data come from.
     """
 
     name: str
@@ -160,6 +187,7 @@ class Dataset:
     scale: Scale | None = None
     overall: Iterable[Item] = ()
     annotated_on: Scale | None = None
+    about: About = NOTHING_KNOWN
 
     def __post_init__(self) -> None:
         if next(iter(self.items), None) is None:

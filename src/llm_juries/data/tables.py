@@ -63,6 +63,10 @@ def located(path: str) -> Path:
     if file.exists() and not file.is_file():
         raise JuriesError(f"{file}: is a pipe or a device; name a regular file")
     if not file.is_file():
+        if not package and inside != path and not file.parent.is_dir():
+            raise JuriesError(
+                f"{file}: does not come with an installed package; use a checkout of the project"
+            )
         near = sorted(p.name for p in file.parent.glob("*")) if file.parent.is_dir() else []
         raise JuriesError(f"{file}: no such file{nearest(file.name, near) if near else ''}")
     return file

@@ -34,7 +34,7 @@ from ..types import Item, Order, Outcome, Reply
 from .columns import Given, Named, annotators_of, is_measurement, is_of_humans, named
 from .conversations import as_text as conversation_text
 from .conversations import messages_of
-from .dataset import AS_GIVEN, UNNAMED, About, Dataset, Recording, Seen
+from .dataset import AS_GIVEN, UNNAMED, About, Dataset, Recording, Seen, Size
 from .human_labels import combined
 from .tables import Table, as_text, is_missing, located, rows, texts
 from .tables import field as cell_of
@@ -66,6 +66,14 @@ class RecordedColumn:
         Of a wide table; by default the one of the judge's name.
     swapped : str, optional
         The column of the verdicts on pairs in swapped order, where it is another one.
+    size : {"small", "large", "unknown"}
+        Of its model.
+    usd_per_question : float, optional
+        What its verdicts on one question (a cluster) cost, where it is published.
+    repeats_of : str, optional
+        The judge whose answers were pooled into this column.
+    calls : int
+        How many answers make one verdict.
     """
 
     family: str = "unknown"
@@ -73,6 +81,10 @@ class RecordedColumn:
     threshold: float | None = None
     column: str | None = None
     swapped: str | None = None
+    size: Size = "unknown"
+    usd_per_question: float | None = None
+    repeats_of: str | None = None
+    calls: int = 1
 
 
 @dataclass(frozen=True)
@@ -278,6 +290,7 @@ def read(
         recordings,
         annotators_of(found, items),
         human_scale,
+        about=about,
     )
     if dataset.annotators and "human" not in found.own:
         dataset = combined(dataset)
@@ -740,7 +753,18 @@ def _recordings(
         if facts.threshold is not None:
             own = Scale.preference() if sheet.pairs else Scale.binary()
         recording = Recording(
-            judge, prompt, family, facts.kind, digest, cells, own, facts.threshold
+            judge,
+            prompt,
+            family,
+            facts.kind,
+            digest,
+            cells,
+            own,
+            facts.threshold,
+            facts.size,
+            facts.usd_per_question,
+            facts.repeats_of,
+            facts.calls,
         )
         _check_readable(recording, sheet)
         yield recording
