@@ -26,7 +26,7 @@ FLOORS = (
     {"prompts"},
     {"types", "scale", "seats"},
     {"arguments", "files", "markdown", "redaction"},
-    {"errors", "escaping"},
+    {"disguises", "errors", "escaping"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

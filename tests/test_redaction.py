@@ -13,7 +13,13 @@ from llm_juries.errors import JuriesError
 from llm_juries.judges.errors import JudgeUnavailableError
 from llm_juries.judges.http.judge import HttpJudge, Server
 from llm_juries.judges.vllm.options import Runtime
-from llm_juries.redaction import found_in, redacted, without_logins, without_secrets
+from llm_juries.redaction import (
+    found_in,
+    of_environment,
+    redacted,
+    without_logins,
+    without_secrets,
+)
 
 KEY = "sk-Ab/c+d=é&1~xyzw"
 
@@ -41,6 +47,69 @@ def test_a_key_is_taken_out_in_every_spelling(text: str):
     assert left.endswith(" after")
     for part in (KEY[:8], KEY[-8:], quote(KEY, safe="")[:10], KEY.encode().hex()[:16]):
         assert part.casefold() not in left.casefold()
+
+
+LONG = "sk-Ab/c+d=e~uSer_1234567890.QrStUv"
+RAW = LONG.encode()
+CODED = base64.b64encode(b"user:" + RAW).decode()
+DISGUISES = {
+    "every sign in a URL": "".join(f"%{code:02X}" for code in RAW),
+    "some signs in a URL": LONG.replace("A", "%41").replace("/", "%2f"),
+    "a URL in a URL": quote(quote(LONG, safe=""), safe=""),
+    "upper hex": RAW.hex().upper(),
+    "hex in pairs": RAW.hex(":"),
+    "hex of bytes": " ".join(f"0x{code:02X}" for code in RAW),
+    "code": "".join(f"\\x{code:02x}" for code in RAW),
+    "octal code": "".join(f"\\{code:03o}" for code in RAW),
+    "JavaScript": "".join(f"\\u{{{code:x}}}" for code in RAW),
+    "JSON in JSON": json.dumps(json.dumps({"key": LONG.replace("/", "\\/")})),
+    "JSON in JSON in JSON": "".join(f"\\\\\\\\u{code:04x}" for code in RAW),
+    "HTML by number": "".join(f"&#{code};" for code in RAW),
+    "HTML by hex number": "".join(f"&#x{code:X};" for code in RAW),
+    "HTML by name": LONG.replace("/", "&sol;").replace("+", "&plus;"),
+    "HTML tags": f"{LONG[:9]}<wbr>{LONG[9:20]}</b><b>{LONG[20:]}",
+    "lines": f"{LONG[:9]}\n{LONG[9:]}",
+    "lines of a header": f"{LONG[:9]}\r\n\t{LONG[9:]}",
+    "lines in JSON": f"{LONG[:9]}\\n{LONG[9:]}",
+    "base64 in lines": f"{CODED[:30]}\r\n{CODED[30:]}",
+    "base64 in JSON's lines": f"{CODED[:30]}\\n{CODED[30:]}",
+    "base64 in a URL": quote(CODED, safe=""),
+    "base64 of base64": base64.b64encode(base64.b64encode(RAW)).decode(),
+    "base64 of UTF-16": base64.b64encode(LONG.encode("utf-16-le")).decode(),
+    "base32": base64.b32encode(RAW).decode(),
+    "zero-width signs": "\u200b".join(LONG),
+    "full-width signs": "".join(chr(ord(sign) + 0xFEE0) for sign in LONG),
+    "full-width signs in JSON": "".join(f"\\u{ord(sign) + 0xFEE0:04x}" for sign in LONG),
+    "spaces": " ".join(LONG),
+    "a list of its signs": json.dumps(list(LONG)),
+    "a list of its bytes": json.dumps(list(RAW)),
+    "code that joins it": f'"{LONG[:9]}" + "{LONG[9:]}"',
+    "other cases": LONG.swapcase(),
+    "all but its end": LONG[:-6],
+    "all but its beginning": LONG[6:],
+}
+
+
+@pytest.mark.parametrize("how", DISGUISES)
+def test_a_key_is_taken_out_in_disguise(how: str):
+    left = redacted(f"before {DISGUISES[how]} after", [LONG])
+    assert left.startswith("before ")
+    assert left.endswith(" after")
+    assert 0 <= len(left.replace("(redacted)", "")) - len("before  after") <= 24, left
+    assert "(redacted)" in left
+
+
+def test_what_only_resembles_a_key_stays():
+    text = "The user 1234567890 said: sk-Ab is short, and c+d=e~uSer is a formula. %zz &#xFFFFFFF;"
+    assert redacted(text, [LONG]) == text
+    assert redacted("no key is required here", ["sk-no-key-required"]) == "no key is required here"
+
+
+def test_an_environments_paths_are_no_secrets(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SSH_KEY", __file__)
+    monkeypatch.setenv("MY_TOKEN_2", "/w9+secret/value=")
+    assert __file__ not in of_environment()
+    assert "/w9+secret/value=" in of_environment()
 
 
 def test_a_short_key_takes_nothing_out():
@@ -106,7 +175,10 @@ def test_a_text_keeps_what_is_no_login():
     assert without_logins(text) == text
 
 
-@pytest.mark.parametrize("url", ["https://me:pass@h/v1", "https://h/v1?key=abc", "http://h/v1#x"])
+@pytest.mark.parametrize(
+    "url",
+    ["https://me:pass@h/v1", "https://me:p/ass@h/v1", "https://h/v1?key=abc", "http://h/v1#x"],
+)
 def test_an_address_with_a_secret_is_refused_without_showing_it(url: str):
     for made in (Server, lambda base_url: Runtime(base_url=base_url)):
         with pytest.raises(JuriesError, match=r"^base_url: h") as told:

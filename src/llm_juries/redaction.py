@@ -17,6 +17,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from .disguises import LEAST, core_of, without_disguised
+
 SHORTEST = 8  # characters; a shorter key also occurs in a text by chance
 REDACTED = "(redacted)"
 NAMED = re.compile(
@@ -25,7 +27,7 @@ NAMED = re.compile(
     re.I,
 )
 """Names of config keys whose values are secrets."""
-VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.I)
+VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET|PASSW(?:OR)?D|CREDENTIALS?)_?\d*$", re.I)
 """Names of environment variables whose values are secrets."""
 SHAPED = re.compile(
     r"\b(?:sk|pk|gsk|xai|hf|ghp|glpat|xox[abp]|pplx|r8|fw)[-_][A-Za-z0-9_-]{16,}"
@@ -63,14 +65,17 @@ def redacted(text: str, keys: Iterable[str], instead: str = REDACTED) -> str:
         for form in spellings(key):
             if form in text:
                 text = text.replace(form, instead)
-        if "\\" in text and len(key) >= SHORTEST:
-            text = _escaped(key).sub(instead, text)
+        if "\\" in text and (escaped := _escaped(key)):
+            text = escaped.sub(instead, text)
+        text = without_disguised(text, key, instead)
     return text
 
 
 @lru_cache(maxsize=256)
-def _escaped(key: str) -> re.Pattern[str]:
-    """Return what matches a key in JSON, whichever of its signs are escaped."""
+def _escaped(key: str) -> re.Pattern[str] | None:
+    """Return what matches a key in JSON, whichever of its signs are escaped; its core may do."""
+    if len(key) < SHORTEST or len(core_of(key)) >= LEAST:
+        return None
     signs = (rf"(?:{re.escape(sign)}|\\u(?i:{ord(sign):04x})|\\{re.escape(sign)})" for sign in key)
     return re.compile("".join(signs))
 
@@ -85,7 +90,8 @@ def without_logins(text: str) -> str:
 def of_environment() -> list[str]:
     """Return the values of environment variables that are called as secrets are."""
     known = {value for name, value in os.environ.items() if VARIABLE.search(name)}
-    return sorted(value for value in known if len(value) >= SHORTEST and "/" not in value[:2])
+    secret = (value for value in known if len(value) >= SHORTEST)
+    return sorted(value for value in secret if not os.path.exists(os.path.expanduser(value)))
 
 
 def cleaned(text: str) -> str:
@@ -119,7 +125,7 @@ def url_problem(url: str | None) -> str:
     """Return what is wrong with the address of a server, "" if nothing: it is logged."""
     if url is None:
         return ""
-    if LOGIN.search(url):
+    if "@" in url:
         return "holds a login; put it into an environment variable, and name that in key_env"
     if "?" in url or "#" in url:
         return "has a query; paths are added to its end, and a key belongs into key_env"

@@ -21,7 +21,7 @@ KEY = "planted/key+of=the~user-1234567890"
 LOGIN = "planted-login-987"
 ITEMS = 3
 ECHOES = ("content", "thinking", "base64", "escaped", "long", "bad_request", "denied", "busy",
-          "html", "within", "model")  # fmt: skip
+          "html", "within", "model", "parts", "wrapped", "wide", "moved")  # fmt: skip
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -57,6 +57,16 @@ class Echo(BaseHTTPRequestHandler):
                 )
             case "busy":
                 self.reply(500, {"error": key, "auth": coded})
+            case "parts":
+                halves = [{"text": key[:15]}, {"text": key[15:]}]
+                self.reply(400, {"error": {"message": halves}})
+            case "wrapped":
+                self.reply(500, {"error": f"Basic {coded[:30]}\r\n {coded[30:]}"})
+            case "wide":
+                wide = "".join(chr(ord(sign) + 0xFEE0) for sign in key)
+                self.reply(500, {"error": wide, "hex": key.encode().hex().upper()})
+            case "moved":
+                self.send(302, b"", location="http://127.0.0.1:1/" + quote(coded, safe=""))
             case "html":
                 self.send(502, f"<html>{key} Basic {coded}</html>".encode())
             case "within":
@@ -84,8 +94,10 @@ class Echo(BaseHTTPRequestHandler):
     def reply(self, status: int, body: object) -> None:
         self.send(status, json.dumps(body).encode())
 
-    def send(self, status: int, body: bytes) -> None:
+    def send(self, status: int, body: bytes, location: str = "") -> None:
         self.send_response(status)
+        if location:
+            self.send_header("Location", location)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

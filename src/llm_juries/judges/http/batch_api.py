@@ -55,7 +55,8 @@ async def call(client: Client, method: str, path: str, **options: Any) -> Json:
     response = await client.send(method, path, **options)
     where = f"judge {client.judge}: {method} {client.base_url}{path}"
     if not response.ok:
-        raise JudgeUnavailableError(f"{where}: {failure_of(response.status, response.body)}")
+        said = str(failure_of(response.status, response.body))
+        raise JudgeUnavailableError(f"{where}: {client.without_key(said)}")
     try:
         body = decoded(response.body)
     except ValueError as error:
@@ -64,7 +65,7 @@ async def call(client: Client, method: str, path: str, **options: Any) -> Json:
     if not isinstance(body, dict):
         raise JudgeUnavailableError(f"{where}: the response is not an object")
     if failure := failure_within(body):
-        raise JudgeUnavailableError(f"{where}: {failure}")
+        raise JudgeUnavailableError(f"{where}: {client.without_key(str(failure))}")
     return body
 
 
@@ -114,7 +115,7 @@ class OpenAIBatches:
             _check_running(client, batch, state.get("status"))
             return None
         if state["status"] != "completed":
-            said = json.dumps(state.get("errors"))[:300]
+            said = client.without_key(json.dumps(state.get("errors")))[:300]
             log.warning("judge %s: batch %s %s: %s", client.judge, batch, state["status"], said)
         found: Results = {}
         for which in ("output_file_id", "error_file_id"):

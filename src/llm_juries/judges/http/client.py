@@ -163,7 +163,11 @@ class Client:
         if not self._key:
             return body
         text = body.decode(errors="surrogateescape")
-        return redacted(text, [self._key], "[key]").encode(errors="surrogateescape")
+        return self.without_key(text).encode(errors="surrogateescape")
+
+    def without_key(self, text: str) -> str:
+        """Return a text without the key: what a response says may have held it in parts."""
+        return redacted(text, [self._key], "[key]") if self._key else text
 
     @property
     def _opened(self) -> aiohttp.ClientSession:

@@ -271,6 +271,7 @@ class HttpJudge(ModelJudge):
 
     def _failed(self, failure: Failure, response: Response) -> Reply:
         """Return the reply to a rejected request; raise an error where others would fail too."""
+        failure = replace(failure, message=scrubbed(failure.message, self._key))
         match failure.effect:
             case "unavailable":
                 key = self.key_env or "server.key_env, which names no variable with a key"
