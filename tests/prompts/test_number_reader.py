@@ -83,7 +83,7 @@ def test_a_number_that_may_have_been_cut_is_no_verdict():
 def test_a_prompt_on_an_interval_has_no_verdict_words():
     assert PROMPT.choices == ()
     assert PROMPT.turned_reader == PROMPT.reader == NumberReader(SHARE)
-    assert PROMPT.reader.id == "number4:interval:0..100"
+    assert PROMPT.reader.id == "number5:interval:0..100"
     with pytest.raises(JuriesError, match=r"prompt p: scale: is interval .* compares two answers"):
         Prompt("p", "{{ answer }} {{ opponent_answer }}", scale=SHARE)
     Prompt("p", "{{ answer }}", scale=SHARE, shots=(Shot("q", "a", "70"),))

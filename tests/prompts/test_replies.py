@@ -37,6 +37,10 @@ SCALES = {
     "yes_no": asking({"Yes": 1, "No": 0}, "Answer:"),
     "claim": on(Scale.nominal(*CLAIM, words={"NEI": "not enough info"}), (*CLAIM, "NEI")),
     "sides": on(Scale.preference("B", "tie", "A")),
+    "outputs": on(
+        Scale.nominal("(a)", "(b)", words={"Output (a)": "(a)", "Output (b)": "(b)"}),
+        ("Output (a)", "Output (b)"),
+    ),
     "relevance": on(Scale.ordinal(0, 3)),
     "ten": on(Scale.ordinal(1, 10)),
     "hundred": on(Scale.interval(0, 100)),

@@ -7,6 +7,10 @@ the same. Announced are
 - what follows a word for a verdict, at the beginning of a line ("Score: 4", "**Verdict**" and the
   next line, "The final score is 4/5") or in the last sentence ("so my verdict is True"), the word
   with which the prompt ends among them;
+- "Score 4" without a colon, where that is the whole line, and "This is False." where no other
+  verdict word follows;
+- the one of a pair that is better by the first sentence, or by the last after "so" or "therefore";
+- what a table has in the column of such a word, if nothing else is announced;
 - what stands in [[double brackets]], in \boxed{}, in a tag such as <answer>, and in the field of a
   JSON object that is called so.
 
@@ -67,6 +71,15 @@ _LINK = (
     r"|[ \t]+[-–](?=[ \t])|(?<=\])|(?=[ \t]*\n))"
 )
 _LINKING = re.compile(rf"{_QUALIFIER}{_LINK}\s*")
+_BARE = frozenset(("score", "rating", "grade", "verdict"))
+"""Names that announce what follows them without a colon, where nothing else is on the line."""
+_BARE_END = re.compile(r"[ \t.!]*(?:\n|\Z)")
+_THIS_IS = re.compile(
+    r"(?:(?:this|that|the|it)\b(?: (?:given|provided|submitted|proposed|candidate|student|model)"
+    r"(?:'s)?)?(?: (?:answer|response|statement|claim))? is|(?:it|that)'s)[ \t]+"
+)
+_ROW = re.compile(r"[ \t]*\|?(?P<cells>[^\n]*\|[^\n]*?)\|?[ \t]*\Z")
+_RULED = re.compile(r"[ \t:|-]*-[ \t:|-]*\Z")
 _ARTICLE = re.compile(r"(?:an?|clearly|therefore)[ \t]+")
 _END = re.compile(
     r"\s*\Z|[ \t]*\n|[.,;:!]+(?=[\s}]|\Z|[^\x00-\x7f])|[。，；：！、]|…(?!\d)"
@@ -147,9 +160,28 @@ _RETRACTED = re.compile(
 )
 _SO = re.compile(r"\b(?:so|thus|hence|therefore)\b")
 _CONCLUDED = re.compile(
-    rf"{_SO.pattern}[,:;\s]*(?:(?:it's|it|this|that|the|provided|given|answer|statement|claim|is"
-    r"|must be)\b[,:\s]*)*"
+    rf"{_SO.pattern}[,:;\s]*(?:(?:based on|considering|given)\b[^,\n]{{1,80}},\s*)?"
+    r"(?:(?:it's|it|this|that|the|provided|given|answer|statement|claim|is|must be)\b[,:\s]*)*"
 )
+# After a verdict, a sentence that sets another against it: "But the date is wrong, so a 4."
+_AGAINST = re.compile(
+    r"(?:^|[.!?;]\s+|[—–(,]\s*)"
+    r"(?:but|however|although|though|yet|hm+|no|nope|well|still|that said)\b"
+    r"(?P<said>[^\n]{0,300}?)(?=\)?[.!?](?:\s|\Z)|\)?\s*(?:\n|\Z))",
+    re.MULTILINE,
+)
+_TO = re.compile(
+    r"(?:(?<!\d)[,:;—–-]\s*|\b(?:so|hence|thus|therefore)\b\s*)"
+    r"(?:(?:so|hence|thus|therefore|it's|just|only|rather|maybe|more like|i'd say|say|my|the|final"
+    r"|score|rating|verdict|a|an|is)\b\s*)*"
+)
+_PREFERRED = re.compile(
+    r"[ \t]+(?:is|was|would be)[ \t]+(?:the[ \t]+)?(?:overall[ \t]+)?(?:slightly|significantly|much"
+    r"|clearly)?[ \t]*(?:better|best|preferred|preferable|superior|stronger|winner)"
+    r"(?:[ \t]+(?:one|output|answer|response|choice|option|assistant))?(?:[ \t]+overall)?"
+    r"(?=[.!。]?\s*\Z|[.!](?:\s|\Z)|[ \t]*\n)|[ \t]+wins(?=[.!]?\s*\Z|[.!]\s|[ \t]*\n)"
+)
+"""After one of a pair, at the end of a sentence: it is the verdict."""
 _SUPPOSED = re.compile(r"\b(?:if|unless|whether|says|said|claims|claimed|would|example)\b|\?")
 MOST_READ = 1_000_000  # characters that are parsed as JSON, those read twice counted twice
 
@@ -250,6 +282,10 @@ class Announced:
         spelled = sorted((folded(readable(word)) for word in self.words), key=len, reverse=True)
         ways = "|".join(map(_spaced, spelled)) or r"(?!)"
         return re.compile(rf"(?:{ways})(?![\w{marks()}]|-\w|[<>=])")
+
+    @cached_property
+    def _words(self) -> re.Pattern[str]:
+        return re.compile(rf"(?<![\w{marks()}]){self._word.pattern}")
 
     @cached_property
     def _numbers(self) -> dict[float, str]:
@@ -445,6 +481,9 @@ class Announced:
         for heading in self._announcing.finditer(text):
             link = _LINKING.match(text, heading.end())
             if link is None:
+                if heading["name"] in _BARE and not _is_quoted(text, heading.start()):
+                    value, end = self._at(text, heading.end())
+                    add(value if _BARE_END.match(text, end) else None, end)
                 continue
             value, end = self._linked(text, link)
             if value and "\n" in link[0] and self._is_listed(text, end):
@@ -462,6 +501,46 @@ class Announced:
                 add(value, len(text))
         if filled:
             add(self._last_sentence(text, filled[-1]), len(text))
+        add(self._this_is(text), len(text))
+        add(*self._preferred(text, 0))
+        if not found - {None} and "|" in text:
+            found |= self._in_tables(lines)
+        return found
+
+    def _preferred(self, text: str, at: int) -> tuple[str | None, int]:
+        """Return the one of a pair that is said to be better from a position on, and the end."""
+        value, end = (None, at) if self._numeric else self._at(text, at)
+        better = _PREFERRED.match(text, end) if value else None
+        return (value, better.end()) if better else (None, at)
+
+    def _this_is(self, text: str) -> str | None:
+        """Return what a reply says that begins "This is False." and names no other verdict."""
+        begun = None if self._numeric else _THIS_IS.match(text)
+        if begun is None:
+            return None
+        value, end = self._said(text, begun.end())
+        others = {self._by_word[_joined(word[0])] for word in self._words.finditer(text, end)}
+        contrary = re.search(r"\b(?:but|however|although|though|except|yet|not)\b", text[end:])
+        return None if contrary or others - {value} else value
+
+    def _in_tables(self, lines: list[str]) -> set[str | None]:
+        """Return what tables have in the columns of names that announce a verdict."""
+        found: set[str | None] = set()
+        columns: list[int] = []
+        for above, line, below in zip(["", *lines], lines, [*lines[1:], ""], strict=False):
+            row = _ROW.match(line)
+            if row is None:
+                columns = []
+            elif not columns and _RULED.match(below) and not _is_quoted(f"{above}\n"):
+                columns = [
+                    n
+                    for n, name in enumerate(row["cells"].split("|"))
+                    if (plain := _plain_name(name.strip())) in self._names
+                    and (plain not in _OF_WORDS or plain == folded(self.name).strip())
+                ]
+            elif not _RULED.match(line):
+                cells = dict(enumerate(row["cells"].split("|")))
+                found |= {self._whole(cells.get(n, "").strip()) or OTHER for n in columns}
         return found
 
     def _for_numbers(self, heading: re.Match[str], link: str) -> bool:
@@ -552,6 +631,9 @@ class Announced:
         concluded = None if self._numeric else _CONCLUDED.search(sentence)
         if concluded and not _SUPPOSED.search(sentence[: concluded.start()]):
             said = self._whole(sentence[concluded.end() :])
+            if said is None:
+                said, end = self._preferred(sentence, concluded.end())
+                said = said if not sentence[end:].strip() else None
             if said is not None:
                 value = said if value in (None, said) else OTHER
         return value
@@ -564,7 +646,16 @@ class Announced:
             said, end = self._at(text, turn.end())
             if said is not None and said != value and _END.match(text, end):
                 return True
-        return self._last_word(text, value)
+        return self._last_word(text, value) or self._set_against(text, value)
+
+    def _set_against(self, text: str, value: str) -> bool:
+        """Return whether a sentence with "but" or the like ends with another verdict."""
+        for sentence in _AGAINST.finditer(text):
+            for to in _TO.finditer(text, sentence.start("said"), sentence.end()):
+                said, end = self._at(text, to.end())
+                if said not in (None, value) and end >= sentence.end():
+                    return True
+        return False
 
     @cached_property
     def _turning(self) -> re.Pattern[str]:

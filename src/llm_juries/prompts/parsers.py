@@ -89,7 +89,7 @@ class LabelReader:
     name: str = ""
     opening: str = ""
     least_mass: float = LEAST_MASS
-    version = 6
+    version = 7
 
     @cached_property
     def id(self) -> str:
@@ -177,7 +177,7 @@ class NumberReader:
     scale: Scale
     name: str = ""
     opening: str = ""
-    version = 4
+    version = 5
 
     @cached_property
     def id(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 _THOUGHT = r"(?:think|thinks|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad)"
@@ -21,13 +22,14 @@ _SPECIAL = re.compile(
     r"|<(?:start_of_turn|end_of_turn|eos|bos|pad|unk)>",
     re.IGNORECASE,
 )
+_FENCE = re.compile(r"\A```\w*\s*|\s*```\Z")
 _ROLE = re.compile(r"\A\s*(?:assistant|model)\s*(?:\n|\Z)", re.IGNORECASE)
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
 
 
 def visible(text: str) -> str:
     """Return what a reply says: without reasoning, special tokens and turns that follow it."""
-    return _first_turn(without_thinking(text))
+    return text if _is_json(text) else _first_turn(without_thinking(text))
 
 
 def without_thinking(text: str) -> str:
@@ -37,6 +39,17 @@ def without_thinking(text: str) -> str:
     of the harmony format that are not the final one.
     """
     return _outside(_final(text)).strip()
+
+
+def _is_json(text: str) -> bool:
+    """Return whether a reply is one JSON object: tags and tokens in its texts are quoted ones."""
+    bare = _FENCE.sub("", text.strip())
+    if not (bare.startswith("{") and bare.endswith("}")):
+        return False
+    try:
+        return isinstance(json.loads(bare), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _final(text: str) -> str:
