@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 
 _FORMULA = "=+-@\t\r\n＝＋－＠"  # what spreadsheets take for the beginning of a formula
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROLS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+"
+)  # of lines, of terminals and of a text's direction
 _LATEX = str.maketrans(
     {
         **{sign: f"\\{sign}" for sign in "&%$#_{}"},
@@ -20,6 +23,14 @@ _LATEX = str.maketrans(
         ">": r"\textgreater{}",
     }
 )
+
+
+def terminal(text: str) -> str:
+    """Return a line for a terminal or a log: control characters are escaped."""
+    if text.isprintable():
+        return text
+    plain = (c.isprintable() or unicodedata.category(c) == "Zs" for c in text)
+    return "".join(c if shown else ascii(c)[1:-1] for c, shown in zip(text, plain, strict=True))
 
 
 def spreadsheet(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import warnings
 from pathlib import Path
 
@@ -53,6 +54,9 @@ def test_names_of_all_kinds_go_through_an_analysis(tmp_path: Path):
     agreement = pd.read_csv(tmp_path / "run" / "tables" / "agreement.csv")
     spelled = {name.lstrip("'").strip() for name in agreement["voter"]}
     assert {name.strip() for name in NAMES if name[0] not in "=\t"} <= spelled
+    report = (tmp_path / "run" / "report.md").read_text()
+    assert "line break" in report
+    assert not re.findall(r"(?<!\\)<[a-z/!]", report)  # no name is HTML, in prose as in tables
     drawn = sorted((tmp_path / "run" / "figures").iterdir())
     assert len(drawn) >= 6
     assert {path.parent for path in drawn} == {tmp_path / "run" / "figures"}
@@ -107,3 +111,18 @@ def test_a_report_says_why_strengths_are_blank(tmp_path: Path):
     assert "`bradley_terry` is blank for humans, j: no strengths are finite" in report
     assert "do not link a, b with c, d" in report
     assert "win rates are against different opponents" in report
+
+
+def test_names_can_not_command_a_terminal(tmp_path: Path):
+    """A line of a log, an error and the log's file: no escape sequence, no line of its own."""
+    table(tmp_path / "v.csv", ["\x1b[2Jred", "one\ntwo", "\u202egnp", "東\u3000京"])
+    given = ("dataset=verdicts", "dataset.path=v.csv", "analysis.bootstrap.resamples=50")
+    done = ended(tmp_path, "analyze", *given, "hydra.run.dir=run")
+    wrong = ended(tmp_path, "analyze", *given, "judges={'\x1b[31mred': {}}")
+    written = "".join(
+        path.read_text()
+        for path in [*(tmp_path / "run").glob("*.log"), tmp_path / "run" / "report.md"]
+    )
+    assert "one\\ntwo" in done.err
+    assert "東\u3000京" in written
+    assert not set("\x1b\u202e") & set(done.out + done.err + wrong.out + wrong.err + written)

@@ -15,6 +15,7 @@ from yaml import YAMLError
 
 from ..config.keys import PACKAGES, choices
 from ..errors import JuriesError, nearest
+from ..escaping import terminal
 from ..redaction import cleaned
 
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -34,7 +35,8 @@ def is_mistake(error: BaseException) -> bool:
 
 def stop(error: Exception) -> NoReturn:
     """Print an error in one line and exit with code 2."""
-    print(f"error: {' '.join(cleaned(one_line(error)).splitlines())}", file=sys.stderr)
+    line = " ".join(cleaned(one_line(error)).splitlines())
+    print(f"error: {terminal(line)}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .. import escaping
 from ..analysis.measured import best_first, headline_of, one_label, ranked_by
 from ..analysis.rankings import unranked
 from ..analysis.run import Results
@@ -152,19 +153,19 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
     }
     if len({panel.scale.kind for panel in results.panels}) > 1:
         tables = {name: _without_other_scales(rows) for name, rows in tables.items()}
-    parts = [f"## {dataset.name}", _facts(panel)]
+    parts = [f"## {escaping.markdown(dataset.name)}", escaping.markdown(_facts(panel))]
     if few := few_questions(panel):
         parts.append(f"**{few}:** {NARROW}.")
     if prompts := sorted({plan.prompt.name for plan in study.plans if not plan.judge.free}):
         named = ", ".join(f"`{name}`" for name in prompts)
-        parts.append(f"Prompt of the language models: {named}.")
+        parts.append(escaping.markdown(f"Prompt of the language models: {named}."))
     notes = [
         f"- {plan.judge.name} ({plan.judge.family}): {plan.judge.note}"
         for plan in study.plans
         if plan.judge.note
     ]
     if notes:
-        parts.append("\n".join(notes))
+        parts.append(_listed(notes))
     parts.append(_findings(tables, panel, results.analysis.settings.coverage))
     if len(dataset.orders) > 1:
         counted = INCONSISTENT[results.analysis.settings.inconsistent]
@@ -176,7 +177,8 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
         elif table.name not in FILES_ONLY and _compares(rows):
             note = f"{table.look_for} {MORE.get(table.name, '')}".strip()
             if table.name == "ranking":
-                note = f"{note} {unranked(panel, results.analysis.ranking)}".strip()
+                why = unranked(panel, results.analysis.ranking)
+                note = f"{note} {escaping.markdown(why)}".strip()
             parts += [f"### {table.title}", note, markdown(_shown(table.name, rows))]
     return parts
 
@@ -247,6 +249,11 @@ def _jury_parts(table: Table, juries: pd.DataFrame) -> list[str]:
     return parts
 
 
+def _listed(lines: Iterable[str]) -> str:
+    """Return a list whose lines hold names of others: each stays one line without HTML or links."""
+    return "\n".join(map(escaping.markdown, lines))
+
+
 def _findings(tables: Mapping[str, pd.DataFrame], panel: Panel, coverage: float) -> str:
     """Return the main findings as a list: voters without votes, the best judge, each jury."""
     agreement, against = tables["agreement"], tables["against_best"]
@@ -255,14 +262,14 @@ def _findings(tables: Mapping[str, pd.DataFrame], panel: Panel, coverage: float)
     silent = [voter for voter in outcomes.index if not outcomes.get(DECIDED, {}).get(voter, 0)]
     lines = [f"- **{voter}** has no votes; see the table of outcomes." for voter in silent]
     if not (agreement["n"] + agreement["missing"]).any():
-        return "\n".join([*lines, "- There are no human labels to compare the voters with."])
+        return _listed([*lines, "- There are no human labels to compare the voters with."])
     lines += [
         f"- **{voter}** has no vote on an item with a human label."
         for voter in agreement[agreement["n"] == 0]["voter"]
         if voter not in silent
     ]
     if one_label(panel):
-        return "\n".join([*lines, *_one_label(agreement, measure)])
+        return _listed([*lines, *_one_label(agreement, measure)])
     lines += [
         f"- **{voter}** has no {_name(measure)}: its votes and the human labels are all the same."
         for voter in agreement[(agreement["n"] > 0) & agreement[measure].isna()]["voter"]
@@ -299,7 +306,7 @@ def _findings(tables: Mapping[str, pd.DataFrame], panel: Panel, coverage: float)
             *[tables.get(name, pd.DataFrame()) for name in REPLACEABLE], voter=voter
         )
     ]
-    return "\n".join(lines)
+    return _listed(lines)
 
 
 def _one_label(agreement: pd.DataFrame, measure: str) -> list[str]:

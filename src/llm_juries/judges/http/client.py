@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ...errors import JuriesError
+from ...escaping import terminal
 from ...redaction import redacted
 from ..errors import JudgeUnavailableError, TransientError
 from .failures import excerpt
-from .wire import shown
 
 if TYPE_CHECKING:
     import aiohttp
@@ -178,7 +178,7 @@ class Client:
     def _check_direct(self, response: aiohttp.ClientResponse, url: str) -> None:
         if 300 <= response.status < 400:
             to = response.headers.get("Location", "nowhere")
-            to = shown(self.scrubbed(to.encode(errors="replace")).decode(errors="replace")[:200])
+            to = terminal(self.scrubbed(to.encode(errors="replace")).decode(errors="replace")[:200])
             raise JudgeUnavailableError(
                 f"judge {self.judge}: {url} redirects (HTTP {response.status}) to {to}, which is "
                 "not followed; set server.base_url to where the API is"

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ...escaping import terminal
 from ...types import Reply
-from .wire import Json, decoded, shown, words_of
+from .wire import Json, decoded, words_of
 
 Effect = Literal["unavailable", "transient", "refused", "too_long", "rejected"]
 """What an error concerns: all requests for good, all for now, or one request for good.
@@ -239,4 +240,4 @@ def _status(error: Any, codes: frozenset[str]) -> int:
 
 
 def _short(text: str) -> str:
-    return shown(" ".join(text.split()))[:1000]
+    return terminal(" ".join(text.split()))[:1000]

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
+from ...escaping import terminal
 from ...types import Message, Reply, Request
 from ..decoding import Decoding
 from ..errors import TransientError
@@ -238,13 +239,6 @@ def plain(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def shown(text: str) -> str:
-    """Return a server's text for a line on a terminal: control characters are escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
 def a_kind(value: Any) -> str:
     """Return what a JSON value is, for messages."""
     match value:
@@ -299,7 +293,7 @@ def tell_once(about: str, message: str) -> None:
 def name_of(body: Json) -> str:
     """Return the model's name that a response states, "" where it states none."""
     name = body.get("model")
-    return shown(name)[:200] if isinstance(name, str) else ""
+    return terminal(name)[:200] if isinstance(name, str) else ""
 
 
 def usage(body: Json, *path: str) -> int | None:
