@@ -11,7 +11,8 @@ import pytest
 
 from llm_juries.errors import JuriesError
 from llm_juries.judges.errors import JudgeUnavailableError
-from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.server import Server
 from llm_juries.judges.vllm.options import Runtime
 from llm_juries.redaction import (
     found_in,

@@ -22,7 +22,7 @@ from .disguises import LEAST, core_of, without_disguised
 SHORTEST = 8  # characters; a shorter key also occurs in a text by chance
 REDACTED = "(redacted)"
 NAMED = re.compile(
-    r"(?:^|[_.-])(?:api_?key|access_?key|private_?key|secret|(?:auth_?|access_?)?token|passw(?:or)?d"
+    r"(?:^|[_.-])(?:(?:api|access|private)[_-]?key|secret|(?:auth_?|access_?)?token|passw(?:or)?d"
     r"|authorization|credentials?)$",
     re.I,
 )
@@ -150,19 +150,25 @@ def found_in(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
             for number, inner in enumerate(value):
                 yield from found_in(inner, f"{place}[{number}]")
         case str() if value:
-            if said := _secret(value, place.rpartition(".")[2]):
+            above, _, name = place.rpartition(".")
+            if said := _secret(value, name, above.rpartition(".")[2]):
                 yield place, said
 
 
-def _secret(value: str, name: str) -> str:
-    """Return what secret a value of a config is, "" if it is none."""
+def _secret(value: str, name: str, section: str) -> str:
+    """Return what secret a value of a config is, "" if it is none.
+
+    `section` is the key under which the value's own key stands.
+    """
+    names_variable = name == "key_env" or section == "headers_env"
+    sent = section in ("headers", "query") and VARIABLE.search(name)
     if LOGIN.search(value):
         return "a URL with a login"
     if QUERY.search(value):
         return "a URL with a key"
-    if SHAPED.search(value) or (name == "key_env" and not value.isidentifier()):
+    if SHAPED.search(value) or (names_variable and not value.isidentifier()):
         return "what looks like a key"
-    if NAMED.search(name) and "${" not in value:
+    if (NAMED.search(name) or sent) and "${" not in value and not names_variable:
         return "a secret"
     known = of_environment()
     return "the value of an environment variable" if redacted(value, known) != value else ""

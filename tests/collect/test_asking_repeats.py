@@ -22,7 +22,8 @@ from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits
 from llm_juries.judges.decoding import Decoding
-from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.server import Server
 from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.judges.pricing import Price
 from llm_juries.juries.rules import Jury

@@ -20,7 +20,8 @@ from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits
 from llm_juries.judges.errors import JudgeUnavailableError
-from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.server import Server
 from llm_juries.judges.pricing import Price
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan, look_up

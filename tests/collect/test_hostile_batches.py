@@ -18,7 +18,8 @@ from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.http import client
-from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.server import Server
 from llm_juries.store.pending_batches import tickets
 from llm_juries.store.plan import Plan, look_up
 from llm_juries.store.store import Store

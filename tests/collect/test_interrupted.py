@@ -210,7 +210,8 @@ from faulty_api import FaultyApi, in_a_thread
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
 from llm_juries.judges.base import Limits
-from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.server import Server
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store

@@ -25,7 +25,8 @@ from llm_juries.collect.tally import Tally
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits
-from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.server import Server
 from llm_juries.store import leases
 from llm_juries.store.leases import Leases, codes_of
 from llm_juries.store.plan import Plan

@@ -8,14 +8,16 @@ import gzip
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from faulty_api import FaultyApi, in_a_thread
 from llm_juries.judges.errors import JudgeUnavailableError, TransientError
-from llm_juries.judges.http.client import Client, Response, proxy_of
+from llm_juries.judges.http.addresses import proxy_of
+from llm_juries.judges.http.client import Client, Response
+from llm_juries.judges.http.credentials import Credentials
+from llm_juries.judges.http.server import Server
 from llm_juries.judges.http.waits import retry_after
 
 MB = 1 << 20
@@ -52,9 +54,13 @@ def server() -> Iterator[Recorder]:
         yield api
 
 
-def sent(base_url: str, **options: Any) -> Response:
+def sent(base_url: str) -> Response:
     async def send() -> Response:
-        client = Client("j", base_url, {"Authorization": "Bearer KEY"}, **options)
+        credentials = Credentials("j", Server(), base_url, "SOME_KEY")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SOME_KEY", "a-long-key")
+            await credentials.read()
+        client = Client("j", base_url, credentials=credentials)
         await client.open()
         try:
             return await client.send("POST", "/v1/x", data=b"{}")
@@ -70,7 +76,7 @@ def test_a_redirect_is_not_followed(status: int, server: Recorder):
         status=status, headers={"Location": "/elsewhere?k=a-long-key"}
     )
     with pytest.raises(JudgeUnavailableError) as told:
-        sent(server.base_url, key="a-long-key")
+        sent(server.base_url)
     assert len(server.headers) == 1
     assert f"redirects (HTTP {status}) to /elsewhere?k=[key], which is not followed" in str(
         told.value
@@ -99,7 +105,7 @@ def test_neither_the_login_of_netrc_nor_the_key_goes_to_a_proxy(
     monkeypatch.setenv("HTTP_PROXY", server.base_url)
     sent("http://api.example")
     (headers,) = server.headers
-    assert headers["Authorization"] == "Bearer KEY"
+    assert headers["Authorization"] == "Bearer a-long-key"
     assert "Proxy-Authorization" not in headers
 
 
@@ -112,7 +118,7 @@ def test_the_environments_proxy_is_used_with_its_login(
     assert headers["url"] == "http://api.example/v1/x"
     login = base64.b64encode(b"me:pass").decode()
     assert headers["Proxy-Authorization"] == f"Basic {login}"
-    assert headers["Authorization"] == "Bearer KEY"
+    assert headers["Authorization"] == "Bearer a-long-key"
 
 
 def test_no_proxy_is_kept_to(monkeypatch: pytest.MonkeyPatch):

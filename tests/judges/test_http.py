@@ -16,7 +16,8 @@ from faulty_api import Fault, FaultyApi, in_a_thread
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.errors import JudgeUnavailableError, TransientError
 from llm_juries.judges.http.client import Client
-from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.server import Server
 from llm_juries.judges.http.waits import pause_asked, retry_after
 from llm_juries.types import Item, Message, Order, Reply, Request
 from shared_prompts import QUESTION_AND_ANSWER as PROMPT

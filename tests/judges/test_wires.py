@@ -19,7 +19,8 @@ from faulty_api import Fault, FaultyApi, in_a_thread
 from llm_juries.errors import JuriesError
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.errors import TransientError
-from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.server import Server
 from llm_juries.judges.http.wires import WIRES
 from llm_juries.prompts.prompt import Prompt, Shot
 from llm_juries.types import Item, Order, Reply
@@ -111,7 +112,7 @@ def unmarked(body: dict[str, Any]) -> dict[str, Any]:
 
 def openai_said(api: FaultyApi, **options: Any) -> Any:
     return openai_client(api).chat.completions.create(
-        model="model-1", messages=CHAT, max_tokens=16, temperature=0, **options
+        model="model-1", messages=CHAT, **{"max_tokens": 16, "temperature": 0, **options}
     )
 
 
@@ -120,15 +121,14 @@ def anthropic_said(api: FaultyApi, **options: Any) -> Any:
         model="model-1",
         messages=TALK,
         system=SYSTEM["content"],
-        max_tokens=16,
         # Today's models take no temperature, so the SDK has it no more; the paper's still do.
-        **{"extra_body": {"temperature": 0}, **options},
+        **{"max_tokens": 16, "extra_body": {"temperature": 0}, **options},
     )
 
 
 def cohere_said(api: FaultyApi, **options: Any) -> Any:
     return cohere_client(api).chat(
-        model="model-1", messages=CHAT, max_tokens=16, temperature=0, **options
+        model="model-1", messages=CHAT, **{"max_tokens": 16, "temperature": 0, **options}
     )
 
 
@@ -173,33 +173,50 @@ def test_anthropic_is_asked_in_the_version_that_takes_sampling_parameters(
     assert api.headers[-1]["anthropic-version"] == "2023-06-01"
 
 
+ROOM = {"max_tokens": 2048}  # for reasoning
 OPTIONS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("openai", {"logprobs": True, "top_logprobs": 5}, {"verdict_by": "logprobs", "top": 5}),
-    ("openai", {"seed": 7, "reasoning_effort": "low"}, {"seed": 7, "effort": "low"}),
+    ("openai", {"seed": 7}, {"seed": 7}),
+    ("openai", {"extra_body": {"random_seed": 7}}, {"seed": 7, "seed_as": "random_seed"}),
+    ("openai", {"reasoning_effort": "low", **ROOM}, {"effort": "low", **ROOM}),
+    ("openai", {"reasoning_effort": "none"}, {"effort": "none", "reasons": True}),
+    (
+        "openai",
+        {"extra_body": {"thinking": {"type": "disabled"}}},
+        {"thinking": "disabled", "reasons": True},
+    ),
+    (
+        "openai",
+        {"extra_body": {"thinking_token_budget": 512}, **ROOM},
+        {"thinking_tokens": 512, **ROOM},
+    ),
     ("openai", {"top_p": 0.5}, {"extra": {"top_p": 0.5}}),
     (
         "openai",
         {"extra_body": {"structured_outputs": {"choice": ["True", "False"]}}},
         {"verdict_by": "choice"},
     ),
-    ("anthropic", {"output_config": {"effort": "low"}}, {"effort": "low"}),
+    ("anthropic", {"output_config": {"effort": "low"}, **ROOM}, {"effort": "low", **ROOM}),
+    ("anthropic", {"thinking": {"type": "disabled"}}, {"thinking": "disabled", "reasons": True}),
+    ("anthropic", {"thinking": {"type": "adaptive"}, **ROOM}, {"thinking": "adaptive", **ROOM}),
+    (
+        "anthropic",
+        {"thinking": {"type": "between_tools"}, **ROOM},
+        {"thinking": "between_tools", **ROOM},
+    ),
     ("anthropic", {"extra_body": {}}, {"temperature": None}),
     (
         "anthropic",
-        {"thinking": {"type": "enabled", "budget_tokens": 1024}},
-        {"thinking_tokens": 1024},
-    ),
-    (
-        "anthropic",
-        {"thinking": {"type": "adaptive"}},
-        {"extra": {"thinking": {"type": "adaptive"}}},
+        {"thinking": {"type": "enabled", "budget_tokens": 1024}, **ROOM},
+        {"thinking_tokens": 1024, **ROOM},
     ),
     ("cohere", {"seed": 7}, {"seed": 7}),
     (
         "cohere",
-        {"thinking": {"type": "enabled", "token_budget": 512}},
-        {"thinking_tokens": 512},
+        {"thinking": {"type": "enabled", "token_budget": 512}, **ROOM},
+        {"thinking_tokens": 512, **ROOM},
     ),
+    ("cohere", {"thinking": {"type": "disabled"}}, {"thinking": "disabled", "reasons": True}),
 ]
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_juries.judges.http.judge import HttpJudge, Server
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.server import Server
 from llm_juries.judges.vllm.worker import Engine, PromptError, load_by_path, special_tokens
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.prompts.special_tokens import apart, cut, filled, looking_special, marked

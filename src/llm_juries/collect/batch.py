@@ -66,7 +66,7 @@ def _not_batchable(judge: Judge) -> str:
     if not isinstance(judge, HttpJudge):
         return f"judge {judge.name} is not behind an API"
     try:
-        batch_api_of(judge.wire_name, judge.wire)
+        batch_api_of(judge.wire_name, judge.wire, judge.server.batch)
     except JuriesError as error:
         return f"judge {judge.name}: {error}"
     return ""

@@ -271,9 +271,12 @@ def check_overrides(overrides: Sequence[str]) -> None:
 def _check_secrets(config: Any, where: str = "") -> None:
     """Raise JuriesError where a config holds a secret: what a run writes would hold it too."""
     for place, said in found_in(config):
+        remedy = "key_env=NAME, or ${oc.env:NAME}"
+        if ".headers." in place:
+            remedy = f"headers_env: {{{place.rpartition('.')[2]}: NAME}}, or key_env with auth"
         raise JuriesError(
             f"{where}{place}: is {said}, and a run's files would hold it; keep it in an "
-            "environment variable, and name that: key_env=NAME, or ${oc.env:NAME}"
+            f"environment variable, and name that: {remedy}"
         )
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import JuriesError
 from .word_logprobs import begin_alike
+
+USUAL, ROOM, LEAST = 16, 8192, 256
+"""Tokens of a reply: by default, by default with reasoning, and the least with reasoning."""
+LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+"""The names under which formats know `max_tokens`, also as fields of `extra`."""
+OPTIONS = ("seed", "effort", "thinking", "thinking_tokens")
+"""Options that not every format has a field for."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,8 @@ class Decoding:
         format only). "words": by the probabilities of whole verdict words, however many tokens
         they have (llama.cpp). For words that begin alike, "logprobs" is replaced (see `suited`).
     max_tokens : int
-        Of the reply, reasoning included.
+        Of the reply, reasoning included; by default 16, and 8192 beside `thinking_tokens` for a
+        model that reasons.
     max_tokens_as : {"max_tokens", "max_completion_tokens"}
         The field's name in OpenAI's format: its reasoning models accept only the latter.
     temperature : float, optional
@@ -31,29 +39,91 @@ class Decoding:
     top : int
         How many tokens' probabilities to request.
     seed : int, optional
-        Sent where the format has one.
+        Refused where the format has none (Anthropic's, OpenAI's Responses).
+    seed_as : {"seed", "random_seed"}
+        The field's name in OpenAI's format: Mistral calls it random_seed.
+    reasons : bool
+        Whether the model reasons unless it is switched off; this is not sent.
     effort : str, optional
-        Of reasoning models: low, medium, high.
+        Of reasoning: none, minimal, low, medium, high ..., as the vendor names them.
+    thinking : {"adaptive", "between_tools", "enabled", "disabled"}, optional
+        Sent as `thinking: {type: ...}` (Anthropic, Cohere, DeepSeek).
     thinking_tokens : int, optional
-        Reasoning budget (Anthropic, Cohere, vLLM).
+        Reasoning budget (Anthropic, Cohere, vLLM), with `thinking` enabled.
     extra : mapping
         Further fields of the request body, sent as they are.
+
+    Raises
+    ------
+    JuriesError
+        If a model that reasons has no room for its verdict, or is to be read at its first token.
     """
 
     verdict_by: Literal["text", "schema", "choice", "logprobs", "words"] = "text"
-    max_tokens: int = 16
+    max_tokens: int = 0  # replaced by the default that suits
     max_tokens_as: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     temperature: float | None = 0.0
     top: int = 20
     seed: int | None = None
+    seed_as: Literal["seed", "random_seed"] = "seed"
+    reasons: bool = False
     effort: str | None = None
+    thinking: Literal["adaptive", "between_tools", "enabled", "disabled"] | None = None
     thinking_tokens: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.max_tokens < 0:
+            raise JuriesError(f"max_tokens: is {self.max_tokens}; must be 1 or more")
+        if not self.max_tokens:
+            room = (self.thinking_tokens or 0) + ROOM if self.reasoning else USUAL
+            object.__setattr__(self, "max_tokens", room)
+        if self.reasoning:
+            self._check_room()
+
+    @property
+    def reasoning(self) -> str:
+        """Why the model will reason before it answers, "" if it will not."""
+        if self.effort == "none" or self.thinking == "disabled":
+            return ""
+        if self.effort:
+            return f"effort {self.effort}"
+        if self.thinking_tokens:
+            return f"thinking_tokens {self.thinking_tokens}"
+        if self.thinking:
+            return f"thinking {self.thinking}"
+        return "reasons: true, and neither effort: none nor thinking: disabled" * self.reasons
+
+    @property
+    def most_tokens(self) -> int:
+        """The most tokens of a reply: `max_tokens`, or what `extra` sends in its place."""
+        named = (self.extra.get(name) for name in LIMITS)
+        return max([self.max_tokens, *(n for n in named if isinstance(n, int))])
+
+    def _check_room(self) -> None:
+        least = max(LEAST, (self.thinking_tokens or 0) + 1)
+        if self.most_tokens < least:
+            raise JuriesError(
+                f"max_tokens: {self.most_tokens} leaves no room for a verdict, since the model "
+                f"reasons first ({self.reasoning}) and its reasoning counts; leave it out (then it "
+                f"is {(self.thinking_tokens or 0) + ROOM}), set it to {least} or more, or switch "
+                "reasoning off with effort: none or thinking: disabled, as the vendor names it"
+            )
+        if self.verdict_by in ("logprobs", "words"):
+            raise JuriesError(
+                f"verdict_by: {self.verdict_by!r} scores the first token, and the model reasons "
+                f"first ({self.reasoning}); set it to text, or switch reasoning off with effort: "
+                "none or thinking: disabled, as the vendor names it"
+            )
+
     @property
     def facts(self) -> dict[str, Any]:
-        """The parameters that differ from the defaults: new options leave old keys unchanged."""
-        return {k: v for k, v in asdict(self).items() if v != asdict(Decoding())[k]}
+        """The parameters that differ from the defaults: new options leave old keys unchanged.
+
+        Without `reasons`, which changes nothing that is sent.
+        """
+        usual = asdict(Decoding())
+        return {k: v for k, v in asdict(self).items() if v != usual[k] and k != "reasons"}
 
     @property
     def always_same(self) -> str:
@@ -68,8 +138,8 @@ class Decoding:
         """Return the same decoding under another seed; None for its own."""
         if seed is None:
             return self
-        if "seed" in self.extra:  # it would go over the field
-            return replace(self, extra={**self.extra, "seed": seed})
+        if self.seed_as in self.extra:  # it would go over the field
+            return replace(self, extra={**self.extra, self.seed_as: seed})
         return replace(self, seed=seed)
 
     def check_offered(self, backend: str, offered: Sequence[str]) -> None:
@@ -79,6 +149,15 @@ class Decoding:
                 f"decoding.verdict_by: {backend} does not support {self.verdict_by!r}; set it to "
                 f"one of: {', '.join(offered)}"
             )
+
+    def check_sent(self, backend: str, known: Collection[str]) -> None:
+        """Raise JuriesError for an option that a backend's format has no field for."""
+        for name in OPTIONS:
+            if getattr(self, name) is not None and name not in known:
+                raise JuriesError(
+                    f"decoding.{name}: {backend} has no such option, so it would not be sent; "
+                    "leave it out"
+                )
 
     def suited(
         self, choices: Sequence[str], instead: Literal["words", "choice", ""] = ""

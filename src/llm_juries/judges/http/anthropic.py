@@ -9,13 +9,13 @@ from ..decoding import Decoding
 from ..errors import TransientError
 from .wire import (
     Json,
-    bearer,
     content_of,
     ending,
     field,
     messages_as_json,
     name_of,
     stated,
+    thinking_of,
     usage,
     verdict_schema,
 )
@@ -27,18 +27,20 @@ class Anthropic:
     path: str = "/messages"
     base_url: str = "https://api.anthropic.com/v1"
     key_env: str | None = "ANTHROPIC_API_KEY"
+    batch_path: str = "/v1/messages"
     verdicts: tuple[str, ...] = ("text", "schema")
+    options: tuple[str, ...] = ("effort", "thinking", "thinking_tokens")
     cache = {"type": "ephemeral"}  # noqa: RUF012 - never changed
 
-    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:
-        """Return a bearer token and the latest API version that accepts the request.
+    def headers(self, decoding: Decoding) -> dict[str, str]:
+        """Return the latest API version that accepts the request.
 
         Version 2026-10-21 rejects sampling parameters even at their defaults; 2023-06-01 remains
         available to requests that need them (platform.claude.com/docs/en/api/versioning).
         """
         sampling = {"top_p", "top_k", "temperature"} & decoding.extra.keys()
         old = decoding.temperature is not None or sampling
-        return bearer(key) | {"anthropic-version": "2023-06-01" if old else "2026-10-21"}
+        return {"anthropic-version": "2023-06-01" if old else "2026-10-21"}
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
         """Return the body of POST /messages."""
@@ -58,8 +60,8 @@ class Anthropic:
             body["system"] = [self._text("\n\n".join(system), cached=only)]
         if decoding.temperature is not None:
             body["temperature"] = decoding.temperature
-        if decoding.thinking_tokens is not None:
-            body["thinking"] = {"type": "enabled", "budget_tokens": decoding.thinking_tokens}
+        if thinking := thinking_of(decoding, "budget_tokens"):
+            body["thinking"] = thinking
         output: Json = {}
         if decoding.effort is not None:
             output["effort"] = decoding.effort

@@ -1,7 +1,8 @@
-"""Batch APIs of OpenAI and Anthropic: submit many requests at a lower price, fetch replies later.
+"""Batch APIs: submit many requests at a lower price, fetch replies later.
 
-OpenAI: a file of requests, a batch over it, files of results and of errors. Anthropic: one call
-with all requests, one stream of results. Both return each request's own id, which is its key.
+OpenAI: a file of requests, a batch over it, files of results and of errors; Azure, Together and
+Mistral differ from it in names. Anthropic: one call with all requests, one stream of results. All
+return each request's own id, which is its key.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -18,10 +21,12 @@ from ..decoding import Decoding
 from ..errors import JudgeUnavailableError, TransientError
 from .client import Client
 from .failures import excerpt, failure_of, failure_within, innermost
+from .server import BatchForm
 from .wire import Json, Wire, decoded, plain, reply_of
 
 log = logging.getLogger(__name__)
 Results = dict[str, Reply]
+FILE = "requests.jsonl"
 MOST_ID = 200  # characters of a batch's or a file's id
 
 
@@ -69,60 +74,124 @@ async def call(client: Client, method: str, path: str, **options: Any) -> Json:
     return body
 
 
-class OpenAIBatches:
-    """OpenAI's batches, over /v1/chat/completions."""
+@dataclass(frozen=True)
+class Form:
+    """What a server calls the parts of OpenAI's batches.
 
-    def __init__(self, wire: Wire) -> None:
+    Parameters
+    ----------
+    upload, jobs : str
+        The paths of files and of batches.
+    fields : mapping of str to str
+        Of the upload, beside the file.
+    root : str
+        What stands before the path of the requests, "/v1" in OpenAI's own.
+    addressed : bool
+        Whether each request names that path.
+    model_of_job : bool
+        Whether the batch names the model, and its requests do not.
+    output, errors : str
+        The fields with the ids of the files of results and of errors.
+    """
+
+    upload: str = "/files"
+    jobs: str = "/batches"
+    fields: Mapping[str, str] = field(default_factory=lambda: {"purpose": "batch"})
+    root: str = "/v1"
+    addressed: bool = True
+    model_of_job: bool = False
+    output: str = "output_file_id"
+    errors: str = "error_file_id"
+
+    def job(self, model: str, file: str, path: str) -> Json:
+        """Return the body that starts a batch over a file."""
+        if self.model_of_job:
+            return {"model": model, "input_files": [file], "endpoint": path, "timeout_hours": 24}
+        return {"input_file_id": file, "endpoint": path, "completion_window": "24h"}
+
+
+FORMS: dict[BatchForm, Form] = {
+    "openai": Form(),
+    # learn.microsoft.com/azure/ai-services/openai/how-to/batch: paths without /v1
+    "azure": Form(root=""),
+    # docs.together.ai/docs/inference/batch/tutorial, /reference/upload-file
+    "together": Form(
+        upload="/files/upload",
+        fields={"purpose": "batch-api", "file_name": FILE, "file_type": "jsonl"},
+        addressed=False,
+    ),
+    # mistralai's client: batch.jobs.create
+    "mistral": Form(
+        jobs="/batch/jobs",
+        addressed=False,
+        model_of_job=True,
+        output="output_file",
+        errors="error_file",
+    ),
+}
+_ENDED = {
+    "completed": "completed",
+    "success": "completed",
+    "failed": "failed",
+    "expired": "expired",
+    "timeout_exceeded": "expired",
+    "cancelled": "cancelled",
+}
+
+
+class OpenAIBatches:
+    """OpenAI's batches, and those of servers that call their parts otherwise."""
+
+    def __init__(self, wire: Wire, form: Form | None = None) -> None:
         self.wire = wire
+        self.form = form or Form()
+        self.path = self.form.root + wire.batch_path.removeprefix("/v1")
 
     async def submit(
         self, client: Client, model: str, requests: Sequence[Request], decoding: Decoding
     ) -> str:
         """Upload the requests as a file and start a batch over it."""
-        import aiohttp
-
-        lines = (
-            {
-                "custom_id": request.key,
-                "method": "POST",
-                "url": "/v1/chat/completions",
-                "body": self.wire.body(model, request, decoding.seeded(request.seed)),
-            }
-            for request in requests
-        )
-        form = aiohttp.FormData()
-        form.add_field("purpose", "batch")
-        form.add_field(
-            "file",
-            "\n".join(map(json.dumps, lines)).encode(),
-            filename="requests.jsonl",
-            content_type="application/jsonl",
-        )
-        file = await call(client, "POST", "/files", data=form)
-        wanted = {
-            "input_file_id": _id(client, file.get("id")),
-            "endpoint": "/v1/chat/completions",
-            "completion_window": "24h",
-        }
-        return _id(client, (await call(client, "POST", "/batches", json=wanted)).get("id"))
+        lines = "\n".join(json.dumps(self._line(model, r, decoding)) for r in requests).encode()
+        file = await call(client, "POST", self.form.upload, data=partial(self._upload, lines))
+        wanted = self.form.job(model, _id(client, file.get("id")), self.path)
+        started = await call(client, "POST", self.form.jobs, json=wanted)
+        return _id(client, _job(started).get("id"))
 
     async def results(
         self, client: Client, batch: str, requests: Mapping[str, Request]
     ) -> Results | None:
         """Return the replies of a batch that has ended, successfully or not."""
-        state = await call(client, "GET", f"/batches/{quote(batch, safe='')}")
-        if state.get("status") not in ("completed", "failed", "expired", "cancelled"):
+        state = _job(await call(client, "GET", f"{self.form.jobs}/{quote(batch, safe='')}"))
+        ended = _ENDED.get(str(state.get("status")).lower())
+        if ended is None:
             _check_running(client, batch, state.get("status"))
             return None
-        if state["status"] != "completed":
-            said = client.without_key(json.dumps(state.get("errors")))[:300]
-            log.warning("judge %s: batch %s %s: %s", client.judge, batch, state["status"], said)
+        if ended != "completed":
+            errors = json.dumps(state.get("errors") or state.get("error"))
+            said = client.without_key(errors)[:300]
+            log.warning("judge %s: batch %s %s: %s", client.judge, batch, ended, said)
         found: Results = {}
-        for which in ("output_file_id", "error_file_id"):
+        for which in (self.form.output, self.form.errors):
             if state.get(which):
                 path = f"/files/{quote(_id(client, state[which]), safe='')}/content"
                 await _gather(client.lines(path), requests, self._result, found)
         return _complete(client, batch, requests, found)
+
+    def _line(self, model: str, request: Request, decoding: Decoding) -> Json:
+        body = self.wire.body(model, request, decoding.seeded(request.seed))
+        if self.form.model_of_job:
+            del body["model"]
+        line = {"custom_id": request.key}
+        if self.form.addressed:
+            line |= {"method": "POST", "url": self.path}
+        return line | {"body": body}
+
+    def _upload(self, lines: bytes) -> Any:
+        import aiohttp
+
+        form = aiohttp.FormData(dict(self.form.fields))
+        form.add_field("file", lines, filename=FILE, content_type="application/jsonl")
+        return form
 
     def _result(self, line: Json, request: Request, raw: str) -> Reply:
         response = line.get("response")
@@ -180,17 +249,27 @@ class AnthropicBatches:
         return (failure_within({"error": innermost(error)}) or failure_of(500, b"")).reply()
 
 
-BATCH_APIS: dict[str, Callable[[Wire], BatchApi]] = {
-    "openai": OpenAIBatches,
-    "anthropic": AnthropicBatches,
-}
+def batch_api_of(name: str, wire: Wire, form: BatchForm | None = None) -> BatchApi:
+    """Return the batch API of a wire format, in the form that the server speaks.
+
+    Raises
+    ------
+    JuriesError
+        If it has none here.
+    """
+    if not wire.batch_path:
+        raise JuriesError(f"{name} has no batch API here; those with one: openai, anthropic")
+    if name == "anthropic":
+        if form is not None:
+            raise JuriesError(f"server.batch: {form} is not Anthropic's form; leave it out")
+        return AnthropicBatches(wire)
+    return OpenAIBatches(wire, FORMS[form or "openai"])
 
 
-def batch_api_of(name: str, wire: Wire) -> BatchApi:
-    """Return the batch API of a wire format."""
-    if name not in BATCH_APIS:
-        raise JuriesError(f"{name} has no batch API here; those with one: {', '.join(BATCH_APIS)}")
-    return BATCH_APIS[name](wire)
+def _job(body: Json) -> Json:
+    """Return the batch that a response describes: Together wraps a new one."""
+    inner = body.get("job")
+    return inner if isinstance(inner, dict) else body
 
 
 def _id(client: Client, found: Any) -> str:

@@ -6,16 +6,15 @@ the environment's proxy, and never retries.
 
 from __future__ import annotations
 
-import ipaddress
-import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ...errors import JuriesError
 from ...escaping import terminal
-from ...redaction import redacted
 from ..errors import JudgeUnavailableError, TransientError
+from .addresses import proxy_of
+from .credentials import Credentials
 from .failures import excerpt
 
 if TYPE_CHECKING:
@@ -45,14 +44,14 @@ class Client:
     judge : str
         For messages.
     base_url : str
-    headers : mapping of str to str
+    headers, query : mapping of str to str
         Of all requests.
     timeout_s : float
         For one response.
     limit : int
         How many requests at once.
-    key : str, optional
-        Is taken out of whatever the server sends.
+    credentials : Credentials, optional
+        Make further headers, and are taken out of whatever the server sends.
     """
 
     def __init__(
@@ -62,14 +61,16 @@ class Client:
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 60.0,
         limit: int = 100,
-        key: str | None = None,
+        credentials: Credentials | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> None:
         self.judge = judge
         self.base_url = base_url
         self.timeout_s = timeout_s
         self._limit = limit
         self._headers = dict(headers or {})
-        self._key = key
+        self._credentials = credentials
+        self._query = dict(query or {})
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -100,6 +101,9 @@ class Client:
     ) -> Response:
         """Send a request; return the response, whatever its status.
 
+        Where the key has expired and there is a new one, the request is sent once more with that.
+        `data` may be a function that makes the body, for one that can be sent only once.
+
         Raises
         ------
         JudgeUnavailableError
@@ -108,24 +112,13 @@ class Client:
             If no response arrived, or too large a one.
         """
         url = self.base_url + path
-        sent = {**self._headers, **headers} if headers else self._headers
         try:
-            async with self._opened.request(
-                method, url, headers=sent, allow_redirects=False, **options
-            ) as response:
-                self._check_direct(response, url)
-                chunks, size = [], 0
-                while chunk := await response.content.readany():
-                    size += len(chunk)
-                    if size > LARGEST:
-                        response.close()
-                        raise TransientError(
-                            f"HTTP {response.status}: the response is larger than "
-                            f"{LARGEST >> 20} MB"
-                        )
-                    chunks.append(chunk)
-                body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-                return Response(response.status, response.headers, self.scrubbed(body))
+            own = {**self._headers, **(headers or {})}
+            secret = await self._secret()
+            response = await self._answer(method, url, own | secret, options)
+            if await self._renewed(response.status, response.body, secret):
+                response = await self._answer(method, url, own | await self._secret(), options)
+            return response
         except (OSError, ValueError, _client_error()) as error:
             raise self._failed(error, url) from None
 
@@ -136,38 +129,78 @@ class Client:
         """
         url = self.base_url + path
         try:
-            async with self._opened.get(
-                url, headers=self._headers, allow_redirects=False
-            ) as response:
-                self._check_direct(response, url)
-                if response.status != 200:
+            for last in (False, True):
+                secret = await self._secret()
+                sent = {**self._headers, **secret}
+                async with self._opened.get(
+                    url, headers=sent, params=self._query, allow_redirects=False
+                ) as response:
+                    self._check_direct(response, url)
+                    if response.status == 200:
+                        async for line in self._split(response, url):
+                            yield line
+                        return
                     said = self.scrubbed(await response.content.read(1 << 16))
+                if last or not await self._renewed(response.status, said, secret):
                     raise JudgeUnavailableError(
                         f"judge {self.judge}: GET {url}: HTTP {response.status}: {excerpt(said)}"
                     )
-                rest = b""
-                while chunk := await response.content.readany():
-                    *whole, rest = (rest + chunk).split(b"\n")
-                    if len(rest) > LARGEST:
-                        response.close()
-                        raise TransientError(f"{url}: a line is larger than {LARGEST >> 20} MB")
-                    for line in whole:
-                        yield self.scrubbed(line)
-                if rest:
-                    yield self.scrubbed(rest)
         except (OSError, ValueError, _client_error()) as error:
             raise self._failed(error, url) from None
 
+    async def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], options: Mapping[str, Any]
+    ) -> Response:
+        """Send a request once and read its response, up to the size that is allowed."""
+        made = {k: v() if k == "data" and callable(v) else v for k, v in options.items()}
+        async with self._opened.request(
+            method, url, headers=headers, params=self._query, allow_redirects=False, **made
+        ) as response:
+            self._check_direct(response, url)
+            chunks, size = [], 0
+            while chunk := await response.content.readany():
+                size += len(chunk)
+                if size > LARGEST:
+                    response.close()
+                    raise TransientError(
+                        f"HTTP {response.status}: the response is larger than {LARGEST >> 20} MB"
+                    )
+                chunks.append(chunk)
+            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            return Response(response.status, response.headers, self.scrubbed(body))
+
+    async def _split(self, response: aiohttp.ClientResponse, url: str) -> AsyncIterator[bytes]:
+        rest = b""
+        while chunk := await response.content.readany():
+            *whole, rest = (rest + chunk).split(b"\n")
+            if len(rest) > LARGEST:
+                response.close()
+                raise TransientError(f"{url}: a line is larger than {LARGEST >> 20} MB")
+            for line in whole:
+                yield self.scrubbed(line)
+        if rest:
+            yield self.scrubbed(rest)
+
+    async def _secret(self) -> dict[str, str]:
+        return {} if self._credentials is None else await self._credentials.headers()
+
+    async def _renewed(self, status: int, body: bytes, sent: dict[str, str]) -> bool:
+        """Return whether a request was refused for an expired key that there is a new one for."""
+        expired = status == 401 or (status == 403 and b"expired" in body.lower())
+        if self._credentials is None or not expired:
+            return False
+        return await self._credentials.renewed(sent)
+
     def scrubbed(self, body: bytes) -> bytes:
         """Return a response without the key, in case a server has echoed it."""
-        if not self._key:
+        if self._credentials is None or not self._credentials.known:
             return body
         text = body.decode(errors="surrogateescape")
         return self.without_key(text).encode(errors="surrogateescape")
 
     def without_key(self, text: str) -> str:
-        """Return a text without the key: what a response says may have held it in parts."""
-        return redacted(text, [self._key], "[key]") if self._key else text
+        """Return a text without the secrets: what a response says may have held one in parts."""
+        return text if self._credentials is None else self._credentials.scrubbed(text)
 
     @property
     def _opened(self) -> aiohttp.ClientSession:
@@ -202,32 +235,6 @@ class Client:
         if isinstance(error, aiohttp.ClientError | OSError):
             return TransientError(said)
         return JudgeUnavailableError(f"judge {self.judge}: {url}: {said}")
-
-
-def proxy_of(url: str) -> str | None:
-    """Return the proxy that the environment names for a URL; None for this machine's own."""
-    scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
-    if not host or _is_loopback(host) or urllib.request.proxy_bypass(host):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(scheme) or proxies.get("all")
-
-
-def is_private(url: str) -> bool:
-    """Return whether a server is on this machine or a private network, by its address or name."""
-    host = urlsplit(url).hostname or ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "." not in host or host.endswith((".local", ".internal", ".localhost", ".lan"))
-    return address.is_private or address.is_loopback or address.is_link_local
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _client_error() -> type[Exception]:

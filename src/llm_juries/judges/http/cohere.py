@@ -9,13 +9,13 @@ from ..decoding import Decoding
 from ..errors import TransientError
 from .wire import (
     Json,
-    bearer,
     content_of,
     ending,
     field,
     messages_as_json,
     name_of,
     part,
+    thinking_of,
     usage,
     verdict_schema,
 )
@@ -27,11 +27,13 @@ class Cohere:
     path: str = "/chat"
     base_url: str = "https://api.cohere.com/v2"
     key_env: str | None = "CO_API_KEY"
+    batch_path: str = ""
     verdicts: tuple[str, ...] = ("text", "schema")
+    options: tuple[str, ...] = ("seed", "thinking", "thinking_tokens")
 
-    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
-        """Return a bearer token."""
-        return bearer(key)
+    def headers(self, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
+        """Return no headers of its own."""
+        return {}
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
         """Return the body of POST /chat."""
@@ -45,8 +47,8 @@ class Cohere:
             body["temperature"] = decoding.temperature
         if decoding.seed is not None:
             body["seed"] = decoding.seed
-        if decoding.thinking_tokens is not None:
-            body["thinking"] = {"type": "enabled", "token_budget": decoding.thinking_tokens}
+        if thinking := thinking_of(decoding, "token_budget"):
+            body["thinking"] = thinking
         if decoding.verdict_by == "schema":
             schema = verdict_schema(request.choices)
             body["response_format"] = {"type": "json_object", "json_schema": schema}

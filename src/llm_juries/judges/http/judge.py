@@ -1,4 +1,4 @@
-"""Judges behind HTTP APIs: OpenAI's, Anthropic's or Cohere's format over one aiohttp session.
+"""Judges behind HTTP APIs: OpenAI's, Anthropic's or Cohere's formats over one aiohttp session.
 
 A judge sends each request once and reports what happened; `collect` decides when to send and when
 to retry.
@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
 
 from ...errors import JuriesError
 from ...prompts.special_tokens import apart, looking_special
-from ...redaction import SHORTEST, redacted, url_problem
 from ...types import Reply, Request
 from ..base import CHARACTERS_A_TOKEN, ESTIMATE, Limits, ModelJudge
 from ..decoding import Decoding
 from ..errors import JudgeUnavailableError, TransientError
 from ..lifetimes import Lifetime
 from ..pricing import Price
+from .addresses import address_of
 from .batch_api import BatchApi, batch_api_of
-from .client import Client, Response, is_private
+from .client import Client, Response
+from .credentials import Credentials
 from .failures import Failure, excerpt, failure_of, failure_within
 from .reach import unreachable
+from .server import Server
 from .usage import believed
 from .waits import pause_asked, retry_after
 from .wire import decoded, reply_of
@@ -38,29 +39,6 @@ AS_JSON = {"Content-Type": "application/json"}
 MOST_RAW = 1 << 16  # characters of a malformed response that are kept
 
 
-@dataclass(frozen=True)
-class Server:
-    """Where an API is and how to get in.
-
-    Parameters
-    ----------
-    base_url : str, optional
-        The wire's own provider by default.
-    key_env : str, optional
-        The environment variable that holds the key; the wire's usual one by default, "" for none.
-    timeout_s : float
-        For one reply.
-    """
-
-    base_url: str | None = None
-    key_env: str | None = None
-    timeout_s: float = 60.0
-
-    def __post_init__(self) -> None:
-        if problem := url_problem(self.base_url):
-            raise JuriesError(f"base_url: {problem}")
-
-
 class HttpJudge(ModelJudge):
     """A model behind a chat API.
 
@@ -68,7 +46,7 @@ class HttpJudge(ModelJudge):
     ----------
     name, family, vendor : str
         See `Judge`.
-    wire : {"openai", "openai_text", "anthropic", "cohere"}
+    wire : {"openai", "openai_text", "openai_responses", "anthropic", "cohere"}
         The server's format; "openai_text" is that of /completions, for base models.
     model : str
         The server's name for the model.
@@ -90,13 +68,18 @@ class HttpJudge(ModelJudge):
     ------
     JuriesError
         If the wire can't give the verdict as requested, or price or lifetime are another model's.
+
+    Attributes
+    ----------
+    address : str
+        The server's host and path, for reports: two servers may call different models alike.
     """
 
     def __init__(
         self,
         name: str,
         family: str,
-        wire: Literal["openai", "openai_text", "anthropic", "cohere"],
+        wire: Literal["openai", "openai_text", "openai_responses", "anthropic", "cohere"],
         model: str,
         revision: str = "",
         server: Server | None = None,
@@ -118,47 +101,29 @@ class HttpJudge(ModelJudge):
         self.lifetime = lifetime
         self.wire_name = wire
         self.wire = wire_of(wire, self.decoding)
+        self.server = server
         self.base_url = (server.base_url or self.wire.base_url).rstrip("/")
+        self.address = address_of(self.base_url)
+        self.path = server.path_of(self.wire.path, model)
         self.parses_special = server.base_url is not None  # the vendors' own APIs do not
         self.key_env = self.wire.key_env if server.key_env is None else server.key_env
-        self.timeout_s = server.timeout_s
+        if server.key_command or not server.key_header:
+            self.key_env = ""
+        self.credentials = Credentials(name, server, self.base_url, self.key_env)
         known = tokenizer is not None and importlib.util.find_spec("bpe_openai") is not None
         self.counted_by = str(tokenizer) if known else ESTIMATE
-        self._key: str | None = None
         self._client: Client | None = None
         self._count: Callable[[str], int] | None = None
 
     async def ready(self) -> None:
-        """Take the key from the environment.
+        """Take the key from the environment, or from the command that prints it.
 
         Raises
         ------
         JudgeUnavailableError
-            If the environment has none.
+            If there is none.
         """
-        self._key = os.environ.get(self.key_env) if self.key_env else None
-        if self.key_env and not self._key:
-            raise JudgeUnavailableError(
-                f"judge {self.name}: the environment variable {self._named} holds no key; set it, "
-                'or server.key_env="" in its config for a server that needs none'
-            )
-        if self._key and len(self._key) < SHORTEST and not is_private(self.base_url):
-            raise JudgeUnavailableError(
-                f"judge {self.name}: the key in {self._named} has fewer than {SHORTEST} "
-                "characters, too short to be recognised and kept out of files; only servers on "
-                "this machine or a private network take such a key"
-            )
-        if self._key and not (self._key.isascii() and self._key.isprintable()):
-            raise JudgeUnavailableError(
-                f"judge {self.name}: the key in {self._named} has a line break or another sign "
-                "that no key has; export it again"
-            )
-
-    @property
-    def _named(self) -> str:
-        """The variable's name, unless it may be a key that was given in its place."""
-        name = str(self.key_env)
-        return name if name.isupper() else "that server.key_env names"
+        await self.credentials.read()
 
     async def open(self) -> None:
         """Open a session.
@@ -168,17 +133,18 @@ class HttpJudge(ModelJudge):
         JudgeUnavailableError
             If the server can't be reached, or the environment's proxy can't be used.
         """
-        url = self.base_url + self.wire.path
+        url = self.base_url + self.path
         if why := await unreachable(url):
-            said = scrubbed(f"can't reach {url}: {why}; check server.base_url", self._key)
+            said = self.credentials.scrubbed(f"can't reach {url}: {why}; check server.base_url")
             raise JudgeUnavailableError(f"judge {self.name}: {said}")
         self._client = Client(
             self.name,
             self.base_url,
-            self.wire.headers(self._key, self.decoding),
-            self.timeout_s,
+            self.wire.headers(self.decoding),
+            self.server.timeout_s,
             self.limits.in_flight,
-            self._key,
+            self.credentials,
+            self.server.query,
         )
         await self._client.open()
 
@@ -224,7 +190,7 @@ class HttpJudge(ModelJudge):
 
     @property
     def _batches(self) -> BatchApi:
-        return batch_api_of(self.wire_name, self.wire)
+        return batch_api_of(self.wire_name, self.wire, self.server.batch)
 
     @property
     def _opened(self) -> Client:
@@ -245,7 +211,7 @@ class HttpJudge(ModelJudge):
         decoding = self.decoding.seeded(request.seed)
         body = self.wire.body(self.model, self._plain(request), decoding)
         response = await self._opened.send(
-            "POST", self.wire.path, data=msgspec.json.encode(body), headers=AS_JSON
+            "POST", self.path, data=msgspec.json.encode(body), headers=AS_JSON
         )
         self.pause_s = pause_asked(response.headers)
         if response.ok:
@@ -274,8 +240,10 @@ class HttpJudge(ModelJudge):
         failure = replace(failure, message=scrubbed(failure.message, self._key))
         match failure.effect:
             case "unavailable":
-                key = self.key_env or "server.key_env, which names no variable with a key"
-                hints = {401: f"; check {key}", 404: "; check model and base_url"}
+                hints = {
+                    401: f"; check {self.credentials.named}",
+                    404: "; check model and base_url",
+                }
                 raise JudgeUnavailableError(
                     f"judge {self.name} ({self.model} at {self.base_url}): {failure}"
                     + hints.get(failure.status, "")
@@ -290,8 +258,16 @@ class HttpJudge(ModelJudge):
 
     def _checked(self, request: Request, reply: Reply) -> Reply:
         """Return a reply without the key, and without a usage that can't be true."""
-        return believed(self.name, request, self.decoding, scrubbed_reply(reply, self._key))
+        return believed(self.name, request, self.decoding, self._scrubbed(reply))
 
+    def _scrubbed(self, reply: Reply) -> Reply:
+        if not self.credentials.known:
+            return reply
+        texts: dict[str, Any] = {
+            name: self.credentials.scrubbed(getattr(reply, name))
+            for name in ("text", "error", "thinking", "finish_reason", "model")
+        }
+        return replace(reply, **texts)
 
 def _check_written_for(model: str, price: Price | None, lifetime: Lifetime | None) -> None:
     """Refuse a price or lifetime that was written for another model than the one to be asked."""
@@ -302,22 +278,6 @@ def _check_written_for(model: str, price: Price | None, lifetime: Lifetime | Non
                 f"{name}: is that of {fact.model}, and the model is {model}; set the {name} of "
                 f"this model, with {name}.model={model}, or {name}=null"
             )
-
-
-def scrubbed(text: str, key: str | None) -> str:
-    """Return a text without the key, in case a server has echoed it."""
-    return redacted(text, [key], "[key]") if key else text
-
-
-def scrubbed_reply(reply: Reply, key: str | None) -> Reply:
-    """Return a reply without the key in its texts."""
-    if not key:
-        return reply
-    texts: dict[str, Any] = {
-        name: scrubbed(getattr(reply, name), key)
-        for name in ("text", "error", "thinking", "finish_reason", "model")
-    }
-    return replace(reply, **texts)
 
 
 def _counter(counted_by: str) -> Callable[[str], int]:

@@ -9,7 +9,6 @@ from ..base import as_text
 from ..decoding import Decoding
 from .wire import (
     Json,
-    bearer,
     believable,
     content_of,
     ending,
@@ -20,6 +19,7 @@ from .wire import (
     part,
     refused,
     scored,
+    stated,
     usage,
     verdict_schema,
     words_of,
@@ -32,11 +32,13 @@ class OpenAI:
     path: str = "/chat/completions"
     base_url: str = "https://api.openai.com/v1"
     key_env: str | None = "OPENAI_API_KEY"
+    batch_path: str = "/v1/chat/completions"
     verdicts: tuple[str, ...] = ("text", "schema", "choice", "logprobs")
+    options: tuple[str, ...] = ("seed", "effort", "thinking", "thinking_tokens")
 
-    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
-        """Return a bearer token if there is a key."""
-        return bearer(key)
+    def headers(self, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
+        """Return no headers of its own."""
+        return {}
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
         """Return the body of POST /chat/completions."""
@@ -45,9 +47,13 @@ class OpenAI:
         if decoding.temperature is not None:
             body["temperature"] = decoding.temperature
         if decoding.seed is not None:
-            body["seed"] = decoding.seed
+            body[decoding.seed_as] = decoding.seed
         if decoding.effort is not None:
             body["reasoning_effort"] = decoding.effort
+        if decoding.thinking is not None:  # DeepSeek's
+            body["thinking"] = {"type": decoding.thinking}
+        if decoding.thinking_tokens is not None:  # vLLM's
+            body["thinking_token_budget"] = decoding.thinking_tokens
         match decoding.verdict_by:
             case "logprobs":
                 body |= {"logprobs": True, "top_logprobs": decoding.top}
@@ -87,7 +93,9 @@ class OpenAIText(OpenAI):
     """OpenAI completions: the messages as one text to continue, for base and very small models."""
 
     path: str = "/completions"
+    batch_path: str = "/v1/completions"
     verdicts: tuple[str, ...] = ("text", "choice", "logprobs")
+    options: tuple[str, ...] = ("seed", "thinking_tokens")
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
         """Return the body of POST /completions."""
@@ -117,11 +125,21 @@ class OpenAIText(OpenAI):
 
 
 def _about(body: Json) -> Json:
-    """Return the model's name and the token counts of a response, as fields of a Reply."""
+    """Return the model's name and the token counts of a response, as fields of a Reply.
+
+    Some servers (xAI, Gemini) leave reasoning out of completion_tokens, though it is paid for as
+    output: what the total has beyond both counts is added to the output, as reasoning.
+    """
+    sent, said = usage(body, "prompt_tokens"), usage(body, "completion_tokens")
+    thought = usage(body, "completion_tokens_details", "reasoning_tokens")
+    total = usage(body, "total_tokens") if stated(body, "total_tokens") else None
+    if sent is not None and said is not None and total is not None and total > sent + said:
+        thought, said = max(thought or 0, total - sent - said), total - sent
     return {
         "model": name_of(body),
-        "input_tokens": usage(body, "prompt_tokens"),
+        "input_tokens": sent,
         "cached_tokens": usage(body, "prompt_tokens_details", "cached_tokens"),
-        "output_tokens": usage(body, "completion_tokens"),
-        "thinking_tokens": usage(body, "completion_tokens_details", "reasoning_tokens"),
+        "cache_write_tokens": usage(body, "prompt_tokens_details", "cache_write_tokens"),
+        "output_tokens": said,
+        "thinking_tokens": thought,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlsplit
 
-from .client import proxy_of
+from .addresses import proxy_of
 
 ATTEMPTS, PAUSE_S = 3, 0.5
 PATIENCE_S = 10.0

@@ -11,7 +11,6 @@ from .wire import tell_once
 BYTES_A_CHARACTER = 4  # at most, in UTF-8
 ADDED_INPUT, ADDED_OUTPUT = 4096, 8  # tokens of templates and tools; of ends of turns
 MOST_THINKING = 1 << 17  # tokens of reasoning, which some servers do not count as output
-LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")  # other names in `extra`
 
 
 def believed(judge: str, request: Request, decoding: Decoding, reply: Reply) -> Reply:
@@ -55,7 +54,5 @@ def believed(judge: str, request: Request, decoding: Decoding, reply: Reply) -> 
 
 def _allowed(decoding: Decoding, reply: Reply) -> int:
     """Return the most output tokens that a request allows, with the reasoning that came on top."""
-    named = [decoding.extra.get(name) for name in LIMITS]
-    limit = max([decoding.max_tokens, *(n for n in named if isinstance(n, int))])
     thinking = max(decoding.thinking_tokens or 0, reply.thinking_tokens or 0)
-    return limit + min(thinking, MOST_THINKING) + ADDED_OUTPUT
+    return decoding.most_tokens + min(thinking, MOST_THINKING) + ADDED_OUTPUT

@@ -41,17 +41,23 @@ class Wire(Protocol):
         Where requests are sent by default.
     key_env : str or None
         The environment variable that usually holds the key.
+    batch_path : str
+        The path that the requests of a batch name; "" where no batch can hold this format.
     verdicts : tuple of str
         The values of `Decoding.verdict_by` that the format supports.
+    options : tuple of str
+        Those of `decoding.OPTIONS` that it has fields for.
     """
 
     path: str
     base_url: str
     key_env: str | None
+    batch_path: str
     verdicts: tuple[str, ...]
+    options: tuple[str, ...]
 
-    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:
-        """Return the headers of a request."""
+    def headers(self, decoding: Decoding) -> dict[str, str]:
+        """Return the headers of a request, besides the key's."""
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
         """Return the body of a request."""
@@ -63,11 +69,6 @@ class Wire(Protocol):
         """
 
 
-def bearer(key: str | None) -> dict[str, str]:
-    """Return the authorization header, none without a key."""
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
 def verdict_schema(choices: Sequence[str]) -> Json:
     """Return the JSON schema of an object with one field, the verdict word."""
     return {
@@ -76,6 +77,20 @@ def verdict_schema(choices: Sequence[str]) -> Json:
         "required": ["verdict"],
         "additionalProperties": False,
     }
+
+
+def thinking_of(decoding: Decoding, budget_as: str) -> Json:
+    """Return how a model is to reason, as Anthropic's and Cohere's formats say it; {} by default.
+
+    Parameters
+    ----------
+    decoding : Decoding
+    budget_as : str
+        The name of the budget's field.
+    """
+    if decoding.thinking_tokens is not None:
+        return {"type": decoding.thinking or "enabled", budget_as: decoding.thinking_tokens}
+    return {"type": decoding.thinking} if decoding.thinking is not None else {}
 
 
 def messages_as_json(messages: Sequence[Message]) -> list[Json]:
@@ -202,7 +217,12 @@ def refused(value: Any) -> bool:
 
 
 _TEXTS = {"text": "text", "output_text": "text", "refusal": "refusal"}
-_THOUGHTS = {"thinking": "thinking", "reasoning": "reasoning", "reasoning_text": "text"}
+_THOUGHTS = {
+    "thinking": "thinking",  # a text, or Mistral's list of parts
+    "reasoning": "reasoning",
+    "reasoning_text": "text",
+    "summary_text": "text",
+}
 
 
 def _parts(value: Any, where: str) -> list[tuple[Literal["text", "thinking"], str]]:
@@ -347,12 +367,18 @@ def likely_tokens(body: Any) -> list[tuple[str, float]]:
     """
     match first_choice(body).get("logprobs"):
         case {"content": [{"top_logprobs": [*top]}, *_]}:
-            pairs = [
-                (one.get("token"), one.get("logprob")) if isinstance(one, dict) else (None, None)
-                for one in top
-            ]
-            return believable(pairs)
+            return of_top(top)
     return []
+
+
+def of_top(top: Sequence[Any]) -> list[tuple[str, float]]:
+    """Return the tokens of a `top_logprobs` field with their log-probabilities."""
+    return believable(
+        [
+            (one.get("token"), one.get("logprob")) if isinstance(one, dict) else (None, None)
+            for one in top
+        ]
+    )
 
 
 def believable(pairs: Sequence[tuple[Any, Any]]) -> list[tuple[str, float]]:

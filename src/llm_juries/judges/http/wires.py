@@ -6,18 +6,24 @@ from ..decoding import Decoding
 from .anthropic import Anthropic
 from .cohere import Cohere
 from .openai import OpenAI, OpenAIText
+from .responses import OpenAIResponses
 from .wire import Wire
 
 WIRES: dict[str, Wire] = {
     "openai": OpenAI(),
     "openai_text": OpenAIText(),
+    "openai_responses": OpenAIResponses(),
     "anthropic": Anthropic(),
     "cohere": Cohere(),
 }
 
 
 def wire_of(name: str, decoding: Decoding) -> Wire:
-    """Return a wire format. Raises JuriesError if it can't give the verdict as requested."""
+    """Return a wire format.
+
+    Raises JuriesError if it can't give the verdict as requested, or has no field for an option.
+    """
     wire = WIRES[name]
     decoding.check_offered(f"wire {name}", wire.verdicts)
+    decoding.check_sent(f"wire {name}", wire.options)
     return wire

@@ -13,7 +13,8 @@ from ...types import Reply, Request
 from ..base import Limits
 from ..errors import JudgeUnavailableError, TransientError
 from ..http.client import Client
-from ..http.judge import HttpJudge, Server
+from ..http.judge import HttpJudge
+from ..http.server import Server
 from ..http.wire import decoded
 from .child import WORKER, Child
 from .options import Asking, Launch
