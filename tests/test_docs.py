@@ -30,7 +30,17 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "results" / "README.md",
 ]
-COMMANDS = {"judge", "answer", "label", "analyze", "reproduce", "submit", "status", "store"}
+COMMANDS = {
+    "check",
+    "judge",
+    "answer",
+    "label",
+    "analyze",
+    "reproduce",
+    "submit",
+    "status",
+    "store",
+}
 ACTIONS = {"label", "store"}  # commands whose first word says what to do
 FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 FOLDERS = (".ci", "benchmarks", "cluster", "conf", "docs", "notebooks", "requirements")

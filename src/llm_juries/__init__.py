@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .analysis.distributions import verdict_distributions
     from .api import (
         agreement,
+        check_judges,
         compare,
         dependence,
         judge,
@@ -44,6 +45,7 @@ __all__ = [
     "Policy",
     "Scale",
     "agreement",
+    "check_judges",
     "compare",
     "dependence",
     "judge",

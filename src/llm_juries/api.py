@@ -32,6 +32,7 @@ from .analysis.run import measure
 from .analysis.settings import Analysis, Settings
 from .analysis.undecided import Undecided
 from .arguments import checked
+from .collect import check
 from .collect.policy import Policy
 from .collect.progress import check_complete
 from .collect.run import collect
@@ -92,6 +93,24 @@ def list_judges() -> list[str]:
 def load_judge(name: str | Path) -> Judge:
     """Return a judge by its name in conf/judge or by the path of a yaml; nothing is loaded yet."""
     return named.load_judge(name)
+
+
+@checked
+def check_judges(judges: Sequence[str | Path | Judge], *, offline: bool = False) -> pd.DataFrame:
+    """Check judges before a run: keys, servers, names, tokens, lifetimes, prices, GPUs, packages.
+
+    Parameters
+    ----------
+    judges : sequence of names, yaml paths or judges
+    offline : bool
+        Ask nothing. By default each is asked one tiny question, whose answer is stored nowhere.
+
+    Returns
+    -------
+    DataFrame
+        A row a judge: see `collect.check.check_judges`; `problem` is "" for one that is ready.
+    """
+    return check.check_judges(list(_seating(judges).judges.values()), offline=offline)
 
 
 @checked

@@ -139,7 +139,8 @@ class Reply:
     `cache_write_tokens` written to it; None if the provider did not report them, or not credibly.
     `batched` replies came through a batch API, at its price.
     `finish_reason` is the server's own word for why it stopped, `model` the name under which it
-    says it answered, `thinking_tokens` the part of the output that was reasoning. `label_mass` is
+    says it answered, `server` the host and path that were asked, for judges behind an API,
+    `thinking_tokens` the part of the output that was reasoning. `label_mass` is
     the probability of all verdict words together, `confidence` what a decision model reports of its
     own decision.
     """
@@ -161,6 +162,7 @@ class Reply:
     thinking_tokens: Count | None = None
     label_mass: float | None = None
     confidence: float | None = None
+    server: str = ""
 
 
 class Reading(NamedTuple):

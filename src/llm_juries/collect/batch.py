@@ -169,7 +169,8 @@ def _unanswered(plan: Plan, store: Store, policy: Policy, tally: Tally) -> dict[
     for request in missing(plan, store, policy, tally=known):
         if request is not None:
             found.setdefault(request.key, request)
-    tally.requests, tally.pending, tally.models = known.requests, known.pending, known.models
+    tally.requests, tally.pending = known.requests, known.pending
+    tally.models, tally.servers = known.models, known.servers
     tally.stored = known.stored - tally.outcomes
     tally.kept = tally.stored.total()
     return found

@@ -66,6 +66,8 @@ def collect(
     tallies = _collected(studies, plans, store, policy, progress, budget)
     for voter, swap in dict.fromkeys((tally.judge, tally.swap) for tally in tallies if tally.swap):
         log.warning("judge %s: %s; check that its verdicts may stand under one name", voter, swap)
+    for voter, moved in dict.fromkeys((t.judge, t.moved) for t in tallies if t.moved):
+        log.warning("judge %s: %s", voter, moved)
     return tallies
 
 

@@ -25,7 +25,7 @@ class Tally:
     `kept` counts the verdicts that were stored before, `stored` their outcomes, `pending` the
     requests that were in a batch before, `submitted` those this run submitted in one. `model`
     is the one that was asked for; `models` counts the names under which the server says that it
-    answered, then and now. `cost_usd` sums the
+    answered, then and now; `server` and `servers` likewise. `cost_usd` sums the
     replies whose cost is known, `unpriced` counts the others. `unavailable` says why a judge was
     not asked at all, `gave_up` why the run gave up on it (its remaining verdicts are stored as
     failed), `stopped` why it was not asked further (they stay missing).
@@ -48,6 +48,8 @@ class Tally:
     stored: Counter[Outcome] = field(default_factory=Counter)
     model: str = ""
     models: Counter[str] = field(default_factory=Counter)
+    server: str = ""
+    servers: Counter[str] = field(default_factory=Counter)
     unavailable: str = ""
     gave_up: str = ""
     stopped: str = ""
@@ -55,8 +57,10 @@ class Tally:
     @classmethod
     def of(cls, plan: Plan) -> Self:
         """Return a plan's tally before anything is counted."""
-        model = plan.judge.model if isinstance(plan.judge, HttpJudge) else ""
-        return cls(plan.voter, plan.dataset.name, model=model)
+        judge = plan.judge
+        if not isinstance(judge, HttpJudge):
+            return cls(plan.voter, plan.dataset.name)
+        return cls(plan.voter, plan.dataset.name, model=judge.model, server=judge.address)
 
     @property
     def swap(self) -> str:
@@ -69,8 +73,22 @@ class Tally:
         )
         return f"asked for the model {self.model}; the server answered as {reported}"
 
+    @property
+    def moved(self) -> str:
+        """What is odd about the servers that the verdicts came from; "" for nothing."""
+        others = {name: n for name, n in self.servers.items() if name != self.server}
+        if not self.server or not others:
+            return ""
+        named = ", ".join(f"{name} ({n} verdicts)" for name, n in sorted(others.items()))
+        return (
+            f"asks {self.model} at {self.server}, and stored verdicts came from {named}; if the "
+            "weights there are others, set another revision"
+        )
+
     def count_model(self, reply: Reply) -> None:
-        """Count the model that a reply says it is from."""
+        """Count the model that a reply says it is from, and the server that sent it."""
+        if reply.server:
+            self.servers[reply.server] += 1
         if reply.model:
             self.models[reply.model] += 1
 

@@ -1,6 +1,7 @@
 """The commands, one module each; `llm-juries NAME` and scripts/NAME.py run `NAME.main`."""
 
 COMMANDS = {
+    "check": "check judges before a run: keys, servers, names, prices, GPUs",
     "judge": "ask judges about a dataset and keep their verdicts",
     "answer": "let models answer questions and keep their answers",
     "label": "label answers by hand, blind, in a spreadsheet",

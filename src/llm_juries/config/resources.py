@@ -15,6 +15,8 @@ class Resources:
     ----------
     gpus, cpus : int
         On one node.
+    gpu_gb : float
+        The memory that each GPU needs, as `check` compares it; 0 where it is unknown.
     memory_gb : float
         Of the machine, not of the GPUs.
     minutes : int
@@ -25,8 +27,15 @@ class Resources:
     cpus: int = 1
     memory_gb: float = 4.0
     minutes: int = 60
+    gpu_gb: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, least in (("gpus", 0), ("cpus", 1), ("memory_gb", 0.1), ("minutes", 1)):
+        for name, least in (
+            ("gpus", 0),
+            ("cpus", 1),
+            ("memory_gb", 0.1),
+            ("minutes", 1),
+            ("gpu_gb", 0),
+        ):
             if getattr(self, name) < least:
                 raise JuriesError(f"{name}: is {getattr(self, name)}; must be {least} or more")

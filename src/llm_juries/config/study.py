@@ -22,7 +22,7 @@ from ..seats import Seat, seat_of, seats_of
 from ..store.plan import Plan, check_distinct
 from ..study import Study
 from . import named
-from .build import build
+from .build import RESOURCES, build
 from .keys import choices
 from .seating import Seating, members_of, renamed
 from .settings import settings
@@ -107,13 +107,31 @@ def ablations(cfg: DictConfig) -> list[tuple[str, Study]]:
     return found
 
 
-def _seating(cfg: DictConfig) -> Seating:
+def judges_of(cfg: DictConfig) -> dict[str, Judge]:
+    """Build the judges of a finished config, by name; no data is read.
+
+    Raises
+    ------
+    JuriesError
+        In one line: a wrong key or type, or two judges of one name.
+    """
     judges: dict[str, Judge] = {}
     for name, node in sorted(cfg.judges.items()):
         judge = build(node, f"judges.{name}")
         if judge.name in judges:
             raise JuriesError(f"judges.{name}.name: another judge is called {judge.name!r} too")
         judges[judge.name] = judge
+    return judges
+
+
+def gpu_memory(cfg: DictConfig) -> dict[str, float]:
+    """Return the memory in GB that each GPU of a judge needs, by its name, where a yaml says it."""
+    found = {name: node.get(RESOURCES) or {} for name, node in cfg.judges.items()}
+    return {str(name): float(needs.get("gpu_gb") or 0.0) for name, needs in found.items()}
+
+
+def _seating(cfg: DictConfig) -> Seating:
+    judges = judges_of(cfg)
     nodes = cfg.get("seat_prompts") or {}
     prompts = {name: build(node, f"seat_prompts.{name}") for name, node in nodes.items()}
     return Seating(judges, list(cfg.seats), prompts)

@@ -24,7 +24,7 @@ REPEATED = [
 ]  # fmt: skip
 _FORMER = {"value": "label"}  # what a column was called in format 1
 _ADDED = ("repeat", "criterion")  # since format 1; null ones of a reply need no mention
-_DEFAULTS = {"repeat": 1, "criterion": "", "finish_reason": "", "model": ""}
+_DEFAULTS = {"repeat": 1, "criterion": "", "finish_reason": "", "model": "", "server": ""}
 _BLOCK, _GROUPS, _BLOCKS = 256, 16, 32
 OPTIONAL = frozenset(
     {
@@ -57,7 +57,7 @@ def schema() -> Any:
         ("input_tokens", count), ("cached_tokens", count), ("cache_write_tokens", count),
         ("output_tokens", count), ("latency_s", number), ("batched", pa.bool_()),
         ("finish_reason", text), ("model", text), ("thinking_tokens", count),
-        ("label_mass", number), ("confidence", number),
+        ("label_mass", number), ("confidence", number), ("server", text),
     ]  # fmt: skip
     return pa.schema(
         [

@@ -121,6 +121,13 @@ def _same(one: Plan, other: Plan) -> str:
             f"seats {one.voter} and {other.voter}: their prompts show the same, so they would be "
             "one vote twice; name one of them"
         )
+    servers = [getattr(plan.judge, "address", "") for plan in (one, other)]
+    if servers[0] != servers[1]:
+        return (
+            f"judges {one.judge.name} and {other.judge.name}: ask one model's name at two servers "
+            f"({' and '.join(servers)}), and verdicts are stored by the model's name; set another "
+            "revision for one if the weights differ, or name one of them"
+        )
     return (
         f"judges {one.judge.name} and {other.judge.name}: have the same model and decoding, so "
         f"{other.voter} would be a copy of {one.voter}; change the decoding of one, or name "

@@ -88,6 +88,8 @@ class Form:
         What stands before the path of the requests, "/v1" in OpenAI's own.
     addressed : bool
         Whether each request names that path.
+    window : mapping of str to str
+        How long the batch may take, as it says it.
     model_of_job : bool
         Whether the batch names the model, and its requests do not.
     output, errors : str
@@ -99,6 +101,7 @@ class Form:
     fields: Mapping[str, str] = field(default_factory=lambda: {"purpose": "batch"})
     root: str = "/v1"
     addressed: bool = True
+    window: Mapping[str, str] = field(default_factory=lambda: {"completion_window": "24h"})
     model_of_job: bool = False
     output: str = "output_file_id"
     errors: str = "error_file_id"
@@ -107,7 +110,7 @@ class Form:
         """Return the body that starts a batch over a file."""
         if self.model_of_job:
             return {"model": model, "input_files": [file], "endpoint": path, "timeout_hours": 24}
-        return {"input_file_id": file, "endpoint": path, "completion_window": "24h"}
+        return {"input_file_id": file, "endpoint": path, **self.window}
 
 
 FORMS: dict[BatchForm, Form] = {
@@ -119,10 +122,12 @@ FORMS: dict[BatchForm, Form] = {
         upload="/files/upload",
         fields={"purpose": "batch-api", "file_name": FILE, "file_type": "jsonl"},
         addressed=False,
+        window={},
     ),
     # mistralai's client: batch.jobs.create
     "mistral": Form(
         jobs="/batch/jobs",
+        fields={"purpose": "batch", "visibility": "workspace"},
         addressed=False,
         model_of_job=True,
         output="output_file",

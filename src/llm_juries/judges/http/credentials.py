@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import time
 from dataclasses import dataclass, field
+from time import monotonic
 
 from ...redaction import SHORTEST, cleaned, redacted
 from ..errors import JudgeUnavailableError
@@ -80,9 +80,9 @@ class Credentials:
             If the command fails.
         """
         lifetime = self.server.key_lifetime_s
-        if lifetime is not None and time.monotonic() - self._read_at >= lifetime:
+        if lifetime is not None and monotonic() - self._read_at >= lifetime:
             async with self._renewing:
-                if time.monotonic() - self._read_at >= lifetime:
+                if monotonic() - self._read_at >= lifetime:
                     await self._run()
         return self._made()
 
@@ -143,7 +143,7 @@ class Credentials:
         if not printed:
             raise JudgeUnavailableError(f"judge {self.judge}: {self.named} printed no key")
         self._key = self._checked(printed, self.named, "it must print the key and nothing else")
-        self._read_at = time.monotonic()
+        self._read_at = monotonic()
 
     def _printed(self) -> str:
         where = f"judge {self.judge}: {self.named}"

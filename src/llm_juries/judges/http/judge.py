@@ -258,7 +258,8 @@ class HttpJudge(ModelJudge):
 
     def _checked(self, request: Request, reply: Reply) -> Reply:
         """Return a reply without the key, and without a usage that can't be true."""
-        return believed(self.name, request, self.decoding, self._scrubbed(reply))
+        reply = replace(self._scrubbed(reply), server=self.address)
+        return believed(self.name, request, self.decoding, reply)
 
     def _scrubbed(self, reply: Reply) -> Reply:
         if not self.credentials.known:
@@ -268,6 +269,7 @@ class HttpJudge(ModelJudge):
             for name in ("text", "error", "thinking", "finish_reason", "model")
         }
         return replace(reply, **texts)
+
 
 def _check_written_for(model: str, price: Price | None, lifetime: Lifetime | None) -> None:
     """Refuse a price or lifetime that was written for another model than the one to be asked."""

@@ -67,7 +67,11 @@ class Online:
         try:
             replies = await client.ask(requests)
             # Its probabilities are those among the allowed tokens, so their sum says nothing.
-            return [replace(reply, label_mass=None) for reply in replies]
+            # The address of a server that was started here is of this run alone.
+            return [
+                replace(reply, label_mass=None, server=reply.server if self._child is None else "")
+                for reply in replies
+            ]
         except TransientError:
             self._check_running()
             raise
