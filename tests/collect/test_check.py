@@ -92,10 +92,11 @@ def test_a_reply_without_a_verdict_is_a_problem(api: FaultyApi):
     assert found["problem"].startswith("truncated: ")
 
 
-def test_whether_probabilities_come_is_reported(api: FaultyApi):
+def test_whether_probabilities_come_is_reported(api: FaultyApi, monkeypatch: pytest.MonkeyPatch):
     judge = judge_at(api, decoding=Decoding(verdict_by="logprobs", max_tokens=1))
     assert row(check_judges([judge]))["probabilities"].startswith("yes, ")
-    api.faults = [Fault("prose", always=True)]
+    good = api.good
+    monkeypatch.setattr(api, "good", lambda wire, body: good(wire, body | {"logprobs": False}))
     assert row(check_judges([judge]))["probabilities"] == "asked for, not sent"
 
 
