@@ -237,7 +237,7 @@ class HttpJudge(ModelJudge):
 
     def _failed(self, failure: Failure, response: Response) -> Reply:
         """Return the reply to a rejected request; raise an error where others would fail too."""
-        failure = replace(failure, message=scrubbed(failure.message, self._key))
+        failure = replace(failure, message=self.credentials.scrubbed(failure.message))
         match failure.effect:
             case "unavailable":
                 hints = {
