@@ -55,11 +55,16 @@ class Seat:
 
 def seat_of(name: str) -> Seat:
     """Return the seat of a voter's name; a name of another form is a judge's, as it is."""
+    seats = seats_named(name)
+    return seats[0] if len(seats) == 1 else Seat(name)
+
+
+def seats_named(name: str) -> tuple[Seat, ...]:
+    """Return the seats that a name stands for, none for a name of another form."""
     try:
-        (seat,) = seats_of([name])
-    except (JuriesError, ValueError):  # or it stands for several
-        return Seat(name)
-    return seat
+        return seats_of([name])
+    except JuriesError:
+        return ()
 
 
 def members_of(names: Iterable[str]) -> tuple[str, ...]:
@@ -69,10 +74,7 @@ def members_of(names: Iterable[str]) -> tuple[str, ...]:
     """
     found: list[str] = []
     for name in names:
-        try:
-            found += map(str, seats_of([name]))
-        except JuriesError:
-            found.append(name)
+        found += map(str, seats_named(name) or (name,))
     return tuple(found)
 
 

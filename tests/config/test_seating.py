@@ -13,7 +13,8 @@ from llm_juries.cluster.grid import grid, merged, subject
 from llm_juries.cluster.submit import workloads
 from llm_juries.collect.policy import Policy
 from llm_juries.config.composing import composed
-from llm_juries.config.seating import voters_of
+from llm_juries.config.named import load_judge
+from llm_juries.config.seating import Seating, voters_of
 from llm_juries.config.study import studies
 from llm_juries.errors import JuriesError
 from llm_juries.store.store import Store
@@ -144,3 +145,14 @@ def test_a_sweep_counts_the_verdicts_of_each_cells_seats(mine: Path, tmp_path: P
     assert sorted(one.judge for one in covered) == sorted(
         part.voter for one in found for part in one.parts
     )
+
+
+@pytest.mark.parametrize("name", ["", " ", " a", "a:2", "a*3", "a@zero_shot", "a@zero_shot:2"])
+def test_a_judges_name_is_not_blank_and_not_another_judges_seat(name: str):
+    with pytest.raises(JuriesError, match=r"set a name|of the judge a; choose a name"):
+        Seating({name: load_judge("contains")})
+
+
+@pytest.mark.parametrize("name", ["llama3:8b", "gpt-4.1", "裁判", "$a$", "a:0", "j" * 300])
+def test_a_judges_name_may_hold_what_names_no_seat(name: str):
+    assert Seating({name: load_judge("contains")}).judges

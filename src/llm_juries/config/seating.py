@@ -13,7 +13,7 @@ from ..errors import JuriesError
 from ..judges.base import Judge
 from ..juries.pooling import Pooling
 from ..prompts.prompt import Prompt
-from ..seats import Seat, seat_of, seats_of
+from ..seats import Seat, seat_of, seats_named, seats_of
 from ..store.plan import Plan
 
 NAMING = ("members", "vetoers", "weights", "large", "fallback")
@@ -32,11 +32,26 @@ class Seating:
         one: its first answer under the prompt of the run.
     prompts : mapping of str to Prompt
         Those that seats name.
+
+    Raises
+    ------
+    JuriesError
+        If a judge has no name, or one that stands for seats of another judge.
     """
 
     judges: Mapping[str, Judge]
     named: Sequence[str] = ()
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.judges:
+            if not name or name != name.strip():
+                raise JuriesError(f"judge {name!r}: set a name, without blanks around it")
+            if (seats := seats_named(name)) and seats != (Seat(name),):
+                raise JuriesError(
+                    f"judge {name}: stands for {', '.join(map(str, seats[:2]))}, answers of the "
+                    f"judge {seats[0].judge}; choose a name without {name[len(seats[0].judge)]}"
+                )
 
     def plans(
         self, dataset: Dataset, prompt: Prompt, juries: Iterable[Pooling]
