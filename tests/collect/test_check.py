@@ -160,6 +160,22 @@ def test_the_papers_jury_is_retired(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert f"use {successor}" in done.out
 
 
+def test_a_model_that_is_retired_soon_and_an_old_price_are_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OPENAI_API_KEY", "planted-key")
+    monkeypatch.setenv("LLM_JURIES_TODAY", "2027-03-01")
+    done = ended(tmp_path, "check", "judge=gpt_5_4_nano", "offline=true")
+    assert done.code == 0, done.err
+    assert "warning: judge gpt_5_4_nano: gpt-5.4-nano is retired on 2027-04-01" in done.out
+
+
+def test_a_switch_that_is_neither_true_nor_false_is_one_line(tmp_path: Path):
+    done = ended(tmp_path, "check", "judge=contains", "offline=perhaps")
+    assert done.code == 2
+    assert done.err.startswith("error: offline: takes true or false, not 'perhaps'")
+
+
 def test_a_command_without_judges_is_one_line(tmp_path: Path):
     done = ended(tmp_path, "check")
     assert done.code == 2

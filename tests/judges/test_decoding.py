@@ -66,6 +66,8 @@ def test_a_model_that_reasons_is_not_read_at_its_first_token():
 def test_whether_a_model_reasons_is_no_part_of_a_key():
     assert Decoding(reasons=True, effort="none").facts == {"effort": "none"}
     assert Decoding(max_tokens=16).facts == Decoding().facts == {}
+    assert Decoding(seed_as="random_seed").facts == {}
+    assert Decoding(seed_as="random_seed", seed=1).facts == {"seed_as": "random_seed", "seed": 1}
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ class PromptedJudge:
     def estimate(self, request: Request) -> tuple[int, int]:
         """Estimate the input tokens by characters; the output may use all that is allowed."""
         characters = sum(len(message.content) for message in request.messages)
-        return characters // CHARACTERS_A_TOKEN + 1, self.decoding.max_tokens
+        return characters // CHARACTERS_A_TOKEN + 1, self.decoding.most_tokens
 
 
 class ModelJudge(PromptedJudge):

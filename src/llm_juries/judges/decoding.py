@@ -120,10 +120,12 @@ class Decoding:
     def facts(self) -> dict[str, Any]:
         """The parameters that differ from the defaults: new options leave old keys unchanged.
 
-        Without `reasons`, which changes nothing that is sent.
+        Without `reasons`, which changes nothing that is sent, and without the name of a seed where
+        there is none.
         """
         usual = asdict(Decoding())
-        return {k: v for k, v in asdict(self).items() if v != usual[k] and k != "reasons"}
+        unsent = {"reasons"} if self.seed is not None else {"reasons", "seed_as"}
+        return {k: v for k, v in asdict(self).items() if v != usual[k] and k not in unsent}
 
     @property
     def always_same(self) -> str:

@@ -186,7 +186,7 @@ class HttpJudge(ModelJudge):
         if self._count is None:
             self._count = _counter(self.counted_by)
         # Each message costs a few tokens of its own.
-        return sum(map(self._count, texts)) + 4 * len(texts), self.decoding.max_tokens
+        return sum(map(self._count, texts)) + 4 * len(texts), self.decoding.most_tokens
 
     @property
     def _batches(self) -> BatchApi:

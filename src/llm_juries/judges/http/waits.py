@@ -26,8 +26,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def pause_asked(headers: Mapping[str, str]) -> float:
     """Return the seconds until a used-up rate limit is reset, by the provider's own headers.
 
-    OpenAI's x-ratelimit-remaining-* with a duration ("6m0s", "20ms") and Anthropic's
-    anthropic-ratelimit-*-remaining with a time (RFC 3339).
+    OpenAI's x-ratelimit-remaining-* with a duration ("6m0s", "20ms"; Azure's is a number of
+    seconds) and Anthropic's anthropic-ratelimit-*-remaining with a time (RFC 3339).
     """
     pause = 0.0
     for what in ("requests", "tokens"):
@@ -48,6 +48,8 @@ def _number(text: str, unit: float = 1.0) -> float | None:
 
 
 def _duration(text: str) -> float:
+    if (seconds := _number(text)) is not None:
+        return max(0.0, seconds)
     units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[smhd])", text)
     return sum(float(number) * units[unit] for number, unit in parts)
