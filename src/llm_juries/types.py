@@ -6,7 +6,7 @@ none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple
@@ -31,6 +31,10 @@ class Outcome(StrEnum):
     REJECTED = "rejected"  # the server will not take this request, however often it is sent
     TRUNCATED = "truncated"  # the reply hit its length limit
     FAILED = "failed"  # no reply arrived
+
+
+DECIDED, TIED = "decided", "tied"
+"""Finish reasons of a decision model's replies: they are probabilities, and no text is read."""
 
 
 class Order(StrEnum):
@@ -96,6 +100,27 @@ class Message(NamedTuple):
     content: str
 
 
+class Option(NamedTuple):
+    """What a decision model chooses among: a verdict word and what it means, "" if not stated."""
+
+    word: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A typed question to a decision model about a state, the texts to judge by their names.
+
+    "yes_no": whether the second of two options holds. "choice": which option. "score": which level,
+    the lowest first.
+    """
+
+    kind: Literal["yes_no", "choice", "score"]
+    state: Mapping[str, str | Sequence[str]]
+    instructions: str
+    options: tuple[Option, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What one judge is asked about one item. `key` hashes everything that determines the reply.
@@ -103,7 +128,8 @@ class Request:
     The first `shared` characters of the last message, and all messages before it, are the same for
     all items of a prompt: providers can cache them. `repeat` says which answer to the same messages
     is wanted, from 1. `special` are the special tokens that the prompt itself holds: any other in
-    the messages is text.
+    the messages is text. A decision model is asked a `question`, which the messages hold in words.
+    Only requests of one `call` are passed to a judge together.
     """
 
     key: str
@@ -115,6 +141,8 @@ class Request:
     shared: int = 0
     repeat: int = 1
     special: tuple[str, ...] = ()
+    question: Question | None = None
+    call: str = ""
 
     @property
     def seed(self) -> int | None:

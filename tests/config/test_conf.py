@@ -261,7 +261,13 @@ def test_an_experiment_of_the_paper_seats_its_judges_once_its_answers_are_there(
 
 BUILT = [path for path in sorted(CONF.glob("*/*.yaml")) if "_target_" in with_defaults(path)]
 LEFT_OUT = {
-    "prompt": {"system", "scale", "criteria", "least_mass"},  # most have none; labels say the scale
+    "prompt": {
+        "system",
+        "scale",
+        "criteria",
+        "least_mass",
+        "decision",
+    },  # most have none; labels say the scale
     "dataset": {  # of another kind of table
         "answered",
         "baseline",

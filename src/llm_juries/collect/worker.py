@@ -30,6 +30,7 @@ from .trial import Trial
 
 log = logging.getLogger(__name__)
 LONGEST_LOOK_UP = 256  # requests to look up before other tasks run
+MOST_OPEN = 2  # calls whose further requests are waited for
 SMOKE_ITEMS, SMOKE_ATTEMPTS = 3, 3  # what a judge may reject or fail before the run begins
 LONGEST_SMOKE = 10  # requests in which one may be answered, before the run begins anyway
 PROOF = (Outcome.OK, Outcome.UNPARSED, Outcome.TRUNCATED)  # of a judge that takes requests
@@ -101,24 +102,27 @@ class Work:
         """Yield missing requests in batches; yield [] periodically so that other tasks can run.
 
         Requests are rendered as they are needed, so only those in flight are held in memory. The
-        first batch has `first` requests at most.
+        first batch has `first` requests at most. Only requests of one `call` are in one batch;
+        those of both orders of a pair take turns, so two calls are held open.
         """
-        batch: list[Request] = []
+        held: dict[str, list[Request]] = {}
         since_last = 0
         wanted = min(size, first or size)
         for request in missing(self.plan, state.store, state.policy, mark=state.mark):
             since_last += 1
             if request is not None and not self._taken(request.key):
                 self.in_flight.add(request.key)
-                batch.append(request)
-            if len(batch) == wanted:
-                yield batch
-                batch, since_last, wanted = [], 0, size
-            elif since_last >= LONGEST_LOOK_UP:
+                held.setdefault(request.call, []).append(request)
+                full = next((call for call, batch in held.items() if len(batch) == wanted), None)
+                if full is None and len(held) > MOST_OPEN:
+                    full = next(iter(held))
+                if full is not None:
+                    yield held.pop(full)
+                    since_last, wanted = 0, size
+            if since_last >= LONGEST_LOOK_UP:
                 yield []
                 since_last = 0
-        if batch:
-            yield batch
+        yield from held.values()
 
     def leave(self, codes: frozenset[int], other_run: str) -> None:
         """Leave requests to another run, which may have ended since with some of them stored."""
@@ -369,7 +373,8 @@ class JudgeWorker:
         return None
 
     def _needs_second_request(self, work: Work, request: Request, reply: Reply) -> bool:
-        if not (self.state.policy.ask_once_more and request.messages):
+        asked_in_words = request.messages and request.question is None
+        if not (self.state.policy.ask_once_more and asked_in_words):
             return False
         reader = self.judge.reader(work.plan.prompt, request.order)
         return reader.read(reply).outcome is Outcome.UNPARSED

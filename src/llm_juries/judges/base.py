@@ -146,6 +146,8 @@ class PromptedJudge:
     parses_special = False
     vendor = ""
     lifetime: Lifetime | None = None
+    # Whether it writes a reply, so that a second one may differ from the first.
+    samples = True
     pause_s = 0.0
     counted_by = ESTIMATE
 
@@ -260,6 +262,8 @@ def always_same(judge: Judge) -> str:
     """Return why a second answer to a request would be a copy of the first; "" if it may differ."""
     if judge.free:
         return "always answers the same"
+    if not getattr(judge, "samples", True):
+        return "is a decision model, which answers with probabilities"
     decoding = getattr(judge, "decoding", None)
     if getattr(judge, "greedy", False):
         return "has no temperature set and takes the likeliest token"

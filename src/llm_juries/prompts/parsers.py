@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ..errors import JuriesError
 from ..scale import Scale
-from ..types import Outcome, Reading, Reply
+from ..types import DECIDED, TIED, Outcome, Reading, Reply
 from .announced import Announced, folded
 from .visible import visible
 
@@ -64,7 +64,8 @@ class LabelReader:
     probability of True among the two); values without an order have no mean. Spellings that differ
     in case or white space (" true") add up; others don't count. A verdict token outside the judge's
     list of likely tokens counts as probability 0. Where two values are exactly as likely, or all
-    verdict words together are less likely than `least_mass`, the text decides.
+    verdict words together are less likely than `least_mass`, the text decides; of a decision model,
+    which writes none, the reply is then UNPARSED.
 
     From text a verdict is read if the reply announces exactly one (see `announced`). Reasoning in
     think tags and special tokens are ignored. Anything else is TRUNCATED if the length limit cut
@@ -118,6 +119,8 @@ class LabelReader:
         value, score = self._read_logprobs(reply)
         if value is not None:
             return Reading(Outcome.OK, value, score)
+        if reply.finish_reason in (DECIDED, TIED):  # its text names its choice: the first of a tie
+            return UNPARSED
         return _as_text(self._text_reader, reply, score)
 
     def probabilities(self, reply: Reply) -> Mapping[str, float]:

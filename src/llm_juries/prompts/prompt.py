@@ -26,14 +26,8 @@ from ..types import Item, Message, Order
 from .parsers import LEAST_MASS, LabelReader, NumberReader, Reader
 from .special_tokens import apart, looking_special
 
-FIELDS = (
-    "question",
-    "answer",
-    "references",
-    "opponent_answer",
-    "criterion",
-    "criterion_description",
-)
+TEXTS = ("question", "references", "answer", "opponent_answer")
+FIELDS = (*TEXTS, "criterion", "criterion_description")
 
 # The word before the colon that a template ends with, and the words that it begins with; in the
 # first, * stands for what an item fills in.
@@ -88,6 +82,26 @@ class Shot:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """How decision models are asked, which answer typed questions and see no template.
+
+    Parameters
+    ----------
+    instruction : str, optional
+        The task in place of the prompt's instruction, without a word on how to reply.
+    meanings : mapping of str to str
+        What verdict words mean. The levels of a score are shown by these alone, so each needs one.
+    fields : mapping of str to str
+        What the item's texts are called where the instruction calls them otherwise than `FIELDS`:
+        {answer: answer of A, opponent_answer: answer of B}.
+    """
+
+    instruction: str | None = None
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Prompt:
     """A judging prompt.
 
@@ -124,6 +138,8 @@ class Prompt:
     least_mass : float
         Where the probabilities of verdict tokens are read: a reply whose verdict words together are
         less likely than this has no verdict by them. Not part of a verdict's key.
+    decision : Decision, optional
+        How decision models are asked.
     """
 
     name: str
@@ -137,6 +153,7 @@ class Prompt:
     scale: Scale | None = None
     criteria: Mapping[str, str] | None = None
     least_mass: float = LEAST_MASS
+    decision: Decision | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.least_mass <= 1:
@@ -149,6 +166,7 @@ class Prompt:
             self._check_words()
         except JuriesError as error:
             raise JuriesError(f"prompt {self.name}: {error}") from None
+        self._check_decision()
         unknown = self._shown - set(FIELDS)
         for variable in sorted(unknown):
             raise JuriesError(
@@ -180,6 +198,25 @@ class Prompt:
                 "preference"
             )
 
+    def _check_decision(self) -> None:
+        """Raise JuriesError if a meaning is of no verdict word, or a text's name of no text."""
+        decision = self.decision or Decision()
+        for keys, known, what in (
+            (decision.meanings, self.choices, "verdict word"),
+            (decision.fields, TEXTS, "text"),
+        ):
+            for key in keys:
+                if key not in known:
+                    raise JuriesError(
+                        f"prompt {self.name}: decision: {key!r} is no {what} of the prompt"
+                        f"{nearest(key, known)}"
+                    )
+        names = {decision.fields.get(text, text) for text in TEXTS}
+        if len(names) < len(TEXTS) or "" in names:
+            raise JuriesError(
+                f"prompt {self.name}: decision.fields: two texts have one name, or one has none"
+            )
+
     @property
     def choices(self) -> tuple[str, ...]:
         """The verdict words; none where the verdict is any number of an interval."""
@@ -194,6 +231,11 @@ class Prompt:
     def compares(self) -> bool:
         """Whether it shows both answers of a pair."""
         return "opponent_answer" in self._shown
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Which of an item's texts it shows, of `TEXTS`."""
+        return tuple(name for name in TEXTS if name in self._shown)
 
     @cached_property
     def _shown(self) -> set[str]:
@@ -241,7 +283,7 @@ class Prompt:
                 answer=answer,
                 references=item.references,
                 opponent_answer=opponent_answer,
-                **self._criterion(item),
+                **self.criterion_of(item),
             )
         except jinja2.TemplateError as error:
             raise JuriesError(
@@ -251,7 +293,7 @@ class Prompt:
         *head, (role, content) = self._head
         return (*head, Message(role, content + question))
 
-    def _criterion(self, item: Item) -> dict[str, str]:
+    def criterion_of(self, item: Item) -> dict[str, str]:
         """Return the criterion of an item and its description, where the template shows them.
 
         Two criteria would share one verdict if they were not shown.

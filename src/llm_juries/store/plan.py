@@ -56,7 +56,7 @@ class Plan:
         if self.repeat > 1 and (reason := always_same(self.judge)):
             remedy = (
                 "name it once"
-                if self.judge.free
+                if self.judge.free or not getattr(self.judge, "samples", True)
                 else "set its decoding to verdict_by: text and a temperature above 0, or name it "
                 "once"
             )

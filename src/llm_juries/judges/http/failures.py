@@ -24,7 +24,7 @@ Effect = Literal["unavailable", "transient", "refused", "too_long", "rejected"]
 CONTENT_FILTER, TOO_LONG = "content_filter", "context_length_exceeded"  # finish reasons
 RETRIED = frozenset({408, 409, 421, 423, 424, 425, 429, 499})
 OVERLOADED = frozenset({429, 503, 529})
-UNAVAILABLE = frozenset({401, 402, 403, 404, 405, 410})
+UNAVAILABLE = frozenset({401, 402, 403, 404, 405, 410, 501})
 TOO_LARGE = frozenset({413, 414, 431})
 
 _CODES = {

@@ -32,10 +32,19 @@ from .reach import unreachable
 from .server import Server
 from .usage import believed
 from .waits import pause_asked, retry_after
-from .wire import decoded, reply_of
+from .wire import Json, Wire, decoded, reply_of
 from .wires import wire_of
 
 AS_JSON = {"Content-Type": "application/json"}
+WireName = Literal[
+    "openai",
+    "openai_text",
+    "openai_responses",
+    "anthropic",
+    "cohere",
+    "systemone",
+    "decisions",
+]
 MOST_RAW = 1 << 16  # characters of a malformed response that are kept
 
 
@@ -79,7 +88,7 @@ class HttpJudge(ModelJudge):
         self,
         name: str,
         family: str,
-        wire: Literal["openai", "openai_text", "openai_responses", "anthropic", "cohere"],
+        wire: WireName,
         model: str,
         revision: str = "",
         server: Server | None = None,
@@ -100,7 +109,7 @@ class HttpJudge(ModelJudge):
         self.price = price
         self.lifetime = lifetime
         self.wire_name = wire
-        self.wire = wire_of(wire, self.decoding)
+        self.wire = self._wire(wire)
         self.server = server
         self.base_url = (server.base_url or self.wire.base_url).rstrip("/")
         self.address = address_of(self.base_url)
@@ -114,6 +123,9 @@ class HttpJudge(ModelJudge):
         self.counted_by = str(tokenizer) if known else ESTIMATE
         self._client: Client | None = None
         self._count: Callable[[str], int] | None = None
+
+    def _wire(self, name: str) -> Wire:
+        return wire_of(name, self.decoding)
 
     async def ready(self) -> None:
         """Take the key from the environment, or from the command that prints it.
@@ -210,19 +222,27 @@ class HttpJudge(ModelJudge):
         began = time.monotonic()
         decoding = self.decoding.seeded(request.seed)
         body = self.wire.body(self.model, self._plain(request), decoding)
+        response = await self._posted(body)
+        held = self._held(response)
+        if not isinstance(held, Reply):
+            held = reply_of(self.wire, held, request.choices, raw_of(response))
+        return replace(self._checked(request, held), latency_s=time.monotonic() - began)
+
+    async def _posted(self, body: Json) -> Response:
         response = await self._opened.send(
             "POST", self.path, data=msgspec.json.encode(body), headers=AS_JSON
         )
         self.pause_s = pause_asked(response.headers)
-        if response.ok:
-            reply = self._reply(request, response)
-        else:
-            reply = self._failed(failure_of(response.status, response.body), response)
-        return replace(self._checked(request, reply), latency_s=time.monotonic() - began)
+        return response
 
-    def _reply(self, request: Request, response: Response) -> Reply:
-        """Return what a successful response holds: a reply, or an error after all."""
-        raw = response.body[:MOST_RAW].decode(errors="replace")
+    def _held(self, response: Response) -> Json | Reply:
+        """Return what a response holds, or the reply to a request that failed.
+
+        Raises an error where others would fail too, or another attempt may succeed.
+        """
+        if not response.ok:
+            return self._failed(failure_of(response.status, response.body), response)
+        raw = raw_of(response)
         try:
             body = decoded(response.body)
         except ValueError as error:
@@ -233,7 +253,7 @@ class HttpJudge(ModelJudge):
             raise TransientError(said, raw=raw)
         if failure := failure_within(body):
             return self._failed(failure, response)
-        return reply_of(self.wire, body, request.choices, raw)
+        return body
 
     def _failed(self, failure: Failure, response: Response) -> Reply:
         """Return the reply to a rejected request; raise an error where others would fail too."""
@@ -280,6 +300,11 @@ def _check_written_for(model: str, price: Price | None, lifetime: Lifetime | Non
                 f"{name}: is that of {fact.model}, and the model is {model}; set the {name} of "
                 f"this model, with {name}.model={model}, or {name}=null"
             )
+
+
+def raw_of(response: Response) -> str:
+    """Return as much of a response as is kept with a reply that is malformed."""
+    return response.body[:MOST_RAW].decode(errors="replace")
 
 
 def _counter(counted_by: str) -> Callable[[str], int]:

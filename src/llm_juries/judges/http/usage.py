@@ -33,7 +33,7 @@ def believed(judge: str, request: Request, decoding: Decoding, reply: Reply) -> 
         problem = f"{parts} cached tokens of {sent} input tokens"
     elif received is not None and received > (allowed := _allowed(decoding, reply)):
         problem = f"{received} output tokens where at most {allowed} were allowed"
-    elif received == 0 and reply.text and not reply.error:
+    elif received == 0 and reply.text and not reply.error and not reply.choice_logprobs:
         problem = f"0 output tokens for a reply of {len(reply.text)} characters"
     if not problem:
         return reply

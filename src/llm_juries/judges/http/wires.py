@@ -5,7 +5,10 @@ from __future__ import annotations
 from ..decoding import Decoding
 from .anthropic import Anthropic
 from .cohere import Cohere
+from .decision_wire import DecisionWire
 from .openai import OpenAI, OpenAIText
+from .openai_decisions import OpenAIDecisions
+from .systemone import SystemOne
 from .responses import OpenAIResponses
 from .wire import Wire
 
@@ -15,6 +18,10 @@ WIRES: dict[str, Wire] = {
     "openai_responses": OpenAIResponses(),
     "anthropic": Anthropic(),
     "cohere": Cohere(),
+}
+DECISION_WIRES: dict[str, DecisionWire] = {
+    "systemone": SystemOne(),
+    "decisions": OpenAIDecisions(),
 }
 
 
