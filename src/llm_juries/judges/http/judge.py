@@ -222,11 +222,15 @@ class HttpJudge(ModelJudge):
         began = time.monotonic()
         decoding = self.decoding.seeded(request.seed)
         body = self.wire.body(self.model, self._plain(request), decoding)
-        response = await self._posted(body)
+        reply = self._reply(request, await self._posted(body))
+        return replace(self._checked(request, reply), latency_s=time.monotonic() - began)
+
+    def _reply(self, request: Request, response: Response) -> Reply:
+        """Return what a response holds: a reply, or the error of a request that failed."""
         held = self._held(response)
-        if not isinstance(held, Reply):
-            held = reply_of(self.wire, held, request.choices, raw_of(response))
-        return replace(self._checked(request, held), latency_s=time.monotonic() - began)
+        if isinstance(held, Reply):
+            return held
+        return reply_of(self.wire, held, request.choices, raw_of(response))
 
     async def _posted(self, body: Json) -> Response:
         response = await self._opened.send(
