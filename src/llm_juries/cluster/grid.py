@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import msgspec
@@ -27,18 +28,31 @@ class Cell:
 def needs(cfg: DictConfig) -> Resources:
     """Return the resources for all judges of a config: the largest of each, as they run in turn.
 
+    A judge's GPUs are never fewer than its engine takes: all of each of its copies.
+
     Raises
     ------
     JuriesError
         If a judge's `resources` has an unknown key, or a value out of range.
     """
-    wanted = [
-        read(Resources, node.get(RESOURCES) or DictConfig({}), f"judges.{name}.{RESOURCES}")
-        for name, node in sorted(cfg.judges.items())
-    ]
+    wanted = []
+    for name, node in sorted(cfg.judges.items()):
+        need = read(Resources, node.get(RESOURCES) or DictConfig({}), f"judges.{name}.{RESOURCES}")
+        wanted.append(replace(need, gpus=max(need.gpus, _engine_gpus(node))))
     wanted = wanted or [Resources()]
     names = [field.name for field in fields(Resources)]
     return Resources(*(max(getattr(one, name) for one in wanted) for name in names))
+
+
+def _engine_gpus(node: DictConfig) -> int:
+    """Return the GPUs that a judge's own engine takes, 0 where it has none."""
+    engine, runtime = node.get("engine"), node.get("runtime") or {}
+    if not isinstance(engine, DictConfig) or node.get("device") != "gpu":
+        return 0
+    if runtime.get("base_url") is not None:
+        return 0
+    splits = ("tensor_parallel", "pipeline_parallel", "data_parallel")
+    return math.prod(int(engine.get(name, 1)) for name in splits)
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:

@@ -107,7 +107,8 @@ class VllmJudge(ModelJudge):
             arguments=engine.arguments(model, decoding, device),
             runtime=runtime,
             copies=engine.data_parallel,
-            gpus=engine.tensor_parallel,
+            gpus=engine.tensor_parallel * engine.pipeline_parallel,
+            model=model.id,
         )
         self.greedy = backend == "offline" and decoding.temperature is None
         self.engine = (Offline if backend == "offline" else Online)(self.launch)

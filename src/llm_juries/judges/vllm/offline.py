@@ -41,7 +41,7 @@ class Offline:
             command = [launch.python, str(WORKER)]
             child = await Child.start(command, self._environment(number), replies=True)
             self._running.append(_Worker(launch, child))
-        await asyncio.gather(*(worker.exchange(launch.arguments) for worker in self._running))
+        await asyncio.gather(*(worker.load() for worker in self._running))
 
     async def ask(self, requests: Sequence[Request], asking: Asking) -> list[Reply]:
         """Answer requests of one prompt, each worker a share of them."""
@@ -74,7 +74,16 @@ class _Worker:
     def __init__(self, launch: Launch, child: Child) -> None:
         self.judge = launch.judge
         self.raw = str(launch.arguments.get("logprobs_mode", "raw_logprobs")).startswith("raw")
+        self.launch = launch
         self.child = child
+        self.answered_as = ""
+
+    async def load(self) -> None:
+        """Load the model. Raises JudgeUnavailableError with vLLM's message where it can't."""
+        ready = await self.exchange(self.launch.arguments)
+        self.answered_as = self.launch.answered_as(
+            str(ready.get("vllm", "")), str(ready.get("head_dtype", ""))
+        )
 
     async def ask(self, requests: Sequence[Request], how: Mapping[str, Any]) -> list[Reply]:
         prompts = [[message._asdict() for message in r.messages] for r in requests]
@@ -91,7 +100,10 @@ class _Worker:
         }
         answer = await self.exchange(asked)
         pairs = zip(requests, answer["replies"], strict=True)
-        return [_reply(request, said, raw=self.raw) for request, said in pairs]
+        return [
+            replace(_reply(request, said, raw=self.raw), model=self.answered_as)
+            for request, said in pairs
+        ]
 
     async def exchange(self, said: Mapping[str, Any]) -> Any:
         """Send a line, return the worker's. Raises JudgeUnavailableError with its message."""

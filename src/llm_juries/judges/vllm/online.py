@@ -32,6 +32,7 @@ class Online:
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
         self.base_url = launch.runtime.base_url
+        self.answered_as = ""  # of a server that is started here: what another serves is its to say
         self._child: Child | None = None
         self._clients: dict[tuple[Asking, tuple[str, ...]], HttpJudge] = {}
         self._opening = asyncio.Lock()
@@ -60,6 +61,10 @@ class Online:
         while not await self._healthy():
             self._check_running()
             await asyncio.sleep(0.5)
+        overrides = launch.arguments.get("hf_overrides", {})
+        self.answered_as = launch.answered_as(
+            await self._version(), str(overrides.get("head_dtype", ""))
+        )
 
     async def ask(self, requests: Sequence[Request], asking: Asking) -> list[Reply]:
         """Answer requests of one prompt; see `HttpJudge.ask` for what is raised."""
@@ -68,8 +73,14 @@ class Online:
             replies = await client.ask(requests)
             # Its probabilities are those among the allowed tokens, so their sum says nothing.
             # The address of a server that was started here is of this run alone.
+            here = self._child is not None
             return [
-                replace(reply, label_mass=None, server=reply.server if self._child is None else "")
+                replace(
+                    reply,
+                    label_mass=None,
+                    server="" if here else reply.server,
+                    model=self.answered_as or reply.model,
+                )
                 for reply in replies
             ]
         except TransientError:
@@ -151,6 +162,12 @@ class Online:
             case {"data": [{"id": str(name)}, *_]}:
                 return name
         raise self._unexpected("/v1/models")
+
+    async def _version(self) -> str:
+        match await self._json("GET", "/version"):
+            case {"version": str(version)}:
+                return version
+        raise self._unexpected("/version")
 
     async def _healthy(self) -> bool:
         try:

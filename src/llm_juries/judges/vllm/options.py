@@ -42,8 +42,9 @@ class EngineOptions:
         Part of every key.
     max_model_len : int
         Maximum tokens of prompt and reply together.
-    tensor_parallel, data_parallel : int
-        GPUs that one copy of the model is split over, and copies that share the work.
+    tensor_parallel, pipeline_parallel, data_parallel : int
+        GPUs that each layer of one copy is split over, stages of layers on further GPUs, and copies
+        that share the work: a job needs the product of the three.
     gpu_memory_utilization : float
     prefix_caching : bool
         Cache the prefix that prompts share, above all the few-shot examples.
@@ -58,6 +59,7 @@ class EngineOptions:
     quantization: str | None = None
     max_model_len: int = 4096
     tensor_parallel: int = 1
+    pipeline_parallel: int = 1
     data_parallel: int = 1
     gpu_memory_utilization: float = 0.9
     prefix_caching: bool = True
@@ -83,6 +85,9 @@ class EngineOptions:
             "quantization": self.quantization,
             "max_model_len": self.max_model_len,
             "tensor_parallel_size": self.tensor_parallel,
+            "pipeline_parallel_size": self.pipeline_parallel
+            if self.pipeline_parallel > 1
+            else None,
             "enable_prefix_caching": self.prefix_caching,
             "gpu_memory_utilization": self.gpu_memory_utilization if device == "gpu" else None,
             "trust_remote_code": False,
@@ -152,6 +157,8 @@ class Launch:
         How many copies of the model run.
     gpus : int
         GPUs per copy.
+    model : str
+        The model's id on the hub.
     """
 
     judge: str
@@ -159,6 +166,16 @@ class Launch:
     runtime: Runtime
     copies: int = 1
     gpus: int = 1
+    model: str = ""
+
+    def answered_as(self, version: str, head_dtype: str) -> str:
+        """Return the name under which replies are stored: model, vLLM's version, type of its head.
+
+        Neither is part of a key: an upgrade asks nothing again, and shows in the store.
+        """
+        named = [f"vLLM {version}" if version else "vLLM"]
+        named += [f"head {head_dtype}"] if head_dtype else []
+        return f"{self.model} ({', '.join(named)})"
 
     @property
     def python(self) -> str:

@@ -1,10 +1,10 @@
 """vLLM's worker process: a line of JSON in, a line of JSON out; or, with `serve`, a server.
 
 Run as a file by the interpreter that has vLLM, so it imports nothing of this package. The first
-line holds the arguments of vllm.LLM and is answered by {"ready": ...} or {"error": ...}; each
-further line holds prompts and is answered by their replies. With arguments it is vLLM's own command
-line. When the pipe from the judge breaks, this process and those that vLLM started end at once and
-free their memory.
+line holds the arguments of vllm.LLM and is answered by {"ready": ...}, with vLLM's version and the
+type of the model's head, or by {"error": ...}; each further line holds prompts and is answered by
+their replies. With arguments it is vLLM's own command line. When the pipe from the judge breaks,
+this process and those that vLLM started end at once and free their memory.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
+HEADS_SINCE = (0, 26)  # the first vLLM that gives generating models a head of another type
 
 
 class PromptError(Exception):
@@ -39,9 +40,15 @@ class Engine:
     def __init__(self, arguments: Json) -> None:
         import vllm
 
+        check_version(vllm.__version__, arguments)
         self.llm = vllm.LLM(**arguments)
         self.tokenizer = self.llm.get_tokenizer()
-        self.longest = self.llm.model_config.max_model_len
+        config = self.llm.model_config
+        self.longest = config.max_model_len
+        self.facts = {
+            "vllm": vllm.__version__,
+            "head_dtype": str(config.head_dtype).removeprefix("torch."),
+        }
         self.parser_type = None
         if name := arguments.get("reasoning_parser"):
             from vllm.reasoning import ReasoningParserManager
@@ -139,6 +146,8 @@ class Engine:
 
     def _prompt(self, messages: Any, asked: Json) -> list[int]:
         """Return a prompt's tokens; special ones in its texts are text, except the prompt's own."""
+        if asked["prompt_as"] == "chat" and getattr(self.tokenizer, "IS_MISTRAL_TOKENIZER", False):
+            return self._of_mistral(messages, asked["template"])
         contents = [message["content"] for message in messages]
         text = "\n\n".join(contents)
         forged = [t for t in self.special if t in text and t not in asked["special"]]
@@ -157,6 +166,24 @@ class Engine:
         for piece in more:
             tokens += self.tokenizer.encode(piece, add_special_tokens=False)
         return tokens
+
+    def _of_mistral(self, messages: Any, template: Json) -> list[int]:
+        """Return a prompt's tokens by Mistral's own tokenizer.
+
+        vLLM takes it for Mistral's repositories. It has no chat template to fill in, makes tokens
+        of messages itself, and reads no special token in a text.
+        """
+        if unknown := sorted(set(template) - {"reasoning_effort"}):
+            raise PromptError(
+                f"Mistral's own tokenizer has no template variable {unknown[0]!r}; remove it from "
+                "template, or set engine.further.tokenizer_mode=hf"
+            )
+        try:
+            return list(
+                self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, **template)
+            )
+        except Exception as error:  # whatever it raises, as for a conversation it does not take
+            raise PromptError(f"Mistral's own tokenizer: {error}") from None
 
     def _rendered(self, messages: Any, asked: Json) -> str:
         if not getattr(self.tokenizer, "chat_template", None):
@@ -195,6 +222,17 @@ class Engine:
             "cached_tokens": output.num_cached_tokens or 0,
             "output_tokens": len(said.token_ids),
         }
+
+
+def check_version(version: str, arguments: Json) -> None:
+    """Raise RuntimeError if a version of vLLM would ignore that the head shall be float32."""
+    numbers = tuple(int(n) for n in version.split("+")[0].split(".")[:2] if n.isdigit())
+    asked = arguments.get("hf_overrides", {}).get("head_dtype")
+    if asked and len(numbers) == 2 and numbers < HEADS_SINCE:
+        raise RuntimeError(
+            f"vLLM {version} ignores head_dtype={asked}, so probabilities would tie; install "
+            f"{HEADS_SINCE[0]}.{HEADS_SINCE[1]} or newer, or set decoding.verdict_by=choice"
+        )
 
 
 def special_tokens(tokenizer: Any, looks: Any) -> list[str]:
@@ -247,7 +285,7 @@ def talk(lines: queue.Queue[str]) -> None:
     except Exception as error:
         say({"error": f"{type(error).__name__}: {error}"})
         raise
-    say({"ready": True})
+    say({"ready": True, **engine.facts})
     while True:
         asked = json.loads(lines.get())
         try:
