@@ -61,6 +61,18 @@ def test_gpus_follow_how_a_model_is_split():
     assert needs(cfg).gpus == 1
 
 
+def test_all_copies_of_a_model_and_all_its_stages_have_gpus():
+    name = "judges.command_r_35b"
+    cfg = config("judge=command_r_35b", f"{name}.engine.data_parallel=3")
+    assert needs(cfg).gpus == 6
+    cfg = config("judge=command_r_35b", f"{name}.engine.pipeline_parallel=2")
+    assert needs(cfg).gpus == 4
+    elsewhere = [f"{name}.backend=server", f"{name}.runtime.base_url=http://127.0.0.1:8000/v1"]
+    cfg = config("judge=command_r_35b", *elsewhere, f"{name}.resources.gpus=0")
+    assert needs(cfg).gpus == 0
+    assert build(cfg.judges.command_r_35b, name).launch.runtime.base_url
+
+
 @pytest.mark.parametrize("path", sorted((CONF / "judge").glob("*.yaml")), ids=lambda p: p.stem)
 def test_a_model_that_runs_on_the_machine_says_what_its_job_needs(path: Path):
     text = path.read_text()

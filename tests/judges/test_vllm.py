@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from llm_juries.judges.vllm import judge as vllm
 from llm_juries.judges.vllm.judge import VllmJudge
 from llm_juries.judges.vllm.online import serve_options
 from llm_juries.judges.vllm.options import EngineOptions, HubModel, Runtime
+from llm_juries.judges.vllm.worker import check_version
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import Item, Order, Reply, Request
 from shared_prompts import QUESTION_AND_ANSWER as PROMPT
@@ -44,7 +46,7 @@ if arguments["model"] == "refused":
     say({"error": "OutOfMemoryError: too large"})
     time.sleep(60)
 child = subprocess.Popen(["sleep", "60"])
-say({"ready": True})
+say({"ready": True, "vllm": "0.32.0", "head_dtype": "float32"})
 for line in sys.stdin:
     asked = json.loads(line)
     texts = [prompt[-1]["content"] for prompt in asked["prompts"]]
@@ -267,6 +269,33 @@ def test_how_it_runs_leaves_the_key(changed: dict[str, Any]):
 def test_code_of_the_model_is_never_trusted_unasked(python: str):
     (reply,) = asked(judge(python), "arguments")
     assert json.loads(reply.text)["trust_remote_code"] is False
+
+
+def test_verdicts_say_which_vllm_and_which_head_gave_them(python: str):
+    one = judge(python, HubModel("owner/name", path=None))
+    (reply,) = asked(one, "a")
+    assert reply.model == "owner/name (vLLM 0.32.0, head float32)"
+
+
+def test_a_copy_in_stages_of_layers_has_gpus_for_each(python: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4,5,6,7")
+    engine = EngineOptions(tensor_parallel=2, pipeline_parallel=2, data_parallel=2)
+    one = judge(python, engine=engine)
+    assert one.launch.arguments["pipeline_parallel_size"] == 2
+    assert "--pipeline-parallel-size=2" in serve_options(one.launch.arguments)
+    seen = {reply.thinking.split()[-1] for reply in asked(one, "a", "b")}
+    assert seen == {"0,1,2,3", "4,5,6,7"}
+    assert "pipeline_parallel_size" not in judge(python).launch.arguments
+
+
+@pytest.mark.parametrize("version", ["0.25.1", "0.11.0+cpu"])
+def test_a_vllm_that_ignores_float32_heads_is_refused(version: str):
+    heads = {"hf_overrides": {"head_dtype": "float32"}}
+    with pytest.raises(RuntimeError, match=rf"vLLM {re.escape(version)} ignores head_dtype"):
+        check_version(version, heads)
+    check_version(version, {"model": "m"})
+    for newer in ("0.26.0", "0.32.0+cpu", "1.0.0", "0.33.0rc1", "dev"):
+        check_version(newer, heads)
 
 
 def test_a_server_is_given_what_the_engine_is():
