@@ -20,6 +20,7 @@ from ...types import Item, Message, Order, Question, Reply, Request
 from ..base import Limits, key_of
 from ..decoding import Decoding
 from ..errors import TransientError
+from ..lifetimes import Lifetime
 from ..pricing import Price
 from .decision_wire import Capacity, shared_out
 from .judge import HttpJudge, Server, raw_of
@@ -38,7 +39,7 @@ class DecisionJudge(HttpJudge):
 
     Parameters
     ----------
-    name, family : str
+    name, family, vendor : str
         See `Judge`.
     wire : {"systemone", "decisions"}
         The server's protocol: System One's (/v1/systemone) or OpenAI's (/v1/decisions).
@@ -55,6 +56,8 @@ class DecisionJudge(HttpJudge):
     limits : Limits, optional
         `batch` is how many questions about one item travel in one call.
     price : Price, optional
+    lifetime : Lifetime, optional
+        How long the model is served.
     note : str
         For reports.
     """
@@ -73,7 +76,9 @@ class DecisionJudge(HttpJudge):
         extra: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
         price: Price | None = None,
+        lifetime: Lifetime | None = None,
         note: str = "",
+        vendor: str = "",
     ) -> None:
         self.decisions = DECISION_WIRES[wire]
         self.capacity = capacity or self.decisions.capacity
@@ -87,7 +92,9 @@ class DecisionJudge(HttpJudge):
             Decoding("logprobs", MOST_OUTPUT, extra=extra or {}),
             limits or Limits(in_flight=16, batch=16),
             price=price,
+            lifetime=lifetime,
             note=note,
+            vendor=vendor,
         )
 
     def _wire(self, name: str) -> Wire:
