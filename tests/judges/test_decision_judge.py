@@ -16,7 +16,7 @@ from llm_juries.judges.base import always_same
 from llm_juries.judges.errors import JudgeUnavailableError, TransientError
 from llm_juries.judges.http.decision_judge import DecisionJudge
 from llm_juries.judges.http.decision_wire import Capacity
-from llm_juries.judges.http.judge import Server
+from llm_juries.judges.http.server import Server
 from llm_juries.judges.pricing import Price
 from llm_juries.prompts.prompt import Decision, Prompt
 from llm_juries.scale import Scale

@@ -16,7 +16,7 @@ from llm_juries.config.composing import composed
 from llm_juries.judges.errors import JudgeUnavailableError
 from llm_juries.judges.http.decision_judge import DecisionJudge
 from llm_juries.judges.http.decision_wire import Capacity
-from llm_juries.judges.http.judge import Server
+from llm_juries.judges.http.server import Server
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.types import DECIDED, Item, Order, Outcome, Reply
 

@@ -23,7 +23,8 @@ from ..errors import TransientError
 from ..lifetimes import Lifetime
 from ..pricing import Price
 from .decision_wire import Capacity, shared_out
-from .judge import HttpJudge, Server, raw_of
+from .judge import HttpJudge, raw_of
+from .server import Server
 from .wire import Json, MalformedError, Wire, name_of, plain
 from .wires import DECISION_WIRES
 
@@ -98,7 +99,7 @@ class DecisionJudge(HttpJudge):
         )
 
     def _wire(self, name: str) -> Wire:
-        return cast(Wire, DECISION_WIRES[name])
+        return cast(Wire, DECISION_WIRES[name])  # its place and headers are what is used
 
     def request(self, item: Item, order: Order, prompt: Askable) -> Request | None:
         """Put the prompt as a question; None where there is no text to judge.

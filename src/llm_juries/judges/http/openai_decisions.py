@@ -14,7 +14,7 @@ from ...types import Question, Reply
 from ..decoding import Decoding
 from .decision_wire import Answer, Capacity, answered, number, object_of, place_of
 from .failures import CONTENT_FILTER
-from .wire import Json, MalformedError, a_kind, bearer, field, name_of, usage
+from .wire import Json, MalformedError, a_kind, field, name_of, usage
 
 TYPES = {"yes_no": "predicate", "choice": "choice", "score": "score"}
 
@@ -27,9 +27,9 @@ class OpenAIDecisions:
     key_env: str | None = "OPENAI_API_KEY"
     capacity: Capacity = Capacity(questions=200, options=255, levels=10)
 
-    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
-        """Return a bearer token if there is a key."""
-        return bearer(key)
+    def headers(self, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
+        """Return no headers of its own."""
+        return {}
 
     def body(self, model: str, questions: Sequence[Question], extra: Mapping[str, Any]) -> Json:
         """Return the body of POST /v1/decisions."""

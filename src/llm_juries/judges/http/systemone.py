@@ -13,7 +13,7 @@ from typing import Any
 from ...types import Question, Reply
 from ..decoding import Decoding
 from .decision_wire import Answer, Capacity, answered, by_name, number, object_of, place_of
-from .wire import Json, MalformedError, a_kind, bearer, field, part, usage
+from .wire import Json, MalformedError, a_kind, field, part, usage
 
 TYPES = {"yes_no": "noul", "choice": "choice", "score": "score"}
 
@@ -26,9 +26,9 @@ class SystemOne:
     key_env: str | None = "TYPESAFE_API_KEY"
     capacity: Capacity = Capacity(questions=64, options=26, levels=10)
 
-    def headers(self, key: str | None, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
-        """Return a bearer token if there is a key."""
-        return bearer(key)
+    def headers(self, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
+        """Return no headers of its own."""
+        return {}
 
     def body(self, model: str, questions: Sequence[Question], extra: Mapping[str, Any]) -> Json:
         """Return the body of POST /v1/systemone."""

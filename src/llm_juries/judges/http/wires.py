@@ -8,8 +8,8 @@ from .cohere import Cohere
 from .decision_wire import DecisionWire
 from .openai import OpenAI, OpenAIText
 from .openai_decisions import OpenAIDecisions
-from .systemone import SystemOne
 from .responses import OpenAIResponses
+from .systemone import SystemOne
 from .wire import Wire
 
 WIRES: dict[str, Wire] = {
