@@ -52,7 +52,7 @@ def test_a_jury_of_deciders_is_asked_and_analysed_with_its_calibration(
 
     done = run_script("analyze", *options, **KEYS)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "out"
+    folder = tmp_path / "out" / "tables"
     calibration = pd.read_csv(folder / "calibration.csv")
     assert set(members) <= set(calibration["voter"])
     assert calibration["brier"].between(0, 0.25).all()

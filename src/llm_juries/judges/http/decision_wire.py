@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ...errors import JuriesError
 from ...types import DECIDED, TIED, Question, Reply
+from ..decoding import Decoding
 from .wire import ROUNDING, Json, MalformedError, a_kind, name_of, plain, shown, tell_once
 
 ROUNDED = 0.005  # how far a probability of two decimals may be from the true one
@@ -65,6 +66,8 @@ class DecisionWire(Protocol):
         Where requests are sent by default.
     key_env : str or None
         The environment variable that usually holds the key.
+    batch_path : str
+        "": decision models have no batch API.
     capacity : Capacity
         What servers of it usually take.
     """
@@ -72,7 +75,11 @@ class DecisionWire(Protocol):
     path: str
     base_url: str
     key_env: str | None
+    batch_path: str
     capacity: Capacity
+
+    def headers(self, decoding: Decoding) -> dict[str, str]:
+        """Return the headers of a request, besides the key's."""
 
     def body(self, model: str, questions: Sequence[Question], extra: Mapping[str, Any]) -> Json:
         """Return the body of a request with several questions about one state."""

@@ -25,6 +25,7 @@ class OpenAIDecisions:
     path: str = "/decisions"
     base_url: str = "https://api.openai.com/v1"
     key_env: str | None = "OPENAI_API_KEY"
+    batch_path: str = ""
     capacity: Capacity = Capacity(questions=200, options=255, levels=10)
 
     def headers(self, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002

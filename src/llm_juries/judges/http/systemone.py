@@ -24,6 +24,7 @@ class SystemOne:
     path: str = "/systemone"
     base_url: str = "https://api.typesafe.ai/v1"
     key_env: str | None = "TYPESAFE_API_KEY"
+    batch_path: str = ""
     capacity: Capacity = Capacity(questions=64, options=26, levels=10)
 
     def headers(self, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
