@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from conftest import Run
+from conftest import ROOT, Run
 from decision_api import DecisionApi, shares_of
 from faulty_api import in_a_thread
 
@@ -21,12 +21,21 @@ KEYS = {
 }
 
 
+def labels() -> dict[tuple[str, str], bool]:
+    lines = (ROOT / "src/llm_juries/data/sample_qa.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    return {(row["question"], row["answer"]): bool(row["human"]) for row in rows}
+
+
+LABELS = labels()
+
+
 def say(state: Any, asked: dict[str, Any], count: int) -> list[float]:
-    """Find an answer right if it holds the reference, most of the time, and more or less surely."""
+    """Agree with the human label seven times in eight, more or less surely."""
     texts = json.loads(state) if isinstance(state, str) else state
-    right = any(r.lower() in texts["provided answer"].lower() for r in texts["reference answers"])
+    right = LABELS[texts["question"], texts["provided answer"]]
     noise, _ = shares_of(json.dumps([texts, asked["type"]]), count)
-    yes = 0.6 + 0.39 * noise if right else 0.4 * noise
+    yes = 0.6 + 0.39 * noise if right != (noise > 0.97) else 0.4 * noise
     return [1 - yes, yes]
 
 
