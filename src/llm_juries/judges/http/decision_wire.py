@@ -14,9 +14,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Protocol
 
 from ...errors import JuriesError
+from ...escaping import terminal
 from ...types import DECIDED, TIED, Question, Reply
 from ..decoding import Decoding
-from .wire import ROUNDING, Json, MalformedError, a_kind, name_of, plain, shown, tell_once
+from .wire import ROUNDING, Json, MalformedError, a_kind, name_of, plain, tell_once
 
 ROUNDED = 0.005  # how far a probability of two decimals may be from the true one
 MOST_KEPT = 1 << 16  # characters of an answer that are kept
@@ -238,7 +239,7 @@ def _probability(value: Any) -> float:
 
 
 def _shown(value: Any) -> str:
-    return shown(repr(value))[:80]
+    return terminal(repr(value))[:80]
 
 
 def _share(value: Any, what: str, body: Json) -> float | None:
