@@ -24,23 +24,14 @@ from llm_juries.judges.http.decision_wire import Capacity
 from llm_juries.judges.http.server import Server
 from llm_juries.judges.pricing import Price
 from llm_juries.prompts.prompt import Decision, Prompt
-from llm_juries.scale import Scale
 from llm_juries.store.plan import Plan, look_up
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Order, Outcome, Verdict
+from shared_prompts import BY_CRITERIA, CRITERIA
 
-CRITERIA = {"brevity": "no longer than needed", "clarity": "easy to follow", "tone": "polite"}
-PROMPT = Prompt(
-    "c",
-    "{{ criterion }} {{ criterion_description }} {{ question }} {{ answer }}",
-    scale=Scale.ordinal(1, 3),
-    instruction="Rate it.",
-    decision=Decision(meanings={"1": "poor", "2": "fair", "3": "good"}),
-    criteria=CRITERIA,
-)
 PAIRS = Prompt(
     "pairs",
-    PROMPT.template + " {{ opponent_answer }}",
+    BY_CRITERIA.template + " {{ opponent_answer }}",
     {"A": 1, "B": 0},
     "Compare them.",
     decision=Decision(fields={"answer": "A", "opponent_answer": "B"}),
@@ -66,7 +57,7 @@ def judge_of(api: DecisionApi, **changes: Any) -> DecisionJudge:
 
 
 def run(
-    folder: Path, judge: DecisionJudge, prompt: Prompt = PROMPT, **changes: Any
+    folder: Path, judge: DecisionJudge, prompt: Prompt = BY_CRITERIA, **changes: Any
 ) -> tuple[Tally, list[Verdict]]:
     dataset = Dataset("d", ITEMS)
     if prompt.compares:
@@ -150,7 +141,7 @@ def test_what_can_not_be_asked_is_refused_before_anything_is(
 def test_a_second_answer_is_refused_as_a_copy(api: DecisionApi):
     said = "is a decision model, which answers with probabilities; name it once"
     with pytest.raises(JuriesError, match=said):
-        Plan(judge_of(api), Dataset("d", ITEMS), PROMPT, repeat=2)
+        Plan(judge_of(api), Dataset("d", ITEMS), BY_CRITERIA, repeat=2)
 
 
 def test_check_asks_a_decision_model_too(api: DecisionApi):

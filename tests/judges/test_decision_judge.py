@@ -19,8 +19,8 @@ from llm_juries.judges.http.decision_wire import Capacity
 from llm_juries.judges.http.server import Server
 from llm_juries.judges.pricing import Price
 from llm_juries.prompts.prompt import Decision, Prompt
-from llm_juries.scale import Scale
 from llm_juries.types import Item, Order, Outcome, Reply, Request
+from shared_prompts import BY_CRITERIA, CRITERIA
 
 WIRES = ("systemone", "decisions")
 ITEM = Item("d", "q", "m", question="What is 2 + 2?", answer="Four", references=("4",))
@@ -30,15 +30,6 @@ PROMPT = Prompt(
     {"True": 1, "False": 0},
     "Grade the answer.",
     decision=Decision(meanings={"True": "it is correct"}),
-)
-CRITERIA = {"brevity": "no longer than needed", "clarity": "easy to follow", "tone": "polite"}
-BY_CRITERIA = Prompt(
-    "c",
-    "{{ criterion }} {{ criterion_description }} {{ question }} {{ answer }}",
-    scale=Scale.ordinal(1, 3),
-    instruction="Rate it.",
-    decision=Decision(meanings={"1": "poor", "2": "fair", "3": "good"}),
-    criteria=CRITERIA,
 )
 
 
