@@ -13,7 +13,7 @@ from .juries.stored import NOT_ASKED, Distribution, StoredVotes
 from .scale import Scale
 from .store.plan import Plan, look_up
 from .store.store import Store
-from .types import Order
+from .types import Order, Reply
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ def read(plans: Sequence[Plan], dataset: Dataset, store: Store) -> StoredVotes:
     row = {id(item): number for number, item in enumerate(dataset.items)}
     orders = {order: at for at, order in enumerate(dataset.orders)}
     shape = len(row), len(plans), len(orders)
-    labels, scores, usd = (np.full(shape, np.nan) for _ in range(3))
+    labels, scores, usd, usd_today = (np.full(shape, np.nan) for _ in range(4))
+    tokens = np.full((*shape, 3), np.nan)
     keys, outcomes = np.full(shape, None, object), np.full(shape, NOT_ASKED, "U16")
     found: dict[str, Distribution] = {}
     scales = [plan.judge.reader(plan.prompt, Order.ORIGINAL).scale for plan in plans]
@@ -44,6 +45,8 @@ def read(plans: Sequence[Plan], dataset: Dataset, store: Store) -> StoredVotes:
             scores[at] = np.nan if verdict.score is None else verdict.score
             if plan.judge.price is not None and verdict.cost_usd is not None:
                 usd[at] = verdict.cost_usd
+                usd_today[at] = plan.judge.price.of(verdict.reply)
+                tokens[at] = _tokens(verdict.reply)
             if scales[column].kind == "binary":
                 continue  # its score says it all
             chances = plan.judge.reader(plan.prompt, request.order).probabilities(verdict.reply)
@@ -55,7 +58,15 @@ def read(plans: Sequence[Plan], dataset: Dataset, store: Store) -> StoredVotes:
                 into.chances[place] = [chances[value] for value in into.values]
                 into.label_mass[place] = np.nan if mass is None else mass
     names = [plan.voter for plan in plans]
-    return StoredVotes(names, scales, keys, labels, scores, outcomes, usd, found)
+    return StoredVotes(names, scales, keys, labels, scores, outcomes, usd, usd_today, tokens, found)
+
+
+def _tokens(reply: Reply) -> tuple[float, float, float]:
+    """Return a reply's input, cached and output tokens."""
+    sent, received = reply.input_tokens, reply.output_tokens
+    if sent is None or received is None:
+        return np.nan, np.nan, np.nan
+    return sent, reply.cached_tokens or 0, received
 
 
 def _no_distribution(values: Iterable[str], scale: Scale, shape: tuple[int, int]) -> Distribution:

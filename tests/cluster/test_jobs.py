@@ -360,3 +360,14 @@ def test_only_some_jobs_run_at_a_time(tmp_path: Path):
         for process in [subprocess.Popen(command, stdout=said) for _ in range(3)]:
             assert process.wait(60) == 0
     assert (tmp_path / "said").read_text().split() == ["in", "out"] * 3
+
+
+def test_a_sweep_of_retired_models_is_refused_before_anything_is_submitted(tmp_path: Path):
+    judges = "judge=gpt_4_turbo,claude_3_haiku,contains"
+    refused = script("submit", tmp_path, judges, "cluster=local")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: 2 models are retired and no longer served: claude_3_")
+    assert "use gpt_5_6_sol" in refused.stderr
+    assert recorded(tmp_path / "store") == []
+    allowed = script("submit", tmp_path, judges, "allow_retired=true", "dry_run=true")
+    assert "3 jobs would be submitted" in allowed.stdout

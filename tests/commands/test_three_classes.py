@@ -56,13 +56,13 @@ def test_three_classes_are_judged_pooled_measured_and_drawn(tmp_path: Path) -> N
     hasty = FaultyApi(say=saying(right, wrong_every=2, silent_every=17))
     with in_a_thread(careful) as one, in_a_thread(hasty) as other:
         what = [
-            "dataset=sample_claims", "prompt=claim_check", "judge=[claude_3_haiku,gpt_35_turbo]",
+            "dataset=sample_claims", "prompt=claim_check", "judge=[claude_haiku_5_5,gpt_6_luna]",
             "jury=claims_plurality", "~judges.qwen25_coder", "~judges.smollm2",
-            "juries.claims_plurality.members=[claude_3_haiku,gpt_35_turbo]",
-            f"judges.claude_3_haiku.server.base_url={one.base_url}/v1",
-            f"judges.gpt_35_turbo.server.base_url={other.base_url}/v1",
+            "juries.claims_plurality.members=[claude_haiku_5_5,gpt_6_luna]",
+            f"judges.claude_haiku_5_5.server.base_url={one.base_url}/v1",
+            f"judges.gpt_6_luna.server.base_url={other.base_url}/v1",
         ]  # fmt: skip
-        run("judge", tmp_path, *what, "allow_retired=true")
+        run("judge", tmp_path, *what)
         asked = careful.arrivals.total() + hasty.arrivals.total()
         assert asked == 180
         said = run("analyze", tmp_path, *what, "analysis.bootstrap.resamples=50")
@@ -75,7 +75,7 @@ def test_three_classes_are_judged_pooled_measured_and_drawn(tmp_path: Path) -> N
     # The jury of two decides where both voted the same; two different votes are a tie
     votes = {
         name: [say(f"Claim: {item.answer}\n") for item in items]
-        for name, say in (("claude_3_haiku", careful.say), ("gpt_35_turbo", hasty.say))
+        for name, say in (("claude_haiku_5_5", careful.say), ("gpt_6_luna", hasty.say))
     }
     human = [str(item.human) for item in items]
     for name, given in votes.items():

@@ -17,6 +17,7 @@ from llm_juries.answers.rounds import Answering
 from llm_juries.config import composing
 from llm_juries.config.build import build, pick
 from llm_juries.config.keys import commands, keys
+from llm_juries.config.seating import shared_weights
 from llm_juries.config.study import ablations, studies
 from llm_juries.data.annotation_sheets import Task
 from llm_juries.data.dataset import Dataset
@@ -183,6 +184,15 @@ def test_a_jury_yaml_builds_a_jury_and_brings_its_judges(name: str):
     assert jury.name == name
     recorded = not cfg.judges  # its judges come with a dataset of recorded verdicts
     assert recorded or {seat_of(member).judge for member in jury.members} <= set(cfg.judges)
+
+
+@pytest.mark.parametrize("name", ["poll_2026", "open_16gb", "open_24gb", "open_80gb", "poll_paper"])
+def test_the_juries_of_different_models_are_of_different_families_and_vendors(name: str):
+    cfg = composed("judge", f"jury={name}")
+    judges = {key: build(node, key) for key, node in cfg.judges.items()}
+    jury = build(cfg.juries[name], name)
+    assert len(jury.members) == 3
+    assert list(shared_weights(jury, judges)) == []
 
 
 @pytest.mark.parametrize("name", names("prompt"))
@@ -440,7 +450,7 @@ def test_judges_select_by_list_and_join_those_of_a_jury():
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["jury=embedded", "juries.embedded.members=[qwen]"], "or qwen25_coder?"),
+        (["jury=embedded", "juries.embedded.members=[qwen25_code]"], "mean qwen25_coder"),
         (["jury=embedded", "juries.embedded.rule=mojority"], "majority, plurality, any, margin"),
         (["jury=nq301_trio"], "there is no judge"),
         (["judge=contains", "prompt.template='{{ anser }}'"], "did you mean answer"),

@@ -14,9 +14,11 @@ from llm_juries.cluster.submit import workloads
 from llm_juries.collect.policy import Policy
 from llm_juries.config.composing import composed
 from llm_juries.config.named import load_judge
-from llm_juries.config.seating import Seating, voters_of
+from llm_juries.config.seating import Seating, shared_weights, voters_of
 from llm_juries.config.study import studies
 from llm_juries.errors import JuriesError
+from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.juries.rules import Jury
 from llm_juries.store.store import Store
 
 SAMPLED = ("dataset.limit=2",)
@@ -156,3 +158,37 @@ def test_a_judges_name_is_not_blank_and_not_another_judges_seat(name: str):
 @pytest.mark.parametrize("name", ["llama3:8b", "gpt-4.1", "裁判", "$a$", "a:0", "j" * 300])
 def test_a_judges_name_may_hold_what_names_no_seat(name: str):
     assert Seating({name: load_judge("contains")}).judges
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ([("x", "v"), ("y", "w"), ("z", "")], []),
+        (
+            [("x", "v"), ("x", "w"), ("y", "u")],
+            ["jury j: a and b have the same base weights (x), so they err alike"],
+        ),
+        (
+            [("x", "v"), ("y", "v"), ("unknown", "")],
+            [
+                "jury j: a and b are of one vendor (v), so they may err alike; the base weights of "
+                "c are unknown"
+            ],
+        ),
+        (
+            [("unknown", ""), ("unknown", ""), ("x", "v")],
+            ["jury j: the base weights of a and b are unknown"],
+        ),
+    ],
+)
+def test_a_jury_of_one_family_says_so(facts: list[tuple[str, str]], said: list[str]):
+    judges = {
+        name: HttpJudge(name, family, "openai", name, vendor=vendor)
+        for name, (family, vendor) in zip("abc", facts, strict=True)
+    }
+    assert list(shared_weights(Jury("j", ("a", "b", "c")), judges)) == said
+
+
+def test_several_answers_of_one_judge_are_meant_to_be_of_one_family():
+    judges = {"a": HttpJudge("a", "unknown", "openai", "a")}
+    assert list(shared_weights(Jury("j", ("a", "a:2", "a:3")), judges)) == []

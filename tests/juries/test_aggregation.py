@@ -285,6 +285,23 @@ def test_members_leave_their_seats_for_answers_of_their_own_family():
     assert decisions(LeaveFamilyOut("j", SEATS[:3]), given_votes, pairs) == expected
 
 
+def test_candidates_are_grouped_by_family_or_by_vendor():
+    voter = Voter("a", "judge", "gpt-4-turbo", vendor="openai")
+    assert voter.group({"openai", "anthropic"}) == "openai"
+    assert voter.group({"gpt-4-turbo", "gpt-4"}) == "gpt-4-turbo"
+    assert Voter("a", "judge", "x").group({""}) == "x"
+    given_votes = votes([[1, 1, 0]], ("x", "x", "y"))
+    by_vendor = replace(
+        given_votes,
+        voters=tuple(
+            replace(one, family=f"base-{one.name}", vendor=one.family) for one in given_votes.voters
+        ),
+    )
+    context = Context(np.full(1, NAN), list("a"), ["mx"], (), {"mx": "x"})
+    jury = LeaveFamilyOut("j", SEATS[:3])
+    assert decisions(jury, by_vendor, context) == decisions(jury, given_votes, context)
+
+
 def test_a_context_is_what_the_items_say():
     items = [
         Item("d", "q", "m", human="a", opponent="k"),

@@ -34,6 +34,7 @@ from ..metrics.nominal import BINARY, WITH_TIES, sides
 from ..metrics.ranks import KENDALL, ROC_AUC, SPEARMAN
 from ..scale import Scale
 from ..types import Item
+from .costs import PAID, TODAY, dollars
 from .measured import (
     COVERAGE,
     columns,
@@ -77,7 +78,8 @@ def agreement(
         headline measure with ci_low and ci_high and the others with _low and _high; questions, of
         the n items (int); caution, why the headline's interval is missing or cannot be trusted
         (str, "ok" where it can); eligible (bool), whether it voted on enough items, ties and turned
-        pairs included.
+        pairs included; where any cost is known usd_per_1000 and usd_per_1000_today (float): see
+        `costs`.
 
         Of votes of two sides also what the items left out of these measures would change:
         undecided (int), how many of the missing are ties or turned with the order of a pair;
@@ -111,6 +113,9 @@ def agreement(
         "caution": _below_chance(kinds[0], next(iter(found.values())), questions),
         **with_missing(panel, coverage, common=common),
     }
+    if prices := dollars(panel):
+        paid, today = np.array([prices[voter.name] for voter in panel.votes.voters]).T
+        made |= {PAID: paid, TODAY: today}
     return by_voter(panel, panel.votes.voters, made)
 
 

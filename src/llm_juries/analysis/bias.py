@@ -97,7 +97,7 @@ def families(
         of_answers,
         panel.questions,
         judges,
-        [voter.family for voter in panel.votes.columns(judges).voters],
+        [voter.group(of_answers) for voter in panel.votes.columns(judges).voters],
         bootstrap.level,
         (0.0, 1.0) if panel.sided else few_levels(panel.scale),
     )
@@ -136,7 +136,7 @@ def self_preference(
             of_answers,
             panel.questions,
             judges,
-            [voter.family for voter in panel.votes.columns(judges).voters],
+            [voter.group(of_answers) for voter in panel.votes.columns(judges).voters],
             bootstrap.level,
             [item.candidate for item in panel.dataset.items],
         )

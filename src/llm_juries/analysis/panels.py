@@ -63,7 +63,9 @@ def read_panel(
     cut_before = threshold is not None and not scale.graded
     labels, scores = stored.on(scale, threshold)
     outcomes = stored.outcomes
-    voters = tuple(Voter(p.voter, p.judge.kind, p.judge.family) for p in plans)
+    voters = tuple(
+        Voter(p.voter, p.judge.kind, p.judge.family, vendor=p.judge.vendor) for p in plans
+    )
 
     single: dict[Order, Votes] = {}
     if len(dataset.orders) > 1:

@@ -23,7 +23,7 @@ class Settings:
     inconsistent : {"missing", "tie", "mean"}
         What a pair counts as whose two orders point to different sides; see `juries.stored`.
     candidate_families : mapping of str to str, optional
-        The model family of each candidate, named as in the judges' `family`.
+        The model family of each candidate, named as in the judges' `family` or `vendor`.
     labelled_questions : int, optional
         Correct accuracies as if only this many questions had human labels; see
         `analysis.few_labels`.

@@ -28,6 +28,7 @@ from .agreement import (
 from .bias import families, rates, self_preference, spread
 from .calibration import calibration, reliability_curve
 from .comparison import against_best
+from .costs import costs
 from .dependence import effective_votes, error_pairs
 from .distributions import distributions
 from .few_labels import corrected
@@ -57,6 +58,7 @@ __all__ = [
     "corrected",
     "correlation",
     "correlations",
+    "costs",
     "deltas",
     "distributions",
     "effective_votes",
@@ -494,6 +496,15 @@ TABLES = (
         "Compare it with judge_risk, the best judge's on the same items: leaving the hard ones to "
         "somebody else makes everybody look better.",
         LABELLED + ", votes of two sides, and a jury or a judge with probabilities",
+    ),
+    Table(
+        "costs",
+        lambda of: costs(of.panel, of.study.plans, of.large_judge),
+        "What voters cost",
+        "usd_per_1000 are dollars for 1,000 items from the tokens that were used, at the prices of "
+        "the days of asking, usd_per_1000_today at those of the yamls now; times_cheaper compares "
+        "with analysis.large_judge.",
+        "replies with token counts of judges that have a price",
     ),
     Table(
         "policies",

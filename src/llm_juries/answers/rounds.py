@@ -10,6 +10,7 @@ parsed for its answer.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 import jinja2
 
-from ..collect.budget import Budget
+from ..collect.budget import Budget, budget_of
 from ..collect.policy import Policy
 from ..collect.run import collect
 from ..collect.tally import Tally
@@ -333,7 +334,14 @@ class Rounds:
         tallies : list of Tally
             One a candidate and round.
         """
-        budget = Budget(policy.max_cost_usd)
+        with contextlib.closing(budget_of(policy, store)) as budget:
+            tallies = self._rounds(store, policy, progress, budget)
+        pairs = ((i.item_id, judge.name) for i in self.questions.items for judge in self.candidates)
+        return [self._answers[pair] for pair in pairs], tallies
+
+    def _rounds(
+        self, store: Store, policy: Policy, progress: Progress | None, budget: Budget
+    ) -> list[Tally]:
         tallies: list[Tally] = []
         plans = self.first()
         for number in range(1, self.answering.rounds + 1):
@@ -346,8 +354,7 @@ class Rounds:
             ]
             if not plans:
                 break
-        pairs = ((i.item_id, judge.name) for i in self.questions.items for judge in self.candidates)
-        return [self._answers[pair] for pair in pairs], tallies
+        return tallies
 
     def _further(self, plan: Plan, tally: Tally, store: Store, number: int) -> Plan | None:
         """Record a round's answers; return the next round's plan for the unanswered questions."""

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from ..config.study import studies
 from ..data.dataset import Shard
+from ..judges.base import Judge
 from ..store.plan import look_up
 from ..store.store import Store
 from ..types import Outcome, Verdict
@@ -24,7 +25,8 @@ from .jobs import Submitted
 class Coverage:
     """One judge on one dataset: of each requested verdict, its question and stored outcome.
 
-    `cost_usd` sums the known costs, NaN where none is known.
+    `cost_usd` sums the known costs, NaN where none is known; `asked` is the judge, None where only
+    the records of jobs are read.
     """
 
     judge: str
@@ -35,6 +37,7 @@ class Coverage:
     cost_usd: float = math.nan
     prompt: str = ""
     keys: list[str] = field(default_factory=list)
+    asked: Judge | None = None
 
     def add(self, question: str, key: str, stored: Verdict | None, *, first: bool) -> None:
         """Add a requested verdict; `first` is whether none before it has the same key."""
@@ -77,7 +80,9 @@ def coverage(configs: Iterable[DictConfig], store: Store) -> dict[bytes, list[Co
             for plan in study.plans:
                 if plan.judge.name not in cfg.judges:
                     continue  # a recorded judge of the dataset
-                one = Coverage(plan.voter, study.dataset.name, prompt=plan.prompt.name)
+                one = Coverage(
+                    plan.voter, study.dataset.name, prompt=plan.prompt.name, asked=plan.judge
+                )
                 met: set[str] = set()
                 for request, stored in look_up(plan, store):
                     question = request.item.question or request.item.item_id

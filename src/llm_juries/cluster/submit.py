@@ -18,6 +18,8 @@ from ..config.seating import voters_of
 from ..config.settings import settings
 from ..data.dataset import Shard
 from ..errors import JuriesError
+from ..judges.base import Judge
+from ..judges.lifetimes import check_served, today
 from ..store.leases import Other, codes_of, held
 from ..store.store import Store
 from .coverage import Coverage, coverage
@@ -74,7 +76,8 @@ def workloads(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Workl
     Raises
     ------
     JuriesError
-        For a mistake in any cell, or two equal cells, before anything is submitted.
+        For a mistake in any cell, two equal cells, or retired models that would be asked, before
+        anything is submitted.
     """
     _check_distinct(cells)
     covered = coverage((cell.cfg for cell in cells), store)
@@ -83,6 +86,7 @@ def workloads(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Workl
     live = {job.identity: job.job_id for job in before if state[job.job_id] in LIVE}
     leases = held(store.path)
     found = []
+    asked: list[Judge] = []
     for cell in cells:
         part = settings(cell.cfg).part
         voters = voters_of(cell.cfg)
@@ -90,6 +94,7 @@ def workloads(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Workl
         if not own:
             raise JuriesError("judge: none is named; set some, such as judge=qwen3_4b,phi4_mini")
         counts = [one.count(part, policy.again) for one in own]
+        asked += [one.asked for one, (_, n) in zip(own, counts, strict=True) if n and one.asked]
         if not sum(verdicts for verdicts, _ in counts):
             raise JuriesError(
                 f"dataset {own[0].dataset}: shard {part.shard} of {part.shards} has no "
@@ -109,6 +114,8 @@ def workloads(cells: Sequence[Cell], store: Store, policy: Policy) -> list[Workl
                 live.get(cell_of(cell.overrides), "") or _leased(own, part, leases),
             )
         )
+    if not policy.allow_retired:
+        check_served(asked, today())
     return found
 
 
@@ -198,7 +205,8 @@ def send(
     jobs, tokens = [], []
     for number, one in enumerate(open_):
         folder = f"{logs}/run{number}".replace("\\", "\\\\").replace("'", "\\'")
-        command = [*program, *flags, *one.cell.overrides, f"hydra.run.dir='{folder}'"]
+        sweep = [] if one.cell.cfg.sweep else [f"sweep=submit_{logs.name}"]
+        command = [*program, *flags, *one.cell.overrides, *sweep, f"hydra.run.dir='{folder}'"]
         tokens.append(secrets.token_hex(8))
         jobs.append((where.job(command, logs, ended(store, tokens[-1]).absolute()), one.needs))
     sent: list[Submitted] = []

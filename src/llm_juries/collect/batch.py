@@ -224,13 +224,14 @@ async def _take(
 async def _submit(
     judge: HttpJudge, store: Store, budget: Budget, requests: Sequence[Request], tally: Tally
 ) -> None:
-    affordable = []
+    affordable, reserved = [], []
     for request in requests:
         most = judge.price.at_most(*judge.estimate(request), batched=True) if judge.price else 0.0
         if not budget.reserve(most):
             tally.stopped = budget.exceeded
             break
         affordable.append(request)
+        reserved.append(most)
     if not affordable:
         return
     keys = [request.key for request in affordable]
@@ -248,4 +249,6 @@ async def _submit(
             f"run again: the message about {path} says what to do"
         ) from None
     write_text(path, msgspec.json.encode(ticket).decode())
+    for most in reserved:  # what it costs is known when its replies are taken
+        budget.settle(most, most)
     tally.submitted += len(affordable)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..store.plan import Plan
 from ..store.store import Store
+from ..types import Reply, Request
 from .policy import Policy, check_lifetimes, missing
 from .tally import Tally
 
@@ -20,16 +21,18 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
     DataFrame
         A row a dataset and a judge that is not a rule or recording: dataset, judge (str); verdicts,
         stored, calls (int); input_tokens and how they were counted (int, str);
-        output_tokens_at_most (int); usd_at_most, None where there is no price, and prices_of, the
-        date of the price. A prompt cache lowers the cost; retries and second requests raise it.
+        output_tokens_at_most (int); usd_at_most, None where there is no price; usd_if_cached, the
+        same where all requests but the first read the part that they share from the provider's
+        cache, None where cached input has no price of its own; and prices_of, the date of the
+        price. Providers cache long prompts only; retries and second requests raise the cost.
 
     Raises
     ------
     JuriesError
-        If this is a dry run and a model is retired, as in a run.
+        If this is a dry run and a retired model would be asked, as in a run.
     """
     if policy.dry_run:
-        check_lifetimes(plans, policy)
+        check_lifetimes(plans, store, policy)
     rows = []
     batched = policy.mode == "batch"
     for plan in plans:
@@ -39,14 +42,23 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
         asked: set[str] = set()
         sent, received = 0, 0
         price = plan.judge.price
-        dollars = 0.0
+        dollars, from_cache = 0.0, 0.0
         for request in missing(plan, store, policy, tally=tally):
             if request is not None and request.key not in asked:
-                asked.add(request.key)
                 tokens, most = plan.judge.estimate(request)
                 sent += tokens
                 received += most
-                dollars += price.at_most(tokens, most, batched=batched) if price else 0.0
+                if price is not None:
+                    cached = int(tokens * _shared(request)) if asked else 0
+                    reply = Reply(
+                        input_tokens=tokens,
+                        cached_tokens=cached,
+                        output_tokens=most,
+                        batched=batched,
+                    )
+                    dollars += price.at_most(tokens, most, batched=batched)
+                    from_cache += price.of(reply) or 0.0
+                asked.add(request.key)
         rows.append(
             {
                 "dataset": tally.dataset,
@@ -58,10 +70,17 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
                 "counted": plan.judge.counted_by,
                 "output_tokens_at_most": received,
                 "usd_at_most": dollars if price else None,
+                "usd_if_cached": from_cache if price and price.cached_input_usd else None,
                 "prices_of": price.as_of if price else "no price",
             }
         )
     return pd.DataFrame(rows)
+
+
+def _shared(request: Request) -> float:
+    """Return the share of a request's text that is the same for all items of its prompt."""
+    lengths = [len(message.content) for message in request.messages]
+    return (sum(lengths[:-1]) + request.shared) / max(sum(lengths), 1)
 
 
 def total(table: pd.DataFrame) -> str:

@@ -95,6 +95,8 @@ class _Run:
                     await self._ask()
                 finally:
                     await _all(worker.judge.close() for worker in self.workers)
+                    for worker in self.workers:
+                        worker.limiter.pace.close()
         except asyncio.CancelledError:
             if not self.state.signal:
                 raise

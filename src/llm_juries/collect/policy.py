@@ -33,7 +33,9 @@ class Policy:
         Whether to answer a reply that can't be parsed with one request for the bare verdict word.
         Both replies are kept.
     max_cost_usd : float, optional
-        Stop before this run may spend more.
+        Stop before this run, or all runs of its sweep together, may spend more.
+    sweep : str, optional
+        Runs of this name, on one store, share `max_cost_usd`; None for a run of its own.
     allow_retired : bool
         Ask models that their vendors have switched off, for those with access elsewhere.
     dry_run : bool
@@ -58,6 +60,7 @@ class Policy:
     on_unavailable: Literal["stop", "skip"] = "stop"
     ask_once_more: bool = False
     max_cost_usd: float | None = None
+    sweep: str | None = None
     allow_retired: bool = False
     dry_run: bool = False
     mode: Literal["live", "batch"] = "live"
@@ -83,19 +86,20 @@ class Policy:
             )
 
 
-def check_lifetimes(plans: Sequence[Plan], policy: Policy) -> None:
-    """Refuse models that are retired, all in one message; warn once of what soon is, or is old.
+def check_lifetimes(plans: Sequence[Plan], store: Store, policy: Policy) -> None:
+    """Refuse to ask retired models, all in one message; warn once of what soon is, or is old.
 
     Raises
     ------
     JuriesError
-        If a model is retired, unless the policy allows it.
+        If verdicts of a retired model are missing, unless the policy allows it.
     """
-    judges = [plan.judge for plan in plans]
     day = today()
     if not policy.allow_retired:
-        check_served(judges, day)
-    for line in warnings(judges, day):
+        retired = [p for p in plans if p.judge.lifetime and p.judge.lifetime.retired(day)]
+        asked = (p for p in retired if any(missing(p, store, policy)))
+        check_served((plan.judge for plan in asked), day)
+    for line in warnings((plan.judge for plan in plans), day):
         tell_once(line, line)
 
 

@@ -1,4 +1,7 @@
-"""Rate limiting: how many requests a judge gets at once, and how fast. Retry backoff."""
+"""Rate limiting: how many requests a judge gets at once, and how fast. Retry backoff.
+
+Requests and tokens a minute hold for all runs on a store together: see `Pace`.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,79 @@ import time
 
 from ..judges.base import Limits
 from ..judges.errors import TransientError
+from ..store.ledger import Ledger, Line, lives
 
 log = logging.getLogger(__name__)
 START = 16  # requests in flight before anything is known about a provider
 BACKOFF_S, CEILING_S = 0.5, 20.0
 REPORTED_S = 5.0  # shorter waits pass without a message
 LONGEST_WAIT_S = 600.0
+OLD_S = 3600.0
+TURNS = 3
+AHEAD_S = 0.5  # a run claims the requests of so long at once, where many are allowed
 UNITS = (("days", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+class Pace:
+    """When the requests to a judge may start, by its limits of requests and tokens a minute.
+
+    Parameters
+    ----------
+    limits : Limits
+    ledger : Ledger, optional
+        Shared by all runs that the limits hold for; without one they hold for this run alone.
+    """
+
+    def __init__(self, limits: Limits, ledger: Ledger | None = None) -> None:
+        self.limits = limits
+        self.ledger = ledger if limits.requests_per_minute or limits.tokens_per_minute else None
+        self._next = Line()
+        self._claimed: list[float] = []
+        self._turn = asyncio.Lock()
+
+    async def start(self, tokens: int = 0) -> float:
+        """Claim the next free time for a request of so many tokens; return it as Unix time."""
+        async with self._turn:
+            while self._claimed:
+                if (at := self._claimed.pop(0)) >= time.time() - AHEAD_S:
+                    return at
+            while (claimed := self._claim(tokens)) is None:
+                await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - no result depends on it
+            return claimed
+
+    def close(self) -> None:
+        """Claim nothing more; delete what runs that ended have claimed long ago."""
+        if self.ledger is None:
+            return
+        self.ledger.close()
+        for path, line in self.ledger.others():
+            if max(line.next_request, line.next_tokens) < time.time() - OLD_S and not lives(path):
+                path.unlink(missing_ok=True)
+
+    def _claim(self, tokens: int) -> float | None:
+        """Claim a time, or several; None if another run has claimed it in the meantime."""
+        at = max(time.time(), self._free(self._next))
+        a_request = 60 / self.limits.requests_per_minute if self.limits.requests_per_minute else 0.0
+        a_token = 60 / self.limits.tokens_per_minute if self.limits.tokens_per_minute else 0.0
+        ahead = self.ledger is not None and a_request and not a_token
+        requests = max(1, int(AHEAD_S / a_request)) if ahead else 1
+        before, self._next = (
+            self._next,
+            Line(next_request=at + requests * a_request, next_tokens=at + tokens * a_token),
+        )
+        if self.ledger is not None:
+            self.ledger.write(self._next)
+            if self._free(Line()) > at:
+                self._next = before
+                self.ledger.write(before)
+                return None
+        self._claimed = [at + number * a_request for number in range(1, requests)]
+        return at
+
+    def _free(self, own: Line) -> float:
+        """Return when all runs' claims end."""
+        lines = [own, *(line for _, line in self.ledger.others())] if self.ledger else [own]
+        return max(max(line.next_request, line.next_tokens) for line in lines)
 
 
 class RateLimiter:
@@ -34,12 +103,19 @@ class RateLimiter:
         How long the provider may make the run wait, without a good reply in between.
     judge : str
         The judge's name, for messages.
+    ledger : Ledger, optional
+        See `Pace`.
     """
 
     def __init__(
-        self, limits: Limits, longest_wait_s: float = LONGEST_WAIT_S, judge: str = ""
+        self,
+        limits: Limits,
+        longest_wait_s: float = LONGEST_WAIT_S,
+        judge: str = "",
+        ledger: Ledger | None = None,
     ) -> None:
         self.limits = limits
+        self.pace = Pace(limits, ledger)
         self.longest_wait_s = longest_wait_s
         self.judge = judge
         self.width = float(min(START, limits.in_flight))
@@ -49,11 +125,10 @@ class RateLimiter:
         self._narrowed_at = 0.0
         self._resume_at = 0.0
         self._paused_at = 0.0
+        self._turn_s = 0.0
         self._reported_until = 0.0
         self._unanswered_since: float | None = None
         self.last_error = "no response"
-        self._next_request = 0.0
-        self._next_tokens = 0.0
         self._changed = asyncio.Event()
 
     async def acquire(self, tokens: int = 0) -> bool:
@@ -63,16 +138,16 @@ class RateLimiter:
         """
         while self.in_flight >= int(self.width) and not self._closed.is_set():
             await self.change()
-        now = time.monotonic()
-        at = max(now, self._next_request, self._next_tokens)
-        if self.limits.requests_per_minute:
-            self._next_request = at + 60 / self.limits.requests_per_minute
-        if self.limits.tokens_per_minute:
-            self._next_tokens = at + 60 * tokens / self.limits.tokens_per_minute
-        if not await self.wait(at - now):
+        if not await self.turn(tokens):
             return False
         self.in_flight += 1
         return True
+
+    async def turn(self, tokens: int = 0) -> bool:
+        """Wait until a request of so many tokens may start; False if the limiter was closed."""
+        seconds = await self.pace.start(tokens) - time.time()
+        self._turn_s = max(seconds, 0.0)
+        return await self.wait(seconds)
 
     async def wait(self, seconds: float) -> bool:
         """Wait, longer if the provider asked for a pause; False if the limiter was closed."""
@@ -160,10 +235,14 @@ class RateLimiter:
 
     @property
     def silent_s(self) -> float:
-        """Seconds since a request was sent without any reply, not counting requested pauses."""
+        """Seconds since a request was sent without any reply, not counting pauses and turns.
+
+        A judge that may be asked only now and then gets some turns before it counts as silent.
+        """
         if self._unanswered_since is None:
             return 0.0
-        return time.monotonic() - max(self._unanswered_since, self._resume_at)
+        silent = time.monotonic() - max(self._unanswered_since, self._resume_at)
+        return max(0.0, silent - TURNS * self._turn_s)
 
     def _notify(self) -> None:
         self._changed.set()

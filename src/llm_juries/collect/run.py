@@ -10,7 +10,7 @@ from ..store.plan import Plan, check_distinct
 from ..store.store import Store
 from ..study import Study
 from .batch import collect_batches
-from .budget import Budget
+from .budget import Budget, budget_of
 from .live import collect_live
 from .policy import Policy, check_lifetimes, counted
 from .sequential import collect_by_jury
@@ -40,7 +40,8 @@ def collect(
         recordings answer at once.
     progress : Progress, optional
     budget : Budget, optional
-        Shared by calls that together must not exceed `max_cost_usd`; a new one by default.
+        Shared by calls that together must not exceed `max_cost_usd`, whose caller closes it; by
+        default one of this call, or of the sweep that the policy names.
 
     Returns
     -------
@@ -50,20 +51,24 @@ def collect(
     Raises
     ------
     JuriesError
-        Before anything is asked: if a model is retired, a few-shot example has the question of an
-        item, two seats would share every verdict, a remote judge has no price while `max_cost_usd`
-        is set, no judge can be asked in batches where `mode` wants them, or no jury decides by
-        majority where `asking` needs one. Also if a judge is unavailable.
+        Before anything is asked: if a model to be asked is retired, a few-shot example has the
+        question of an item, two seats would share every verdict, a remote judge has no price while
+        `max_cost_usd` is set, no judge can be asked in batches where `mode` wants them, or no jury
+        decides by majority where `asking` needs one. Also if a judge is unavailable.
     """
     policy = policy or Policy()
     progress = progress or NoProgress()
-    budget = budget or Budget(policy.max_cost_usd)
     studies = [one if isinstance(one, Study) else Study(one.dataset, (one,), ()) for one in wanted]
     plans = [plan for study in studies for plan in study.plans]
-    _check(plans, policy)
+    _check(plans, store, policy)
     if policy.dry_run:
         return [counted(plan, store, policy) for plan in plans]
-    tallies = _collected(studies, plans, store, policy, progress, budget)
+    own = budget or budget_of(policy, store)
+    try:
+        tallies = _collected(studies, plans, store, policy, progress, own)
+    finally:
+        if budget is None:
+            own.close()
     for voter, swap in dict.fromkeys((tally.judge, tally.swap) for tally in tallies if tally.swap):
         log.warning("judge %s: %s; check that its verdicts may stand under one name", voter, swap)
     for voter, moved in dict.fromkeys((t.judge, t.moved) for t in tallies if t.moved):
@@ -93,8 +98,8 @@ def _collected(
     return collect_by_jury(studies, store, policy, progress, budget)
 
 
-def _check(plans: Sequence[Plan], policy: Policy) -> None:
-    check_lifetimes(plans, policy)
+def _check(plans: Sequence[Plan], store: Store, policy: Policy) -> None:
+    check_lifetimes(plans, store, policy)
     pairs = {(id(p.prompt), id(p.dataset)): (p.prompt, p.dataset) for p in plans}
     for prompt, dataset in pairs.values():
         prompt.check_disjoint(dataset.items)

@@ -21,7 +21,7 @@ from ..store.plan import Plan
 from ..store.store import Store
 from ..study import Study, read
 from ..types import Item
-from .budget import Budget
+from .budget import Budget, budget_of
 from .live import collect_live
 from .policy import Policy
 from .tally import Tally
@@ -71,7 +71,7 @@ def collect_in_rounds(
     if any(plan.dataset is not plans[0].dataset for plan in plans):
         raise JuriesError(f"{planner.name}: its judges have plans on different datasets")
     policy, progress = policy or Policy(), progress or NoProgress()
-    budget = budget or Budget(policy.max_cost_usd)
+    budget = budget or budget_of(policy, store)
     dataset = plans[0].dataset.loaded()
     known = _KnownVotes(dataset, policy, inconsistent)
     for plan in plans:

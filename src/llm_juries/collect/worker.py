@@ -6,6 +6,7 @@ This is the only place where a request is sent again: clients below it never ret
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import logging
 import time
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 
 from ..judges.base import Judge
 from ..judges.errors import JudgeUnavailableError, TransientError
+from ..judges.http.judge import HttpJudge
 from ..store.leases import code_of, codes_of
+from ..store.ledger import Ledger
 from ..store.plan import Plan
 from ..store.store import Store
 from ..types import Message, Outcome, Reply, Request, Verdict
@@ -141,7 +144,8 @@ class JudgeWorker:
         self.state = state
         self.judge = judge
         self.work: list[Work] = []
-        self.limiter = RateLimiter(judge.limits, state.policy.longest_wait_s, judge.name)
+        ledger = Ledger(state.store.path, _account(judge))
+        self.limiter = RateLimiter(judge.limits, state.policy.longest_wait_s, judge.name, ledger)
         self.unavailable = ""
         self.gave_up = ""
         self.cost_ratio = 1.0  # of actual to estimated cost: providers add to what is sent
@@ -214,7 +218,9 @@ class JudgeWorker:
         rejected: list[tuple[Request, Reply, int]] = []
         batches = filter(None, work.batches(self.state, 1))
         for requests in itertools.islice(batches, LONGEST_SMOKE):
-            _, most = self._estimate(requests)
+            tokens, most = self._estimate(requests)
+            if not await self.limiter.turn(tokens):
+                break
             if not await self.state.budget.reserve_in_turn(most):
                 break
             paid = 0.0
@@ -352,6 +358,8 @@ class JudgeWorker:
         JudgeUnavailableError at once.
         """
         for attempt in itertools.count(1):
+            if attempt > 1 and not await self.limiter.turn(self._estimate(requests)[0]):
+                break
             sent_at = self.limiter.sent()
             try:
                 replies = await self.judge.ask(requests)
@@ -389,8 +397,8 @@ class JudgeWorker:
         instruction = f"Reply with {words if request.choices else 'the number and nothing else'}."
         follow_up = (Message("assistant", first.text or "(empty)"), Message("user", instruction))
         again = replace(request, messages=request.messages + follow_up, shared=0)
-        _, most = self._estimate([again])
-        if not self.state.budget.reserve(most):
+        tokens, most = self._estimate([again])
+        if not (await self.limiter.turn(tokens) and self.state.budget.reserve(most)):
             return first, 0
         paid = 0.0
         try:
@@ -475,6 +483,12 @@ class JudgeWorker:
         if not work.trial.passed:
             work.trial.count({verdict.outcome: 1})
         self.state.progress.advance(work.tally, verdict)
+
+
+def _account(judge: Judge) -> str:
+    """Return the name of the ledger of what is asked of a model: its server limits all runs."""
+    asked = f"{judge.base_url} {judge.model}" if isinstance(judge, HttpJudge) else judge.name
+    return f"rate-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

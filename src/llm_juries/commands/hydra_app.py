@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ..config.composing import check_overrides, composed, finish, register
 from ..config.locations import conf_dir
+from ..config.study import SUBJECT, VOTERS
 from .endings import end_of_pipe, parsed
 from .mistakes import TRACEBACKS, is_mistake, stop
 
@@ -50,7 +53,10 @@ def task(name: str, command: Command) -> Command:
     @functools.wraps(command)
     def run_task(cfg: DictConfig) -> None:
         try:
-            command(finish(cfg, HydraConfig.get(), name))
+            finished = finish(cfg, HydraConfig.get(), name)
+            if "sweep" in finished and finished.sweep is None:
+                finished.sweep = _sweep(finished)
+            command(finished)
         except BrokenPipeError:
             end_of_pipe()
         except Exception as error:
@@ -60,6 +66,20 @@ def task(name: str, command: Command) -> Command:
             stop(error)
 
     return run_task
+
+
+def _sweep(cfg: DictConfig) -> str | None:
+    """Return the name of the sweep that a run is part of, None for a run of its own.
+
+    The jobs of one multirun are a sweep, and so are shards that were begun one by one.
+    """
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode is RunMode.MULTIRUN:
+        return Path(hydra_config.sweep.dir).name
+    if cfg.get("shards", 1) == 1:
+        return None
+    asked = OmegaConf.masked_copy(cfg, [key for key in ("shards", *SUBJECT, *VOTERS) if key in cfg])
+    return f"shards_{hashlib.sha256(OmegaConf.to_yaml(asked).encode()).hexdigest()[:12]}"
 
 
 def experiment() -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
@@ -18,6 +18,8 @@ from ..store.plan import Plan
 
 NAMING = ("members", "vetoers", "weights", "large", "fallback")
 """The fields of juries that name seats."""
+UNKNOWN = "unknown"
+"""The family of a judge whose base weights are not known."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,37 @@ def members_of(jury: Any) -> list[str]:
     names = [str(name) for name in given("members") or ()]
     expanded = [str(seat) for name in names for seat in _expanded(name)]
     return [*expanded, *([fallback] if fallback else [])]
+
+
+def shared_weights(jury: Pooling, judges: Mapping[str, Judge]) -> Iterator[str]:
+    """Yield a line if members of a jury have the same base weights, or unknown ones.
+
+    Seats of one judge, such as three answers of it, are meant to; recorded judges are not known.
+    """
+    names = dict.fromkeys(seat_of(member).judge for member in members_of(jury))
+    members = [judges[name] for name in names if name in judges and judges[name].kind == "judge"]
+    by_family: dict[str, list[str]] = {}
+    by_vendor: dict[str, list[str]] = {}
+    for judge in members:
+        by_family.setdefault(judge.family, []).append(judge.name)
+        if judge.vendor:
+            by_vendor.setdefault(judge.vendor, []).append(judge.name)
+    unknown = by_family.pop(UNKNOWN, [])
+    said = [
+        f"{' and '.join(same)} have the same base weights ({family}), so they err alike"
+        for family, same in by_family.items()
+        if len(same) > 1
+    ]
+    alike = {name for same in by_family.values() if len(same) > 1 for name in same}
+    said += [
+        f"{' and '.join(same)} are of one vendor ({vendor}), so they may err alike"
+        for vendor, same in by_vendor.items()
+        if len(same) > 1 and not alike.issuperset(same)
+    ]
+    if unknown and len(members) > 1:
+        said.append(f"the base weights of {' and '.join(unknown)} are unknown")
+    if said:
+        yield f"jury {jury.name}: {'; '.join(said)}"
 
 
 def _expanded(name: str) -> Sequence[Seat | str]:

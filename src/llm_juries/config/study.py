@@ -5,6 +5,7 @@ Every mistake in a config is found here, before any judge is asked.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,9 +25,10 @@ from ..study import Study
 from . import named
 from .build import RESOURCES, build
 from .keys import choices
-from .seating import Seating, members_of, renamed
+from .seating import Seating, members_of, renamed, shared_weights
 from .settings import settings
 
+log = logging.getLogger(__name__)
 SUBJECT = (
     "dataset",
     "datasets",
@@ -78,6 +80,9 @@ def studies(cfg: DictConfig, prompts: Sequence[DictConfig] | None = None) -> lis
         for dataset, prompt in zip(one, shown, strict=True)
     ]
     _check_used(found, seating, juries)
+    for jury in juries:
+        for line in shared_weights(jury, seating.judges):
+            log.info("%s", line)
     return found
 
 

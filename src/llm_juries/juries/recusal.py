@@ -26,7 +26,8 @@ class LeaveFamilyOut:
     Parameters
     ----------
     name, members
-        See `Jury`. A member's family is that of its yaml or recording.
+        See `Jury`. A member's family is that of its yaml or recording, or its vendor where
+        candidates are grouped by vendors.
     rule, ties
         See `Jury`: how the other members decide.
     """
@@ -66,7 +67,8 @@ class LeaveFamilyOut:
                 f"jury {self.name}: candidate_families: {candidate!r} is missing; give its family, "
                 'or "" for none'
             )
-        families = np.array([voter.family for voter in seats.voters])
+        named = set(known.values())
+        families = np.array([voter.group(named) for voter in seats.voters])
         recused = np.zeros(seats.labels.shape, bool)
         for side in (context.candidates, context.opponents):
             if side:

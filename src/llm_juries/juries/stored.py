@@ -65,8 +65,12 @@ class StoredVotes:
     given_labels, given_scores : arrays of shape (n, k, orders)
         As codes on each judge's own scale, NaN where missing.
     outcomes : array of str of shape (n, k, orders)
-    usd : array of shape (n, k, orders)
-        The cost of each verdict, NaN where it is not known.
+    usd, usd_today : arrays of shape (n, k, orders)
+        The cost of each verdict at the price of the day of asking, and at the price that the judge
+        has now; NaN where it is not known.
+    tokens : array of shape (n, k, orders, 3)
+        Input tokens, those of them that were read from a cache, and output tokens, NaN where the
+        server reported none.
     distributions : mapping of str to Distribution
         Of the judges with token probabilities, by name; not of binary verdicts, whose score is the
         probability of the positive one.
@@ -79,6 +83,8 @@ class StoredVotes:
     given_scores: Array
     outcomes: Names
     usd: Array
+    usd_today: Array
+    tokens: Array
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
 
     def expected(self) -> Self:
@@ -177,7 +183,10 @@ class StoredVotes:
 def nothing_stored(items: int, orders: int) -> StoredVotes:
     """Return the stored verdicts of no judge: of votes that were pooled from others."""
     none = np.full((items, 0, orders), np.nan)
-    return StoredVotes([], [], none.astype(object), none, none, none.astype(str), none)
+    tokens = np.full((*none.shape, 3), np.nan)
+    return StoredVotes(
+        [], [], none.astype(object), none, none, none.astype(str), none, none, tokens
+    )
 
 
 def pool(

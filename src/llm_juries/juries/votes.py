@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -23,6 +24,15 @@ class Voter:
     kind: Kind
     family: str = ""
     members: tuple[str, ...] = ()
+    vendor: str = ""
+
+    def group(self, named: Collection[str]) -> str:
+        """Return the voter's vendor where that is among those named, else its family.
+
+        Candidates are grouped by families or by vendors, as their user likes: a judge may favour
+        the answers of its own base model, and of its vendor's other models.
+        """
+        return self.vendor if self.vendor and self.vendor in named else self.family
 
 
 @dataclass(frozen=True)

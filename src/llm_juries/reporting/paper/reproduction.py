@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from ...analysis import tables as analysis
+from ...analysis.costs import dollars
 from ...analysis.panels import read_panel
 from ...analysis.rankings import fit
 from ...analysis.run import joined
@@ -97,6 +99,16 @@ def measure(
         "table2_ranking": table2(paper.read("table2"), correlation, stand_ins),
         "table3_prompts": table3(paper.read("table3"), by_prompt, stand_ins),
         "figures3_4_spread": spread(spreads, deltas, stand_ins),
-        "figure5_cost": cost(paper.read("cost"), settings.prices, stand_ins),
+        "figure5_cost": cost(paper.read("cost"), settings.prices, stand_ins, _paid(panels)),
     }
     return Reproduction(tables, single, ranking, deltas, sources, settings)
+
+
+def _paid(panels: Sequence[Panel]) -> dict[str, tuple[float, float]]:
+    """Return each voter's dollars for 1,000 items, of the first dataset where they are known."""
+    found: dict[str, tuple[float, float]] = {}
+    for panel in panels:
+        for name, paid in dollars(panel).items():
+            if not any(map(math.isnan, paid)):
+                found.setdefault(name, paid)
+    return found

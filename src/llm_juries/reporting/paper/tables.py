@@ -9,9 +9,12 @@ table, empty on our side.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ...analysis.costs import PAID, TODAY
 from ...judges.pricing import Price
 from .inputs import StandIns
 
@@ -161,21 +164,30 @@ def spread(spreads: pd.DataFrame, deltas: pd.DataFrame, stand_ins: StandIns) -> 
     return table.sort_values(["dataset", "sd"], kind="stable")[head].reset_index(drop=True)
 
 
-def cost(printed: pd.DataFrame, prices: Mapping[str, Price], stand_ins: StandIns) -> pd.DataFrame:
+def cost(
+    printed: pd.DataFrame,
+    prices: Mapping[str, Price],
+    stand_ins: StandIns,
+    paid: Mapping[str, tuple[float, float]] | None = None,
+) -> pd.DataFrame:
     """Set what our judges' yamls charge beside section 4.5, in dollars a million tokens.
+
+    `paid` are dollars for 1,000 items by judge, as `analysis.costs.dollars` returns them.
 
     Returns
     -------
     DataFrame
         Rows for the paper's jury, its large judge and how many times cheaper the jury is: system,
-        paper_input_usd, paper_output_usd, ours, input_usd, output_usd.
+        paper_input_usd, paper_output_usd, ours, input_usd, output_usd; where the store has priced
+        replies also usd_per_1000 and usd_per_1000_today, from their tokens.
     """
-    rows = []
+    rows: list[list[Any]] = []
     for at, roles in enumerate((("Command R", "Haiku", "GPT-3.5"), ("GPT-4",))):
         # One of ours a seat, the first that has a price. Without one the sum is not known.
         seats = [[n for n in stand_ins.judges.get(role, ()) if n in prices][:1] for role in roles]
         names = [name for seat in seats for name in seat]
         own = [prices[name] for name in names] if all(seats) else []
+        measured = np.sum([(paid or {}).get(name, (NAN, NAN)) for name in names], axis=0)
         paper = printed.iloc[at]
         rows.append(
             [
@@ -185,13 +197,15 @@ def cost(printed: pd.DataFrame, prices: Mapping[str, Price], stand_ins: StandIns
                 " + ".join(names),
                 sum(price.input_usd for price in own) if own else NAN,
                 sum(price.output_usd for price in own) if own else NAN,
+                *(measured if own else (NAN, NAN)),
             ]
         )
     jury_row, large_row = rows
-    ratio = [large_row[at] / jury_row[at] if jury_row[at] else NAN for at in (1, 2, 4, 5)]
-    rows.append(["times cheaper", ratio[0], ratio[1], "", ratio[2], ratio[3]])
+    ratio = [large_row[at] / jury_row[at] if jury_row[at] else NAN for at in (1, 2, 4, 5, 6, 7)]
+    rows.append(["times cheaper", *ratio[:2], "", *ratio[2:]])
     head = ["system", "paper_input_usd", "paper_output_usd", "ours", "input_usd", "output_usd"]
-    return pd.DataFrame(rows, columns=head)
+    table = pd.DataFrame(rows, columns=[*head, PAID, TODAY])
+    return table if table[PAID].notna().any() else table[head]
 
 
 def _differences(table: pd.DataFrame, stand_ins: StandIns) -> list[str]:
