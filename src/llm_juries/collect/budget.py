@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 
 from ..store.ledger import Ledger, Line, lives
 from ..store.store import Store
@@ -88,7 +89,7 @@ class SweepBudget(Budget):
         super().__init__(limit_usd)
         self.ledger = ledger
         self._claimed = 0.0
-        self._of_others = 0.0
+        self._others: list[tuple[Path, Line]] = []
 
     def settle(self, most: float, cost: float) -> None:
         """Release a reservation and record what the request cost."""
@@ -114,17 +115,26 @@ class SweepBudget(Budget):
     def _fits(self, most: float) -> bool:
         if self.committed + most <= self._claimed + CENT:
             return True
-        return self._claim(self.committed + AHEAD * most) or self._claim(self.committed + most)
+        self._others = self.ledger.others()
+        ahead = self.committed + AHEAD * most
+        return self._claim(ahead if self._within(ahead) else self.committed + most)
 
     def _claim(self, dollars: float) -> bool:
         """Claim so much in all; withdraw the claim if the limit does not allow it."""
-        assert self.limit_usd is not None  # noqa: S101 - see __init__
         self._write(dollars)
-        self._of_others = sum(line.committed for _, line in self.ledger.others())
-        if dollars + self._of_others <= self.limit_usd + CENT:
+        self._others = self.ledger.others()
+        if self._within(dollars):
             return True
         self._write(self.committed)
         return False
+
+    def _within(self, dollars: float) -> bool:
+        assert self.limit_usd is not None  # noqa: S101 - see __init__
+        return dollars + self._of_others <= self.limit_usd + CENT
+
+    @property
+    def _of_others(self) -> float:
+        return sum(line.committed for _, line in self._others)
 
     def _write(self, dollars: float) -> None:
         if dollars != self._claimed or dollars == self.committed:
@@ -132,7 +142,8 @@ class SweepBudget(Budget):
         self._claimed = dollars
 
     async def _others_settle(self) -> bool:
-        held = [path for path, line in self.ledger.others() if line.committed > line.spent + CENT]
+        # As the last claim saw them: one that was withdrawn since leaves room for another try.
+        held = [path for path, line in self._others if line.committed > line.spent + CENT]
         if not any(map(lives, held)):
             return False
         await asyncio.sleep(random.uniform(0.5, 1.5) * POLL_S)  # noqa: S311 - no result depends on it
