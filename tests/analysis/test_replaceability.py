@@ -49,7 +49,7 @@ def test_the_ceiling_on_nq301_is_that_of_the_two_who_labelled_everything(nq301: 
     assert np.abs(np.array(left) - row["difference"]).max() < 0.02
     trio = found.loc["trio"]
     said = f"{trio['difference']:.3f} [{trio['ci_low']:.3f}, {trio['ci_high']:.3f}]"
-    assert said == "-0.092 [-0.155, -0.030]"
+    assert said == "-0.092 [-0.155, -0.029]"
     assert trio["finding"] == "below the annotators"
     assert said in (ROOT / "docs" / "replace_people.md").read_text()
 
@@ -133,7 +133,7 @@ def test_a_report_says_it_in_a_sentence(nq301: lj.Panel, tmp_path: Path):
     report = (tmp_path / "report.md").read_text()
     assert (
         "**trio** in place of people or of a judge: against single annotators, kappa 0.640 where "
-        "the annotators reach 0.733: -0.092 [-0.155, -0.030], below the annotators."
+        "the annotators reach 0.733: -0.092 [-0.155, -0.029], below the annotators."
     ) in report
     assert (
         "the alternative annotator test at epsilon 0.1: passes (wins against 100% of the" in report

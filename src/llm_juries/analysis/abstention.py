@@ -14,8 +14,8 @@ from ..juries.votes import Voter
 from ..metrics import agreement
 from ..metrics.arrays import Array
 from ..metrics.bootstrap import cluster_sums
-from ..metrics.equivalence import jackknifed
-from ..metrics.measure import SAME
+from ..metrics.intervals import caution, share_t
+from ..metrics.measure import SAME, mean
 from .measured import COVERAGE, best_of, compared, credited
 from .order import by_voter, in_order
 
@@ -44,8 +44,8 @@ def risk_coverage(panel: Panel, level: float = 0.95, coverage: float = COVERAGE)
         in it (float, 0 to 1); n and missing, these items and the other labelled ones (int);
         coverage, n as a share of them; risk, the share decided wrongly, with ci_low and ci_high
         (cluster-robust t), and kappa; judge, the best judge (str), and judge_risk, its own on those
-        of the same n items that it voted on (float). Empty unless votes have two sides and labels,
-        and a voter is a jury or gives probabilities.
+        of the same n items that it voted on (float); caution (str). Empty unless votes have two
+        sides and labels, and a voter is a jury or gives probabilities.
     """
     if not panel.sided or np.isnan(panel.human).all():
         return pd.DataFrame()
@@ -65,21 +65,23 @@ def risk_coverage(panel: Panel, level: float = 0.95, coverage: float = COVERAGE)
         for least in _levels(sure):
             inside = sure >= least - SAME
             sums = cluster_sums(cells[:, at] * inside[:, None], panel.questions)
-            risk = jackknifed(sums, lambda totals: 1 - agreement.accuracy(totals))
-            low, high = risk.interval(level)
+            items = sums.sum(axis=-1)
+            wrong = sums[:, agreement.FP] + sums[:, agreement.FN]
+            risk = share_t(np.stack([items, wrong], axis=-1), mean, level)
             columns: dict[str, object] = {
                 "sure": least,
                 "n": int(inside.sum()),
                 "missing": labelled - int(inside.sum()),
                 "coverage": inside.sum() / labelled,
-                "risk": risk.value,
-                "ci_low": low,
-                "ci_high": high,
+                "risk": float(risk.value),
+                "ci_low": float(risk.low),
+                "ci_high": float(risk.high),
                 "kappa": float(agreement.cohen_kappa(sums.sum(axis=0))),
                 "judge": "" if best is None else voters[singles[best]].name,
                 "judge_risk": np.nan
                 if best is None
                 else float(1 - agreement.accuracy(cells[inside, singles[best]].sum(axis=0))),
+                "caution": caution(int((items > 0).sum()), risk),
             }
             frames.append(by_voter(panel, (voter,), columns))
     if not frames:

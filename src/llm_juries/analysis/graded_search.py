@@ -7,27 +7,19 @@ resamples are one product of matrices.
 
 from __future__ import annotations
 
-from itertools import combinations
-from math import comb
+from functools import cache
 
 import numpy as np
-import pandas as pd
 
 from ..errors import JuriesError
 from ..juries.panel import Panel
 from ..juries.rules import Jury, Rule
 from ..metrics.arrays import Array, Index, Mask
 from ..metrics.bootstrap import Bootstrap, cluster_sums
+from ..metrics.intervals import Reweighted, Transform
 from ..metrics.measure import Measure, Ratings
-from ..metrics.power import questions_needed
-from ..metrics.significance import (
-    max_t_quantile,
-    normal_p_values,
-    standard_errors,
-    step_down_max_t,
-)
-from .found_juries import JurySearch, pareto_front, wins_of
-from .jury_validation import Candidates, chosen, first_of
+from .found_juries import Resampled, every_jury, in_pairs, slices
+from .jury_validation import first_of
 from .measured import headline
 from .undecided import Undecided, first_of_members
 
@@ -67,22 +59,23 @@ class GradedSearch:
                 f"jury search: of {panel.scale} votes beside {panel.label_scale} labels only ranks "
                 "can be compared; cut the votes with a threshold (analysis.threshold)"
             )
-        self.measure, self.names, self.rule, self.coverage = measure, names, rule, coverage
+        self.kind, self.judges = measure, names
+        self.measure, self.rule, self.coverage = measure.name, rule, coverage
         self.place = panel.dataset.name
         self.human = panel.preferences
         self.panel, self.labels = panel, panel.votes.columns(names).labels
-        self.labelled = int((~np.isnan(self.human)).sum())
+        self.human_items = int((~np.isnan(self.human)).sum())
         if not (~np.isnan(self.labels) & ~np.isnan(self.human)[:, None]).any():
             raise JuriesError(
                 f"jury search: {self.place} has no item with both a human label and a vote; label "
                 "some, or ask the judges first"
             )
-        self.juries = tuple(
-            Jury(" + ".join(members), members, rule)
-            for size in range(1, len(names) + 1)
-            for members in combinations(names, size)
-        )
-        self.members = np.array([[n in jury.members for n in names] for jury in self.juries])
+        self.juries, self.members = every_jury(names)
+        of_one = Ratings(self.labels[:1, :1], self.human[:1], panel.scale, ["one"])
+        self.sums = 4 * len(self.human) * measure.statistics(of_one).shape[-1]
+        asked = np.asarray(panel.questions)
+        self.clusters = len(np.unique(asked))
+        self.questions = len(np.unique(asked[~np.isnan(self.human)]))
         self.judge_n = self._counts(self.labels)
         self.judge_values = self._values(self.labels)
         self.judge_eligible = self._enough(self.judge_n) & ~np.isnan(self.judge_values)
@@ -97,23 +90,14 @@ class GradedSearch:
         best_first = np.lexsort((-worth, ~self.judge_eligible))
         self.undecided = np.empty(len(self.juries), int)
         columns = []
-        for row, jury in enumerate(self.juries):
-            own = panel.decided(jury).labels
-            self.undecided[row] = self.labelled - self._counts(own)[0]
-            members = self.labels[:, [at for at in best_first if self.members[row, at]]]
+        for row, (name, seated) in enumerate(zip(self.juries, self.members, strict=True)):
+            own = panel.decided(Jury(name, tuple(np.array(names)[seated].tolist()), rule)).labels
+            self.undecided[row] = self.human_items - self._counts(own)[0]
+            members = self.labels[:, [at for at in best_first if seated[at]]]
             columns.append(first_of_members(own, members))
         self.decisions = np.hstack(columns)
         self.n = self._counts(self.decisions)
-        self.values = self._values(self.decisions)
-
-    def tables(self, bootstrap: Bootstrap, dollars: Array) -> JurySearch:
-        """Return all tables, with the intervals of one bootstrap."""
-        own, gaps, gap = self._resampled(bootstrap)
-        return JurySearch(
-            self._juries(own, gaps, gap, bootstrap, dollars),
-            self._judges(own, bootstrap, dollars),
-            self._chosen(own, bootstrap),
-        )
+        self.n_both = self._counts(self.decisions + self.labels[:, [self.best]])
 
     def _counts(self, votes: Array) -> Index:
         """Return how many labelled items each column has a vote on."""
@@ -122,144 +106,68 @@ class GradedSearch:
 
     def _sums(self, votes: Array) -> Array:
         """Return the statistics of columns summed over each question."""
-        rated = Ratings(votes, self.human, self.panel.scale, self.panel.questions)
-        return cluster_sums(self.measure.statistics(rated), self.panel.questions)
+        return cluster_sums(self.kind.statistics(self._rated(votes)), self.panel.questions)
+
+    def _rated(self, votes: Array) -> Ratings:
+        return Ratings(votes, self.human, self.panel.scale, self.panel.questions)
 
     def _values(self, votes: Array) -> Array:
         """Return the measure of each column."""
         parts = [
-            self.measure.formula(self._sums(votes[:, some]).sum(axis=0)) for some in self._some()
-        ]
-        return np.concatenate(parts)[: votes.shape[1]]
-
-    def _some(self) -> list[slice]:
-        """Return parts of the juries whose statistics fit into memory."""
-        size = self.measure.statistics(
-            Ratings(self.labels[:1, :1], self.human[:1], self.panel.scale, ["one"])
-        ).shape[-1]
-        step = max(1, HELD // (4 * max(1, len(self.human)) * size))
-        return [slice(at, at + step) for at in range(0, len(self.juries), step)]
-
-    def _enough(self, n: Index) -> Mask:
-        return np.asarray((n > 0) & (n >= self.coverage * self.labelled))
-
-    def _beside(self, some: slice) -> Array:
-        """Return the sums of juries and of the best judge over the items that both decided."""
-        best = self.labels[:, [self.best]]
-        juries = self.decisions[:, some]
-        own = np.where(np.isnan(best), np.nan, juries)
-        other = np.where(np.isnan(juries), np.nan, best)
-        return np.stack([self._sums(own), self._sums(other)], axis=2)  # (c, j, 2, s)
-
-    def _judge_beside(self) -> Array:
-        """Return the best judge's measure on the items that each jury has a vote on, too."""
-        parts = [
-            self.measure.formula(self._beside(some).sum(axis=0)[:, 1]) for some in self._some()
+            self.kind.formula(self._sums(votes[:, some]).sum(axis=0))
+            for some in slices(votes.shape[1], max(1, HELD // self.sums))
         ]
         return np.concatenate(parts)
 
-    def _resampled(self, bootstrap: Bootstrap) -> tuple[Array, Array, Array]:
-        """Return the measure and its difference to the best judge's: (j, b), (j, b) and (j,)."""
+    def _enough(self, n: Index) -> Mask:
+        return np.asarray((n > 0) & (n >= self.coverage * self.human_items))
 
-        def difference(totals: Array) -> Array:
-            values = self.measure.formula(totals)
-            return np.asarray(values[..., 0] - values[..., 1])
+    def own(self, some: slice) -> dict[str, tuple[Reweighted, Transform]]:
+        """Return the measure of some juries."""
+        bound = self.kind.over(self._rated(self.decisions[:, some]))
+        return {self.measure: (bound, self.kind.transform)}
 
-        own, gaps, gap = [], [], []
-        for some in self._some():
-            own.append(bootstrap.draws(self.measure.formula, self._sums(self.decisions[:, some])).T)
-            beside = self._beside(some)
-            gaps.append(bootstrap.draws(difference, beside).T)
-            gap.append(difference(beside.sum(axis=0)))
-        return np.concatenate(own), np.concatenate(gaps), np.concatenate(gap)
+    def _common(self, some: slice) -> Array:
+        """Return juries' votes, each beside the best judge's, on the items both have one on."""
+        juries, best = self.decisions[:, some], self.labels[:, [self.best]]
+        both = np.where(np.isnan(juries + best), np.nan, 0.0)
+        return np.stack([juries + both, best + both], axis=2).reshape(len(best), -1)
 
-    def _juries(
-        self, own: Array, gaps: Array, gap: Array, bootstrap: Bootstrap, dollars: Array
-    ) -> pd.DataFrame:
-        eligible = self._enough(self.n) & ~np.isnan(self.values)
-        usd = np.where(self.members, dollars, 0.0).sum(axis=1)
-        low, high = bootstrap.ends(own.T)
-        gap_low, gap_high = bootstrap.ends(gaps.T)
-        return pd.DataFrame(
-            {
-                "rule": self.rule,
-                "jury": [jury.name for jury in self.juries],
-                "seats": self.members.sum(axis=1),
-                "n": self.n,
-                "missing": self.labelled - self.n,
-                "undecided": self.undecided,
-                self.measure.name: self.values,
-                "ci_low": low,
-                "ci_high": high,
-                "usd_per_item": usd,
-                "eligible": eligible,
-                "pareto": pareto_front(usd, np.where(eligible, self.values, np.nan)),
-                "wins": wins_of(own, eligible),
-                "beside": self.names[self.best],
-                "n_both": self._counts(self.decisions + self.labels[:, [self.best]]),
-                f"judge_{self.measure.name}": self._judge_beside(),
-                "difference": gap,
-                "difference_low": gap_low,
-                "difference_high": gap_high,
-                "p": normal_p_values(gap, gaps),
-                "p_max_t": step_down_max_t(gap, gaps, "greater"),
-                "questions_needed": questions_needed(
-                    gap,
-                    standard_errors(gaps),
-                    len(np.unique(np.asarray(self.panel.questions)[~np.isnan(self.human)])),
-                    critical=max_t_quantile(gap, gaps, bootstrap.level, "greater"),
-                ),
-            }
-        )
+    def beside(self, some: slice) -> Reweighted:
+        """Return the measure of juries and of the best judge on the items both have a vote on."""
+        return in_pairs(self.kind.over(self._rated(self._common(some)), jointly=True))
 
-    def _judges(self, own: Array, bootstrap: Bootstrap, dollars: Array) -> pd.DataFrame:
-        shares = shapley(self.members)
-        low, high = bootstrap.ends((shares @ own).T)
-        return pd.DataFrame(
-            {
-                "rule": self.rule,
-                "judge": self.names,
-                "n": self.judge_n,
-                "missing": self.labelled - self.judge_n,
-                self.measure.name: self.judge_values,
-                "shapley": shares @ self.values,
-                "ci_low": low,
-                "ci_high": high,
-                "usd_per_item": dollars,
-            }
-        )
+    def resampled(self, bootstrap: Bootstrap) -> Resampled:
+        """Return the measure in all resamples."""
 
-    def _chosen(self, own: Array, bootstrap: Bootstrap) -> pd.DataFrame:
-        def beside(jury: int, judge: int) -> Array:
-            one, other = self.decisions[:, jury], self.labels[:, judge]
-            both = np.where(np.isnan(one + other), np.nan, 0.0)
-            return self._sums(np.stack([one, other, one + both, other + both], axis=1))
+        def gap(totals: Array) -> Array:
+            values = self.kind.formula(totals)
+            return np.asarray(values[..., ::2] - values[..., 1::2])
 
-        eligible = self._enough(self.n) & ~np.isnan(self.values)
-        candidates = Candidates(
-            self.rule,
-            self.measure.name,
-            tuple(jury.name for jury in self.juries),
-            self.names,
-            self.values,
-            self.judge_values,
-            own,
-            bootstrap.draws(self.measure.formula, self._sums(self.labels)).T,
-            eligible,
-            self.judge_eligible,
-            beside,
-            self.measure.formula,
-        )
-        n = int(self.n[first_of(self.values, eligible)])
-        return chosen(candidates, bootstrap, n, self.labelled)
+        own, gaps = [], []
+        for some in slices(len(self.juries), max(1, HELD // self.sums)):
+            sums = self._sums(self.decisions[:, some])
+            own.append(bootstrap.draws(self.kind.formula, sums).T)
+            gaps.append(bootstrap.draws(gap, self._sums(self._common(some))).T)
+        return Resampled(np.concatenate(own), np.concatenate(gaps))
 
+    def judges_resampled(self, bootstrap: Bootstrap, draws: Resampled) -> Array:  # noqa: ARG002
+        """Return the judges' measure in all resamples."""
+        return np.asarray(bootstrap.draws(self.kind.formula, self._sums(self.labels)).T)
 
-def shapley(members: Mask) -> Array:
-    """Return the matrix of shape (k, j) that makes judges' Shapley values of juries' measures.
+    def on_questions(self, juries: Index, judges: Index, weights: Array) -> Array:
+        """Return values of pairs of a jury and a judge on questions that are weighted anew."""
+        found = np.full((len(juries), 4), np.nan)
+        pairs, which = np.unique(np.stack([juries, judges], axis=1), axis=0, return_inverse=True)
+        for number, (jury, judge) in enumerate(pairs):
+            at = np.flatnonzero(which.ravel() == number)
+            totals = np.tensordot(weights[at], self._pair(int(jury), int(judge)), 1)
+            found[at] = self.kind.formula(totals)
+        return found
 
-    `members` has the shape (j, k). See `jury_patterns.Patterns.shapley`.
-    """
-    k, size = members.shape[1], members.sum(axis=1)
-    joined = np.array([1 / (k * comb(k - 1, s - 1)) for s in size])
-    without = np.array([1 / (k * comb(k - 1, s)) if s < k else 0.0 for s in size])
-    return np.where(members.T, joined, -without)
+    @cache  # noqa: B019 - a search lives no longer than its tables
+    def _pair(self, jury: int, judge: int) -> Array:
+        """Return each question's statistics of both, and of both on common items."""
+        one, other = self.decisions[:, jury], self.labels[:, judge]
+        both = np.where(np.isnan(one + other), np.nan, 0.0)
+        return self._sums(np.stack([one, other, one + both, other + both], axis=1))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..metrics.arrays import Array, Mask
+from ..metrics.arrays import Array, Index, Mask
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.intervals import UNDEFINED
 
@@ -34,15 +34,15 @@ class Candidates:
     juries, judges : sequences of str
     jury_values, judge_values : arrays of shape (j,) and (k,)
         The measure over all items.
-    jury_draws, judge_draws : arrays of shape (j, b) and (k, b)
-        The measure in each resample.
+    jury_winners, judge_winners : arrays of shape (b,)
+        Which has the highest measure in each resample, -1 where none has.
+    questions : int
+        How many a resample draws.
     jury_eligible, judge_eligible : arrays of shape (j,) and (k,)
         Whether they may be chosen.
-    beside : function of a jury and a judge
-        Returns the statistics of each question of shape (questions, 4, s): of the jury, of the
-        judge, and of both again over the items on which both have a vote.
-    formula : function
-        From statistics to the measure.
+    on_questions : function
+        From b juries, b judges and weights of the questions, of shape (b, questions), to values of
+        shape (b, 4): of the jury, of the judge, and of both on the items both have a vote on.
     """
 
     rule: str
@@ -51,12 +51,12 @@ class Candidates:
     judges: tuple[str, ...]
     jury_values: Array
     judge_values: Array
-    jury_draws: Numbers
-    judge_draws: Numbers
+    jury_winners: Index
+    judge_winners: Index
+    questions: int
     jury_eligible: Mask
     judge_eligible: Mask
-    beside: Callable[[int, int], Array]
-    formula: Callable[[Array], Array]
+    on_questions: Callable[[Index, Index, Array], Array]
 
 
 def chosen(candidates: Candidates, bootstrap: Bootstrap, n: int, labelled: int) -> pd.DataFrame:
@@ -89,28 +89,15 @@ def chosen(candidates: Candidates, bootstrap: Bootstrap, n: int, labelled: int) 
     """
     best = first_of(candidates.jury_values, candidates.jury_eligible)
     best_judge = first_of(candidates.judge_values, candidates.judge_eligible)
-    picked = first_of_each(candidates.jury_draws, candidates.jury_eligible)
-    judges = first_of_each(candidates.judge_draws, candidates.judge_eligible)
+    picked, judges = candidates.jury_winners, candidates.judge_winners
     values = np.full((bootstrap.resamples, 3), np.nan)
-    pairs, of_pair = np.unique(np.stack([picked, judges], axis=1), axis=0, return_inverse=True)
-    sums = [
-        candidates.beside(jury, judge) if jury >= 0 and judge >= 0 else None
-        for jury, judge in pairs
-    ]
-    clusters = next(len(one) for one in sums if one is not None)
     start = 0
-    for drawn in bootstrap.weights(clusters):
-        left_out = (drawn == 0).astype(float)
-        rows = of_pair.ravel()[start : start + len(drawn)]
-        for pair in np.unique(rows):
-            of_both = sums[pair]
-            if of_both is None:
-                continue
-            at = np.flatnonzero(rows == pair)
-            found = candidates.formula(np.tensordot(left_out[at], of_both, 1))
-            values[start + at] = np.stack(
-                [found[:, 0], found[:, 1], found[:, 2] - found[:, 3]], axis=1
-            )
+    for drawn in bootstrap.weights(candidates.questions):
+        rows = np.arange(start, start + len(drawn))
+        both = (picked[rows] >= 0) & (judges[rows] >= 0)
+        left_out, at = (drawn[both] == 0).astype(float), rows[both]
+        found = candidates.on_questions(picked[at], judges[at], left_out)
+        values[at] = np.stack([found[:, 0], found[:, 1], found[:, 2] - found[:, 3]], axis=1)
         start += len(drawn)
     low, high = bootstrap.ends(values)
     defined = np.isnan(values).mean(axis=0) <= UNDEFINED
@@ -148,7 +135,7 @@ def first_of(values: Array, eligible: Mask) -> int:
     return int(np.flatnonzero(able >= np.nanmax(able) - SAME)[0])
 
 
-def first_of_each(draws: Numbers, eligible: Mask) -> npt.NDArray[np.int_]:
+def first_of_each(draws: Numbers, eligible: Mask) -> Index:
     """Return which has the highest value in each column, the first of equals; -1 where none has."""
     best = np.full(draws.shape[1], -np.inf, draws.dtype)
     winner = np.full(draws.shape[1], -1)

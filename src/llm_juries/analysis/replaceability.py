@@ -17,14 +17,21 @@ from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
 from ..juries.rules import side
 from ..metrics.alternative import Alternative, alternative_test
-from ..metrics.arrays import Array, Mask
-from ..metrics.bootstrap import cluster_sums
-from ..metrics.equivalence import Estimate, jackknifed
-from ..metrics.measure import Measure, Ratings
+from ..metrics.arrays import Array, Mask, ratio
+from ..metrics.equivalence import Estimate
+from ..metrics.intervals import (
+    Interval,
+    Jackknifed,
+    caution,
+    cautions,
+    cluster_t,
+    jackknifed,
+)
+from ..metrics.measure import Measure, Ratings, combined
 from ..metrics.measures import measures_of
 from ..metrics.nominal import KAPPA_HALF
 from ..scale import Scale
-from .measured import COVERAGE, best_of, compared, credited
+from .measured import COVERAGE, best_of, compared, credited, questions_of
 from .order import by_voter, in_order
 
 MARGIN, EPSILON = 0.02, 0.1
@@ -44,10 +51,9 @@ class _Footing:
     names: tuple[str, ...]
     questions: Sequence[str]
 
-    def sums(self, columns: Array, reference: Array) -> Array:
-        """Return each question's statistics of columns beside a reference, (questions, k, s)."""
-        rated = Ratings(columns, reference, self.scale, self.questions)
-        return cluster_sums(self.measure.statistics(rated), self.questions)
+    def rated(self, columns: Array, reference: Array) -> Ratings:
+        """Return columns beside a reference."""
+        return Ratings(columns, reference, self.scale, self.questions)
 
     def pairs(self) -> Iterator[tuple[str, Array, Array]]:
         """Yield against whom, an annotator's labels, and the reference: each beside each other.
@@ -118,7 +124,8 @@ def human_ceiling(panel: Panel, level: float = 0.95, coverage: float = COVERAGE)
         that the voter voted on, and the others (int); kappa, the voter's mean over annotators (or
         the headline measure of the scale), human_kappa, the annotators' own, difference = voter -
         human with ci_low and ci_high, cluster-robust t (float); finding ("below the annotators",
-        "above", "not told apart", "voted on too few items") (str). Empty without two annotators.
+        "above", "not told apart", "voted on too few items") and caution (str). Empty without two
+        annotators.
     """
     footing = _footing(panel)
     if footing is None:
@@ -130,7 +137,8 @@ def human_ceiling(panel: Panel, level: float = 0.95, coverage: float = COVERAGE)
         if any(one is None for one in found):
             continue
         rows = [one for one in found if one is not None]
-        ends = [gap.interval(level) for *_, gap in rows]
+        gaps = [gap.interval(level=level) for *_, gap in rows]
+        ends = [(float(gap.low), float(gap.high)) for gap in gaps]
         both = _with_two(footing)
         n = [int((both & ~np.isnan(votes)).sum()) for votes in footing.votes.T]
         frames.append(
@@ -144,7 +152,7 @@ def human_ceiling(panel: Panel, level: float = 0.95, coverage: float = COVERAGE)
                     "missing": [int(both.sum()) - one for one in n],
                     name: [voter for voter, *_ in rows],
                     f"human_{name}": [human for _, human, _ in rows],
-                    "difference": [gap.value for *_, gap in rows],
+                    "difference": [float(gap.value) for gap in gaps],
                     "ci_low": [low for low, _ in ends],
                     "ci_high": [high for _, high in ends],
                     "finding": [
@@ -152,6 +160,10 @@ def human_ceiling(panel: Panel, level: float = 0.95, coverage: float = COVERAGE)
                         if one >= coverage * both.sum()
                         else "voted on too few items"
                         for (low, high), one in zip(ends, n, strict=True)
+                    ],
+                    "caution": [
+                        caution(int(gap.clusters), found)
+                        for (*_, gap), found in zip(rows, gaps, strict=True)
                     ],
                 },
             )
@@ -174,32 +186,30 @@ def _below_or_above(low: float, high: float) -> str:
 
 def _beside_people(
     footing: _Footing, at: int, against: str
-) -> tuple[float, float, Estimate] | None:
+) -> tuple[float, float, Jackknifed] | None:
     """Return a voter's mean agreement, the annotators', and the difference."""
     parts, weights = [], []
     for whom, own, reference in footing.pairs():
         if whom != against:
             continue
-        both = ~np.isnan(footing.votes[:, at] + own + reference)
         columns = np.stack([footing.votes[:, at], own], axis=1)
-        parts.append(footing.sums(np.where(both[:, None], columns, np.nan), reference))
-        weights.append(both.sum())
+        pair = footing.rated(columns, reference).common()
+        parts.append(footing.measure.over(pair, jointly=True))
+        weights.append(pair.both.all(axis=1).sum())
     if not parts:
         return None
-    formula, share = footing.measure.formula, np.array(weights, float)
-    sums = np.stack(parts, axis=1)  # (questions, pairs, 2, s)
+    share = np.array(weights, float)
 
-    def means(totals: Array) -> Array:
-        values = formula(totals)
-        known: Mask = np.isfinite(values.sum(axis=-1))
-        each = np.where(known, share, 0.0)
-        total = (np.where(known[..., None], values, 0.0) * each[..., None]).sum(axis=-2)
-        weight = each.sum(axis=-1)[..., None]
-        found: Array = np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan)
-        return found
+    def means(values: Sequence[Array]) -> Array:
+        each = np.stack(values, axis=-2)  # (..., pairs, 2)
+        known: Mask = np.isfinite(each.sum(axis=-1))
+        weight = np.where(known, share, 0.0)[..., None]
+        total = (np.where(known[..., None], each, 0.0) * weight).sum(axis=-2)
+        return ratio(total, weight.sum(axis=-2))
 
-    voter, human = means(sums.sum(axis=0))
-    return float(voter), float(human), jackknifed(sums, lambda totals: _gap(means(totals)))
+    together = combined(parts, means)
+    voter, human = together.point
+    return float(voter), float(human), jackknifed(together).seen(_gap)
 
 
 def single_annotators(panel: Panel, level: float = 0.95) -> pd.DataFrame:
@@ -210,8 +220,8 @@ def single_annotators(panel: Panel, level: float = 0.95) -> pd.DataFrame:
     DataFrame
         A row a voter and annotator: dataset, voter, kind, annotator (str); n and missing, the
         annotator's items that the voter voted on, and the others (int); kappa, or the headline
-        measure of the scale, with ci_low and ci_high (float; cluster-robust t). All annotators are
-        in it, those too who labelled few items. Empty without two annotators.
+        measure of the scale, with ci_low and ci_high (float; cluster-robust t); caution (str). All
+        annotators are in it, those too who labelled few items. Empty without two annotators.
     """
     footing = _footing(panel)
     if footing is None:
@@ -223,19 +233,17 @@ def single_annotators(panel: Panel, level: float = 0.95) -> pd.DataFrame:
         known = ~np.isnan(labels[:, at])
         if not known.any():
             continue
-        sums = footing.sums(footing.votes, labels[:, at])
-        found = [
-            jackknifed(sums[:, voter], footing.measure.formula) for voter in range(sums.shape[1])
-        ]
-        ends = [one.interval(level) for one in found]
+        rated, measure = footing.rated(footing.votes, labels[:, at]), footing.measure
+        found = cluster_t(measure.over(rated), measure.transform, level)
         n = [int((known & ~np.isnan(votes)).sum()) for votes in footing.votes.T]
         columns = {
             "annotator": annotator,
             "n": n,
             "missing": [int(known.sum()) - one for one in n],
-            name: [one.value for one in found],
-            "ci_low": [low for low, _ in ends],
-            "ci_high": [high for _, high in ends],
+            name: found.value,
+            "ci_low": found.low,
+            "ci_high": found.high,
+            "caution": cautions(questions_of(rated), found),
         }
         frames.append(by_voter(panel, panel.votes.voters, columns))
     return in_order(pd.concat(frames, ignore_index=True), "annotator")
@@ -326,8 +334,8 @@ def equivalence(
         items compared and the others (int); difference = voter - reference with ci_low and ci_high;
         margin; p_not_inferior, of the test that the voter is worse by the margin or more,
         p_equivalent, of two one-sided tests (float); verdict ("better", "equivalent", "not
-        inferior", "inferior", "not shown", "voted on too few items") (str). Empty where there is
-        nothing to compare.
+        inferior", "inferior", "not shown", "voted on too few items") and caution (str). Empty where
+        there is nothing to compare.
 
     Raises
     ------
@@ -350,22 +358,24 @@ def equivalence(
             "reference": reference,
             "n": n,
             "missing": labelled - n,
-            "difference": gap.value,
-            "ci_low": gap.interval(level)[0],
-            "ci_high": gap.interval(level)[1],
+            "difference": float(found.value),
+            "ci_low": float(found.low),
+            "ci_high": float(found.high),
             "margin": margin,
-            "p_not_inferior": gap.above(-margin),
-            "p_equivalent": gap.equivalent(margin),
-            "verdict": _verdict(gap, margin, level)
+            "p_not_inferior": Estimate.of(gap).above(-margin),
+            "p_equivalent": Estimate.of(gap).equivalent(margin),
+            "verdict": _verdict(Estimate.of(gap), found, margin)
             if n >= coverage * labelled
             else "voted on too few items",
+            "caution": caution(int(gap.clusters), found),
         }
         for at, beside, reference, n, labelled, gap in _comparisons(panel, large_judge, coverage)
+        for found in [gap.interval(level=level)]
     ]
     return in_order(pd.DataFrame(rows), "beside") if rows else pd.DataFrame()
 
 
-Compared = tuple[int, str, str, int, int, Estimate]
+Compared = tuple[int, str, str, int, int, Jackknifed]
 """A voter's column, beside what, its name, the items compared, all there are, the difference."""
 
 
@@ -383,8 +393,7 @@ def _comparisons(panel: Panel, large_judge: str | None, coverage: float) -> Iter
         for at, jury in enumerate(voters):
             for beside, reference in references if jury.kind == "jury" else ():
                 pair = replace(rated, votes=rated.votes[:, [at, reference]]).common()
-                sums = cluster_sums(measure.statistics(pair), pair.clusters)
-                gap = jackknifed(sums, lambda totals: _gap(measure.formula(totals)))
+                gap = jackknifed(measure.over(pair, jointly=True)).seen(_gap)
                 together = int(pair.both.all(axis=1).sum())
                 yield at, beside, voters[reference].name, together, labelled, gap
     footing = _footing(panel)
@@ -402,14 +411,13 @@ def _gap(values: Array) -> Array:
     return difference
 
 
-def _verdict(gap: Estimate, margin: float, level: float) -> str:
-    low, high = gap.interval(level)
-    if low > margin:
+def _verdict(gap: Estimate, found: Interval, margin: float) -> str:
+    if found.low > margin:
         return "better"
     if gap.equivalent(margin) < ALPHA:
         return "equivalent"
     if gap.above(-margin) < ALPHA:
         return "not inferior"
-    if high < -margin:
+    if found.high < -margin:
         return "inferior"
     return "not shown"

@@ -6,6 +6,7 @@ jury would be the one that abstains most.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,12 @@ from ..metrics.arrays import Array, Mask
 Undecided = Literal["best_member", "half", "wrong"]
 
 
-def filled(votes: Array, human: Array, undecided: Undecided, members: Array | None = None) -> Array:
+def filled(
+    votes: Array,
+    human: Array,
+    undecided: Undecided,
+    best_first: Sequence[tuple[Array, Mask]] = (),
+) -> Array:
     """Return votes of two sides with something in place of what is undecided.
 
     Parameters
@@ -27,17 +33,22 @@ def filled(votes: Array, human: Array, undecided: Undecided, members: Array | No
         "best_member": the vote of the first of the members that took a side, 0.5 where only halves
         are there. "half": 0.5 stays 0.5, and what has no vote is missing. "wrong": both count as
         the side that the humans did not take.
-    members : array of shape (n, m), optional
-        The members' votes from the best to the worst; none of a single judge, which has no other
-        vote to fall back on.
+    best_first : sequence of pairs of arrays of shape (n,) and (k,)
+        The votes of judges from the best to the worst, and of which of the k voters each is a
+        member; none of single judges, which have no other vote to fall back on.
     """
     if undecided == "wrong":
         return np.where(_takes_side(votes), votes, 1 - human[:, None])
-    found = votes
-    if undecided == "best_member" and members is not None:
-        for one in members.T[:, :, None]:
-            better = ~_takes_side(found) & (_takes_side(one) | np.isnan(found))
-            found = np.where(better, one, found)
+    if undecided == "half":
+        return votes
+    found = votes.copy()
+    row, voter = np.nonzero(~_takes_side(found))
+    vote = found[row, voter]
+    for judge, members in best_first:
+        one = judge[row]
+        better = members[voter] & ~_takes_side(vote) & (_takes_side(one) | np.isnan(vote))
+        vote = np.where(better, one, vote)
+    found[row, voter] = vote
     return found
 
 
@@ -50,4 +61,4 @@ def first_of_members(votes: Array, members: Array) -> Array:
 
 
 def _takes_side(votes: Array) -> Mask:
-    return np.isin(votes, (0, 1))
+    return np.asarray((votes == 0) | (votes == 1))

@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 
 from ..arguments import check_fields
 from ..errors import JuriesError, nearest
-from ..metrics.arrays import Array, Names
+from ..metrics.arrays import Array, Mask, Names
 from ..scale import Kind, Scale
 from ..seats import seat_of
 from .pooling import Context, ScaleError, check_members, check_scale, check_weights, name_seats
@@ -255,11 +255,44 @@ def majority(labels: Array) -> tuple[Array, Names]:
 
     Without a majority it is a tie if every seat voted, and no quorum if a vote is missing.
     """
-    seats = labels.shape[1]
-    decided = np.full(len(labels), np.nan)
-    for value in (1.0, 0.0, 0.5):
-        decided[(labels == value).sum(axis=1) * 2 > seats] = value
+    decided = majorities(labels, every_seat(labels))[:, 0]
     return decided, _outcomes(decided, labels)
+
+
+def every_seat(labels: Array) -> Mask:
+    """Return the jury of all seats, of shape (1, seats)."""
+    return np.ones((1, labels.shape[1]), bool)
+
+
+def majorities(labels: Array, members: Mask) -> Array:
+    """Return the label of more than half of the seats of each of j juries, of shape (n, j).
+
+    Parameters
+    ----------
+    labels : array of shape (n, seats)
+    members : array of shape (j, seats)
+    """
+    decided = np.full((len(labels), len(members)), np.nan)
+    for value in (1.0, 0.0, 0.5):
+        decided[_voted(labels == value, members) * 2 > members.sum(axis=1)] = value
+    return decided
+
+
+def any_positives(labels: Array, members: Mask) -> Array:
+    """Return positive where one vote of a jury is, negative where all are, of shape (n, j)."""
+    positive = _voted(labels == 1, members) > 0
+    negative = _voted(labels == 0, members) == members.sum(axis=1)
+    return np.where(positive, 1.0, np.where(negative, 0.0, np.nan))
+
+
+def complete(labels: Array, members: Mask) -> Mask:
+    """Return where no seat's vote is missing, of shape (n, j)."""
+    return np.asarray(_voted(np.isnan(labels), members) == 0)
+
+
+def _voted(which: Mask, members: Mask) -> Array:
+    """Return how many of each jury's seats are which, of shape (n, j)."""
+    return np.asarray(which.astype(np.float32) @ members.T.astype(np.float32))
 
 
 def common(labels: Array) -> tuple[Array, Names]:
@@ -318,13 +351,8 @@ def any_positive(labels: Array) -> tuple[Array, Names]:
 
     Without a positive vote, a vote for neither of a pair makes it a tie.
     """
-    positive = (labels == 1).any(axis=1)
-    negative = (labels == 0).all(axis=1)
-    none = np.where(np.isnan(labels).any(axis=1), NO_QUORUM, TIE)
-    return (
-        np.where(positive, 1.0, np.where(negative, 0.0, np.nan)),
-        np.where(positive | negative, DECIDED, none),
-    )
+    decided = any_positives(labels, every_seat(labels))[:, 0]
+    return decided, _outcomes(decided, labels)
 
 
 def centre(scores: Array, rule: Literal["mean", "median"], quorum: int) -> Array:

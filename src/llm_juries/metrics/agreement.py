@@ -78,10 +78,13 @@ def balanced_accuracy(counts: Array) -> Array:
 
 def cohen_kappa(counts: Array) -> Array:
     """Return Cohen's kappa (Cohen 1960): agreement beyond what the margins alone would give."""
-    n = counts.sum(-1)
-    agreed = counts[..., TP] + counts[..., TN]
-    voted = counts[..., TP] + counts[..., FP]
-    true = counts[..., TP] + counts[..., FN]
+    tp, fp, fn, tn = (counts[..., cell] for cell in range(4))
+    return kappa_of(tp, fp, tp + fn, fp + tn)
+
+
+def kappa_of(tp: Array, fp: Array, true: Array, false: Array) -> Array:
+    """Return Cohen's kappa from the votes for positive and the labels of either side."""
+    voted = tp + fp
     # (p_o - p_e) / (1 - p_e), multiplied by n squared so that whole numbers stay exact
-    by_chance = voted * true + (n - voted) * (n - true)
-    return ratio(agreed * n - by_chance, n * n - by_chance)
+    beyond_chance = tp * (2 * false) - fp * (2 * true)
+    return ratio(beyond_chance, true * (true + false) + voted * (false - true))

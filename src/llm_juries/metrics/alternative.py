@@ -17,7 +17,8 @@ from scipy import stats
 
 from .arrays import Array, ratio
 from .bootstrap import cluster_sums
-from .equivalence import Estimate, jackknifed
+from .equivalence import Estimate
+from .intervals import additive, jackknifed
 
 FEWEST_CLUSTERS = 30  # with fewer a rank test takes the place of the t test, as in the paper
 SAME = 1e-9
@@ -118,7 +119,8 @@ def _aligned(labels: Array, others: Array, graded: bool) -> Array:
 def _p_value(behind: Array, clusters: Any, epsilon: float) -> float:
     """Return the p value that the voter is behind the annotator by less than epsilon."""
     sums = cluster_sums(np.stack([np.ones_like(behind), behind], axis=-1), clusters)
-    found: Estimate = jackknifed(sums, lambda totals: ratio(totals[..., 1], totals[..., 0]))
+    share = additive(sums, lambda totals: ratio(totals[..., 1], totals[..., 0]))
+    found = Estimate.of(jackknifed(share))
     if found.clusters >= FEWEST_CLUSTERS:
         return found.below(epsilon)
     means = sums[:, 1] / sums[:, 0] - epsilon

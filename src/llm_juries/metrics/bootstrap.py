@@ -22,7 +22,7 @@ from .intervals import Interval, percentile_interval
 
 MOST_RESAMPLES = 1_000_000
 FEWEST_RESAMPLES = 2  # a spread takes two
-HELD_WEIGHTS = 1 << 24  # weights in memory at a time
+HELD_WEIGHTS = 1 << 22  # weights in memory at a time
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,10 @@ def cluster_sums(values: Array, clusters: Sequence[Any]) -> Array:
     array of shape (c, ...)
         In the order of the sorted labels, so that resamples do not depend on the rows' order.
     """
+    from scipy.sparse import csr_array
+
     _, index = np.unique(np.asarray(clusters), return_inverse=True)
-    sums = np.zeros((index.max() + 1, *values.shape[1:]))
-    np.add.at(sums, index, values)
-    return sums
+    number = len(index)
+    of_cluster = csr_array((np.ones(number), (index, np.arange(number))))
+    sums: Array = of_cluster @ values.reshape(number, -1)
+    return sums.reshape(len(sums), *values.shape[1:])

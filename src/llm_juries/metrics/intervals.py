@@ -181,90 +181,127 @@ def cluster_t(
     imagined : float
         How many questions the imagined cells count for together.
     """
-    of = _Estimated(bound, "identity" if contrast else transform, level, contrast)
-    if not bound.cells:
-        return of.alone()
-    if not bound.sparing:
-        return of.beside_cells(imagined)
-    found = of.alone()
-    missing = np.isnan(found.low) & ~np.isnan(found.value)
-    if not missing.any():
-        return found
-    other = of.beside_cells(imagined)
-    ends = zip(found[1:], other[1:], strict=True)
-    return Interval(found.value, *(np.where(missing, new, own) for own, new in ends))
+    transform = "identity" if contrast else transform
+
+    def found(size: float) -> Interval:
+        jack = jackknifed(bound, size)
+        return (jack if contrast is None else jack.seen(contrast)).interval(transform, level)
+
+    if not bound.sparing or not bound.cells:
+        return found(imagined)
+    alone = found(0.0)
+    if not (np.isnan(alone.low) & ~np.isnan(alone.value)).any():
+        return alone
+    missing, other = np.isnan(alone.low), found(imagined)
+    ends = zip(alone[1:], other[1:], strict=True)
+    return Interval(alone.value, *(np.where(missing, new, own) for own, new in ends))
 
 
 @dataclass(frozen=True)
-class _Estimated:
-    """What `cluster_t` estimates."""
+class Jackknifed:
+    """A statistic over all clusters, and without each of them.
 
-    bound: Reweighted
-    transform: Transform
-    level: float
-    contrast: Contrast | None
+    Attributes
+    ----------
+    value : array of shape (...)
+        Of the data alone.
+    centre : array of shape (...)
+        Of the data and the imagined cells: what the interval is about.
+    left : array of shape (clusters, ...)
+        Without each cluster, beside the imagined cells.
+    cells : array of shape (cells, ...)
+        Without each imagined cell.
+    used : array of shape (clusters, ...)
+        Whether a cluster has anything for it.
+    imagined : float
+        How many questions the cells count for together.
+    fixed : array of shape (...), optional
+        Where the value is zero without any cluster too: the kappa of a voter that never varies.
+    """
 
-    def seen(self, values: Array) -> Array:
-        return values if self.contrast is None else self.contrast(values)
+    value: Array
+    centre: Array
+    left: Array
+    cells: Array
+    used: Mask
+    imagined: float
+    fixed: Mask | None = None
 
-    def used(self, shape: tuple[int, ...]) -> Mask:
-        used = self.bound.used
-        if self.contrast is None:
-            return used
-        return np.broadcast_to(used.any(axis=-1, keepdims=True), (len(used), *shape))
+    def seen(self, contrast: Contrast) -> Jackknifed:
+        """Return an estimate of the values; its clusters are those that any value has."""
+        made = (contrast(one) for one in (self.value, self.centre, self.left, self.cells))
+        value, centre, left, cells = made
+        used = self.used.any(axis=-1, keepdims=left.ndim == self.left.ndim)
+        used = np.broadcast_to(used, left.shape)
+        return Jackknifed(value, centre, left, cells, used, self.imagined)
 
-    def variance(self, left: Array) -> tuple[Array, Index]:
-        """Return the jackknife's variance of values without each cluster, and their number."""
-        used = self.used(left.shape[1:])
-        number: Index = used.sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            middle = np.where(used, left, 0.0).sum(axis=0) / number
-            squares = np.where(used, (left - middle) ** 2, 0.0).sum(axis=0)
-            return squares * (number - 1) / number, number
-
-    def reach(self, variance: Array, number: Index) -> Array:
-        """Return half the width of the interval, NaN where there is none."""
-        with np.errstate(invalid="ignore"):
-            error = np.sqrt(variance)
-            error = np.where((number >= 2) & (error > NO_SPREAD), error, np.nan)
-        width: Array = stats.t.ppf((1 + self.level) / 2, np.maximum(number - 1, 1)) * error
-        return width
-
-    def alone(self) -> Interval:
-        """Return the interval of the data alone, symmetric in the transform."""
-        number = len(self.bound.used)
-        value = self.seen(self.bound.point)
-        left = self.seen(self.bound.without_each(self.bound.weights()))[:number]
-        return self.about(value, value, self.reach(*self.variance(left)), self.transform)
-
-    def beside_cells(self, imagined: float) -> Interval:
-        """Return the interval about the value of the data and the imagined cells."""
-        bound, weights = self.bound, self.bound.weights(imagined)
-        value, centre = self.seen(bound.point), self.seen(bound.at(weights[None])[0])
-        left = self.seen(bound.without_each(weights))
-        clusters, cells = left[: len(bound.used)], left[len(bound.used) :]
-        variance, number = self.variance(clusters)
-        variance = variance + ((cells - centre) ** 2).sum(axis=0) * bound.cells / imagined
-        if self.transform == "fisher" and (zero := value == 0).any():
-            plain = self.seen(bound.without_each(bound.weights()))[: len(bound.used)]
-            fixed = zero & (np.abs(plain).max(axis=0, initial=0.0) <= NO_SPREAD)
-            variance = np.where(fixed, np.nan, variance)
-        return self.about(
-            value,
-            centre,
-            self.reach(variance, number),
-            "log" if self.transform == "log" else "identity",
+    def plus(self, other: Jackknifed) -> Jackknifed:
+        """Return the sum of two statistics of the same clusters."""
+        return Jackknifed(
+            self.value + other.value,
+            self.centre + other.centre,
+            self.left + other.left,
+            self.cells + other.cells,
+            self.used | other.used,
+            self.imagined,
         )
 
-    def about(self, value: Array, centre: Array, reach: Array, transform: Transform) -> Interval:
-        """Return the interval about a centre in a transform, with the value in it."""
-        there, back, slope, _ = _TRANSFORMS[transform]
-        least, most = _TRANSFORMS[self.transform][-1]
+    @property
+    def clusters(self) -> Index:
+        """How many clusters it stands on."""
+        number: Index = self.used.sum(axis=0)
+        return number
+
+    @property
+    def error(self) -> Array:
+        """The standard error, of shape (...), NaN with fewer than two clusters."""
+        number = self.clusters
         with np.errstate(divide="ignore", invalid="ignore"):
-            at = np.where(np.isfinite(there(centre)), there(centre), np.nan)
-            away = reach * slope(centre)
-            low, high = np.minimum(back(at - away), value), np.maximum(back(at + away), value)
-        return Interval(value, np.clip(low, least, most), np.clip(high, least, most))
+            middle = np.where(self.used, self.left, 0.0).sum(axis=0) / number
+            squares = np.where(self.used, (self.left - middle) ** 2, 0.0).sum(axis=0)
+            variance = squares * (number - 1) / number
+            if len(self.cells):
+                of_cells = ((self.cells - self.centre) ** 2).sum(axis=0)
+                variance = variance + of_cells * len(self.cells) / self.imagined
+            return np.where(number >= 2, np.sqrt(variance), np.nan)
+
+    def interval(self, transform: Transform = "identity", level: float = 0.95) -> Interval:
+        """Return the t interval: see `cluster_t`."""
+        error, number = self.error, self.clusters
+        with np.errstate(invalid="ignore"):
+            error = np.where(error > NO_SPREAD, error, np.nan)
+        if transform == "fisher" and self.fixed is not None:
+            error = np.where(self.fixed, np.nan, error)
+        within = transform if transform == "log" or not len(self.cells) else "identity"
+        there, back, slope, _ = _TRANSFORMS[within]
+        least, most = _TRANSFORMS[transform][-1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            at = np.where(np.isfinite(there(self.centre)), there(self.centre), np.nan)
+            reach = stats.t.ppf((1 + level) / 2, np.maximum(number - 1, 1)) * error
+            away = reach * slope(self.centre)
+            low = np.minimum(back(at - away), self.value)
+            high = np.maximum(back(at + away), self.value)
+        return Interval(self.value, np.clip(low, least, most), np.clip(high, least, most))
+
+
+def jackknifed(bound: Reweighted, imagined: float | None = None) -> Jackknifed:
+    """Return a statistic over all clusters and without each.
+
+    `imagined` is how many questions its imagined cells count for together: by default `IMAGINED`,
+    none of a sparing statistic.
+    """
+    number, value = len(bound.used), bound.point
+    size = (0.0 if bound.sparing else IMAGINED) if imagined is None else imagined
+    size = size if bound.cells else 0.0
+    weights = bound.weights(size)
+    left = bound.without_each(weights)
+    if not size:
+        return Jackknifed(value, value, left[:number], left[:0], bound.used, size)
+    centre, fixed = bound.at(weights[None])[0], value == 0
+    if fixed.any():
+        plain = bound.without_each(bound.weights())[:number]
+        fixed = fixed & (np.abs(plain).max(axis=0, initial=0.0) <= NO_SPREAD)
+    return Jackknifed(value, centre, left[:number], left[number:], bound.used, size, fixed)
 
 
 _TRANSFORMS: dict[Transform, tuple[Any, Any, Any, tuple[float, float]]] = {
@@ -311,6 +348,24 @@ def percentile_interval(draws: Array, level: float = 0.95) -> tuple[Array, Array
     low, high = np.nanquantile(filled, [tail, 1 - tail], axis=0)
     undefined = undefined | (low == high)
     return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
+
+
+def p_values(found: Interval, questions: Index, level: float = 0.95) -> Array:
+    """Return two-sided p values of zero by cluster-robust t intervals of differences.
+
+    An interval holds zero where p is above one less its level. NaN where there is no interval.
+
+    Parameters
+    ----------
+    found : Interval of arrays of shape (j,)
+    questions : array of shape (j,)
+        How many questions each stands on.
+    level : float
+        Of the intervals.
+    """
+    free = np.maximum(questions - 1, 1)
+    error = (found.high - found.low) / 2 / stats.t.ppf((1 + level) / 2, free)
+    return np.asarray(2 * stats.t.sf(np.abs(found.high + found.low) / 2 / error, free))
 
 
 def caution(questions: int, found: Interval) -> str:

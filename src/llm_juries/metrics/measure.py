@@ -162,7 +162,9 @@ class Measure:
         """Return the measure of these ratings as a function of the clusters' weights."""
         check_kind(self, ratings)
         n = len(ratings.human)
-        imagined = self._imagined(ratings, jointly=jointly)
+        if not n:
+            return additive(self.statistics(ratings), self.formula)
+        imagined = self.imagined(ratings.scale, ratings.votes.shape[1], jointly=jointly)
         every = replace(
             ratings,
             votes=np.vstack([ratings.votes, imagined[:, :-1]]),
@@ -172,23 +174,38 @@ class Measure:
             every = replace(every, clusters=range(len(every.human)), subsets=None)
         statistics = self.statistics(every)
         own, of_cells = statistics[:n], statistics[n:]
-        if not n:
-            return additive(own, self.formula)
         counted = (own != 0).any(axis=-1).astype(float)
         both = cluster_sums(np.concatenate([own, counted[..., None]], axis=-1), ratings.clusters)
-        sums, items = both[..., :-1], both[..., -1]
-        of_cells = imagined_size(items)[:, None] * of_cells
-        return additive(sums, self.formula, of_cells, sparing=self.sparing)
+        return self.of_sums(both[..., :-1], both[..., -1], of_cells)
 
-    def _imagined(self, ratings: Ratings, *, jointly: bool) -> Array:
-        """Return imagined votes beside their labels, a row a cell: (cells, k + 1)."""
-        k, cells = ratings.votes.shape[1], self.cells(ratings.scale)
-        if not len(ratings.human) or not cells or (self.pooled and k < 2) or (jointly and k != 2):
+    def of_sums(self, sums: Array, items: Array, of_cells: Array) -> Reweighted:
+        """Return the measure of sums over clusters as a function of the clusters' weights.
+
+        Parameters
+        ----------
+        sums : array of shape (clusters, ..., s)
+            Of the statistics.
+        items : array of shape (clusters, ...)
+            How many items they are of.
+        of_cells : array of shape (cells, ..., s)
+            The statistics of imagined votes.
+        """
+        size = imagined_size(items)[..., None]
+        return additive(sums, self.formula, size * of_cells, items > 0, sparing=self.sparing)
+
+    def imagined(self, scale: Scale, k: int, *, jointly: bool = False) -> Array:
+        """Return imagined votes of k voters beside their labels, a row a cell: (cells, k + 1).
+
+        With `jointly` voters are compared two by two: the first with the second, and so on.
+        """
+        cells = self.cells(scale)
+        if not cells or (self.pooled and k < 2) or (jointly and k % 2):
             return np.full((0, k + 1), np.nan)
         if self.pooled:
             return np.array([(*pair, *[np.nan] * (k - 1)) for pair in cells])
         if jointly:
-            return np.array([(a, b, y) for a, y in cells for b, other in cells if y == other])
+            pairs = [(a, b, y) for a, y in cells for b, other in cells if y == other]
+            return np.array([(*[a, b] * (k // 2), y) for a, b, y in pairs])
         return np.array([(*[vote] * k, label) for vote, label in cells])
 
 

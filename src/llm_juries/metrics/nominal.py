@@ -7,6 +7,7 @@ agreed and the two margins: 2 L + 1 sums for L values.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -114,6 +115,7 @@ KAPPA_HALF = Measure(
     "kappa", ("binary", "preference"), _halves, agreement.cohen_kappa, "fisher", hit_or_miss
 )
 """Kappa of two sides in which a vote for neither counts for half, as if a coin decided."""
+ACCURACY_HALF = replace(KAPPA_HALF, name="accuracy", formula=agreement.accuracy, transform="logit")
 NOMINAL = (
     Measure("kappa", ("nominal",), _margins, cohen_kappa, "fisher"),
     Measure("accuracy", ("nominal",), equal, mean, "logit", hit_or_miss),
