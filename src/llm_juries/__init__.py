@@ -23,11 +23,13 @@ if TYPE_CHECKING:
         dependence,
         judge,
         list_judges,
+        list_tables,
         load_judge,
         questions_needed,
         read_verdicts,
         report,
         search_juries,
+        table,
     )
     from .collect.policy import Policy
     from .errors import JuriesError
@@ -50,11 +52,13 @@ __all__ = [
     "dependence",
     "judge",
     "list_judges",
+    "list_tables",
     "load_judge",
     "questions_needed",
     "read_verdicts",
     "report",
     "search_juries",
+    "table",
     "verdict_distributions",
 ]
 

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 import yaml
 
 from .analysis import agreement as agreement_tables
-from .analysis import comparison, jury_search, rankings
+from .analysis import comparison, jury_search, rankings, tables
 from .analysis import dependence as dependence_tables
 from .analysis import power as power_tables
 from .analysis.found_juries import JurySearch
 from .analysis.measured import COVERAGE
 from .analysis.panels import read_panel
+from .analysis.replaceability import EPSILON, MARGIN
 from .analysis.run import measure
 from .analysis.settings import Analysis, Settings
 from .analysis.undecided import Undecided
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
 
 Answers: TypeAlias = "Tabular | Dataset"
 """Answers to judge: a table, a dataset, or the name of one in conf/dataset."""
+SEARCHED = ("juries", "judges", "chosen")
+"""Tables of `search_juries`."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -334,9 +337,15 @@ def agreement(
 
 @checked
 def compare(
-    panel: Panel, bootstrap: Bootstrap | None = None, *, coverage: float = COVERAGE
+    panel: Panel,
+    bootstrap: Bootstrap | None = None,
+    *,
+    coverage: float = COVERAGE,
+    beside: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Compare each jury of a panel with the best single judge, over the items both voted on.
+    """Compare juries with the best single judge, or all voters with those named.
+
+    Two voters are measured on the items on which both have a vote.
 
     Ties, and pairs whose preference turns with the order, count for half.
 
@@ -346,20 +355,26 @@ def compare(
     bootstrap : Bootstrap, optional
     coverage : float
         The share of the labelled items that a judge must have voted on to be the best.
+    beside : sequence of str, optional
+        Judges and juries to compare every other voter with, judges too, in place of the best.
 
     Returns
     -------
     DataFrame
         Two rows a jury (beside its best member, and the best judge): both kappas (or the headline
         measure of the panel's scale) and their difference with its interval. The best judge is
-        picked on the same items, which is optimistically biased.
+        picked on the same items, which is optimistically biased. With `beside` a row for each other
+        voter and each of those named: see `analysis.comparison.against`.
 
     Raises
     ------
     JuriesError
-        If there are no human labels, or no jury.
+        If there are no human labels, no jury, or no voter of a name.
     """
     _check_labels(panel, "compare")
+    if beside is not None:
+        share = Settings(coverage=coverage).coverage
+        return comparison.against(panel, bootstrap or Bootstrap(), tuple(beside), share)
     if not any(voter.kind == "jury" for voter in panel.votes.voters):
         raise JuriesError(
             'compare: the panel has no jury; add one: panel.add(lj.Jury("trio", ["a", "b", "c"]))'
@@ -453,6 +468,81 @@ def questions_needed(
         raise JuriesError(
             "questions_needed: nothing to tell apart; add human labels and a jury, or name "
             "candidates"
+        )
+    return found
+
+
+def list_tables() -> list[str]:
+    """Return the names of the tables that `table` makes."""
+    return [one.name for one in tables.TABLES if one.name not in SEARCHED]
+
+
+@checked
+def table(
+    panel: Panel,
+    name: str,
+    bootstrap: Bootstrap | None = None,
+    *,
+    coverage: float = COVERAGE,
+    margin: float = MARGIN,
+    epsilon: float = EPSILON,
+    large_judge: str | None = None,
+    labelled_questions: int | None = None,
+) -> pd.DataFrame:
+    """Make one table of those that a report has: calibration, equivalence, alt_test, power ...
+
+    Parameters
+    ----------
+    panel : Panel
+    name : str
+        Of `list_tables`; docs/results.md says what is in each.
+    bootstrap : Bootstrap, optional
+    coverage : float
+        The share of the labelled items that a voter must have voted on to be the best.
+    margin : float
+        Of `equivalence`: what a voter may be worse by and still be as good.
+    epsilon : float
+        Of `alt_test`: what an annotator must be better by.
+    large_judge : str, optional
+        Of `equivalence`: a judge that juries are to replace.
+    labelled_questions : int, optional
+        Of `corrected`: as if only this many questions had human labels.
+
+    Raises
+    ------
+    JuriesError
+        If there is no such table, or it has no rows on this panel, with what it takes.
+    """
+    known = list_tables()
+    if name in SEARCHED:
+        raise JuriesError(f"table: {name} is made by search_juries(panel).{name}")
+    if name not in known:
+        raise JuriesError(f"table: there is none called {name!r}{nearest(name, known)}")
+    names = panel.votes.names
+    if large_judge is not None and large_judge not in names:
+        raise JuriesError(
+            f"large_judge: there is no judge {large_judge!r}{nearest(large_judge, names)}"
+        )
+    settings = Settings(
+        candidate_families=panel.candidate_families,
+        labelled_questions=labelled_questions,
+        coverage=coverage,
+        margin=margin,
+        large_judge=large_judge,
+        epsilon=epsilon,
+    )
+    plans = panel.plans if isinstance(panel, CollectedPanel) else ()
+    subject = tables.Subject(
+        panel,
+        Study(panel.dataset, plans, panel.juries),
+        Analysis(settings, bootstrap or Bootstrap()),
+        panel.stored.usd_a_call() if panel.stored else {},
+    )
+    made = next(one for one in tables.TABLES if one.name == name)
+    found = made.make(subject)
+    if found.empty:
+        raise JuriesError(
+            f"table: {name} has no rows on {panel.dataset.name}; it takes {made.applies}"
         )
     return found
 

@@ -44,6 +44,7 @@ from .measured import (
     measures,
     of_sides,
     questions_of,
+    questions_on,
     ratings,
     several,
     two_sided,
@@ -85,7 +86,9 @@ def agreement(
         undecided (int), how many of the missing are ties or turned with the order of a pair;
         kappa_half and accuracy_half, these for a half; accuracy_failed, all other missing votes
         counted wrong beside it; and where more than 2% are missing accuracy_worst and
-        accuracy_best, all of them wrong, or all right. Of nominal votes the last three.
+        accuracy_best, all of them wrong, or all right. Of nominal votes the last three. Of graded
+        ones mae_worst and mae_best: all missing votes at the end of the scale that is farther from
+        the label, or at the label.
 
         Binary and preference: kappa, accuracy, tpr, tnr, balanced_accuracy; the ties of preferences
         are left out. Where there are any: accuracy_ties over all pairs, a tie of either side for
@@ -139,8 +142,8 @@ def with_missing(panel: Panel, coverage: float, *, common: bool = False) -> dict
         votes = np.where(np.isnan(votes).any(axis=1, keepdims=True), np.nan, votes)
     voted = (~np.isnan(votes) & ~np.isnan(human)[:, None]).sum(axis=0)
     made: dict[str, Array] = {"eligible": (voted > 0) & (voted >= coverage * labelled)}
-    if not panel.sided and panel.scale.kind != "nominal":
-        return made
+    if panel.scale.graded:
+        return made | _worst_errors(panel, votes, labelled)
     if panel.sided:
         halves = counts.with_halves(votes, human).sum(axis=0)
         decided = np.isin(votes, (0, 1)) & ~np.isnan(human)[:, None]
@@ -162,6 +165,24 @@ def with_missing(panel: Panel, coverage: float, *, common: bool = False) -> dict
         "accuracy_best": np.where(bounded, ratio(surely + missing, labelled), np.nan),
     }
     return made
+
+
+def _worst_errors(panel: Panel, votes: Array, labelled: Array) -> dict[str, Array]:
+    """Return the bounds of the mean absolute error with all votes there, beside graded labels."""
+    if not panel.graded:
+        return {}
+    human = panel.human
+    away = np.abs(votes - human[:, None])
+    low, high = panel.scale.ends
+    farthest = np.maximum(human - low, high - human)[:, None]
+    missing = np.isnan(votes) & ~np.isnan(human)[:, None]
+    bounded = missing.sum(axis=0) > MOSTLY_THERE * labelled
+    surely = np.nansum(away, axis=0)
+    worst = surely + np.where(missing, farthest, 0.0).sum(axis=0)
+    return {
+        "mae_worst": np.where(bounded, ratio(worst, labelled), np.nan),
+        "mae_best": np.where(bounded, ratio(surely, labelled), np.nan),
+    }
 
 
 def agreement_by(
@@ -222,8 +243,9 @@ def correlations(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     DataFrame
         A row a voter, measure and `over`: dataset, voter, kind, measure (pearson, spearman,
         kendall_tau_b; against binary labels roc_auc), over ("all items", "mean over questions",
-        "mean over subsets", "mean over criteria") (str); value with ci_low and ci_high (float).
-        Empty unless votes are graded and items have labels.
+        "mean over subsets", "mean over criteria") (str); value with ci_low and ci_high (float);
+        caution, why an interval is missing or cannot be trusted (str). Empty unless votes are
+        graded and items have labels.
     """
     if not panel.scale.graded or not labelled(panel):
         return pd.DataFrame()
@@ -251,7 +273,8 @@ def correlations(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         for kind, one in zip(kinds, found.values(), strict=True):
             head = {"measure": kind.name, "over": over}
             values = {"value": one.value, "ci_low": one.low, "ci_high": one.high}
-            frames.append(by_voter(panel, panel.votes.voters, {**head, **values}))
+            said = {"caution": cautions(questions_of(rated), one)}
+            frames.append(by_voter(panel, panel.votes.voters, {**head, **values, **said}))
     return in_order(pd.concat(frames, ignore_index=True))
 
 
@@ -263,8 +286,8 @@ def reliability(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     DataFrame
         A row a group of two voters or more: dataset, among ("annotators", "judges" or a jury's
         name), measure (alpha_nominal, alpha_ordinal, alpha_interval) (str); voters, n, the items
-        with two votes or more (int); alpha, Krippendorff's, with ci_low and ci_high (float). No
-        human label is needed.
+        with two votes or more (int); alpha, Krippendorff's, with ci_low and ci_high (float);
+        caution, why the interval is missing or cannot be trusted (str). No human label is needed.
     """
     votes = panel.votes
     judges = tuple(voter.name for voter in votes.voters if voter.kind == "judge")
@@ -290,6 +313,7 @@ def reliability(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
                 "alpha": float(one.value[0]),
                 "ci_low": float(one.low[0]),
                 "ci_high": float(one.high[0]),
+                "caution": cautions(np.array([questions_on(panel, several_votes)]), one)[0],
             }
         )
     return pd.DataFrame(rows)
@@ -374,11 +398,13 @@ def annotators(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         that labelled an item in common: dataset, measure ("krippendorff_alpha" or "cohen_kappa"; on
         other scales "alpha_ordinal" and the like, and the scale's headline measure),
         annotators (str); n, the items with two labels or more, or with both (int); agreement with
-        ci_low and ci_high (float). Empty where no item has two labels.
+        ci_low and ci_high (float); caution, why an interval is missing or cannot be trusted (str).
+        Empty where no item has two labels.
     """
     votes, names = panel.annotations, panel.dataset.annotators
     given = ~np.isnan(votes)
-    several = int((given.sum(axis=1) >= 2).sum())
+    two_labels = given.sum(axis=1) >= 2
+    several = int(two_labels.sum())
     if not several:
         return pd.DataFrame()
     both = given.T.astype(int) @ given
@@ -390,6 +416,7 @@ def annotators(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     alpha, pair = ALPHA[scale.kind], Pairwise(measures_of(scale)[0])
     found = estimates([alpha, pair], rated, bootstrap)
     at = [list(combinations(range(len(names)), 2)).index(two) for two in pairs]
+    labelled_by = [given[:, list(two)].all(axis=1) for two in pairs]
     value, low, high = (
         np.concatenate([whole, each[at]])
         for whole, each in zip(found[alpha.name], found[pair.name], strict=True)
@@ -406,6 +433,10 @@ def annotators(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
             "agreement": value,
             "ci_low": low,
             "ci_high": high,
+            "caution": cautions(
+                np.array([questions_on(panel, rows) for rows in (two_labels, *labelled_by)]),
+                Interval(value, low, high),
+            ),
         }
     )
 
@@ -418,9 +449,10 @@ def between_judges(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     DataFrame
         A row for each two voters that are no juries, by name: dataset, judge, other (str); n, the
         items both voted on, and missing, the others (int); kappa with ci_low and ci_high, and
-        accuracy, the share of n with the same label (float). Ties of pairs are left out. On other
-        scales the headline measure with ci_low and ci_high, and on nominal and ordinal ones
-        `exact`, the share of n with the same value. Empty with fewer than two.
+        accuracy, the share of n with the same label (float); caution, why the interval is missing
+        or cannot be trusted (str). Ties of pairs are left out. On other scales the headline measure
+        with ci_low and ci_high, and on nominal and ordinal ones `exact`, the share of n with the
+        same value. Empty with fewer than two.
     """
     names = sorted(voter.name for voter in panel.votes.voters if voter.kind != "jury")
     labels = panel.votes.columns(tuple(names)).labels
@@ -452,4 +484,5 @@ def between_judges(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         ]
         share = [float(one.mean()) if len(one) else np.nan for one in same]
         made["accuracy" if scale.kind == "binary" else "exact"] = share
+    made["caution"] = cautions(np.array([questions_on(panel, there) for there in both]), one)
     return pd.DataFrame(made)

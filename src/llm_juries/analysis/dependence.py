@@ -8,8 +8,10 @@ import pandas as pd
 from ..juries.panel import Panel
 from ..metrics import dependence
 from ..metrics.bootstrap import Bootstrap
-from ..metrics.intervals import caution
-from .measured import labelled
+from ..metrics.intervals import Interval, caution, cautions
+from .measured import labelled, questions_on
+
+FEW_QUESTIONS = 50  # with fewer, intervals of numbers of votes hold the truth too rarely
 
 
 def error_pairs(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
@@ -21,7 +23,8 @@ def error_pairs(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         A row for each two voters that are no juries, by name: dataset, judge, other (str); n, the
         labelled items both voted on, and missing, the others (int); correlation, of their errors,
         with ci_low and ci_high; both_wrong and by_chance, shares of n; ratio, of the two, with
-        ratio_low and ratio_high (float). On a nominal scale a vote is right or wrong. Empty without
+        ratio_low and ratio_high (float); caution, why their intervals are missing or cannot be
+        trusted (str). On a nominal scale a vote is right or wrong. Empty without
         human labels, and on graded scales.
     """
     if not labelled(panel) or not (panel.sided or panel.scale.kind == "nominal"):
@@ -41,6 +44,9 @@ def error_pairs(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     )
     one, other = np.triu_indices(len(names), 1)
     n = found.n[one, other].astype(int)
+    voted = ~np.isnan(labels[:, columns]) & ~np.isnan(human)[:, None]
+    both = voted[:, one] & voted[:, other]
+    questions = np.array([questions_on(panel, rows) for rows in both.T], dtype=np.intp)
     made = {
         "correlation": found.correlation.value,
         "ci_low": found.correlation.low,
@@ -60,6 +66,7 @@ def error_pairs(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
             "missing": int((~np.isnan(panel.human)).sum()) - n,
         }
         | {name: values[one, other] for name, values in made.items()}
+        | {"caution": cautions(questions, Interval(*(end[one, other] for end in found.ratio)))}
     )
 
 
@@ -77,9 +84,9 @@ def effective_votes(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         participation_votes (of the eigenvalues) and majority_votes (independent judges with as
         accurate a majority), with _low and _high; independent and observed, the majority's accuracy
         on the n items if they erred independently and as it is; gap, of the two, with gap_low and
-        gap_high (float); caution, why the interval of effective_votes is missing or cannot be
-        trusted (str). Empty without human labels, and on
-        graded and nominal scales.
+        gap_high (float); caution, why an interval of the four is missing or cannot be trusted: with
+        fewer than `FEW_QUESTIONS` questions none can (str). An upper end of infinity means that the
+        data do not bound it. Empty without human labels, and on graded and nominal scales.
     """
     if not labelled(panel) or not panel.sided:
         return pd.DataFrame()
@@ -118,7 +125,16 @@ def effective_votes(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
                 "gap": float(found.gap.value),
                 "gap_low": float(found.gap.low),
                 "gap_high": float(found.gap.high),
-                "caution": caution(found.questions, found.effective_votes),
+                "caution": _caution(found),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _caution(found: dependence.PanelErrors) -> str:
+    """Return what to say of how many votes a panel is worth."""
+    for kind in ("effective_votes", "optimal_votes", "participation_votes", "majority_votes"):
+        said = caution(found.questions, getattr(found, kind), FEW_QUESTIONS)
+        if said != "ok":
+            return said if kind == "effective_votes" else f"{kind}: {said}"
+    return "ok"

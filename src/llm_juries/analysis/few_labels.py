@@ -10,6 +10,8 @@ from ..juries.panel import Panel
 from ..metrics import few_labels
 from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
+from ..metrics.intervals import Interval, cautions
+from .measured import questions_on
 from .order import in_order
 
 FEWEST_LABELS = 2  # of a candidate, below which there is no estimate
@@ -40,7 +42,8 @@ def corrected(
         ci_high, and humans, the accuracy under all human labels there are (float, NaN where they
         are not all there); labels_alone and labels_beside, how many human labels an interval of the
         width takes on so many answers, alone and beside the voter's verdicts (prediction-powered;
-        int, missing where all answers would not do, or too few labels say). Empty for pairs, on
+        int, missing where all answers would not do, or too few labels say); caution, why an
+        interval is missing or cannot be trusted (str). Empty for pairs, on
         graded and nominal scales, and where every answer has a label.
     """
     human = panel.human
@@ -77,6 +80,11 @@ def corrected(
             table.insert(1, "voter", voter.name)
             table.insert(2, "kind", voter.kind)
             table["humans"] = table["candidate"].map(truth)
+            both = ~np.isnan(labels) & ~np.isnan(used)
+            table["caution"] = cautions(
+                np.array([questions_on(panel, rows[name] & both) for name in table["candidate"]]),
+                Interval(found.value, found.low, found.high),
+            )
             needed = [
                 _needed(labels[rows[name]], used[rows[name]], width) for name in table["candidate"]
             ]

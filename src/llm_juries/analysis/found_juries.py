@@ -30,6 +30,7 @@ from ..metrics.intervals import (
 from ..metrics.measure import combined
 from ..metrics.power import questions_needed, standard_error
 from ..metrics.significance import max_t_quantile, step_down_max_t
+from .comparison import difference
 from .jury_validation import Candidates, chosen, first_of, first_of_each
 
 Numbers = npt.NDArray[Any]
@@ -338,11 +339,6 @@ def _measured(search: Search, bootstrap: Bootstrap) -> _Measured:
 
 def _joined(parts: Sequence[Interval]) -> Interval:
     return Interval(*(np.concatenate(one) for one in zip(*parts, strict=True)))
-
-
-def difference(values: Array) -> Array:
-    """Return the first less the second of the last axis, which stays, of length one."""
-    return values[..., :1] - values[..., 1:]
 
 
 def _in_parts(search: Search, function: Callable[[slice], T]) -> Iterator[T]:

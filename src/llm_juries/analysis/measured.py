@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..juries.panel import Panel
 from ..juries.votes import TIE, Votes
-from ..metrics.arrays import Array, Index
+from ..metrics.arrays import Array, Index, Mask
 from ..metrics.graded import PICKS_BEST
 from ..metrics.intervals import Interval
 from ..metrics.measure import AnyMeasure, MeanOverClusters, MeanOverSubsets, Ratings
@@ -90,6 +90,11 @@ def questions_of(rated: Ratings) -> Index:
     """Return on how many questions each voter and the humans both have a label, of shape (k,)."""
     _, at = np.unique(np.asarray(rated.clusters), return_inverse=True)
     return np.array([len(np.unique(at[rows])) for rows in rated.both.T], dtype=np.intp)
+
+
+def questions_on(panel: Panel, rows: Mask) -> int:
+    """Return on how many questions some items are."""
+    return len(np.unique(np.asarray(panel.questions)[rows]))
 
 
 def of_sides(rated: Ratings) -> Ratings:

@@ -23,6 +23,7 @@ from ..juries.votes import Voter
 from ..metrics import ranking as measures
 from ..metrics.arrays import Array, Mask
 from ..metrics.bootstrap import Bootstrap
+from ..metrics.intervals import Interval, caution
 from ..types import Item
 from . import style
 from .order import in_order
@@ -152,7 +153,8 @@ def correlation(panel: Panel, fits: Fits) -> pd.DataFrame:
         ("humans", or the leaderboard's file), correlation ("kendall_tau_b", ...; what the paper
         prints as Pearson is "spearman") (str); models, those in both, and missing, the ranked ones
         missing from the reference (int); value with ci_low and ci_high (float), over resampled
-        questions, the reference taken as given. Empty with fewer than three models in common.
+        questions, the reference taken as given; caution, why an interval is missing or cannot be
+        trusted (str). Empty with fewer than three models in common.
     """
     how, found = fits.settings, fits.rankings
     models = sorted({model for _, _, one in found for model in one.models})
@@ -172,7 +174,7 @@ def correlation(panel: Panel, fits: Fits) -> pd.DataFrame:
             "have other names there, set analysis.ranking.names",
             how.reference, len(board), len(models), panel.dataset.name, ", ".join(absent),
         )  # fmt: skip
-    rows = []
+    rows, questions = [], len(set(panel.questions))
     for voter, measure, one in found:
         beside = {"humans": references.get(("humans", measure), {})} if voter is not HUMAN else {}
         if board:
@@ -194,6 +196,12 @@ def correlation(panel: Panel, fits: Fits) -> pd.DataFrame:
                     "value": value,
                     "ci_low": compared.low[name],
                     "ci_high": compared.high[name],
+                    "caution": caution(
+                        questions,
+                        Interval(
+                            *map(np.asarray, (value, compared.low[name], compared.high[name]))
+                        ),
+                    ),
                 }
                 for name, value in compared.value.items()
             ]

@@ -60,7 +60,8 @@ class PanelErrors:
     mean_correlation : Interval
         Of all pairs, each over the items both voted on.
     effective_votes, optimal_votes, participation_votes, majority_votes : Interval
-        How many votes the panel is worth, by the functions of these names.
+        How many votes the panel is worth, by the functions of these names. An upper end above
+        `MOST_VOTES` is infinite: common errors are too few to bound it.
     n, questions : float, int
         The labelled items that every judge voted on, over which the accuracies are, and their
         questions.
@@ -142,16 +143,21 @@ def panel_errors(
 
     return PanelErrors(
         mean_correlation=of_pairs(mean_correlation, "fisher"),
-        effective_votes=of_pairs(effective_votes, "log"),
-        optimal_votes=of_pairs(optimal_votes, "log"),
-        participation_votes=of_pairs(participation_votes, "log"),
-        majority_votes=of_majority(majority_votes, "log"),
+        effective_votes=_bounded(of_pairs(effective_votes, "log")),
+        optimal_votes=_bounded(of_pairs(optimal_votes, "log")),
+        participation_votes=_bounded(of_pairs(participation_votes, "log")),
+        majority_votes=_bounded(of_majority(majority_votes, "log")),
         n=float(whole[:, WHOLE].sum()),
         questions=int(used[1].sum()),
         independent=of_majority(independent_accuracy, "logit"),
         observed=of_majority(majority_accuracy, "logit"),
         gap=of_majority(condorcet_gap, "identity"),
     )
+
+
+def _bounded(votes: Interval) -> Interval:
+    """Return numbers of votes with an upper end of infinity where the data do not bound them."""
+    return votes._replace(high=np.where(votes.high > MOST_VOTES, np.inf, votes.high))
 
 
 def _pair_cells(sums: Array) -> Array:

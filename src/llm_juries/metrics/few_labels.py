@@ -140,7 +140,7 @@ def rogan_gladen(
     one = np.hstack([np.zeros((4, 2)), np.eye(4)])  # labels only: the judged share is of the data
     share = 1 / len(names) if common_rates else 1.0
     imagined = share * imagined_size(known)[:, None] * one[:, None]
-    used = known > 0
+    used = sums[..., 0] > 0  # the judged share varies with questions that have no label, too
     if common_rates:
         used = np.broadcast_to(used.any(axis=1, keepdims=True), used.shape)
     bound = additive(sums, rate, imagined, used)

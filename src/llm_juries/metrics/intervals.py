@@ -368,7 +368,7 @@ def p_values(found: Interval, questions: Index, level: float = 0.95) -> Array:
     return np.asarray(2 * stats.t.sf(np.abs(found.high + found.low) / 2 / error, free))
 
 
-def caution(questions: int, found: Interval) -> str:
+def caution(questions: int, found: Interval, few: int = FEW_CLUSTERS) -> str:
     """Return why an interval is missing or cannot be trusted, "ok" where it can.
 
     Parameters
@@ -377,6 +377,8 @@ def caution(questions: int, found: Interval) -> str:
         How many questions the value stands on.
     found : Interval
         Of one value.
+    few : int
+        With fewer questions no interval is to be trusted.
     """
     if np.isnan(found.value):
         return "undefined: no labelled votes, or all of one kind"
@@ -384,7 +386,9 @@ def caution(questions: int, found: Interval) -> str:
         return "no interval: one question"
     if np.isnan(found.low) or np.isnan(found.high):
         return "no interval: nothing varies between questions"
-    return f"few questions: {questions}" if questions < FEW_CLUSTERS else "ok"
+    if questions < few:
+        return f"few questions: {questions}"
+    return "no upper bound" if np.isinf(found.high) else "ok"
 
 
 def cautions(questions: Index, found: Interval) -> list[str]:
