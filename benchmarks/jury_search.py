@@ -1,19 +1,29 @@
 """Time a search over all juries, compared with a plain loop over scikit-learn's kappa.
 
     python benchmarks/jury_search.py
+    python benchmarks/jury_search.py --beside 81402a9   # the same search by the code of a commit
 
 Simulated judges with correlated errors vote on several answers to each question; a few votes are
 missing. The loop lets a jury decide with the package's own rule, then takes the items of each
 resample's questions and calls `cohen_kappa_score`. It would take days for all juries, so it is
-timed for a few juries and resamples and scaled up. On a busy machine, compare CPU seconds. A
-test in tests/analysis/test_jury_search.py checks that both give the same kappas.
+timed for a few juries and resamples and scaled up. Each search runs in a process of its own. On a
+busy machine, compare CPU seconds: they rise with the load too, but by less. A test in
+tests/analysis/test_jury_search.py checks that both give the same kappas.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import random
+import resource
+import subprocess
+import sys
 import time
+from itertools import combinations
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -26,6 +36,8 @@ from llm_juries.juries.rules import Jury, Rule
 from llm_juries.juries.votes import Voter, Votes
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.types import Item
+
+ROOT = Path(__file__).parents[1]
 
 
 def simulated(judges: int, questions: int, answers: int, seed: int) -> Panel:
@@ -70,6 +82,36 @@ def loop(
     return (time.perf_counter() - started) / number, (time.process_time() - worked) / number
 
 
+def searched(given: argparse.Namespace) -> pd.DataFrame:
+    """Search, and print seconds, seconds of CPU and the most memory in MB."""
+    panel = simulated(given.judges, given.questions, given.answers, seed=0)
+    started, worked = time.perf_counter(), time.process_time()
+    found = search_juries(panel, Bootstrap(given.resamples), Criteria((given.rule,)))
+    ours, worked = time.perf_counter() - started, time.process_time() - worked
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"wall": ours, "cpu": worked, "memory": memory}))
+    return found.juries
+
+
+def measured(source: Path) -> dict[str, float]:
+    """Return what a search prints that runs the code in a folder."""
+    load = os.getloadavg()[0]
+    command = [sys.executable, __file__, *sys.argv[1:], "--alone"]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(source)}, capture_output=True, check=True
+    )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found | {"load": load}
+
+
+def told(name: str, found: dict[str, float]) -> str:
+    """Return one search in a line."""
+    return (
+        f"{name}: {found['wall']:.1f} s, {found['cpu']:.1f} s of CPU, {found['memory']:,.0f} MB, "
+        f"at a load of {found['load']:.1f}"
+    )
+
+
 def main() -> None:
     """Time both, print seconds and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -80,29 +122,46 @@ def main() -> None:
     parser.add_argument("--rule", choices=["majority", "any", "mean", "median"], default="majority")
     parser.add_argument("--loop-juries", type=int, default=20)
     parser.add_argument("--loop-resamples", type=int, default=20)
+    parser.add_argument("--beside", nargs="*", default=[], help="commits whose code to time too")
+    parser.add_argument("--alone", action="store_true", help="search once and print JSON")
     given = parser.parse_args()
+    if given.alone:
+        searched(given)
+        return
 
+    ours = measured(ROOT / "src")
+    number = 2**given.judges - 1
+    juries = [
+        " + ".join(members)
+        for size in range(1, given.judges + 1)
+        for members in combinations([f"judge_{at:02}" for at in range(given.judges)], size)
+    ]
+    some = random.Random(0).sample(juries, min(given.loop_juries, number))
     panel = simulated(given.judges, given.questions, given.answers, seed=0)
-    started, worked = time.perf_counter(), time.process_time()
-    found = search_juries(panel, Bootstrap(given.resamples), Criteria((given.rule,)))
-    ours, worked = time.perf_counter() - started, time.process_time() - worked
-
-    some: pd.DataFrame = found.juries.sample(
-        min(given.loop_juries, len(found.juries)), random_state=0
-    )
-    each, each_worked = loop(panel, given.rule, list(some["jury"]), given.loop_resamples, seed=0)
-    whole_worked = each_worked * len(found.juries) * given.resamples
-    whole = each * len(found.juries) * given.resamples
+    each, each_worked = loop(panel, given.rule, some, given.loop_resamples, seed=0)
+    whole_worked = each_worked * number * given.resamples
+    whole = each * number * given.resamples
     print(
-        f"{len(found.juries):,} juries x {given.resamples:,} resamples of {given.questions:,} "
+        f"{number:,} juries x {given.resamples:,} resamples of {given.questions:,} "
         f"questions x {given.answers} answers, rule {given.rule}, {os.cpu_count()} cores"
     )
-    print(f"search, with all its tables: {ours:.1f} s, {worked:.1f} s of CPU")
+    print(told("search, with all its tables", ours))
     print(
         f"scikit-learn loop: {whole:,.0f} s, scaled up from {len(some)} juries x "
         f"{given.loop_resamples} resamples ({1000 * each:.2f} ms each)"
     )
-    print(f"ratio: {whole / ours:,.0f}, of CPU {whole_worked / worked:,.0f}")
+    print(f"ratio: {whole / ours['wall']:,.0f}, of CPU {whole_worked / ours['cpu']:,.0f}")
+    for commit in given.beside:
+        with TemporaryDirectory() as folder:
+            archive = subprocess.run(
+                ["git", "-C", ROOT, "archive", commit, "src"], capture_output=True, check=True
+            )
+            subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+            found = measured(Path(folder) / "src")
+        print(told(f"the code of {commit}", found))
+        ours = measured(ROOT / "src")
+        print(told("ours again", ours))
+        print(f"ratio: {found['wall'] / ours['wall']:.1f}, of CPU {found['cpu'] / ours['cpu']:.1f}")
 
 
 if __name__ == "__main__":

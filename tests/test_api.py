@@ -176,6 +176,41 @@ def test_labels_of_one_value_leave_nothing_to_compare(wide: pd.DataFrame):
         lj.compare(panel, FAST)
 
 
+def test_voters_are_compared_with_those_named(wide: pd.DataFrame):
+    panel = lj.read_verdicts(wide).add(lj.Jury("both", ["gpt_4", "haiku"]))
+    table = lj.compare(panel, FAST, beside=["gpt_4", "both"])
+    pairs = set(zip(table["voter"], table["beside"], strict=True))
+    assert pairs == {
+        ("haiku", "gpt_4"), ("command_r", "gpt_4"), ("both", "gpt_4"),
+        ("haiku", "both"), ("command_r", "both"),
+    }  # fmt: skip
+    row = table.set_index(["voter", "beside"]).loc[("both", "gpt_4")]
+    named = lj.compare(panel, FAST).set_index("beside").loc["best judge"]
+    if named["judge"] == "gpt_4":
+        assert row["difference"] == named["difference"]
+        assert row["ci_low"] == named["ci_low"]
+    assert (table["p_holm"].dropna() >= table["p"].dropna()).all()
+    with pytest.raises(lj.JuriesError, match="no voter 'gpt4'; did you mean gpt_4"):
+        lj.compare(panel, FAST, beside=["gpt4"])
+
+
+def test_any_table_of_a_report_can_be_made_alone(wide: pd.DataFrame):
+    panel = lj.read_verdicts(wide).add(lj.Jury("both", ["gpt_4", "haiku"]))
+    for name in ("power", "equivalence", "variance_components", "effective_votes"):
+        assert name in lj.list_tables()
+        assert len(lj.table(panel, name, FAST)), name
+    assert set(lj.table(panel, "equivalence", FAST, margin=0.1)["margin"]) == {0.1}
+    for name, said in (
+        ("equivalenc", "did you mean equivalence"),
+        ("chosen", r"search_juries\(panel\).chosen"),
+        ("alt_test", "has no rows on verdicts; it takes items with the labels of two annotators"),
+    ):
+        with pytest.raises(lj.JuriesError, match=said):
+            lj.table(panel, name, FAST)
+    with pytest.raises(lj.JuriesError, match="no judge 'gpt4'; did you mean gpt_4"):
+        lj.table(panel, "equivalence", FAST, large_judge="gpt4")
+
+
 @pytest.mark.parametrize("wrong", [{"threshold": "0.5"}, {"threshold": True}, {"family": 1}])
 def test_a_wrong_fact_about_a_recorded_judge_is_one_line(wide: pd.DataFrame, wrong: Any):
     with pytest.raises(lj.JuriesError, match=r"judges.gpt_4: .*: got .*; give a"):

@@ -33,6 +33,8 @@ SCALES = {
     "interval": lj.Scale.interval(0, 10),
     "preference": lj.Scale.preference(),
 }
+PERCENTILES = ("ranking", "spread")
+"""Tables whose intervals are not cluster-robust."""
 HEADLINE = {"nominal": "kappa", "ordinal": "weighted_kappa", "interval": "pearson"}
 
 
@@ -116,6 +118,36 @@ def test_agreement_of_levels(voter: str) -> None:
         assert found[name] == pytest.approx(value, abs=1e-9), name
         prefix = "ci" if name == "weighted_kappa" else name
         assert found[f"{prefix}_low"] <= found[name] <= found[f"{prefix}_high"]
+
+
+def test_missing_grades_bound_the_mean_error_from_both_sides() -> None:
+    panel = panel_of("ordinal")
+    table = tables.agreement(panel, FEW).set_index("voter")
+    human, votes = panel.human, panel.votes
+    for at, name in enumerate(votes.names):
+        low, high = [], []
+        for vote, true in zip(votes.labels[:, at], human, strict=True):
+            if math.isnan(true):
+                continue
+            far = max(true - 1, 5 - true)
+            low.append(0.0 if math.isnan(vote) else abs(vote - true))
+            high.append(far if math.isnan(vote) else abs(vote - true))
+        found = table.loc[name]
+        assert found["mae_best"] == pytest.approx(np.mean(low))
+        assert found["mae_worst"] == pytest.approx(np.mean(high))
+        assert found["mae_best"] < found["mae"] < found["mae_worst"]
+
+
+def test_every_table_with_intervals_says_whether_they_can_be_trusted() -> None:
+    for kind in SCALES:
+        panel = panel_of(kind)
+        for name in lj.list_tables():
+            try:
+                table = lj.table(panel, name, FEW)
+            except JuriesError:
+                continue
+            if "ci_low" in table and name not in PERCENTILES:
+                assert table["caution"].map(bool).all(), (kind, name)
 
 
 @pytest.mark.parametrize("voter", JUDGES)

@@ -205,6 +205,18 @@ def test_judges_that_all_err_alone_have_no_zero_width():
         assert one.low < one.high
 
 
+def test_numbers_of_votes_that_the_data_do_not_bound_have_no_upper_end():
+    rng = np.random.default_rng(4)
+    votes = np.where(rng.random((12, 5)) < 0.85, 1.0, 0.0)
+    found = dependence.panel_errors(votes, np.ones(12), range(12))
+    highs = [
+        float(getattr(found, f"{kind}_votes").high)
+        for kind in ("effective", "optimal", "participation", "majority")
+    ]
+    assert math.inf in highs
+    assert all(math.isnan(one) or one == math.inf or one <= 201 for one in highs)
+
+
 @pytest.mark.parametrize(
     ("votes", "effective"),
     [

@@ -141,7 +141,7 @@ def test_rogan_gladens_interval_is_a_jackknife_beside_four_imagined_labels(commo
     one = np.full(4, size.sum() * share if common_rates else 1.0)
     everything = np.ones(len(votes), bool)
     centre = rate(everything, one)
-    used = np.unique(questions[labelled])
+    used = np.unique(questions[own & ~np.isnan(votes)])
     left = np.array([rate(questions != question, one) for question in used])
     variance = (len(used) - 1) / len(used) * ((left - left.mean()) ** 2).sum()
     variance += sum((rate(everything, one - one * np.eye(4)[at]) - centre) ** 2 for at in range(4))

@@ -208,14 +208,18 @@ class Patterns:
     def on_questions(self, juries: Index, judges: Index, weights: Array) -> Array:
         """Return kappas of pairs of a jury and a judge on questions that are weighted anew."""
         drawn = np.asarray(weights @ self.counts)
-        parts = []
-        for some in slices(len(drawn), max(1, HELD_COUNTS // (64 * len(self.human)))):
+
+        def kappas(some: slice) -> Array:
             jury, judge = self.decisions[juries[some]], self.voted[judges[some]]
             both = (jury != NO_VOTE) & (judge != NO_VOTE)
             seen = [jury, judge, np.where(both, jury, NO_VOTE), np.where(both, judge, NO_VOTE)]
             cells = [self._cells(codes, drawn[some]) for codes in seen]
-            parts.append(cohen_kappa(np.stack(cells, axis=1)))
-        return np.concatenate(parts) if parts else np.zeros((0, 4))
+            return cohen_kappa(np.stack(cells, axis=1))
+
+        step = max(1, HELD_COUNTS // (64 * len(self.human)))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            parts = pool.map(kappas, slices(len(drawn), step))
+            return np.concatenate([np.zeros((0, 4)), *parts])
 
     def judges_resampled(self, bootstrap: Bootstrap, draws: Resampled) -> Numbers:  # noqa: ARG002
         """Return the judges' kappas in all resamples: single judges are the first juries."""
