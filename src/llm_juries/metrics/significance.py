@@ -49,28 +49,6 @@ def _error(row: Numbers) -> float:
     return error if error > NO_CHANGE else np.nan
 
 
-def normal_p_values(value: Array, draws: Numbers) -> Array:
-    """Return two-sided p values of values over their bootstrap standard errors, by the normal.
-
-    A p value counted from B resamples is never below 2 / (B + 1), which a correction for thousands
-    of tests would turn into 1.
-
-    Parameters
-    ----------
-    value : array of shape (j,)
-    draws : array of shape (j, b)
-        The values in each resample.
-
-    Returns
-    -------
-    array of shape (j,)
-        NaN where there is no standard error.
-    """
-    from scipy.stats import norm
-
-    return np.asarray(2 * norm.sf(np.abs(value / standard_errors(draws))))
-
-
 def holm(p: Array) -> Array:
     """Return p values corrected for their number (Holm 1979); NaN is no test and stays."""
     from statsmodels.stats.multitest import multipletests
