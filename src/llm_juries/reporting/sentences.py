@@ -125,13 +125,16 @@ def comparison(row: pd.Series[Any], minus: str = "-") -> str:
     minus : str
         The sign of negative numbers.
     """
-    numbers = f"{row['difference']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
+    low, high = row.get("ci_low", np.nan), row.get("ci_high", np.nan)  # blank columns are left out
+    numbers = f"{row['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+    if np.isnan(low):
+        numbers = f"{row['difference']:+.3f}, without an interval"
     if not row["eligible"]:
         share = row["n"] / (row["n"] + row["missing"])
         finding = f"these are only {share:.0%} of the labelled items, too few for a finding"
-    elif row["ci_low"] > 0:
+    elif low > 0:
         finding = "the jury agrees more"
-    elif row["ci_high"] < 0:
+    elif high < 0:
         finding = "the jury agrees less"
     else:
         finding = f"no clear difference{_power(row)}"
@@ -143,7 +146,7 @@ def comparison(row: pd.Series[Any], minus: str = "-") -> str:
 
 def _power(row: pd.Series[Any]) -> str:
     """Return how large a difference would have been found, and what this one takes to be."""
-    if not np.isfinite(row["detectable"]):
+    if not np.isfinite(row.get("detectable", np.nan)):
         return ""
     found = f"; {row['questions']:,} questions find one of {row['detectable']:.3f} or more"
     needed = row["questions_needed"]
