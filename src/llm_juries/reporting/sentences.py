@@ -43,8 +43,7 @@ def replaceable(
         name = human.removeprefix("human_")
         said.append(
             f"against {row['against']}, {name.replace('_', ' ')} {row[name]:.3f} where the "
-            f"annotators reach {row[human]:.3f}: {row['difference']:+.3f} [{row['ci_low']:+.3f}, "
-            f"{row['ci_high']:+.3f}], {row['finding']}"
+            f"annotators reach {row[human]:.3f}: {_difference(row)}, {row['finding']}"
         )
     for _, row in _of(alternative, voter).iterrows():
         few = ", of whom the test wants three" * (row["annotators"].count(", ") < 2)
@@ -56,8 +55,8 @@ def replaceable(
         if row["beside"] != "annotators":
             said.append(
                 f"within {row['margin']:g} of the {row['beside']}, {row['reference']}: "
-                f"{row['verdict']} ({row['difference']:+.3f} [{row['ci_low']:+.3f}, "
-                f"{row['ci_high']:+.3f}], p of not inferior {row['p_not_inferior']:.3f})"
+                f"{row['verdict']} ({_difference(row)}, p of not inferior "
+                f"{row['p_not_inferior']:.3f})"
             )
     return said
 
@@ -109,8 +108,8 @@ def beside_one_judge(row: pd.Series[Any]) -> str:
     spent = "as many calls" if row["equal"] == "calls" else "as much money"
     return (
         f"beside {row['repeats']} answers of {row['judge']} for {spent}, whose "
-        f"{name.replace('_', ' ')} is {row[f'repeats_{name}']:.3f}: {row['difference']:+.3f} "
-        f"[{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]; {finding}"
+        f"{name.replace('_', ' ')} is {row[f'repeats_{name}']:.3f}: {_difference(row)}; "
+        f"{finding}"
     )
 
 
@@ -125,16 +124,13 @@ def comparison(row: pd.Series[Any], minus: str = "-") -> str:
     minus : str
         The sign of negative numbers.
     """
-    low, high = row.get("ci_low", np.nan), row.get("ci_high", np.nan)  # blank columns are left out
-    numbers = f"{row['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
-    if np.isnan(low):
-        numbers = f"{row['difference']:+.3f}, without an interval"
+    numbers = _difference(row)
     if not row["eligible"]:
         share = row["n"] / (row["n"] + row["missing"])
         finding = f"these are only {share:.0%} of the labelled items, too few for a finding"
-    elif low > 0:
+    elif row["ci_low"] > 0:
         finding = "the jury agrees more"
-    elif high < 0:
+    elif row["ci_high"] < 0:
         finding = "the jury agrees less"
     else:
         finding = f"no clear difference{_power(row)}"
@@ -144,9 +140,16 @@ def comparison(row: pd.Series[Any], minus: str = "-") -> str:
     )
 
 
+def _difference(row: pd.Series[Any]) -> str:
+    """Return a difference with its interval; none where two never differ."""
+    if np.isnan(row["ci_low"]):
+        return f"{row['difference']:+.3f}, without an interval"
+    return f"{row['difference']:+.3f} [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]"
+
+
 def _power(row: pd.Series[Any]) -> str:
     """Return how large a difference would have been found, and what this one takes to be."""
-    if not np.isfinite(row.get("detectable", np.nan)):
+    if not np.isfinite(row["detectable"]):
         return ""
     found = f"; {row['questions']:,} questions find one of {row['detectable']:.3f} or more"
     needed = row["questions_needed"]
