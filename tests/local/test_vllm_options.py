@@ -12,15 +12,19 @@ from llm_juries.judges.vllm.child import WORKER
 
 def test_the_script_for_several_nodes_gives_options_that_vllm_has(vllm_python: str):
     text = (ROOT / "cluster" / "vllm_nodes.sh").read_text()
-    command = text[text.index("main serve") : text.index("server=$!")]
+    command = text[text.index("bash -c") : text.index("server=$!")]
     wanted = set(re.findall(r"--[a-z][a-z-]+", command))
-    done = subprocess.run(
+    # The worker ends its whole session when its standard input does, so it has one of its own.
+    with subprocess.Popen(
         [vllm_python, str(WORKER), "serve", "--help=all"],
         stdin=subprocess.PIPE,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
-        check=False,
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
-    )
-    assert wanted <= set(re.findall(r"--[a-z][a-z-]+", done.stdout))
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        printed = process.stdout.read()
+    assert wanted <= set(re.findall(r"--[a-z][a-z-]+", printed))
     assert {"--nnodes", "--node-rank", "--headless", "--pipeline-parallel-size"} <= wanted
