@@ -438,3 +438,23 @@ def test_a_very_long_reply_is_read_in_linear_time(part: str):
 def test_long_white_space_behind_a_score_is_read_in_linear_time():
     reader = LabelReader(Scale.ordinal(1, 5), tuple("12345"), name="Score")
     assert reader.read(Reply("Score: 4" + " " * 200_000 + "x")).outcome is Outcome.UNPARSED
+
+
+@pytest.mark.parametrize(
+    ("text", "logprobs", "value"),
+    [
+        ("True", {"False": -3.0}, "True"),  # the list spells True as no word is, such as ▁True
+        ("Verdict: True", {"False": -1.0}, "True"),
+        ("True", {"False": -0.5}, "False"),  # sampled against the odds
+        ("True", {"False": -3.0, "True": -4.0}, "False"),
+        ("Well, it depends.", {"False": -3.0}, "False"),
+        ("", {"False": -3.0}, "False"),
+    ],
+)
+def test_unlikely_tokens_do_not_contradict_the_text(
+    text: str, logprobs: dict[str, float], value: str
+):
+    reply = Reply(text, choice_logprobs=logprobs)
+    assert TRUTH.read(reply).value == value
+    probabilities = TRUTH.probabilities(reply)
+    assert not probabilities or max(probabilities, key=lambda one: probabilities[one]) == value

@@ -64,8 +64,9 @@ class LabelReader:
     probability of True among the two); values without an order have no mean. Spellings that differ
     in case or white space (" true") add up; others don't count. A verdict token outside the judge's
     list of likely tokens counts as probability 0. Where two values are exactly as likely, or all
-    verdict words together are less likely than `least_mass`, the text decides; of a decision model,
-    which writes none, the reply is then UNPARSED.
+    verdict words together are less likely than `least_mass`, the text decides, also where they are
+    less likely than 0.5 and the text's own verdict is not among them; of a decision model, which
+    writes none, the reply is then UNPARSED.
 
     From text a verdict is read if the reply announces exactly one (see `announced`). Reasoning in
     think tags and special tokens are ignored. Anything else is TRUNCATED if the length limit cut
@@ -90,7 +91,7 @@ class LabelReader:
     name: str = ""
     opening: str = ""
     least_mass: float = LEAST_MASS
-    version = 7
+    version = 8
 
     @cached_property
     def id(self) -> str:
@@ -139,9 +140,13 @@ class LabelReader:
             if value is not None and math.isfinite(lp):  # a word of probability 0 has no weight
                 known.setdefault(value, []).append(lp)  # words of one value (Yes, Right) add up
         lps = [lp for each in known.values() for lp in each]
-        mass = reply.label_mass
-        if not lps or (mass if mass is not None else sum(map(math.exp, lps))) < self.least_mass:
+        mass = reply.label_mass if reply.label_mass is not None else sum(map(math.exp, lps))
+        if not lps or mass < self.least_mass:
             return {}
+        if mass < 0.5:  # then the list may lack the reply's own verdict, spelled as no word is
+            said = _as_text(self._text_reader, reply).value
+            if said is not None and said not in known:
+                return {}
         best = max(lps)
         return {value: sum(math.exp(lp - best) for lp in each) for value, each in known.items()}
 
