@@ -53,7 +53,7 @@ def test_a_users_own_yamls_are_found(tmp_path: Path):
 def test_a_job_of_several_judges_needs_the_most_of_each():
     assert needs(config("judge=contains")) == Resources()
     cfg = config("judge=[llama33_70b,qwen3_4b,contains]", "judges.qwen3_4b.resources.minutes=600")
-    assert needs(cfg) == Resources(gpus=4, cpus=16, memory_gb=200, minutes=600)
+    assert needs(cfg) == Resources(gpus=4, gpu_gb=80, cpus=16, memory_gb=200, minutes=600)
 
 
 def test_gpus_follow_how_a_model_is_split():
