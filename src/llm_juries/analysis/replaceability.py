@@ -364,7 +364,7 @@ def equivalence(
             "margin": margin,
             "p_not_inferior": Estimate.of(gap).above(-margin),
             "p_equivalent": Estimate.of(gap).equivalent(margin),
-            "verdict": _verdict(Estimate.of(gap), found, margin)
+            "verdict": verdict(Estimate.of(gap), found, margin)
             if n >= coverage * labelled
             else "voted on too few items",
             "caution": caution(int(gap.clusters), found),
@@ -411,7 +411,8 @@ def _gap(values: Array) -> Array:
     return difference
 
 
-def _verdict(gap: Estimate, found: Interval, margin: float) -> str:
+def verdict(gap: Estimate, found: Interval, margin: float) -> str:
+    """Say what an interval and a margin show of a difference."""
     if found.low > margin:
         return "better"
     if gap.equivalent(margin) < ALPHA:

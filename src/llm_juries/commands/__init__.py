@@ -7,6 +7,8 @@ COMMANDS = {
     "label": "label answers by hand, blind, in a spreadsheet",
     "analyze": "measure stored verdicts, pool them into juries, write a report",
     "reproduce": "put the paper's tables and figures beside ours",
+    "atlas": "measure on all recorded sources where juries help",
+    "advise": "say from a pilot whether to seat a jury, and which",
     "submit": "submit a sweep to a cluster, one job for each judge and dataset",
     "status": "show how far a sweep is",
     "store": "verify, compact, count, export, import or merge a store of verdicts",

@@ -31,7 +31,10 @@ from .seating import members_of
 
 SEVERAL = ("judge", "jury", "candidate", "experiment")
 """Groups of which a list of names is composed as it stands."""
-LISTS = {"datasets": "dataset", "prompts": "prompt", "ablated": "dataset", "priced": "judge"}
+LISTS = {
+    "datasets": "dataset", "fetched": "dataset", "prompts": "prompt", "ablated": "dataset",
+    "priced": "judge",
+}  # fmt: skip
 """Keys that are lists of names, and the groups of the names."""
 TABLES = (".jsonl", ".json", ".csv", ".parquet")
 

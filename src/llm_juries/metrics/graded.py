@@ -158,3 +158,34 @@ PICKS_BEST = Measure(
 A tie of m at the top counts the share of the m that are among the best. Counted are questions with
 two labelled candidates or more that humans did not find all alike, and without a missing vote.
 """
+
+
+def _picks_beside_chance(ratings: Ratings) -> Array:
+    """Return one, the credit and the credit of a random pick of each question picked in."""
+    picked = _picks(ratings)
+    chance = np.zeros(ratings.votes.shape)
+    for rows in groups_of(ratings):
+        known = rows[~np.isnan(ratings.human[rows])]
+        if len(known):
+            human = ratings.human[known]
+            chance[known[0]] = (human > human.max() - SAME).mean()
+    return np.concatenate([picked, (chance * picked[..., 0])[..., None]], axis=-1)
+
+
+def _beyond_chance(sums: Array) -> Array:
+    n, credit, chance = np.moveaxis(sums, -1, 0)
+    return ratio(credit - chance, n - chance, SAME)
+
+
+PICKS_BEYOND_CHANCE = Measure(
+    "picks_best",
+    ("binary", "ordinal", "interval"),
+    _picks_beside_chance,
+    _beyond_chance,
+    "identity",
+    no_cell,
+)
+"""How often the best is picked, corrected for chance as kappa is: (share - chance) / (1 - chance).
+
+0 is a random pick, 1 the best every time.
+"""

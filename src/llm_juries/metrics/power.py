@@ -73,7 +73,7 @@ def questions_needed(
     if not 0 < power < 1:
         raise JuriesError(f"power: is {power}; set a share between 0 and 1, such as 0.8")
     c = critical_value() if critical is None else critical
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         ratio = (c + norm.ppf(power)) * np.asarray(error, float) / np.abs(difference)
     return np.asarray(np.ceil(np.asarray(questions, float) * ratio**2))
 

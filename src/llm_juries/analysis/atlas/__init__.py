@@ -1,0 +1,1 @@
+"""Where juries help: the same measures on many recorded sources, and what they say together."""

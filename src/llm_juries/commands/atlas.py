@@ -1,0 +1,71 @@
+"""llm-juries atlas: measure on every recorded source where juries help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from . import command_line
+
+
+@dataclass(frozen=True)
+class Options:
+    """The atlas's own keys.
+
+    Parameters
+    ----------
+    fetch : bool
+        Whether the sources of `fetched` are taken, too.
+    seated : dict of str to tuple of str
+        By dataset, the judges to seat.
+    margin : float
+    """
+
+    fetch: bool = False
+    seated: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    margin: float = 0.02
+
+
+def atlas(cfg: DictConfig) -> None:
+    """Write the atlas's tables, figures and pages. Asks no model."""
+    from ..analysis.atlas.source import Source
+    from ..analysis.atlas.summary import atlas
+    from ..analysis.settings import Settings
+    from ..api import read_verdicts
+    from ..config.build import build, pick, read
+    from ..config.settings import settings
+    from ..errors import JuriesError, nearest
+    from ..markdown import markdown
+    from ..metrics.bootstrap import Bootstrap
+    from ..reporting.atlas import write
+    from ..reporting.atlas.page import headline_table
+    from ..reporting.atlas.sentences import answer
+
+    options, bootstrap = pick(cfg, Options), read(Bootstrap, cfg.bootstrap, "bootstrap")
+    margin, folder = Settings(margin=options.margin).margin, Path(settings(cfg).places.results)
+    nodes = [*cfg.datasets, *(cfg.fetched if options.fetch else ())]
+    names = [str(node.get("name")) for node in nodes]
+    everyone = [*names, *(str(node.get("name")) for node in cfg.fetched)]
+    for name in options.seated:
+        if name not in everyone:
+            raise JuriesError(f"seated.{name}: there is no such dataset{nearest(name, everyone)}")
+    if not nodes:
+        raise JuriesError("datasets: is empty; name a dataset with recorded verdicts")
+    sources = []
+    for number, node in enumerate(nodes):
+        panel = read_verdicts(build(node, f"datasets.{number}"), inconsistent="mean")
+        sources.append(Source(panel, judges=options.seated.get(panel.dataset.name, ())))
+        print(f"{panel.dataset.name}: {len(sources[-1].seated)} judges", flush=True)
+    found = atlas(sources, bootstrap, margin)
+    write(found, folder)
+    print(markdown(headline_table(found)))
+    print("\n" + "\n\n".join(answer(found)))
+    print(f"\npage:    {folder / 'index.html'}\nreadme:  {folder / 'README.md'}")
+    print(f"tables:  {folder / 'tables'}\nfigures: {folder / 'figures'}")
+
+
+def main() -> None:
+    """Run the command with the arguments of the command line."""
+    command_line.run("atlas", atlas)
