@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..analysis.measured import HEADLINES
 from ..errors import JuriesError
 from ..redaction import cleaned, without_secrets
 from ..seats import Seat, seat_of
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-PER_VOTER = (*HEADLINES, "ci_low", "ci_high", "accuracy", "n", "missing")
+BESIDE_HEADLINES = ("ci_low", "ci_high", "accuracy", "n", "missing")
 
 
 @dataclass(frozen=True)
@@ -270,10 +269,12 @@ def _safe(voter: str) -> str:
 
 def agreement_metrics(agreement: pd.DataFrame) -> dict[str, float]:
     """Return metrics such as "kappa/DATASET/VOTER", from `analysis.agreement.agreement`."""
+    from ..analysis.measured import HEADLINES  # here: it takes half a second, which judge saves
+
     return {
         f"{measure}/{row['dataset']}/{_safe(row['voter'])}": float(row[measure])
         for _, row in agreement.iterrows()
-        for measure in PER_VOTER
+        for measure in (*HEADLINES, *BESIDE_HEADLINES)
         if measure in row and pd.notna(row[measure])
     }
 
