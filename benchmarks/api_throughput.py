@@ -73,7 +73,7 @@ def plans(server: Remote, items: Dataset, in_flight: int) -> list[Plan]:
             server=Server(f"{server.base_url}/v1", key_env=""),
             decoding=Decoding(),
             limits=Limits(in_flight=share),
-            price=Price(0.5, 1.5, "mock"),
+            price=Price(0.5, 1.5, "2026-11", "mock server"),
         )
         for n, share in enumerate(shares)
     ]
