@@ -119,8 +119,11 @@ PASSING = [
 def test_what_passes_leaves_no_trace_in_the_verdicts(
     name: str, fault: Fault, calm: dict[str, Any], tmp_path: Path
 ):
+    # A busy machine may take seconds to answer: only what hangs is to run into the time limit.
+    timeout_s = 3.0 if fault.kind == "hang" else 60.0
+    limits = replace(LIMITS, patience_s=60.0, attempts=50)
     with in_a_thread(FaultyApi(faults=[replace(fault, model=f"model-{name}")])) as api:
-        judges = [judge(api, each) for each in WIRES]
+        judges = [judge(api, each, timeout_s, limits=limits) for each in WIRES]
         tallies = run(tmp_path, *judges)
         assert {each.name: outcomes(tmp_path, each) for each in judges} == calm
         assert tallies[name].outcomes == {Outcome.OK: len(DATASET.items)}
@@ -224,6 +227,40 @@ def test_a_key_that_is_withdrawn_ends_its_judge_alone(calm: dict[str, Any], tmp_
     assert "HTTP 401" in tallies["a"].gave_up
     assert tallies["a"].outcomes[Outcome.FAILED] == 30
     assert outcomes(tmp_path, judges[1]) == calm["b"]
+
+
+@pytest.mark.parametrize("kind", ["403", "404"])
+def test_one_request_that_is_denied_costs_its_own_vote(kind: str, tmp_path: Path):
+    with in_a_thread(FaultyApi(faults=[Fault(kind, at=(15, 39))])) as api:
+        tallies = run(tmp_path, judge(api))
+        assert tallies["a"].outcomes == {Outcome.OK: 38, Outcome.REJECTED: 2}
+        assert (tallies["a"].gave_up, api.arrivals["model-a"]) == ("", 40)
+        assert run(tmp_path, judge(api))["a"].asked == 0
+
+
+@pytest.mark.parametrize("kind", ["403", "404"])
+def test_a_judge_with_stored_verdicts_may_deny_the_first_request(kind: str, tmp_path: Path):
+    few = Dataset("d", DATASET.items[:5])
+    with in_a_thread(FaultyApi()) as api, Store(tmp_path) as store:
+        collect([Plan(judge(api), few, PROMPT)], store)
+    with in_a_thread(FaultyApi(faults=[Fault(kind, first=2)])) as api:
+        tallies = run(tmp_path, judge(api, limits=replace(LIMITS, in_flight=1)))
+    assert tallies["a"].outcomes == {Outcome.OK: 34, Outcome.REJECTED: 1}
+
+
+@pytest.mark.parametrize("kind", ["403", "404"])
+def test_requests_that_are_denied_in_a_row_end_the_judge_and_are_asked_again(
+    kind: str, calm: dict[str, Any], tmp_path: Path
+):
+    with in_a_thread(FaultyApi(faults=[Fault(kind, after=10)])) as api:
+        asked = judge(api, limits=replace(LIMITS, in_flight=1))
+        tallies = run(tmp_path, asked)
+        assert api.arrivals["model-a"] == 13
+    assert f"HTTP {kind}" in tallies["a"].gave_up
+    assert tallies["a"].outcomes == {Outcome.OK: 10, Outcome.FAILED: 30}
+    with in_a_thread(FaultyApi()) as api:
+        run(tmp_path, judge(api))
+    assert outcomes(tmp_path, asked) == calm["a"]
 
 
 def wrong_key(api: FaultyApi, patch: pytest.MonkeyPatch) -> HttpJudge:

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from faulty_api import FaultyApi, in_a_thread
+from llm_juries.collect import rate_limit
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset
@@ -214,9 +215,9 @@ LINES: dict[str, tuple[Change, Outcome | None]] = {
     "status_500": (response(status_code=500, body={"error": {"message": "x"}}), None),
     "status_text": (response(status_code="200 OK"), Outcome.OK),
     "no_status": (response(status_code=None), Outcome.OK),
-    "body_text": (response(body="True"), Outcome.FAILED),
+    "body_text": (response(body="True"), Outcome.REJECTED),
     "body_null": (response(body=None), None),
-    "no_choices": (response(body={"choices": []}), Outcome.FAILED),
+    "no_choices": (response(body={"choices": []}), Outcome.REJECTED),
     "error_in_200": (response(body={"error": {"message": "x", "code": 500}}), None),
     "too_long": (
         response(status_code=400, body={"error": {"code": "context_length_exceeded"}}),
@@ -229,7 +230,7 @@ LINES: dict[str, tuple[Change, Outcome | None]] = {
     "twice_alike": (lines(lambda found: [found[0], *found]), Outcome.OK),
     "twice_unlike": (
         lines(lambda found: [*found, found[0].replace(b"True", b"?").replace(b"False", b"!")]),
-        Outcome.FAILED,
+        Outcome.REJECTED,
     ),
     "empty_lines": (lines(lambda found: [b"", b"  ", *found, b""]), Outcome.OK),
     "dos_lines": (lambda body: body.replace(b"\n", b"\r\n"), Outcome.OK),
@@ -254,6 +255,42 @@ def test_a_result_out_of_form_costs_its_own_vote(name: str, api: HostileBatches,
     kept = outcome if outcome in (Outcome.REJECTED, Outcome.REFUSED) else Outcome.OK
     assert votes(tmp_path, asked[0]) == [kept, *[Outcome.OK] * 5]
     assert tickets(Store(tmp_path)) == {}
+    assert len(api.batches) == 2 + (outcome is None)  # what was paid for is not submitted again
+
+
+@pytest.mark.parametrize(
+    "at", ["POST /v1/files", "POST /v1/batches", "POST /v1/messages/batches", STATE, RESULTS]
+)
+def test_a_rate_limit_is_waited_for_and_nothing_is_submitted_twice(
+    at: str, api: HostileBatches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rate_limit, "BACKOFF_S", 0.01)
+    asked = judges(api)
+    changed: list[bytes] = []
+
+    def once(body: bytes) -> Any:
+        changed.append(body)
+        return body if len(changed) > 1 else web.Response(status=429, headers={"Retry-After": "0"})
+
+    if at.startswith("GET"):
+        run(tmp_path, asked)
+    api.at, api.change = at, once
+    assert run(tmp_path, asked) == "; "
+    assert len(changed) > 1
+    api.change = None
+    finish(tmp_path, asked)
+    if not at.endswith("/batches"):  # the mock makes a batch before its answer is changed
+        assert max(api.asked.values()) == 1
+
+
+def test_a_rate_limit_that_asks_for_too_long_a_wait_is_one_line(
+    api: HostileBatches, tmp_path: Path
+):
+    asked = judges(api)
+    api.at, api.change = "POST /v1/files", refused(429, headers={"Retry-After": "86400"})
+    said = run(tmp_path, asked)
+    assert said.startswith("judge a: asks to wait 24 h, longer than longest_wait_s=600")
+    assert [ticket.judge for ticket in tickets(Store(tmp_path)).values()] == ["b"]
 
 
 def test_a_batch_that_failed_keeps_the_providers_words(

@@ -10,15 +10,18 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from ..errors import JuriesError
 from ..files import write_text
 from ..judges.base import Judge
-from ..judges.errors import JudgeUnavailableError, TransientError
+from ..judges.errors import JudgeUnavailableError, RateLimitedError, TransientError
 from ..judges.http.batch_api import batch_api_of
 from ..judges.http.judge import HttpJudge
 from ..seats import Seat
@@ -32,10 +35,12 @@ from .budget import Budget
 from .claims import cell_of, claimed
 from .live import raise_unavailable
 from .policy import Policy, counted, missing
+from .rate_limit import RateLimiter, backoff
 from .tally import Tally, keep, unpaid, verdict_of
 from .trial import Trial
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 LARGEST = 10_000  # requests a batch; providers take 50,000 and more
 
 
@@ -140,7 +145,7 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budge
     requests = {r.key: r for r in plan.requests() if r.key in submitted}
     for path, ticket in own.items():
         if requests.keys() & set(ticket.keys):  # else it belongs to another dataset or prompt
-            await _take(plan, judge, store, path, ticket, requests, tally)
+            await _take(plan, judge, store, policy, path, ticket, requests, tally)
     pending = pending_keys(store)
     unanswered = _unanswered(plan, store, policy, tally)
     cells = {cell_of(plan): codes_of(unanswered)} if unanswered else {}
@@ -157,9 +162,36 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budge
             tally.stopped = other.reason
             requests_left = [r for r in requests_left if code_of(r.key) not in other.codes]
         for start in range(0, len(requests_left), LARGEST):
-            await _submit(judge, store, budget, requests_left[start : start + LARGEST], tally)
+            part = requests_left[start : start + LARGEST]
+            await _submit(judge, store, policy, budget, part, tally)
     tally.seconds = time.monotonic() - began
     return tally
+
+
+async def _when_allowed(
+    judge: HttpJudge, policy: Policy, ask: Callable[[], Awaitable[Answer]]
+) -> Answer:
+    """Return what a batch API answers, waiting while its rate limit is used up, as live mode does.
+
+    Raises
+    ------
+    JudgeUnavailableError
+        If it asks to wait longer than `longest_wait_s`, or again and again.
+    TransientError
+        As `batch_api.call` does for anything but a rate limit.
+    """
+    limiter = RateLimiter(judge.limits, policy.longest_wait_s, judge.name)
+    for attempt in count(1):
+        sent_at = limiter.sent()
+        try:
+            return await ask()
+        except RateLimitedError as error:
+            limiter.failed(error, sent_at)
+            if limiter.overdue or attempt == judge.limits.attempts:
+                why = f"{limiter.overdue} ({error})" if limiter.overdue else error
+                raise JudgeUnavailableError(f"judge {judge.name}: {why}") from None
+            await limiter.wait(backoff(attempt))
+    raise AssertionError  # the loop has no end
 
 
 def _unanswered(plan: Plan, store: Store, policy: Policy, tally: Tally) -> dict[str, Request]:
@@ -180,6 +212,7 @@ async def _take(
     plan: Plan,
     judge: HttpJudge,
     store: Store,
+    policy: Policy,
     path: Path,
     ticket: Ticket,
     requests: dict[str, Request],
@@ -188,7 +221,9 @@ async def _take(
     """Store the replies of a batch if it has ended; requests that failed are missing again."""
     wanted = {key: requests[key] for key in ticket.keys if key in requests}
     try:
-        results = await judge.batch_results(ticket.batch, wanted)
+        results = await _when_allowed(
+            judge, policy, lambda: judge.batch_results(ticket.batch, wanted)
+        )
     except JudgeUnavailableError as error:
         raise JudgeUnavailableError(
             f"{error}; if the batch is gone, delete {path} to submit its requests again"
@@ -202,6 +237,8 @@ async def _take(
         if reply is None or (reply.stop == "error" and unpaid(reply)):
             failed += [reply.error] if reply else []
             continue
+        if reply.stop == "error":  # paid for: submitted again, it would be paid for at each run
+            reply = replace(reply, stop="rejected")
         stored += 1
         if known is None or known.outcome is Outcome.FAILED:
             verdict = keep(store, verdict_of(plan, request, reply, attempts=1))
@@ -222,7 +259,12 @@ async def _take(
 
 
 async def _submit(
-    judge: HttpJudge, store: Store, budget: Budget, requests: Sequence[Request], tally: Tally
+    judge: HttpJudge,
+    store: Store,
+    policy: Policy,
+    budget: Budget,
+    requests: Sequence[Request],
+    tally: Tally,
 ) -> None:
     affordable, reserved = [], []
     for request in requests:
@@ -239,7 +281,7 @@ async def _submit(
     path = folder(store) / f"{Seat(judge.name).file_name}-{secrets.token_hex(6)}.json"
     write_text(path, msgspec.json.encode(ticket).decode())
     try:
-        ticket.batch = await judge.batch_submit(affordable)
+        ticket.batch = await _when_allowed(judge, policy, lambda: judge.batch_submit(affordable))
     except JudgeUnavailableError:
         path.unlink()  # the provider rejected it
         raise

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 LONGEST_LOOK_UP = 256  # requests to look up before other tasks run
 MOST_OPEN = 2  # calls whose further requests are waited for
 SMOKE_ITEMS, SMOKE_ATTEMPTS = 3, 3  # what a judge may reject or fail before the run begins
+MOST_DENIED = SMOKE_ITEMS  # requests in a row that a judge denies, before the run gives up on it
 LONGEST_SMOKE = 10  # requests in which one may be answered, before the run begins anyway
 PROOF = (Outcome.OK, Outcome.UNPARSED, Outcome.TRUNCATED)  # of a judge that takes requests
 
@@ -150,6 +151,7 @@ class JudgeWorker:
         self.gave_up = ""
         self.cost_ratio = 1.0  # of actual to estimated cost: providers add to what is sent
         self.tasks: set[asyncio.Task[None]] = set()
+        self._denied: list[tuple[Work, Request, Reply]] = []  # since the last good reply
         self._trials: dict[str, Trial] = {}  # by the prompt's name
         self._counted = np.empty(0, np.uint64)  # the codes of all work
 
@@ -193,6 +195,8 @@ class JudgeWorker:
                     await asyncio.wait(self.tasks)
                 work.tally.seconds = time.monotonic() - began
             watch.cancel()
+        if not (self.gave_up or self.state.signal):
+            self._record_denied()
         if self.judge.limits.alone:
             await self.judge.close()
         if self.gave_up and not self.state.signal:
@@ -241,6 +245,10 @@ class JudgeWorker:
                 if error.unreachable:
                     raise JudgeUnavailableError(f"judge {self.judge.name}: {error}") from None
                 break
+            except JudgeUnavailableError as error:
+                if error.reply is None or not proved:
+                    raise
+                break  # perhaps only this request is denied: it is sent again in its turn
             finally:
                 self._settle(most, paid)
                 work.in_flight.clear()
@@ -324,9 +332,33 @@ class JudgeWorker:
             for request in requests:
                 self._record(work, request, failed, self.judge.limits.attempts)
         except JudgeUnavailableError as error:
-            self._give_up(str(error))
+            self._deny(work, requests, error)
         finally:
             self._settle(most, paid)
+
+    def _deny(self, work: Work, requests: Sequence[Request], error: JudgeUnavailableError) -> None:
+        """Give up on the judge, unless only this request may be denied: it has answered others.
+
+        What is denied is stored once another request is answered. Several in a row are not about
+        what they say.
+        """
+        proved = any(
+            counts[outcome]
+            for each in self.work
+            for counts in (each.tally.stored, each.tally.outcomes)
+            for outcome in PROOF
+        )
+        if error.reply is None or len(requests) > 1 or not proved:
+            self._give_up(str(error))
+            return
+        self._denied.append((work, requests[0], error.reply))
+        if len(self._denied) == MOST_DENIED:
+            self._give_up(str(error))
+
+    def _record_denied(self) -> None:
+        denied, self._denied = self._denied, []
+        for work, request, reply in denied:
+            self._record(work, request, reply, attempts=1)
 
     async def _keep(
         self,
@@ -374,6 +406,8 @@ class JudgeWorker:
                     break
             else:
                 self.limiter.succeeded()
+                if self._denied and not all(reply.error for reply in replies):
+                    self._record_denied()
                 self.limiter.pause(self.judge.pause_s)
                 if self.limiter.overdue:
                     self._close(f"{self.limiter.overdue} (its rate limit is used up)")
@@ -410,7 +444,8 @@ class JudgeWorker:
         except TransientError:
             return first, 0
         except JudgeUnavailableError as error:
-            self._give_up(str(error))
+            if error.reply is None:
+                self._give_up(str(error))
             return first, 0
         finally:
             self._settle(most, paid)

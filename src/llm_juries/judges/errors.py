@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from ..errors import JuriesError
+from ..types import Reply
 
 
 class JudgeUnavailableError(JuriesError):
-    """A judge can't be asked at all: its model file, package, key or server is missing."""
+    """A judge can't be asked at all: its model file, package, key or server is missing.
+
+    Parameters
+    ----------
+    message : str
+    reply : Reply, optional
+        That of the request at hand, if the judge answers others: some servers deny single requests
+        with the status of a wrong key or model.
+    """
+
+    def __init__(self, message: str, reply: Reply | None = None) -> None:
+        super().__init__(message)
+        self.reply = reply
 
 
 class TransientError(Exception):
@@ -39,3 +52,7 @@ class TransientError(Exception):
         self.retry_after = retry_after
         self.unreachable = unreachable
         self.raw = raw
+
+
+class RateLimitedError(TransientError):
+    """A request that the provider did not take, since too many were sent; it may be sent again."""

@@ -18,10 +18,11 @@ from urllib.parse import quote
 from ...errors import JuriesError
 from ...types import Reply, Request
 from ..decoding import Decoding
-from ..errors import JudgeUnavailableError, TransientError
+from ..errors import JudgeUnavailableError, RateLimitedError, TransientError
 from .client import Client
 from .failures import excerpt, failure_of, failure_within, innermost
 from .server import BatchForm
+from .waits import retry_after
 from .wire import Json, Wire, decoded, plain, reply_of
 
 log = logging.getLogger(__name__)
@@ -54,11 +55,19 @@ async def call(client: Client, method: str, path: str, **options: Any) -> Json:
     ------
     JudgeUnavailableError
         With the provider's message, for any status but success, and for what is not an object.
+    RateLimitedError
+        If the provider did not take the request as too many were sent.
     TransientError
         If the connection broke: what the provider received is unknown.
     """
     response = await client.send(method, path, **options)
     where = f"judge {client.judge}: {method} {client.base_url}{path}"
+    if response.status == 429 and failure_of(429, response.body).effect == "transient":
+        raise RateLimitedError(
+            f"{method} {path}: {failure_of(429, response.body)}",
+            overloaded=True,
+            retry_after=retry_after(response.headers),
+        )
     if not response.ok:
         said = str(failure_of(response.status, response.body))
         raise JudgeUnavailableError(f"{where}: {client.without_key(said)}")

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 from ...errors import JuriesError
 from ...escaping import terminal
-from ..errors import JudgeUnavailableError, TransientError
+from ..errors import JudgeUnavailableError, RateLimitedError, TransientError
 from .addresses import proxy_of
 from .credentials import Credentials
 from .failures import excerpt
+from .waits import retry_after
 
 if TYPE_CHECKING:
     import aiohttp
@@ -125,7 +126,8 @@ class Client:
     async def lines(self, path: str) -> AsyncIterator[bytes]:
         """Yield the lines of a large response, one by one.
 
-        Raises as `send`, and JudgeUnavailableError for any status but success.
+        Raises as `send`, RateLimitedError if too many requests were sent, and JudgeUnavailableError
+        for any other status but success.
         """
         url = self.base_url + path
         try:
@@ -141,6 +143,12 @@ class Client:
                             yield line
                         return
                     said = self.scrubbed(await response.content.read(1 << 16))
+                    if response.status == 429:
+                        raise RateLimitedError(
+                            f"GET {path}: HTTP 429: {excerpt(said)}",
+                            overloaded=True,
+                            retry_after=retry_after(response.headers),
+                        )
                 if last or not await self._renewed(response.status, said, secret):
                     raise JudgeUnavailableError(
                         f"judge {self.judge}: GET {url}: HTTP {response.status}: {excerpt(said)}"

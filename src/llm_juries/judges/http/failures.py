@@ -24,6 +24,7 @@ Effect = Literal["unavailable", "transient", "refused", "too_long", "rejected"]
 CONTENT_FILTER, TOO_LONG = "content_filter", "context_length_exceeded"  # finish reasons
 RETRIED = frozenset({408, 409, 421, 423, 424, 425, 429, 499})
 OVERLOADED = frozenset({429, 503, 529})
+DENIED = frozenset({403, 404})  # which some servers also say to a single request
 UNAVAILABLE = frozenset({401, 402, 403, 404, 405, 410, 501})
 TOO_LARGE = frozenset({413, 414, 431})
 
@@ -120,6 +121,14 @@ class Failure:
         if self.status in RETRIED or not 400 <= self.status < 500:
             return "transient"
         return "rejected"
+
+    @property
+    def denied(self) -> Reply | None:
+        """The reply if only this request is denied, by a judge that answers others; else None."""
+        implied = {STATUSES[code] for code in self.codes if code in STATUSES}
+        if self.effect != "unavailable" or self.status not in DENIED or 402 in implied:
+            return None
+        return Reply(stop="rejected", error=str(self))
 
     @property
     def overloaded(self) -> bool:

@@ -270,7 +270,8 @@ class HttpJudge(ModelJudge):
                 }
                 raise JudgeUnavailableError(
                     f"judge {self.name} ({self.model} at {self.base_url}): {failure}"
-                    + hints.get(failure.status, "")
+                    + hints.get(failure.status, ""),
+                    failure.denied,
                 )
             case "transient":
                 raise TransientError(
