@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from llm_juries.collect import live
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
 from llm_juries.collect.tally import Tally
@@ -140,6 +142,25 @@ def test_nothing_is_asked_twice_within_a_run(tmp_path: Path):
     judge = Fake(limits=Limits(in_flight=4, batch=2))
     run(tmp_path, judge)
     assert len(judge.keys) == len(set(judge.keys)) == len(ITEMS)
+
+
+@pytest.mark.parametrize(("room", "times"), [(live.MOST_HELD, 1), (3000, 2)])
+def test_what_was_rendered_is_sent_where_there_is_room_to_hold_it(
+    room: int, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(live, "MOST_HELD", room)
+    rendered: Counter[str] = Counter()
+
+    class Counting(Fake):
+        def request(self, item: Item, order: Order, prompt: Prompt) -> Request | None:
+            rendered[item.item_id] += 1
+            return super().request(item, order, prompt)
+
+    asked = Counting()
+    (tally,) = run(tmp_path, asked)
+    assert tally.outcomes == {Outcome.OK: 12}
+    assert [request.item.item_id for request in asked.asked] == [item.item_id for item in ITEMS]
+    assert rendered["q11"] == times
 
 
 def test_a_second_run_asks_nothing(tmp_path: Path):

@@ -49,7 +49,7 @@ class Budget:
         self._reserved.remove(most)
         self.spent += cost
         self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.clear()
 
     def close(self) -> None:
         """Spend nothing more."""

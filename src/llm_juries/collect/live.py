@@ -27,7 +27,7 @@ from .budget import Budget
 from .claims import cell_of, claimed
 from .policy import Policy, missing
 from .tally import Tally
-from .worker import JudgeWorker, Progress, RunState
+from .worker import MOST_HELD, JudgeWorker, Progress, RunState
 
 DRAIN_S = 15.0  # how long a stopped run waits for requests in flight
 SAME_STOP_S = 1.0  # some clusters signal a job and its children, and the job passes it on to them
@@ -76,10 +76,11 @@ class _Run:
         """See what is missing, and who is to be asked for it."""
         self.tallies = [Tally.of(plan) for plan in self.plans]
         workers: dict[int, JudgeWorker] = {}
+        self.state.room = MOST_HELD
         for plan, tally in zip(self.plans, self.tallies, strict=True):
             worker = workers.setdefault(id(plan.judge), JudgeWorker(self.state, plan.judge))
             found = missing(plan, self.state.store, self.state.policy, tally=tally)
-            worker.add(plan, tally, (request.key for request in found if request is not None))
+            worker.add(plan, tally, filter(None, found))
         self.workers = [worker for worker in workers.values() if worker.work]
 
     async def run(self) -> list[Tally]:

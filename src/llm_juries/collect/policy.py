@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,6 +110,7 @@ def missing(
     *,
     tally: Tally | None = None,
     mark: int | None = None,
+    requests: Iterable[Request] | None = None,
 ) -> Iterator[Request | None]:
     """Yield each request of a plan that is missing from the store, None for each that is not.
 
@@ -123,9 +124,11 @@ def missing(
     mark : int, optional
         Whatever was stored since this mark of the store is not missing, whatever its outcome: a
         request that fails is not sent again in the same run.
+    requests : iterable of Request, optional
+        Only these of the plan's; they are not rendered again.
     """
     pending: frozenset[str] = frozenset() if plan.judge.free else pending_keys(store)
-    for request, stored in look_up(plan, store):
+    for request, stored in look_up(plan, store, requests):
         kept = stored is not None and (
             stored.outcome not in policy.again
             or (mark is not None and store.appended_since(request.key, mark))

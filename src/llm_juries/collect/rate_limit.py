@@ -246,7 +246,7 @@ class RateLimiter:
 
     def _notify(self) -> None:
         self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.clear()
 
 
 def _span(seconds: float) -> str:

@@ -37,6 +37,8 @@ MOST_OPEN = 2  # calls whose further requests are waited for
 SMOKE_ITEMS, SMOKE_ATTEMPTS = 3, 3  # what a judge may reject or fail before the run begins
 MOST_DENIED = SMOKE_ITEMS  # requests in a row that a judge denies, before the run gives up on it
 LONGEST_SMOKE = 10  # requests in which one may be answered, before the run begins anyway
+MOST_HELD = 1 << 24  # characters of requests in memory; beyond it, plans are rendered again
+SIZE_AT_LEAST = 1 << 10  # of a request without a text
 PROOF = (Outcome.OK, Outcome.UNPARSED, Outcome.TRUNCATED)  # of a judge that takes requests
 
 
@@ -64,7 +66,8 @@ class NoProgress:
 class RunState:
     """What all judges of a run share. `signal` is the one that asked for a stop, else 0.
 
-    `mark` separates what this run has stored from what was in the store before.
+    `mark` separates what this run has stored from what was in the store before. `room` is how many
+    characters of requests may be held from the look-up until they are sent.
     """
 
     store: Store
@@ -72,6 +75,7 @@ class RunState:
     progress: Progress
     budget: Budget
     signal: int = 0
+    room: int = MOST_HELD
     mark: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,13 +87,15 @@ class Work:
     """One plan's missing requests; keys are `in_flight` until stored.
 
     `codes` are the missing keys at first (see `leases.codes_of`), sorted; `elsewhere` those of them
-    that another run is asking for, which `other_run` names.
+    that another run is asking for, which `other_run` names. `held` are the requests that were
+    missing at first, None where they are too many to hold.
     """
 
     plan: Plan
     tally: Tally
     trial: Trial
     codes: NDArray[np.uint64]
+    held: list[Request] | None = None
     elsewhere: frozenset[int] = frozenset()
     other_run: str = ""
     in_flight: set[str] = field(default_factory=set)
@@ -105,14 +111,15 @@ class Work:
     ) -> Iterator[list[Request]]:
         """Yield missing requests in batches; yield [] periodically so that other tasks can run.
 
-        Requests are rendered as they are needed, so only those in flight are held in memory. The
-        first batch has `first` requests at most. Only requests of one `call` are in one batch;
-        those of both orders of a pair take turns, so two calls are held open.
+        Requests that are not held are rendered as they are needed. The first batch has `first`
+        requests at most. Only requests of one `call` are in one batch; those of both orders of a
+        pair take turns, so two calls are held open.
         """
         held: dict[str, list[Request]] = {}
         since_last = 0
         wanted = min(size, first or size)
-        for request in missing(self.plan, state.store, state.policy, mark=state.mark):
+        found = missing(self.plan, state.store, state.policy, mark=state.mark, requests=self.held)
+        for request in found:
             since_last += 1
             if request is not None and not self._taken(request.key):
                 self.in_flight.add(request.key)
@@ -155,18 +162,31 @@ class JudgeWorker:
         self._trials: dict[str, Trial] = {}  # by the prompt's name
         self._counted = np.empty(0, np.uint64)  # the codes of all work
 
-    def add(self, plan: Plan, tally: Tally, keys: Iterable[str]) -> None:
-        """Queue a plan whose missing keys are given, if another plan does not ask for them all.
+    def add(self, plan: Plan, tally: Tally, requests: Iterable[Request]) -> None:
+        """Queue a plan whose missing requests are given, if another does not ask for them all.
 
         A judge is not asked again for one dataset what it is asked for another.
         """
-        found = np.setdiff1d(codes_of(keys), self._counted, assume_unique=True)
+        held: list[Request] = []
+        codes = codes_of(self._held(requests, held))
+        found = np.setdiff1d(codes, self._counted, assume_unique=True)
         self._counted = np.concatenate([self._counted, found])
         most = None if self.judge.free else self.state.policy.stop_after_unusable
         trial = self._trials.setdefault(plan.prompt.name, Trial(most))
         trial.count(tally.stored)
         if len(found):
-            self.work.append(Work(plan, tally, trial, found))
+            all_held = self.state.room >= 0
+            self.work.append(Work(plan, tally, trial, found, held if all_held else None))
+
+    def _held(self, requests: Iterable[Request], held: list[Request]) -> Iterator[str]:
+        """Yield the keys of requests, which are held as long as there is room."""
+        for request in requests:
+            self.state.room -= SIZE_AT_LEAST + sum(len(m.content) for m in request.messages[-1:])
+            if self.state.room >= 0:
+                held.append(request)
+            else:
+                held.clear()
+            yield request.key
 
     async def open(self) -> None:
         """Check for what the judge needs; open it, if others can be open too."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -135,17 +135,20 @@ def _same(one: Plan, other: Plan) -> str:
     )
 
 
-def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]]:
+def look_up(
+    plan: Plan, store: Store, requests: Iterable[Request] | None = None
+) -> Iterator[tuple[Request, Verdict | None]]:
     """Yield each request of a plan with its stored verdict, None where there is none.
 
     A verdict is keyed by what was asked, so two items with the same text share one; it is returned
     with the identity of the item at hand. A reply that an older parser read is parsed again; how
-    many then read otherwise is logged, once.
+    many then read otherwise is logged, once. `requests` are those of the plan that an earlier look
+    has rendered, and counted; all by default.
     """
     changed: Counter[str] = Counter()
     readers = {order: plan.judge.reader(plan.prompt, order) for order in plan.dataset.orders}
     ids = {order: reader.id for order, reader in readers.items()}
-    for request in plan.requests():
+    for request in plan.requests() if requests is None else requests:
         stored = store.get(request.key)
         if stored is None:
             yield request, None
@@ -179,7 +182,7 @@ def look_up(plan: Plan, store: Store) -> Iterator[tuple[Request, Verdict | None]
                 criterion=item.criterion,
             ),
         )
-    if changed:
+    if changed and requests is None:  # some of them were looked up, and counted, before
         kinds = "; ".join(f"{number} x {kind}" for kind, number in changed.most_common(5))
         kinds += "; ..." if len(changed) > 5 else ""
         _say(
