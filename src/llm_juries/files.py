@@ -63,6 +63,23 @@ def check_data(path: Path, within: Path) -> None:
         raise JuriesError(f"{path}: is not a regular file; delete it or move it away")
 
 
+def check_folders(store: Path) -> None:
+    """Check that no folder in somebody else's folder is a link out of it: we write into them.
+
+    Raises
+    ------
+    JuriesError
+        If one is.
+    """
+    with os.scandir(store) as entries:
+        links = [Path(entry.path) for entry in entries if entry.is_symlink() and entry.is_dir()]
+    for path in sorted(links):
+        if not path.resolve().is_relative_to(store.resolve()):
+            raise JuriesError(
+                f"{path}: leads out of {store}; put the folder itself there, or delete it"
+            )
+
+
 def read_data(path: Path, within: Path) -> bytes:
     """Return the bytes of a file of somebody else's folder; see `check_data`."""
     check_data(path, within)

@@ -319,3 +319,12 @@ def test_progress_shows_on_a_terminal_only(tmp_path: Path):
     assert shown.returncode == 0
     assert b"contains on sample_qa" in os.read(ours, 65536)
     os.close(ours)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_file_on_a_full_disk_prints_no_traceback(run_script: Run, tmp_path: Path):
+    full = "hydra.job_logging.handlers.file.filename=/dev/full"
+    done = run_script("judge", "judge=contains", "dataset.limit=2", "hydra.verbose=true", full)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "8 verdicts" in done.stdout

@@ -270,6 +270,19 @@ def test_a_linked_folder_loses_no_file_to_a_compaction(store: Path):
     assert (mine / "mine.parquet").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("name", ["leases", "ledger", "batches", "jobs"])
+def test_a_folder_that_leads_out_of_the_store_is_not_written_to(name: str, store: Path):
+    mine = store.parent / "mine"
+    mine.mkdir()
+    (store / name).symlink_to(mine)
+    with pytest.raises(JuriesError, match=f"^{store / name}: leads out of {store}; put the folder"):
+        Store(store)
+    (store / name).unlink()
+    (store / "inside").mkdir()
+    (store / name).symlink_to(store / "inside")
+    Store(store)
+
+
 def line(**fields: Any) -> bytes:
     """Return a segment's line with some fields of its own and a checksum that is right."""
     made = json.loads(segments.encode(verdict(0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -30,6 +31,8 @@ def run(name: str, command: Callable[[DictConfig], None]) -> None:
 
         if not TRACEBACKS:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints the error itself, at length
+            # Of a log file on a full disk: its lines are on standard error too.
+            logging.raiseExceptions = False
         from .hydra_app import check_arguments, hydra_main
 
         check_arguments(name)

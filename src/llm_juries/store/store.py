@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from ..errors import JuriesError
+from ..files import check_folders
 from ..types import Verdict
 from . import segments
 from .index import RETRIES, Index
@@ -40,15 +41,18 @@ class Store:
     Raises
     ------
     JuriesError
-        If the path is a file, or can't be written when a verdict is appended; if its Parquet files
-        are damaged or of a newer version, when it is first read.
+        If the path is a file, or one of its folders a link that leads out of it; if it can't be
+        written when a verdict is appended; if its Parquet files are damaged or of a newer version,
+        when it is first read.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            if self.path.exists() and not self.path.is_dir():
-                raise JuriesError(f"store {self.path}: is a file; a store is a folder")
+            if self.path.exists():
+                if not self.path.is_dir():
+                    raise JuriesError(f"store {self.path}: is a file; a store is a folder")
+                check_folders(self.path)
         except PermissionError as error:
             raise JuriesError(f"store {self.path}: can't be read ({error.strerror})") from None
         self._writing: BinaryIO | None = None
