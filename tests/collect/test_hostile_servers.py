@@ -56,7 +56,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, api: HostileApi) -> None:
 
 
 def judges(
-    api: HostileApi, wires: dict[str, Any] = LIVE, timeout_s: float = 1.0
+    api: HostileApi, wires: dict[str, Any] = LIVE, timeout_s: float = 2.0
 ) -> list[HttpJudge]:
     return [
         HttpJudge(
@@ -64,7 +64,7 @@ def judges(
             f"f{name}",
             wire,
             f"model-{name}",
-            server=Server(api.base_url + root, timeout_s=1.0),
+            server=Server(api.base_url + root, timeout_s=timeout_s),
             limits=Limits(in_flight=8, attempts=2, patience_s=5.0),
             price=PRICE,
         )

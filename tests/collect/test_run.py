@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -142,6 +143,20 @@ def test_nothing_is_asked_twice_within_a_run(tmp_path: Path):
     judge = Fake(limits=Limits(in_flight=4, batch=2))
     run(tmp_path, judge)
     assert len(judge.keys) == len(set(judge.keys)) == len(ITEMS)
+
+
+def test_garbage_is_collected_less_often_while_a_run_asks_and_as_before_afterwards(tmp_path: Path):
+    during = []
+
+    class Watching(Fake):
+        async def ask(self, requests: Sequence[Request]) -> list[Reply]:
+            during.append(gc.get_threshold())
+            return await super().ask(requests)
+
+    before = gc.get_threshold()
+    run(tmp_path, Watching())
+    assert gc.get_threshold() == before
+    assert {first for first, *_ in during} == {live.COLLECT_AFTER}
 
 
 @pytest.mark.parametrize(("room", "times"), [(live.MOST_HELD, 1), (3000, 2)])

@@ -22,7 +22,7 @@ _SPECIAL = re.compile(
     r"|<(?:start_of_turn|end_of_turn|eos|bos|pad|unk)>",
     re.IGNORECASE,
 )
-_FENCE = re.compile(r"\A```\w*\s*|\s*```\Z")
+_FENCE = re.compile(r"\A```\w*\s*")
 _ROLE = re.compile(r"\A\s*(?:assistant|model)\s*(?:\n|\Z)", re.IGNORECASE)
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
 
@@ -43,7 +43,7 @@ def without_thinking(text: str) -> str:
 
 def _is_json(text: str) -> bool:
     """Return whether a reply is one JSON object: tags and tokens in its texts are quoted ones."""
-    bare = _FENCE.sub("", text.strip())
+    bare = _FENCE.sub("", text.strip()).removesuffix("```").rstrip()
     if not (bare.startswith("{") and bare.endswith("}")):
         return False
     try:
