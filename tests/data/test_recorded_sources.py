@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,7 +98,7 @@ def test_files_of_a_number_a_line_are_joined_and_numbers_off_the_scale_are_count
         ("x/1", "x", "1"), ("x/2", "x", "4.5"),
     ]  # fmt: skip
     assert list(dataset.recordings[1].cells.values()) == ["", "3"]
-    assert "b: 1 of 2 verdicts are off the scale" in caplog.text
+    assert "b: 1 of 2 verdicts are empty or off the scale" in caplog.text
 
 
 def test_files_of_other_lengths_are_refused(tmp_path: Path) -> None:
@@ -119,3 +121,73 @@ def test_tables_a_judge_keep_ids_and_numbers_and_no_text(tmp_path: Path) -> None
         JuriesError, match=r"b\.csv, .*, column row: is '?1'?, and '?0'? in another"
     ):
         judge_files.load(renamed, "t", JUDGES, columns, scale=scale)
+
+
+PREFERENCE = Scale.preference(words={"A>B": "a", "A=B": "tie", "B>A": "b"})
+NESTED = {
+    "verdict": "judgments.0.decision", "swapped": "judgments.1.decision",
+    "item_id": "pair_id", "question": "question", "subset": "source", "human": "label",
+}  # fmt: skip
+
+
+def pair(*decisions: str | None, question: str = "secret") -> dict[str, Any]:
+    judgments = [said and {"decision": said} for said in decisions]
+    row = {"pair_id": "p1", "question": question, "source": "maths", "label": "B>A"}
+    return row | {"judgments": judgments}
+
+
+def jsonl(folder: Path, **tables: list[dict[str, Any]]) -> PublicFiles:
+    for judge, table in tables.items():
+        (folder / f"{judge}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in table))
+    found = {judge: PublicFile(f"{judge}.jsonl") for judge in tables}
+    return PublicFiles("https://x", found, str(folder))
+
+
+def test_pairs_in_both_orders_are_read_from_inside_rows_and_turned(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = jsonl(tmp_path, a=[pair("B>A", "A>B")], b=[pair("A=B", None)])
+    dataset = judge_files.load(source, "t", JUDGES, NESTED, scale=PREFERENCE)
+    (item,) = dataset.items
+    assert (item.item_id, item.subset, item.human) == ("p1", "maths", "b")
+    assert len(item.cluster) == 12
+    assert "secret" not in repr(dataset)
+    said = [
+        {seen.order.value: cell for seen, cell in one.cells.items()} for one in dataset.recordings
+    ]
+    assert said == [
+        {"original": "b", "swapped": "b"},  # twice for the same answer
+        {"original": "tie", "swapped": ""},
+    ]
+    assert "b.jsonl: 1 of 2 verdicts are empty or off the scale" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (pair("A>B"), r"b\.jsonl, line 1: has no column 'judgments\.1\.decision'; use its pinned"),
+        (
+            pair("A>B", "A>B", question="another"),
+            r"b\.jsonl, .*, column question: is .* in another",
+        ),
+    ],
+)
+def test_rows_that_do_not_fit_are_one_line(tmp_path: Path, row: dict[str, Any], said: str) -> None:
+    source = jsonl(tmp_path, a=[pair("B>A", "A>B")], b=[row])
+    with pytest.raises(JuriesError, match=said) as raised:
+        judge_files.load(source, "t", JUDGES, NESTED, scale=PREFERENCE)
+    assert "another'" not in str(raised.value)  # no text
+
+
+def test_shares_and_grades_become_verdicts_by_a_threshold(tmp_path: Path) -> None:
+    judges = {name: RecordedColumn(threshold=0.5) for name in JUDGES}
+    columns = {"verdict": "probs.0", "human": "preferences.human"}
+    rows = {
+        "a": [{"probs": [0.9, 0.1], "preferences": {"human": 2}}],
+        "b": [{"probs": [0.2, 0.7], "preferences": {"human": 2}}],
+    }
+    source, share = jsonl(tmp_path, **rows), Scale.interval(0, 1)
+    winner = Scale.preference(words={"1": "a", "2": "b"})
+    pairs = judge_files.load(source, "t", judges, columns, scale=share, human_scale=winner)
+    assert [i.human for i in pairs.items] == ["b"]
+    assert [(r.scale.kind, r.threshold) for r in pairs.recordings] == [("preference", 0.5)] * 2
