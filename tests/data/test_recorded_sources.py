@@ -12,7 +12,7 @@ from conftest import ROOT
 from llm_juries.config import named
 from llm_juries.data.dataset import Dataset
 from llm_juries.data.downloads import PublicFile, PublicFiles
-from llm_juries.data.sources import judge_files, trec_labels
+from llm_juries.data.sources import faithbench, judge_files, trec_labels
 from llm_juries.data.verdicts import RecordedColumn
 from llm_juries.errors import JuriesError
 from llm_juries.scale import Scale
@@ -191,3 +191,46 @@ def test_shares_and_grades_become_verdicts_by_a_threshold(tmp_path: Path) -> Non
     pairs = judge_files.load(source, "t", judges, columns, scale=share, human_scale=winner)
     assert [i.human for i in pairs.items] == ["b"]
     assert [(r.scale.kind, r.threshold) for r in pairs.recordings] == [("preference", 0.5)] * 2
+
+
+def batch(folder: Path, *labels: list[str], **metadata: Any) -> Dataset:
+    said = {"summarizer": "m", "gpt": 1, "true-nli": None} | metadata
+    samples = [
+        {
+            "sample_id": number, "source": "secret", "summary": "secret", "metadata": said,
+            "annotations": [{"label": label} for label in labels],
+        }
+        for number in range(2)
+    ]  # fmt: skip
+    (folder / "b1.json").write_text(json.dumps({"samples": samples}))
+    source = PublicFiles("https://x", {"b1": PublicFile("b1.json")}, str(folder))
+    judges = {"gpt": RecordedColumn(), "nli": RecordedColumn(column="true-nli")}
+    return faithbench.load(source, "t", judges)
+
+
+@pytest.mark.parametrize(
+    ("labels", "human"),
+    [([], "1"), ([["Benign"]], "1"), ([["Benign"], ["Unwanted", "Unwanted.Intrinsic"]], "0")],
+)
+def test_the_worst_label_of_a_summary_decides(
+    tmp_path: Path, labels: list[list[str]], human: str
+) -> None:
+    dataset = batch(tmp_path, *labels)
+    assert [(i.item_id, i.candidate, i.human) for i in dataset.items] == [
+        ("b1/0", "m", human), ("b1/1", "m", human),
+    ]  # fmt: skip
+    assert len({item.cluster for item in dataset.items}) == 1
+    assert [list(one.cells.values()) for one in dataset.recordings] == [["1", "1"], ["", ""]]
+    assert "secret" not in repr(dataset)
+
+
+def test_a_batch_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(JuriesError, match=r"b1\.json, sample 1: unknown label 'Odd'; use its"):
+        batch(tmp_path, ["Odd"])
+    batch(tmp_path)
+    source = PublicFiles("https://x", {"b1": PublicFile("b1.json")}, str(tmp_path))
+    with pytest.raises(JuriesError, match=r"b1\.json, sample 1: has no 'absent'; use its pinned"):
+        faithbench.load(source, "t", {"absent": RecordedColumn()})
+    (tmp_path / "b1.json").write_text("[]")
+    with pytest.raises(JuriesError, match=r"b1\.json: is no batch of samples; use its pinned"):
+        faithbench.load(source, "t", {"gpt": RecordedColumn()})
