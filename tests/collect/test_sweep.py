@@ -16,6 +16,7 @@ from faulty_api import FaultyApi, in_a_thread
 from llm_juries.collect.budget import AHEAD, SweepBudget, budget_of
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.rate_limit import Pace
+from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits
 from llm_juries.store.ledger import ENDING, Ledger, Line, lives
 from llm_juries.store.store import Store
@@ -83,6 +84,50 @@ def test_what_a_killed_run_reserved_counts_as_spent(tmp_path: Path):
     with path.open("ab") as torn:
         torn.write(b'{"committed": 5')  # killed while it wrote
     assert asyncio.run(budget(tmp_path).reserve_in_turn(0.1))
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        (b"garbage\n", "last line is damaged"),
+        (b'{"committed": -5}\n', "last line is damaged"),
+        (b'{"committed": 1e999}\n', "last line is damaged"),
+        (b'{"next_request": 1e300}\n', "more than 30 days ahead"),
+        (b'{"committed": 1}' + b" " * 5000 + b"\n", "last line is damaged"),
+    ],
+)
+def test_a_damaged_ledger_is_refused_and_not_counted_as_nothing(
+    written: bytes, why: str, tmp_path: Path
+):
+    folder = Ledger(tmp_path, "sweep-s").folder
+    folder.mkdir(parents=True)
+    (folder / f"other{ENDING}").write_bytes(written)
+    with pytest.raises(JuriesError, match=rf"other\.jsonl: .*{why}.*; delete the file"):
+        budget(tmp_path)
+    with pytest.raises(JuriesError, match=why):
+        Pace(Limits(requests_per_minute=60), Ledger(tmp_path, "sweep-s"))
+
+
+def test_a_ledger_of_pipes_and_links_is_refused_and_does_not_hang(tmp_path: Path):
+    store, outside = tmp_path / "store", tmp_path / "outside"
+    folder = Ledger(store, "sweep-s").folder
+    folder.mkdir(parents=True)
+    outside.mkdir()
+    pipe = folder / f"pipe{ENDING}"
+    os.mkfifo(pipe)
+    with pytest.raises(JuriesError, match="is not a regular file"):
+        budget(store)
+    pipe.unlink()
+    (outside / "file").write_bytes(b'{"committed": 1}\n')
+    pipe.symlink_to(outside / "file")
+    with pytest.raises(JuriesError, match="leads out of"):
+        budget(store)
+    pipe.unlink()
+    folder.rmdir()
+    folder.symlink_to(outside)
+    with pytest.raises(JuriesError, match="leads out of"):
+        budget(store).reserve(0.1)
+    assert [path.name for path in outside.iterdir()] == ["file"]
 
 
 def test_a_run_of_its_own_has_no_ledger(tmp_path: Path):

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_juries.judges.base import PromptedJudge, key_of
+from llm_juries.errors import JuriesError
+from llm_juries.judges.base import Limits, PromptedJudge, key_of
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.llamacpp import LlamaCppJudge
 from llm_juries.judges.model_files import ModelFile
@@ -191,3 +192,19 @@ def test_a_word_that_no_token_is_is_left_to_the_text():
     assert verdict_logprobs([(" True", -0.1), ("F", -3.0), ("False", -3.1)], ("True", "False")) == {
         "True": -0.1, "False": -3.1
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limits", "problem"),
+    [
+        ({"in_flight": 0}, "in_flight: is 0; must be 1 or more"),  # it would wait for ever
+        ({"batch": 0}, "batch: is 0"),
+        ({"attempts": 0}, "attempts: is 0"),
+        ({"requests_per_minute": 0}, "must be 1 or more, or null for none"),
+        ({"tokens_per_minute": -1}, "tokens_per_minute: is -1"),
+        ({"patience_s": float("nan")}, "patience_s: is nan"),
+    ],
+)
+def test_limits_that_are_none_are_refused(limits: dict[str, Any], problem: str):
+    with pytest.raises(JuriesError, match=problem):
+        Limits(**limits)

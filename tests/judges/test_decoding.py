@@ -93,3 +93,20 @@ def test_a_further_answer_has_a_seed_under_the_vendors_name():
     assert Decoding(seed_as="random_seed", extra={"random_seed": 1}).seeded(3).extra == {
         "random_seed": 3
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"extra": {"model": "another"}}, r"extra\.model: would replace"),
+        ({"extra": {"messages": []}}, r"extra\.messages: would replace"),
+        ({"temperature": float("nan")}, "temperature: is nan"),
+        ({"temperature": -1.0}, "temperature: is -1"),
+        ({"thinking_tokens": -5}, "thinking_tokens: is -5"),
+        ({"thinking": "disabled", "thinking_tokens": 1024}, "thinking is disabled"),
+        ({"effort": ""}, "effort: is empty"),
+    ],
+)
+def test_options_that_would_ask_something_else_are_refused(options: dict[str, Any], problem: str):
+    with pytest.raises(JuriesError, match=f"{problem}"):
+        Decoding(**options)

@@ -475,6 +475,7 @@ def test_a_key_that_is_refused_for_good_ends_the_judge(
     ("script", "problem"),
     [
         ("exit 3", "ended with exit code 3"),
+        ("echo old opaqueKey1234567890abcdef >&2; exit 3", r"3: old \[key\];"),
         ("echo", "printed no key"),
         ("echo a-key-of-one-line; echo another", "it must print the key and nothing else"),
     ],
@@ -662,3 +663,24 @@ def test_a_wrong_yaml_is_one_line_and_leaves_no_file(
     assert len(done.err.splitlines()) == 1
     assert not api.requests
     assert not any(b"abc" in path.read_bytes() for path in work.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"base_url": ""}, "base_url: '' is not an address"),
+        ({"base_url": "localhost:8000/v1"}, "base_url: 'localhost:8000/v1' is not an address"),
+        ({"base_url": "ftp://host"}, "base_url: 'ftp://host' is not an address"),
+        ({"timeout_s": 0.0}, "timeout_s: is 0.0; must be more than 0"),  # would be none at all
+        ({"timeout_s": -1.0}, "timeout_s: is -1.0"),
+        ({"timeout_s": float("nan")}, "timeout_s: is nan"),
+        ({"key_command": ("a",), "key_lifetime_s": float("nan")}, "key_lifetime_s: is nan"),
+    ],
+)
+def test_an_address_and_times_that_are_none_are_refused(options: dict[str, Any], problem: str):
+    with pytest.raises(JuriesError, match=problem):
+        Server(**options)
+
+
+def test_a_bearer_key_is_one_however_it_is_spaced():
+    assert Server(auth="bearer ").key_headers("k") == {"Authorization": "Bearer k"}

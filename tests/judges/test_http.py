@@ -142,7 +142,7 @@ def test_a_server_that_has_gone_is_told_as_unreachable():
 
 def test_a_url_that_is_none_is_told():
     with pytest.raises(JudgeUnavailableError, match="is not a URL; fix server"):
-        asyncio.run(ask(judge_at("nowhere")))
+        asyncio.run(ask(judge_at("http://")))
 
 
 @pytest.mark.parametrize("value", ["", None])

@@ -98,3 +98,28 @@ def test_a_long_request_costs_more_in_a_batch_too():
     assert price.at_most(1001, 10, batched=True) == pytest.approx(
         0.5 * (2 * 1001 * 1.0 + 1.5 * 10 * 4.0) / 1e6
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "amount"),
+    [
+        ("input_usd", -1.0),
+        ("output_usd", float("nan")),
+        ("input_usd", float("inf")),
+        ("cached_input_usd", -0.1),
+        ("batch_factor", 50.0),
+        ("batch_factor", -0.5),
+    ],
+)
+def test_a_price_that_can_be_none_is_refused(field: str, amount: float):
+    with pytest.raises(JuriesError, match=rf"^{field}: is "):
+        replace(PRICE, **{field: amount})
+    with pytest.raises(JuriesError, match=r"^input_factor: is -2; must be 0 or more"):
+        LongContext(1000, -2, 1)
+
+
+def test_a_price_of_a_day_to_come_is_warned_of():
+    assert list(warnings([judge("next", as_of="2030-01-01")], DAY)) == [
+        "judge next: its price is of 2030-01-01, which is after today, 2026-11-26; set as_of in "
+        "its yaml to the day on which it was read"
+    ]

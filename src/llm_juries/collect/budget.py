@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from pathlib import Path
 
 from ..store.ledger import Ledger, Line, lives
 from ..store.store import Store
@@ -89,7 +88,7 @@ class SweepBudget(Budget):
         super().__init__(limit_usd)
         self.ledger = ledger
         self._claimed = 0.0
-        self._others: list[tuple[Path, Line]] = []
+        self._others = ledger.others()  # a damaged ledger is refused before anything is asked
 
     def settle(self, most: float, cost: float) -> None:
         """Release a reservation and record what the request cost."""

@@ -59,6 +59,7 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
                     dollars += price.at_most(tokens, most, batched=batched)
                     from_cache += price.of(reply) or 0.0
                 asked.add(request.key)
+        has_cached = price is not None and price.cached_input_usd is not None  # which may be 0
         rows.append(
             {
                 "dataset": tally.dataset,
@@ -70,7 +71,7 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
                 "counted": plan.judge.counted_by,
                 "output_tokens_at_most": received,
                 "usd_at_most": dollars if price else None,
-                "usd_if_cached": from_cache if price and price.cached_input_usd else None,
+                "usd_if_cached": from_cache if has_cached else None,
                 "prices_of": price.as_of if price else "no price",
             }
         )

@@ -42,6 +42,8 @@ class Pace:
         self._next = Line()
         self._claimed: list[float] = []
         self._turn = asyncio.Lock()
+        if self.ledger is not None:
+            self.ledger.others()  # a damaged ledger is refused before anything is asked
 
     async def start(self, tokens: int = 0) -> float:
         """Claim the next free time for a request of so many tokens; return it as Unix time."""

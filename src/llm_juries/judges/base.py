@@ -41,6 +41,11 @@ class Limits:
         How often one request is sent at most before its vote counts as failed.
     patience_s : float
         Seconds without any good reply after which the run stops asking the judge.
+
+    Raises
+    ------
+    JuriesError
+        For a limit of less than 1, or a patience that is negative or NaN.
     """
 
     in_flight: int = 1
@@ -50,6 +55,15 @@ class Limits:
     tokens_per_minute: int | None = None
     attempts: int = 6
     patience_s: float = 40.0
+
+    def __post_init__(self) -> None:
+        for name in ("in_flight", "batch", "requests_per_minute", "tokens_per_minute", "attempts"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                none = ", or null for none" if name.endswith("_minute") else ""
+                raise JuriesError(f"{name}: is {limit}; must be 1 or more{none}")
+        if not self.patience_s >= 0:  # NaN too
+            raise JuriesError(f"patience_s: is {self.patience_s}; must be 0 or more")
 
 
 class Judge(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -15,6 +16,8 @@ LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 """The names under which formats know `max_tokens`, also as fields of `extra`."""
 OPTIONS = ("seed", "effort", "thinking", "thinking_tokens")
 """Options that not every format has a field for."""
+ASKED = ("model", "messages", "prompt", "input", "state", "questions")
+"""Fields of a request that say who is asked what: `extra` may not go over them."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Decoding:
     Raises
     ------
     JuriesError
-        If a model that reasons has no room for its verdict, or is to be read at its first token.
+        If a model that reasons has no room for its verdict, or is to be read at its first token; if
+        options of reasoning contradict each other; if `extra` replaces the model or the prompt.
     """
 
     verdict_by: Literal["text", "schema", "choice", "logprobs", "words"] = "text"
@@ -75,6 +79,14 @@ class Decoding:
     def __post_init__(self) -> None:
         if self.max_tokens < 0:
             raise JuriesError(f"max_tokens: is {self.max_tokens}; must be 1 or more")
+        if self.temperature is not None and not 0 <= self.temperature < math.inf:
+            raise JuriesError(f"temperature: is {self.temperature}; must be 0 or more, or null")
+        if over := [name for name in ASKED if name in self.extra]:
+            raise JuriesError(
+                f"extra.{over[0]}: would replace what the judge's model and prompt say, and no "
+                "price or lifetime would fit; leave it out, and set the judge's model"
+            )
+        self._check_reasoning()
         if not self.max_tokens:
             room = (self.thinking_tokens or 0) + ROOM if self.reasoning else USUAL
             object.__setattr__(self, "max_tokens", room)
@@ -99,6 +111,17 @@ class Decoding:
         """The most tokens of a reply: `max_tokens`, or what `extra` sends in its place."""
         named = (self.extra.get(name) for name in LIMITS)
         return max([self.max_tokens, *(n for n in named if isinstance(n, int))])
+
+    def _check_reasoning(self) -> None:
+        if self.effort == "":
+            raise JuriesError("effort: is empty; write null to send none")
+        if self.thinking_tokens is not None and self.thinking_tokens < 0:
+            raise JuriesError(f"thinking_tokens: is {self.thinking_tokens}; must be 0 or more")
+        if self.thinking == "disabled" and self.thinking_tokens:
+            raise JuriesError(
+                f"thinking_tokens: is {self.thinking_tokens}, and thinking is disabled; leave one "
+                "of them out"
+            )
 
     def _check_room(self) -> None:
         least = max(LEAST, (self.thinking_tokens or 0) + 1)

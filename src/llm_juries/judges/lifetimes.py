@@ -101,7 +101,7 @@ def check_served(judges: Iterable[Hosted], day: datetime.date) -> None:
 
 
 def warnings(judges: Iterable[Hosted], day: datetime.date) -> Iterator[str]:
-    """Yield one line for each model that is retired soon, and for each price that is old."""
+    """Yield one line for each model that is retired soon, and each price that is old or to come."""
     for judge in {judge.name: judge for judge in judges}.values():
         life, price = judge.lifetime, judge.price
         left = None if life is None else life.days_left(day)
@@ -113,6 +113,11 @@ def warnings(judges: Iterable[Hosted], day: datetime.date) -> Iterator[str]:
                 f"{instead}"
             )
         retired = left is not None and left <= 0  # its last price stays its price
+        if price is not None and price.days_old(day) < 0:
+            yield (
+                f"judge {judge.name}: its price is of {price.as_of}, which is after today, {day}; "
+                "set as_of in its yaml to the day on which it was read"
+            )
         if price is not None and not retired and price.days_old(day) > OLD_DAYS:
             yield (
                 f"judge {judge.name}: its price is of {price.as_of}, {price.days_old(day)} days "

@@ -7,6 +7,7 @@ unknown; it is never 0.
 from __future__ import annotations
 
 import datetime
+import math
 from dataclasses import dataclass
 
 from ..errors import JuriesError
@@ -27,6 +28,9 @@ class LongContext:
     above_tokens: int
     input_factor: float
     output_factor: float
+
+    def __post_init__(self) -> None:
+        _check_amounts(self, "above_tokens", "input_factor", "output_factor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Price:
     Raises
     ------
     JuriesError
-        If `as_of` is no date.
+        If `as_of` is no date, or a price is negative or not a number.
     """
 
     input_usd: float
@@ -78,6 +82,14 @@ class Price:
                 f"as_of: is {self.as_of!r}; write the month or day of the price, as 2026-11 or "
                 "2026-11-25"
             ) from None
+        _check_amounts(
+            self, "input_usd", "output_usd", "cached_input_usd", "cache_write_usd", "batch_factor"
+        )
+        if self.batch_factor is not None and self.batch_factor > 1:
+            raise JuriesError(
+                f"batch_factor: is {self.batch_factor:g}; write the fraction of the price that a "
+                "batch costs, as 0.5"
+            )
 
     @property
     def day(self) -> datetime.date:
@@ -116,3 +128,11 @@ class Price:
         if long is None or input_tokens <= long.above_tokens:
             return factor, factor
         return factor * long.input_factor, factor * long.output_factor
+
+
+def _check_amounts(of: object, *names: str) -> None:
+    """Raise JuriesError if a field is negative, infinite or NaN; None is not known."""
+    for name in names:
+        amount = getattr(of, name)
+        if amount is not None and not 0 <= amount < math.inf:
+            raise JuriesError(f"{name}: is {amount}; must be 0 or more")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 from dataclasses import dataclass, field
 from time import monotonic
@@ -18,6 +19,8 @@ from .addresses import is_private
 from .server import Server
 
 COMMAND_S = 60.0  # for a command that prints a key
+OPAQUE = re.compile(r"(?=[\w.+=~-]*\d)(?=[\w.+=~-]*[A-Za-z])[\w.+=~-]{16,}")
+"""What may be a key in the errors of a command: it is not known yet, so no other sign of it is."""
 
 
 @dataclass
@@ -166,7 +169,8 @@ class Credentials:
                 f"{where}: can't be run ({said}); install it, or fix its name"
             ) from None
         if done.returncode:
-            said = cleaned(" ".join(done.stderr.split())[-300:])
+            said = self.scrubbed(" ".join(done.stderr.split()))  # it may name the last key
+            said = OPAQUE.sub("[key]", cleaned(said))[-300:]
             raise JudgeUnavailableError(
                 f"{where}: ended with exit code {done.returncode}: {said}; run it by hand"
             )

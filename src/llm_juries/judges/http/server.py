@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,8 +51,8 @@ class Server:
     Raises
     ------
     JuriesError
-        For an address, header or query that holds a secret, an unknown `auth`, and options that
-        contradict each other.
+        For an address, header or query that holds a secret, an unknown `auth`, a timeout that is
+        none, and options that contradict each other.
     """
 
     base_url: str | None = None
@@ -69,6 +70,13 @@ class Server:
     def __post_init__(self) -> None:
         if problem := url_problem(self.base_url):
             raise JuriesError(f"base_url: {problem}")
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            raise JuriesError(
+                f"base_url: {self.base_url!r} is not an address; write http:// or https:// and the "
+                "host, or null for the wire's own provider"
+            )
+        if not 0 < self.timeout_s < math.inf:  # aiohttp takes 0 and less for no timeout at all
+            raise JuriesError(f"timeout_s: is {self.timeout_s}; must be more than 0, in seconds")
         if self.path is not None and not _is_path(self.path):
             raise JuriesError(
                 f"path: {self.path!r} is not a path; write /PATH, with {MODEL} for the model's "
@@ -103,7 +111,7 @@ class Server:
         """Return the header that sends a key, none without one."""
         if not key or not self.key_header:
             return {}
-        return {self.key_header: f"Bearer {key}" if self.auth == "bearer" else key}
+        return {self.key_header: f"Bearer {key}" if self.auth.split() == ["bearer"] else key}
 
     def path_of(self, usual: str, model: str) -> str:
         """Return the path of a request to a model; `usual` is the wire's own."""
@@ -147,7 +155,7 @@ class Server:
             raise JuriesError("key_command: key_env names a key too; leave one of them out")
         if self.key_lifetime_s is not None and not self.key_command:
             raise JuriesError("key_lifetime_s: is for the key of a key_command; set that too")
-        if self.key_lifetime_s is not None and self.key_lifetime_s <= 0:
+        if self.key_lifetime_s is not None and not self.key_lifetime_s > 0:  # NaN too
             raise JuriesError(f"key_lifetime_s: is {self.key_lifetime_s:g}; must be more than 0")
 
 
