@@ -3,8 +3,9 @@
     python benchmarks/advise_pilots.py [PILOTS]
 
 Pilots are 40 items drawn at random from each of three recorded sources. The atlas that a pilot is
-placed on knows neither the source nor those that share its questions. Prints the table of
-docs/atlas.md.
+placed on knows neither the source nor those that share its questions. Beside the pilot alone, which
+decides in `advise`: what the pilot and the atlas say together, weighted by precision. Prints the
+table of docs/atlas.md.
 """
 
 from __future__ import annotations
@@ -30,6 +31,22 @@ def pilot(panel: lj.Panel, rng: np.random.Generator) -> lj.Panel:
     return panel.where(np.isin(np.arange(number), rng.permutation(number)[:ITEMS]))
 
 
+def with_the_atlas(advice: lj.Advice) -> float:
+    """Return the gain by the pilot and the atlas, weighted by precision."""
+    known = [
+        (gain, error**-2.0)
+        for gain, error in (
+            (advice.gain, advice.error),
+            (advice.expected, advice.expected_error),
+        )
+        if error > 0 and not np.isnan(gain)
+    ]
+    if not known:
+        return advice.gain
+    gains, weights = zip(*known, strict=True)
+    return float(np.average(gains, weights=weights))
+
+
 def tried(name: str, pilots: int) -> dict[str, object]:
     """Return how often the advice was right on a source's pilots."""
     panel = lj.read_verdicts(name, inconsistent="mean")
@@ -50,12 +67,12 @@ def tried(name: str, pilots: int) -> dict[str, object]:
         except JuriesError:  # labels of one value only
             refused += 1
             continue
-        seat = {
-            "pilot": advice.gain > 0,
-            "atlas": advice.chance > 0.5 if not np.isnan(advice.chance) else advice.gain > 0,
-        }
-        taken = tuple(sorted(advice.jury)) if seat["atlas"] else (advice.judge,)
+        seat = {"pilot": advice.gain > 0, "atlas": with_the_atlas(advice) > 0}
         known = {tuple(sorted(one)): at for at, one in enumerate(whole.voters)}
+        worth = {}
+        for way, seats in seat.items():
+            taken = tuple(sorted(advice.jury)) if seats else (advice.judge,)
+            worth[way] = whole.measured[known[taken]] - best if taken in known else np.nan
         decided = advice.decision != "not decided"
         rows.append(
             {
@@ -66,7 +83,8 @@ def tried(name: str, pilots: int) -> dict[str, object]:
                 "right, pilot alone": seat["pilot"] == (truth > 0),
                 "right, with the atlas": seat["atlas"] == (truth > 0),
                 "holds": advice.ci_low <= truth <= advice.ci_high,
-                "worth": whole.measured[known[taken]] - best if taken in known else np.nan,
+                "worth, pilot": worth["pilot"],
+                "worth, atlas": worth["atlas"],
             }
         )
     table = pd.DataFrame(rows)
@@ -79,7 +97,8 @@ def tried(name: str, pilots: int) -> dict[str, object]:
         "right, pilot alone": table["right, pilot alone"].mean(),
         "right, with the atlas": table["right, with the atlas"].mean(),
         "interval holds": table["holds"].mean(),
-        "worth of what it takes": table["worth"].mean(),
+        "worth of what the pilot takes": table["worth, pilot"].mean(),
+        "worth with the atlas": table["worth, atlas"].mean(),
         "refused": refused,
     }
 

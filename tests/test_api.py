@@ -192,6 +192,16 @@ def test_voters_are_compared_with_those_named(wide: pd.DataFrame):
     assert (table["p_holm"].dropna() >= table["p"].dropna()).all()
     with pytest.raises(lj.JuriesError, match="no voter 'gpt4'; did you mean gpt_4"):
         lj.compare(panel, FAST, beside=["gpt4"])
+    for wrong in ([], ["haiku", "haiku"]):
+        with pytest.raises(lj.JuriesError, match=r"beside: got .*; name one voter or more, each"):
+            lj.compare(panel, FAST, beside=wrong)
+
+
+@pytest.mark.parametrize("difference", [0, -0.1, float("nan"), float("inf")])
+def test_questions_are_planned_for_a_difference_above_zero(wide: pd.DataFrame, difference: float):
+    panel = lj.read_verdicts(wide).add(lj.Jury("both", ["gpt_4", "haiku"]))
+    with pytest.raises(lj.JuriesError, match=r"difference: is .*; set one above 0"):
+        lj.questions_needed(panel, difference)
 
 
 def test_any_table_of_a_report_can_be_made_alone(wide: pd.DataFrame):

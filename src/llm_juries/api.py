@@ -497,8 +497,11 @@ def questions_needed(
     Raises
     ------
     JuriesError
-        If there is neither a jury beside human labels nor a ranking, or the power is no share.
+        If there is neither a jury beside human labels nor a ranking, or the power is no share, or
+        the difference is not above 0.
     """
+    if difference is not None and not 0 < difference < float("inf"):
+        raise JuriesError(f"difference: is {difference:g}; set one above 0, such as 0.02")
     bootstrap = bootstrap or Bootstrap()
     found = power_tables.power(
         panel, bootstrap, rankings.fit(panel, bootstrap), difference=difference, chance=power

@@ -102,8 +102,10 @@ def against(
     Raises
     ------
     JuriesError
-        If a name is not that of a voter.
+        If no voter is named, or one twice, or a name is not that of a voter.
     """
+    if not named or len(set(named)) < len(named):
+        raise JuriesError(f"beside: got {[*named]}; name one voter or more, each once")
     voters, names = panel.votes.voters, panel.votes.names
     for one in named:
         if one not in names:

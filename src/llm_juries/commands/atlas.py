@@ -45,8 +45,9 @@ def atlas(cfg: DictConfig) -> None:
 
     options, bootstrap = pick(cfg, Options), read(Bootstrap, cfg.bootstrap, "bootstrap")
     margin, folder = Settings(margin=options.margin).margin, Path(settings(cfg).places.results)
-    nodes = [*cfg.datasets, *(cfg.fetched if options.fetch else ())]
-    names = [str(node.get("name")) for node in nodes]
+    lists = {"datasets": cfg.datasets, "fetched": cfg.fetched if options.fetch else ()}
+    nodes = {f"{key}.{at}": node for key, own in lists.items() for at, node in enumerate(own)}
+    names = [str(node.get("name")) for node in nodes.values()]
     everyone = [*names, *(str(node.get("name")) for node in cfg.fetched)]
     for name in options.seated:
         if name not in everyone:
@@ -54,8 +55,8 @@ def atlas(cfg: DictConfig) -> None:
     if not nodes:
         raise JuriesError("datasets: is empty; name a dataset with recorded verdicts")
     sources = []
-    for number, node in enumerate(nodes):
-        panel = read_verdicts(build(node, f"datasets.{number}"), inconsistent="mean")
+    for place, node in nodes.items():
+        panel = read_verdicts(build(node, place), inconsistent="mean")
         sources.append(Source(panel, judges=options.seated.get(panel.dataset.name, ())))
         print(f"{panel.dataset.name}: {len(sources[-1].seated)} judges", flush=True)
     found = atlas(sources, bootstrap, margin)

@@ -1,4 +1,8 @@
-"""Seat a jury or not: what a pilot of labelled items says, and what the atlas adds to it."""
+"""Seat a jury or not: what a pilot of labelled items says, and beside it what the atlas expects.
+
+The pilot alone decides. Pooled with the pilot, the atlas's map is right as often over three
+sources, and on one of them less often than a coin: `benchmarks/advise_pilots.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ...data.tables import located
 from ...errors import JuriesError, nearest
 from ...juries.panel import Panel
+from ...metrics.intervals import FEW_CLUSTERS
 from ...metrics.power import questions_needed
 from ..replaceability import MARGIN
 from . import trios
@@ -36,18 +40,19 @@ class Advice:
     judge : str
         The best single judge.
     decision : str
-        "seat the jury", "ask the judge alone" or "not decided".
-    gain, ci_low, ci_high : float
-        Of the jury over the judge, each chosen on other questions than it is measured on.
+        "seat the jury", "ask the judge alone" or "not decided"; the last wherever fewer than 20
+        questions have a label.
+    gain, error, ci_low, ci_high : float
+        Of the jury over the judge, each chosen on other questions than it is measured on, with its
+        standard error and interval.
     verdict : str
         Of non-inferiority with the margin.
     expected, expected_error : float
         What the atlas expects of a trio with this lead and error correlation, and by how much it is
         wrong on a source that it does not know; NaN where the atlas says nothing.
-    together, chance : float
-        The gain by both, and the chance that it is above zero.
     questions, questions_needed : float
-        Labelled questions, and how many find the gain seen with a power of 80%.
+        Labelled questions, and how many find the gain seen with a power of 80%; NaN with fewer than
+        20, which are too few to plan from.
     usd, judge_usd, usd_needed : float
         What an item costs with either, and verdicts of all judges on the questions needed; NaN
         where a price is not known.
@@ -61,13 +66,12 @@ class Advice:
     judge: str
     decision: str
     gain: float
+    error: float
     ci_low: float
     ci_high: float
     verdict: str
     expected: float
     expected_error: float
-    together: float
-    chance: float
     questions: int
     questions_needed: float
     usd: float
@@ -108,14 +112,16 @@ def advise(
     ------
     JuriesError
         If there are fewer than two judges or labels of one value only, or dollars for a judge that
-        is not there.
+        is not there, or that are not a number from 0 on.
     """
     source = Source(panel)
-    for name in dollars or {}:
+    for name, usd in (dollars or {}).items():
         if name not in source.seated:
             raise JuriesError(
                 f"dollars.{name}: there is no such judge{nearest(name, source.seated)}"
             )
+        if not 0 <= usd < np.inf:
+            raise JuriesError(f"dollars.{name}: is {usd:g}; give what an item costs, 0 or more")
     sides = {side: cross_fitted(source, side, "best judge") for side in SIDES}
     found = max(
         (one for one in sides.values() if one is not None),
@@ -123,24 +129,25 @@ def advise(
     )
     trio = sides[SIDES[0]]
     low, high = found.ends(level)
-    questions = int(source.sums.any(axis=(1, 2)).sum())
+    questions = source.questions
     lead, correlation, expected, error = _on_the_map(
         source, trio.members if trio else (), points, level
     )
-    together, spread = _together(found, expected, error)
-    chance = float(stats.norm.cdf(together / spread)) if spread > 0 else np.nan
     needed = float(
         questions_needed(
             np.array([found.gain]), np.array([found.error]), np.array([float(questions)])
         )[0]
     )
+    enough = questions >= FEW_CLUSTERS
     prices = _prices(source, dollars)
     usd, judge_usd, all_usd = (
         float(sum(prices[name] for name in names))
         for names in (found.members, found.other_members, source.seated)
     )
     items = float((~np.isnan(panel.preferences)).sum())
-    decision = "seat the jury" if low > 0 else "ask the judge alone" if high < 0 else "not decided"
+    decision = "not decided"
+    if enough and (low > 0 or high < 0):
+        decision = "seat the jury" if low > 0 else "ask the judge alone"
     advice = Advice(
         source.name,
         found.members,
@@ -148,18 +155,17 @@ def advise(
         found.other_members[0],
         decision,
         found.gain,
+        found.error,
         low,
         high,
         found.verdict(margin, level),
         expected,
         error,
-        together,
-        chance,
         questions,
-        needed,
+        needed if enough else np.nan,
         usd,
         judge_usd,
-        all_usd * needed * items / questions,
+        all_usd * needed * items / questions if enough else np.nan,
     )
     return replace(advice, lines=tuple(_lines(advice, source, found, (lead, correlation), margin)))
 
@@ -178,15 +184,6 @@ def _on_the_map(
     lead, correlation, _ = trios.trio_point(source, trio)
     model = trios.fit(points, level)
     return lead, correlation, model.predict(lead, correlation), model.error
-
-
-def _together(pilot: CrossFitted, expected: float, error: float) -> tuple[float, float]:
-    """Return the pilot's gain and the atlas's, weighted by precision, and its error."""
-    known = [(v, e) for v, e in ((pilot.gain, pilot.error), (expected, error)) if e > 0]
-    if not known:
-        return pilot.gain, np.nan
-    weights = np.array([e**-2.0 for _, e in known])
-    return float(weights @ [v for v, _ in known] / weights.sum()), float(weights.sum() ** -0.5)
 
 
 def _prices(source: Source, dollars: Mapping[str, float] | None) -> dict[str, float]:
@@ -242,16 +239,17 @@ def _decided(advice: Advice) -> str:
         return (
             f"{advice.decision} ({advice.judge})" if "alone" in advice.decision else "seat the jury"
         )
-    if np.isnan(advice.chance):
-        return "not decided by these labels"
-    side = "the jury" if advice.chance > 0.5 else f"{advice.judge} alone"
-    return (
-        f"not decided by these labels; with the atlas {side} is likelier to be better "
-        f"({max(advice.chance, 1 - advice.chance):.0%})"
-    )
+    if advice.questions < FEW_CLUSTERS:
+        return f"not decided: fewer than {FEW_CLUSTERS} labelled questions decide nothing"
+    if np.isnan(advice.gain) or advice.gain == 0:
+        return "not decided by these labels, which lean to neither side"
+    side = "the jury" if advice.gain > 0 else f"{advice.judge} alone"
+    return f"not decided by these labels; they lean to {side}"
 
 
 def _labels(advice: Advice) -> str:
+    if advice.questions < FEW_CLUSTERS:
+        return f"{advice.questions} questions are too few to plan from; label {FEW_CLUSTERS} first"
     if not np.isfinite(advice.questions_needed):
         return "how many would decide cannot be said"
     return (
@@ -266,9 +264,12 @@ def _usd(value: float) -> str:
 
 def _map(advice: Advice, place: tuple[float, float]) -> str:
     if np.isnan(advice.expected):
-        return "no place, as there is no trio"
+        return (
+            "no place: there is no trio whose strength and errors can be measured on half of these "
+            "labels"
+        )
     return (
         f"the best trio's best member leads by {place[0]:.3f}, errors correlate by {place[1]:.2f}; "
         f"such trios gain {advice.expected:+.3f}, wrong by {advice.expected_error:.3f} on unknown "
-        f"sources; together {advice.together:+.3f}"
+        "sources: a hint, which decides nothing here"
     )

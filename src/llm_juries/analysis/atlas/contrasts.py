@@ -76,7 +76,13 @@ class CrossFitted:
         return float(found.low), float(found.high)
 
     def verdict(self, margin: float, level: float = 0.95) -> str:
-        """Say what the gain shows beside a margin; see `replaceability.equivalence`."""
+        """Say what the gain shows beside a margin; see `replaceability.equivalence`.
+
+        "not shown" without an interval: that two voters never differed on these questions does not
+        show that they never will.
+        """
+        if np.isnan(self.ends(level)).any():
+            return "not shown"
         return verdict(Estimate.of(self.gap), self.gap.interval(level=level), margin)
 
 

@@ -318,6 +318,11 @@ class Source:
         """Their statistics a cluster, of shape (clusters, voters, s)."""
         return self.yardstick.statistics(self.votes)
 
+    @property
+    def questions(self) -> int:
+        """How many questions have a label and a vote."""
+        return int(self.sums.any(axis=(1, 2)).sum())
+
     @cached_property
     def measured(self) -> Array:
         """Their measure on all items, each on its own."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...errors import JuriesError
 from ...juries.rules import Jury, Rule
 from ...metrics.bootstrap import Bootstrap
+from ...metrics.intervals import FEW_CLUSTERS
 from ...metrics.meta_analysis import Pooled, random_effects, within_clusters
 from ...scale import Kind
 from ..replaceability import MARGIN, human_ceiling
@@ -63,8 +65,26 @@ class Atlas:
 def atlas(
     sources: Sequence[Source], bootstrap: Bootstrap | None = None, margin: float = MARGIN
 ) -> Atlas:
-    """Measure where juries help, on each source and over all of them."""
+    """Measure where juries help, on each source and over all of them.
+
+    Raises
+    ------
+    JuriesError
+        If no source has a trio to compare, or one has fewer labelled questions than any interval
+        takes.
+    """
     bootstrap = bootstrap or Bootstrap()
+    if not any(source.at(HEADLINE[0]) for source in sources):
+        raise JuriesError(
+            "datasets: none has a trio of small judges (of any, where no size is stated); add a "
+            "source with three"
+        )
+    for source in sources:
+        if source.questions < FEW_CLUSTERS:
+            raise JuriesError(
+                f"{source.name}: has {source.questions} questions with a label; the atlas takes "
+                f"{FEW_CLUSTERS} or more"
+            )
     compared, _ = contrasts(list(sources), bootstrap, margin)
     points = trio_tables.all_points(sources)
     shares = {source.name: source.panel.dataset.about.shares or source.name for source in sources}

@@ -22,6 +22,7 @@ from .source import TRIO, Source
 
 HALVINGS = 20
 PREDICTORS = ("lead", "correlation")
+POINT_COLUMNS = ("dataset", "shares", "trio", "small", *PREDICTORS, "gain")
 FEWEST = 3  # sources, for a model of two predictors to be left one out
 
 
@@ -131,8 +132,14 @@ def _fit(points: pd.DataFrame) -> Array:
 
 
 def fit(points: pd.DataFrame, level: float = 0.95) -> Model:
-    """Fit the gain of trios, and test the fit on each source (and those it shares data with)."""
-    coefficients = _fit(points)
+    """Fit the gain of trios, and test the fit on each source (and those it shares data with).
+
+    Trios that could not be measured are left out. With fewer than three others there is no fit.
+    """
+    points = measured(points)
+    coefficients = (
+        _fit(points) if len(points) > len(PREDICTORS) else np.full(1 + len(PREDICTORS), np.nan)
+    )
     groups = sorted(points["shares"].unique())
     left, errors, plain, weights = [], [], [], []
     for group in groups if len(groups) > FEWEST else []:
@@ -163,6 +170,11 @@ def fit(points: pd.DataFrame, level: float = 0.95) -> Model:
         }
     )
     return Model(table, coefficients, error, baseline)
+
+
+def measured(points: pd.DataFrame) -> pd.DataFrame:
+    """Return the trios that could be measured: not on a few items with labels of one value."""
+    return points.dropna(subset=[*PREDICTORS, "gain"])
 
 
 Decide = Callable[[pd.DataFrame, pd.DataFrame], Mask]
@@ -203,6 +215,9 @@ RULES: dict[str, Decide] = {
 }
 
 
+RULE_COLUMNS = ("rule", "right", "worth", "of_possible", "sources_right", "sources")
+
+
 def rules(points: pd.DataFrame) -> pd.DataFrame:
     """Try rules of thumb on each source, learnt on the others.
 
@@ -212,8 +227,12 @@ def rules(points: pd.DataFrame) -> pd.DataFrame:
         A row a rule: rule (str); right, the share of trios on which it decides as hindsight would;
         worth, the mean gain over taking the best member; of_possible, that as a share of what
         hindsight would gain (float). Every source has one weight. sources_right, on how many
-        sources more than half of the decisions are right, of `sources` (int).
+        sources more than half of the decisions are right, of `sources` (int). Without a second
+        source to try a rule on there is no row.
     """
+    points = measured(points)
+    if points["shares"].nunique() < 2:
+        return pd.DataFrame(columns=RULE_COLUMNS)
     weight = weights_of(points)
     gain = points["gain"].to_numpy(float)
     possible = float(np.average(np.clip(gain, 0, None), weights=weight))
@@ -242,4 +261,4 @@ def rules(points: pd.DataFrame) -> pd.DataFrame:
 def all_points(sources: Sequence[Source]) -> pd.DataFrame:
     """Return the trios of all sources that have three judges or more."""
     found = [trio_points(source) for source in sources if len(source.seated) >= TRIO]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=POINT_COLUMNS)

@@ -161,7 +161,8 @@ def trios(found: Atlas) -> Figure:
                 alpha=0.9 if len(own) < 50 else 0.45, linestyle="none",
                 label=f"{short(name)} ({len(own)})",
             )  # fmt: skip
-        _line(axis, found, predictor)
+        if not np.isnan(found.model.error):
+            _line(axis, found, predictor)
         axis.axhline(0, color="0.5", linewidth=0.8)
         axis.set_xlabel(labels[predictor], fontsize=8)
         axis.tick_params(labelsize=7.5)
@@ -176,10 +177,12 @@ def trios(found: Atlas) -> Figure:
         f"{slopes['ci_high'][term]:.2f}]"
         for term in PREDICTORS
     )
-    note = (
-        "A point a trio; predictors and gain from different halves of the questions. Line: the "
-        f"model at the mean of the other predictor; slopes, leaving one source out: {said}."
-    )
+    note = "A point a trio; predictors and gain from different halves of the questions."
+    if not np.isnan(found.model.error):
+        note += (
+            " Line: the model at the mean of the other predictor; slopes, leaving one source out: "
+            f"{said}."
+        )
     title = "What makes a jury better than its best member?"
     figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
     footnote(figure, note)

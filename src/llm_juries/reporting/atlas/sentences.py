@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from ...analysis.atlas.contrasts import HEADLINE
 from ...analysis.atlas.summary import Atlas
-from ...analysis.atlas.trios import threshold
+from ...analysis.atlas.trios import FEWEST, measured, threshold
 from .figures import short
 
 FEW = 10  # sources; below, no rule learnt from them is called one
@@ -63,6 +64,11 @@ def _headline(found: Atlas) -> str:
 def _mean(found: Atlas) -> str:
     summed = found.summary
     row = summed[(summed["side"] == HEADLINE[0]) & (summed["beside"] == HEADLINE[1])].iloc[0]
+    if row["independent"] < FEWEST:
+        return (
+            f"With fewer than {FEWEST} independent sources nothing is said of their mean, or of a "
+            "source that is not among them."
+        )
     return (
         f"Over sources the mean gain is {row['gain']:+.3f} {_interval(row)}, and true gains differ "
         f"by a standard deviation of {row['tau']:.3f} (I2 {row['i2']:.0%}): that of a new source "
@@ -103,6 +109,11 @@ def _ensembles(found: Atlas) -> str:
 
 
 def _why(found: Atlas) -> str:
+    if np.isnan(found.model.error):
+        return (
+            f"With {FEWEST} independent sources or fewer nothing is said of what a trio's gain "
+            "depends on."
+        )
     whats = ("a lead of the best member of .1", "an error correlation higher by .1")
     parts = []
     for what, (_, row) in zip(whats, found.model.table.iloc[1:].iterrows(), strict=True):
@@ -121,6 +132,8 @@ def _why(found: Atlas) -> str:
 
 
 def _rule(found: Atlas) -> str:
+    if found.rules.empty:
+        return "A rule of thumb is learnt on one source and tried on another: there is only one."
     rules = found.rules.set_index("rule").to_dict("index")
     lead, always = rules["seat it if the lead is small"], rules["always seat the trio"]
     hedge = (
@@ -129,9 +142,10 @@ def _rule(found: Atlas) -> str:
         if lead["sources"] < FEW
         else "Measure your own case all the same."
     )
+    bound = threshold(measured(found.trios))
     return (
         "A rule of thumb, learnt on all sources: seat a trio whose best member leads by less than "
-        f"{threshold(found.trios):.2f}. Learnt without a source and tried on it, such a rule is "
+        f"{bound:.2f}. Learnt without a source and tried on it, such a rule is "
         f"right on {lead['right']:.0%} of the trios, and on most trios of {lead['sources_right']} "
         f"of {lead['sources']} sources; always seating the trio is right on {always['right']:.0%}. "
         f"It gains {lead['worth']:+.3f} over always taking the best member. {hedge}"
@@ -163,15 +177,26 @@ def _worth(found: Atlas) -> str:
     rows = _rows(found, *HEADLINE)
     better, _, _ = _split(rows)
     any_better, any_worse, _ = _split(_rows(found, "best trio of all"))
+    if not better:
+        holds = "is not shown on any of these tasks"
+    elif len(better) == len(rows):
+        holds = "holds on all of these tasks"
+    else:
+        holds = "holds on some of these tasks and not on others"
+    lead_harms = found.model.table.set_index("term")["ci_high"]["lead"] < 0
+    when = (
+        "A jury is worth trying where several judges are about equally strong; where one judge "
+        "stands out, ask it alone. "
+    )
     return (
-        "The paper's claim, that a jury of small models beats a large judge, holds on some of "
-        "these tasks and not on others: a trio of small judges is clearly better than the best "
-        f"judge on {len(better)} of {len(rows)} sources. With any judges as members it is clearly "
-        f"better on {len(any_better)} and clearly worse on {len(any_worse)}. A jury is worth "
-        "trying where several judges are about equally strong; where one judge stands out, ask it "
-        "alone. Label a few dozen items and measure before you spend."
+        f"The paper's claim, that a jury of small models beats a large judge, {holds}: a trio of "
+        f"small judges is clearly better than the best judge on {len(better)} of {len(rows)} "
+        f"sources. With any judges as members it is clearly better on {len(any_better)} and "
+        f"clearly worse on {len(any_worse)}. {when if lead_harms else ''}Label a few dozen items "
+        "and measure before you spend."
     )
 
 
 def _interval(row: pd.Series, which: str = "ci") -> str:
-    return f"[{row[f'{which}_low']:.3f}, {row[f'{which}_high']:.3f}]"
+    low, high = row[f"{which}_low"], row[f"{which}_high"]
+    return "(no interval)" if np.isnan(low) else f"[{low:.3f}, {high:.3f}]"
