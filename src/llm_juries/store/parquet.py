@@ -34,7 +34,7 @@ OPTIONAL = frozenset(
     }
 )
 """The columns in which a verdict may have nothing."""
-FEWEST_BYTES = 8  # a row has more, compressed: its key is random
+FEWEST_BYTES = 1  # a row has more, compressed: its key is its own
 EXPANDED = 1 << 28, 1000  # bytes of a row group, and how many times as many as in the file
 _ORDERS = {str(order): order for order in Order}
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
