@@ -12,7 +12,7 @@ from conftest import ROOT
 from llm_juries.config import named
 from llm_juries.data.dataset import Dataset
 from llm_juries.data.downloads import PublicFile, PublicFiles
-from llm_juries.data.sources import faithbench, judge_files, trec_labels
+from llm_juries.data.sources import faithbench, judge_files, trec_labels, trec_runs
 from llm_juries.data.verdicts import RecordedColumn
 from llm_juries.errors import JuriesError
 from llm_juries.scale import Scale
@@ -234,3 +234,34 @@ def test_a_batch_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "b1.json").write_text("[]")
     with pytest.raises(JuriesError, match=r"b1\.json: is no batch of samples; use its pinned"):
         faithbench.load(source, "t", {"gpt": RecordedColumn()})
+
+
+def runs(folder: Path, **texts: str) -> Dataset:
+    given = {"labels": "q1 0 p1 2\nq1 0 p2 0\nq2 0 p1 1\n"} | texts
+    found = {}
+    for name, text in given.items():
+        (folder / name).write_text(text)
+        found[name.replace("_", "/")] = PublicFile(name)
+    source = PublicFiles("https://x", found, str(folder))
+    return trec_runs.load(source, "t", JUDGES, Scale.ordinal(0, 3), prompts=["p0"])
+
+
+def test_runs_are_read_on_the_passages_that_all_have(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    graded = "q1 0 p2 3\nq1 0 p1 7\n"
+    dataset = runs(tmp_path, a_p0=graded, a_p1="q1 0 p1 3\n", b_p0=f"{graded}q2 0 p1 0\n")
+    assert [(i.item_id, i.cluster, i.human) for i in dataset.items] == [
+        ("q1/p1", "q1", "2"), ("q1/p2", "q1", "0"),
+    ]  # fmt: skip
+    assert [(r.judge, r.prompt, [*r.cells.values()]) for r in dataset.recordings] == [
+        ("a", "p0", ["", "3"]), ("b", "p0", ["", "3"]),
+    ]  # fmt: skip
+    assert "b/p0: left out 1 of 3 passages" in caplog.text
+    assert "a/p0: 1 of 2 grades are off the scale" in caplog.text
+
+
+def test_a_graded_passage_without_a_label_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(JuriesError, match=r"a_p0: q9/p1 has no label in .*labels; use its pinned"):
+        runs(tmp_path, a_p0="q9 0 p1 1\n", b_p0="q1 0 p1 1\n")

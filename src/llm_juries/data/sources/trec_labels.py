@@ -52,7 +52,7 @@ def load(
         Naming the file and the line; also where a scored passage has no label.
     """
     table, qrels = located(scores), source.find("labels")
-    labels = _labels(qrels)
+    labels = labels_of(qrels)
     joined = [_with_label(row, labels, str(table), str(qrels)) for row in rows(table)]
     digest = hashlib.sha256(table.read_bytes()).hexdigest()
     found = read(
@@ -67,7 +67,7 @@ def load(
     return found.dataset.sample(limit, seed)
 
 
-def _labels(file: Path) -> dict[str, str]:
+def labels_of(file: Path) -> dict[str, str]:
     """Return the label of each query/passage."""
     found: dict[str, str] = {}
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
