@@ -104,7 +104,7 @@ def measured(source: Path) -> dict[str, float]:
     return found | {"load": load}
 
 
-def told(name: str, found: dict[str, float]) -> str:
+def described(name: str, found: dict[str, float]) -> str:
     """Return one search in a line."""
     return (
         f"{name}: {found['wall']:.1f} s, {found['cpu']:.1f} s of CPU, {found['memory']:,.0f} MB, "
@@ -145,7 +145,7 @@ def main() -> None:
         f"{number:,} juries x {given.resamples:,} resamples of {given.questions:,} "
         f"questions x {given.answers} answers, rule {given.rule}, {os.cpu_count()} cores"
     )
-    print(told("search, with all its tables", ours))
+    print(described("search, with all its tables", ours))
     print(
         f"scikit-learn loop: {whole:,.0f} s, scaled up from {len(some)} juries x "
         f"{given.loop_resamples} resamples ({1000 * each:.2f} ms each)"
@@ -158,9 +158,9 @@ def main() -> None:
             )
             subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
             found = measured(Path(folder) / "src")
-        print(told(f"the code of {commit}", found))
+        print(described(f"the code of {commit}", found))
         ours = measured(ROOT / "src")
-        print(told("ours again", ours))
+        print(described("ours again", ours))
         print(f"ratio: {found['wall'] / ours['wall']:.1f}, of CPU {found['cpu'] / ours['cpu']:.1f}")
 
 

@@ -4,7 +4,7 @@
 
 Each judge has a family, each family a candidate that answers every question. A judge says yes where
 an answer's quality, as the judge sees it, is above its own bar; it never knows whose answer it is.
-But lenient judges have better kin, so that family goes with quality and leniency, as it may among
+But lenient judges have better families, so family goes with quality and leniency, as it may among
 real models. Shares of runs: some judge with p below .05; some with p_holm below .05; some with that
 and a placebo of at most .1, as docs/few_labels.md advises; and the row of all judges.
 """
@@ -25,9 +25,11 @@ def drawn(
     questions: int, judges: int, confounded: bool, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
     """Return votes, human labels, families and questions of answers."""
-    kin = np.linspace(-0.7, 0.7, judges)  # the mean quality of each family's answers
-    bar = -kin if confounded else rng.permutation(kin)
-    quality = rng.normal(0, 0.7, (questions, 1)) + kin + rng.normal(size=(questions, judges))
+    mean_quality = np.linspace(-0.7, 0.7, judges)  # the mean quality of each family's answers
+    bar = -mean_quality if confounded else rng.permutation(mean_quality)
+    quality = (
+        rng.normal(0, 0.7, (questions, 1)) + mean_quality + rng.normal(size=(questions, judges))
+    )
     quality = quality.ravel()
     human = (quality + rng.normal(0, 0.5, len(quality)) > 0).astype(float)
     seen = quality[:, None] + rng.normal(0, 0.7, (len(quality), judges))
@@ -70,7 +72,7 @@ def main() -> None:
     given = parser.parse_args()
     print("| case | questions | runs | some p | some p_holm | and placebo | all judges |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for case in ("lenient judges have better kin", "no such pattern"):
+    for case in ("lenient judges have better families", "no such pattern"):
         for questions in given.questions:
             claims = [
                 found(drawn(questions, given.judges, case != "no such pattern", rng))
