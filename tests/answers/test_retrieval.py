@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from conftest import ROOT
-from llm_juries.answers.retrieval import Bm25, Gold, over, passages_of, words_of
+from llm_juries.answers.passages import passages_of, words_of
+from llm_juries.answers.retrieval import Bm25, Gold, over
 from llm_juries.config.build import build
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError

@@ -168,7 +168,7 @@ def test_an_answering_yaml_builds_a_way_of_its_own_name_and_begins_with_its_comm
 @pytest.mark.parametrize("name", names("retrieval"))
 def test_a_retrieval_yaml_builds_or_asks_for_its_path(name: str):
     node = composed("answer", f"retrieval={name}").retrieval
-    if name == "bm25":
+    if name in ("bm25", "bm25_disk"):
         with pytest.raises(JuriesError, match=r"^retrieval: path: missing"):
             build(node, "retrieval")
         node.path = "passages.jsonl"

@@ -6,30 +6,31 @@ that needs the dataset, or an index, also has `over(dataset)`, which returns the
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import logging
-import re
 import shutil
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ..data.dataset import Dataset
-from ..data.tables import located, rows
-from ..errors import JuriesError, nearest
+from ..data.large_files import duration, gb
+from ..data.tables import located
+from ..errors import JuriesError
 from ..types import Passage
+from .passages import passages_of, words_of
 
 log = logging.getLogger(__name__)
 LAYOUT = 1  # of an index's folder; another number rebuilds all indexes
 EVERY = 100_000  # passages between two log lines
 SAME = 4  # decimals: scores that differ by less are tied
-WORD = re.compile(r"\w+")
+BYTES_A_SECOND = 5e6  # of a file of passages that are indexed in memory; for estimates
+INDEX_BYTES = 2.0  # of an index a byte of that file
 
 
 class Retriever(Protocol):
@@ -46,6 +47,58 @@ def over(retriever: Any, dataset: Dataset) -> Retriever:
     """Return a configured retriever, ready to search for a dataset's questions."""
     ready: Retriever = retriever.over(dataset) if hasattr(retriever, "over") else retriever
     return ready
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a retriever has to do before it can search, found without doing any of it.
+
+    Parameters
+    ----------
+    index : Path
+        The folder of its index.
+    ready : bool
+        Whether the index is there and complete.
+    size : int
+        The bytes of the index on disk; estimated if it is not ready.
+    seconds : float
+        The estimated time of what is left to build, without downloads; 0 if it is ready.
+    download : int
+        Bytes that are still to be downloaded.
+    passages : int
+        In the collection; 0 if unknown before it is read.
+    words : int
+        Of a passage, on average, for estimates of what models are shown.
+    """
+
+    index: Path
+    ready: bool
+    size: int
+    seconds: float = 0.0
+    download: int = 0
+    passages: int = 0
+    words: int = 100
+
+    def __str__(self) -> str:
+        if self.ready:
+            return f"index {self.index}: ready ({gb(self.size)})"
+        first = f"a download of {gb(self.download)}, then " if self.download else ""
+        many = f"{self.passages:,} passages, " if self.passages else ""
+        return (
+            f"index {self.index}: not built; it takes {first}about {duration(self.seconds)} and "
+            f"{gb(self.size)} of disk ({many}estimated)"
+        )
+
+
+def preparation(retriever: Any, dataset: Dataset) -> Preparation | None:
+    """Return what a configured retriever has to do before it can search; None if nothing ever.
+
+    Nothing is built, downloaded or written.
+    """
+    if not hasattr(retriever, "preparation"):
+        return None
+    found: Preparation = retriever.preparation(dataset)
+    return found
 
 
 class NoRetrieval:
@@ -129,6 +182,22 @@ class Bm25:
                 "of the dataset; set one of the two"
             )
 
+    def preparation(self, dataset: Dataset) -> Preparation:
+        """Return whether the index is there, and what it would take; nothing is built."""
+        folder, passages = self._collection(dataset)
+        if folder.is_dir():
+            size = sum(file.stat().st_size for file in folder.iterdir())
+            return Preparation(folder, ready=True, size=size)
+        if self.collection == "dataset":
+            own = list(passages)
+            read = sum(len(passage.text.encode()) for passage in own)
+            words = round(sum(len(words_of(p.text)) for p in own) / len(own))
+        else:
+            own, words = [], 100
+            read = located(self.path or "").stat().st_size
+        size, seconds = round(INDEX_BYTES * read), read / BYTES_A_SECOND
+        return Preparation(folder, False, size, seconds, passages=len(own), words=words)
+
     def over(self, dataset: Dataset) -> Retriever:
         """Open the index, building it first if needed.
 
@@ -137,6 +206,13 @@ class Bm25:
         JuriesError
             If bm25s is not installed, the file can't be read or there are no passages.
         """
+        folder, passages = self._collection(dataset)
+        if not folder.is_dir():
+            self._build(passages, folder)
+        return _Bm25Index(folder, frozenset(self.stopwords))
+
+    def _collection(self, dataset: Dataset) -> tuple[Path, Iterable[Passage]]:
+        """Return the folder of the index, whether it exists or not, and the passages."""
         try:
             import bm25s
         except ImportError:
@@ -161,10 +237,7 @@ class Bm25:
             source = [str(file.resolve()), stat.st_size, stat.st_mtime_ns]
         made_by = [LAYOUT, bm25s.__version__, self.k1, self.b, sorted(self.stopwords)]
         name = hashlib.sha256(json.dumps([source, made_by]).encode()).hexdigest()[:16]
-        folder = Path(self.index) / f"bm25-{name}"
-        if not folder.is_dir():
-            self._build(passages, folder)
-        return _Bm25Index(folder, frozenset(self.stopwords))
+        return Path(self.index) / f"bm25-{name}", passages
 
     def _build(self, passages: Iterable[Passage], folder: Path) -> None:
         """Build an index in a temporary folder, then rename that: an index is always complete."""
@@ -242,50 +315,6 @@ class _Bm25Index:
     def _passage(self, at: int) -> Passage:
         line = self.passages[self.offsets[at] : self.offsets[at + 1]].tobytes()
         return Passage(*json.loads(line))
-
-
-def words_of(text: str, stopwords: Iterable[str] = ()) -> list[str]:
-    """Return the words of a text as indexed: lower case, without stopwords."""
-    left_out = frozenset(stopwords)
-    return [word for word in WORD.findall(text.lower()) if word not in left_out]
-
-
-def passages_of(file: Path) -> Iterator[Passage]:
-    """Yield the passages of a file.
-
-    Raises
-    ------
-    JuriesError
-        Naming the file, the row and the field at fault.
-    """
-    table = _tsv(file) if file.suffix.lower() == ".tsv" else rows(file)
-    for number, (place, row) in enumerate(table, 1):
-        if number == 1 and "text" not in row:
-            raise JuriesError(f"{file}: has no column 'text'{nearest('text', row)}")
-        text, title = row.get("text"), row.get("title") or ""
-        if not isinstance(text, str) or not isinstance(title, str):
-            field = "text" if isinstance(title, str) else "title"
-            raise JuriesError(
-                f"{file}, {place}, field {field}: is {row.get(field)!r}; must be a text"
-            )
-        named = row.get("passage_id", row.get("id"))
-        yield Passage(title, text, str(number if named is None else named))
-
-
-def _tsv(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a .tsv file, quoted as DPR's."""
-    with file.open(encoding="utf-8", newline="") as stream:
-        table = csv.DictReader(stream, delimiter="\t", strict=True)
-        try:
-            for row in table:
-                if None in row or None in row.values():
-                    raise JuriesError(
-                        f"{file}, line {table.line_num}: has a different number of cells than "
-                        "the header"
-                    )
-                yield f"line {table.line_num}", row
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise JuriesError(f"{file}, line {table.line_num + 1}: {error}") from None
 
 
 def _save_offsets(folder: Path, offsets: Sequence[int]) -> None:
