@@ -34,8 +34,12 @@ ANSWER_GROUPS = ("dataset", "answering", "retrieval", "candidate")
 LISTED = ("judge", "jury", "candidate")  # several of a group at once
 
 
+SETS = ("paper", "paper_2026")  # of candidates, each named by a list
+
+
 def names(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    found = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return [name for name in found if group != "candidate" or name not in SETS]
 
 
 def composed(primary: str, *overrides: str) -> DictConfig:
@@ -51,7 +55,8 @@ def overrides(primary: str) -> list[str]:
     """
     groups: dict[str, list[str]] = {}
     for path in sorted(CONF.glob("*/*.yaml")):
-        groups.setdefault(path.parent.name, []).append(path.stem)
+        if path.stem in names(path.parent.name):
+            groups.setdefault(path.parent.name, []).append(path.stem)
     for group in ("backend", "base", "cluster", *ANSWER_GROUPS[1:]):
         if primary != "answer" or group not in ANSWER_GROUPS:
             groups.pop(group, None)
@@ -154,7 +159,34 @@ def test_a_candidate_yaml_builds_a_model_that_answers_in_text(name: str):
     assert judge.decoding.verdict_by == "text"
     assert judge.decoding.max_tokens >= 256
     assert "jur" not in judge.note
+    long = composed("answer", f"candidate={name}", "answering=open_book_long").candidates[name]
+    assert long.decoding.max_tokens >= 512
     assert f"candidate={name}" in (CONF / "candidate" / f"{name}.yaml").read_text()
+
+
+def answering_models(name: str) -> dict[str, Any]:
+    nodes = composed("answer", f"candidate={name}", "allow_retired=true").candidates
+    return {key: build(node, key) for key, node in nodes.items()}
+
+
+def test_the_seven_models_of_the_paper_are_named_at_once_with_prices_of_its_time():
+    found = answering_models("paper")
+    assert set(found) == {
+        "command_r", "command_r_plus", "gpt_35_turbo", "gpt_4", "claude_3_haiku",
+        "claude_3_sonnet", "mistral_large",
+    }  # fmt: skip
+    assert all(model.lifetime.served_until and model.lifetime.successor for model in found.values())
+    assert {model.price.as_of for model in found.values()} == {"2024-04"}
+
+
+def test_seven_models_of_today_are_named_at_once_four_families_and_the_jury_among_them():
+    found = answering_models("paper_2026")
+    assert len(found) == 7
+    assert len({model.vendor for model in found.values()}) >= 4
+    assert not any(model.lifetime.served_until for model in found.values())
+    assert all(model.price.as_of >= "2026-11" for model in found.values())
+    jury = build(composed("judge", "jury=poll_2026").juries.poll_2026, "jury")
+    assert set(jury.members) < set(found)
 
 
 @pytest.mark.parametrize("name", names("answering"))
@@ -272,7 +304,11 @@ def test_an_experiment_of_the_paper_seats_its_judges_once_its_answers_are_there(
         assert all(set(jury.members) <= asked for jury in study.juries)
 
 
-BUILT = [path for path in sorted(CONF.glob("*/*.yaml")) if "_target_" in with_defaults(path)]
+BUILT = [
+    path
+    for path in sorted(CONF.glob("*/*.yaml"))
+    if path.stem in names(path.parent.name) and "_target_" in with_defaults(path)
+]
 LEFT_OUT = {
     "prompt": {
         "system",

@@ -266,7 +266,7 @@ def test_a_shipped_prompt_says_what_it_is(name: str):
 def test_a_shipped_qa_prompt_has_as_many_shots_of_each_label_as_the_paper(name: str):
     few = {"few_shot_hotpotqa": (8, 8), "few_shot_multihop": (3, 4), "zero_shot": (0, 0)}
     found = Counter(shot.label for shot in shipped(name).shots)
-    assert (found["True"], found["False"]) == few.get(name, (5, 5))
+    assert (found["True"], found["False"]) == few.get(name.removeprefix("paper_"), (5, 5))
 
 
 @pytest.mark.parametrize("name", FENCED)

@@ -76,6 +76,9 @@ class Answering:
         With 1, documents are retrieved by the question and the reply is the answer. With more, the
         model searches: a reply holds a line "Search: ..." or the answer after "Answer:", whichever
         comes first; the reply of the last round is the answer, with or without "Answer:".
+    max_tokens : int
+        The most tokens of a reply, long enough for the answers that the instruction asks for. The
+        yamls of candidates take it as ${answering.max_tokens}; one may have another number.
     """
 
     name: str
@@ -83,12 +86,15 @@ class Answering:
     instruction: str = ""
     k: int = 0
     rounds: int = 1
+    max_tokens: int = 256
 
     def __post_init__(self) -> None:
         if self.k < 0 or self.rounds < 1:
             raise JuriesError(
                 f"k={self.k}, rounds={self.rounds}: set k to 0 or more and rounds to 1 or more"
             )
+        if self.max_tokens < 1:
+            raise JuriesError(f"max_tokens={self.max_tokens}: set it to 1 or more")
         if self.rounds > 1 and not self.k:
             raise JuriesError("k=0: searches would find nothing; set k to 1 or more")
         for variable in sorted(variables(self.template) - set(FIELDS)):
