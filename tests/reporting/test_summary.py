@@ -40,6 +40,12 @@ def reported(
     return results, (folder / "report.md").read_text(), {path.stem for path in drawn}
 
 
+def conclusion_of(folder: Path) -> str:
+    """Return the lines at the top of the page, which are those of report.md."""
+    text = (folder / "report.html").read_text()
+    return text.split('<dl class="conclusion">')[1].split("</dl>")[0]
+
+
 def test_votes_without_labels_are_not_called_no_votes(tmp_path: Path):
     results, report, _ = reported(tmp_path, made_up(tmp_path, [",1,0", ",1,1", ",,0"] * 20))
     assert "has no votes" not in report
@@ -78,19 +84,18 @@ def test_few_labelled_questions_are_few_among_many(tmp_path: Path, labelled: int
     rows = [row if n < labelled else row[1:] for n, row in enumerate(rows)]
     _, report, _ = reported(tmp_path, made_up(tmp_path, rows))
     for text in (report, (tmp_path / "report.html").read_text()):
-        assert ("Fewer than 20 questions with a human label" in text) is few
+        assert ("ewer than 20 questions with a human label" in text) is few
 
 
 def test_the_page_says_how_many_votes_its_first_voter_lacks(tmp_path: Path):
     rows = ["1,1,1", "0,0,0", "1,0,1", "0,0,1"] * 10
     reported(tmp_path, made_up(tmp_path, rows))
-    headline = (tmp_path / "report.html").read_text().split('class="headline"')[1].split("</p>")[0]
-    assert "both" not in headline  # it decides the easy half only
-    assert "The judge <strong>two</strong>" in headline
+    said = conclusion_of(tmp_path)
+    assert "judge two, kappa" in said
+    assert "jury both, kappa 0.500 with ties" in said  # it decides the easy half only
     lacking = made_up(tmp_path, [*rows, "1,0,", "0,1,"], name="other", empty="unparsed")
     _, report, _ = reported(tmp_path, lacking)
-    headline = (tmp_path / "report.html").read_text().split('class="headline"')[1].split("</p>")[0]
-    assert "on 40 items, 2 missing" in headline
+    assert "2 of two" in conclusion_of(tmp_path)
     assert "no judge" not in report
 
 
@@ -110,8 +115,8 @@ def test_a_judge_that_voted_on_three_of_120_items_is_nowhere_called_the_best(tmp
     assert "less than 90% of the labelled items, so never called the best nor compared" in report
     assert "too few for a finding" in report  # the jury, which decides nothing where few is silent
     shown = (tmp_path / "report.html").read_text()
-    headline = shown.split('class="headline"')[1].split("</p>")[0]
-    assert "<strong>many</strong> agrees most" in headline
+    assert "judge many, kappa" in conclusion_of(tmp_path)
+    assert "judge few" not in conclusion_of(tmp_path)
     assert "judge, voted on too few items to be the best" in shown
     assert shown.index('<th scope="row">many') < shown.index('<th scope="row">few')
 
@@ -123,8 +128,7 @@ def test_where_nobody_voted_on_enough_items_nobody_is_the_best(tmp_path: Path):
     results, report, _ = reported(tmp_path, made_up(tmp_path, rows, empty="unparsed"))
     assert results.tables["against_best"].empty
     assert "Best single judge" not in report
-    shown = (tmp_path / "report.html").read_text()
-    assert "No voter voted on 90% of the labelled items, so none is called the best." in shown
+    assert "no voter has a kappa and votes on 90% of the labelled items" in conclusion_of(tmp_path)
 
 
 def test_a_report_shows_no_jury_that_decides_the_easy_items_only(tmp_path: Path):
@@ -148,8 +152,7 @@ def test_a_jury_that_the_search_picks_is_said_to_be_picked_on_its_items(tmp_path
     study = made_up(tmp_path, rows, "one,two,three")
     _, report, _ = reported(tmp_path, study, analysis=Analysis(search=Criteria()))
     assert "- Jury **both**: the search by majority picks this jury on the items" in report
-    shown = (tmp_path / "report.html").read_text()
-    assert "Jury both: the search by majority picks this jury" in shown
+    assert "too high, since a search picked it on these items" in conclusion_of(tmp_path)
     _, report, _ = reported(tmp_path, study)
     assert "the search by" not in report
 

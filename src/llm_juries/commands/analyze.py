@@ -12,7 +12,6 @@ from . import command_line
 
 def analyze(cfg: DictConfig) -> None:
     """Write tables, figures and a report to the output folder. Asks no model."""
-    from ..analysis.measured import labelled
     from ..analysis.run import measure
     from ..collect.run import collect
     from ..config.analysis import read_analysis
@@ -22,6 +21,7 @@ def analyze(cfg: DictConfig) -> None:
     from ..config.study import studies
     from ..markdown import markdown
     from ..reporting import summary
+    from ..reporting.conclusion import conclusions
     from ..reporting.drawing import FigureOptions
     from ..reporting.page import page
     from ..reporting.tracking import agreement_metrics
@@ -56,20 +56,16 @@ def analyze(cfg: DictConfig) -> None:
             store=store,
             files=[folder / name for name in names],
         )
-    agreement = results.tables["agreement"]
-    if (agreement["n"] + agreement["missing"]).any():
-        print(markdown(agreement))
+    for table in summary.first_tables(results):
+        print(f"{markdown(table)}\n")
     for panel in results.panels:
-        if not labelled(panel):
-            print(
-                f"{panel.dataset.name}: has no human labels, so nobody is measured against them; "
-                "outcomes, agreement between voters and rankings are in the report"
-            )
         if panel.cut_at:
             print(f"{panel.dataset.name}: {panel.cut_at}")
-    print(f"\npage:    {folder / 'report.html'}\nreport:  {folder / 'report.md'}")
+    print(f"page:    {folder / 'report.html'}\nreport:  {folder / 'report.md'}")
     print(f"tables:  {folder / 'tables'}")
     print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))
+    for conclusion in conclusions(results):
+        print(f"\n{conclusion.plain()}")
     if results.absent:
         raise JuriesError("; ".join(results.absent))
 

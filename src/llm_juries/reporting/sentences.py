@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..analysis.measured import headline_of
+from ..analysis.tables import Table
 from ..juries.panel import Panel
 from ..metrics.intervals import FEW_CLUSTERS
 
@@ -24,6 +25,22 @@ def few_questions(panel: Panel) -> str:
     if len(labelled or set(panel.questions)) >= FEW_QUESTIONS:
         return ""
     return f"Fewer than {FEW_QUESTIONS} questions" + " with a human label" * bool(labelled)
+
+
+MODELS_SHOWN = 4
+"""Of a correlation in a report: of three, one swap of neighbours is all there is."""
+
+
+def absence(table: Table, rows: pd.DataFrame) -> str:
+    """Return why a report does not show the rows of a table, "" if it does."""
+    if rows.empty or ({"n", "missing"} <= set(rows) and not (rows["n"] + rows["missing"]).any()):
+        return f"needs {table.applies}" if table.applies != "always" else "has nothing to count"
+    if table.name == "correlation" and rows["models"].max() < MODELS_SHOWN:
+        return (
+            f"{rows['models'].max()} models are too few for a correlation to say anything; it is "
+            "in tables/correlation.csv"
+        )
+    return ""
 
 
 def replaceable(
@@ -113,7 +130,7 @@ def beside_one_judge(row: pd.Series[Any]) -> str:
     )
 
 
-def comparison(row: pd.Series[Any], minus: str = "-") -> str:
+def comparison(row: pd.Series[Any]) -> str:
     """Return how a jury compares with a judge.
 
     Parameters
@@ -121,8 +138,6 @@ def comparison(row: pd.Series[Any], minus: str = "-") -> str:
     row : Series
         Of `analysis.comparison`: judge, beside, n, missing, difference, ci_low, ci_high, eligible,
         questions, detectable, questions_needed.
-    minus : str
-        The sign of negative numbers.
     """
     numbers = _difference(row)
     if not row["eligible"]:
@@ -135,7 +150,7 @@ def comparison(row: pd.Series[Any], minus: str = "-") -> str:
     else:
         finding = f"no clear difference{_power(row)}"
     return (
-        f"compared with the {row['beside']}, {row['judge']}: {numbers.replace('-', minus)} "
+        f"compared with the {row['beside']}, {row['judge']}: {numbers} "
         f"on the {row['n']:,} items both voted on; {finding}"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .. import escaping
-from ..analysis.measured import best_first, headline_of, one_label, ranked_by
+from ..analysis.measured import best_first, headline_of, labelled, one_label, ranked_by
 from ..analysis.rankings import unranked
 from ..analysis.run import Results
 from ..analysis.tables import TABLES, Table
@@ -22,11 +23,21 @@ from ..juries.votes import DECIDED
 from ..markdown import markdown
 from ..metrics.bootstrap import Bootstrap
 from ..study import Study
+from .conclusion import conclusions, tables_of
 from .drawing import FigureOptions, draw, not_drawn
 from .provenance import provenance
-from .sentences import NARROW, beside_one_judge, comparison, few_questions, picked_here, replaceable
+from .sentences import (
+    NARROW,
+    absence,
+    beside_one_judge,
+    comparison,
+    few_questions,
+    picked_here,
+    replaceable,
+)
 from .tables import write as write_table
 
+TITLE = "Juries and judges against humans"
 SHOWN = 5  # juries a rule
 REPLACEABLE = ("human_ceiling", "alt_test", "equivalence")
 FILES_ONLY = (
@@ -98,24 +109,85 @@ def write(
 
 
 def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -> str:
-    changed = facts["git_changed_files"]
-    parts = [
-        "# Juries and judges against humans",
-        f"Made {facts['made_at']} by llm-juries {facts['packages']['llm-juries']}, commit "
-        f"{facts['git_commit'] or 'unknown'}{f' with {changed} changed files' * bool(changed)}.",
-        "## How to read the numbers",
-        _reading(results.analysis.bootstrap),
+    found = conclusions(results)
+    names = [escaping.markdown(panel.dataset.name) for panel in results.panels]
+    one = len(names) == 1
+    parts = [f"# {names[0]}: juries and judges against humans" if one else f"# {TITLE}"]
+    for name, conclusion in zip(names, found, strict=True):
+        parts += [conclusion.markdown()] if one else [f"**{name}**", conclusion.markdown()]
+    parts += [markdown(rows) for rows in first_tables(results)]
+    parts += [f"![{path.stem}](figures/{path.name})" for path in drawn[:1]]
+    below = [
+        _dataset_parts(number, study, panel, results)
+        for number, (study, panel) in enumerate(zip(results.studies, results.panels, strict=True))
     ]
-    for study, panel in zip(results.studies, results.panels, strict=True):
-        parts += _dataset_parts(study, panel, results)
+    contents = [
+        f"- [{name}](#{_anchor(number)}): " + ", ".join(section.link for section in sections)
+        for number, (name, (_, sections)) in enumerate(zip(names, below, strict=True))
+    ]
+    figures = ["[Figures](#figures)"] * bool(drawn)
+    more = ["[How to read the numbers](#reading)", *figures, "[Files and versions](#files)"]
+    parts += ["## Contents", "\n".join([*contents, f"- {', '.join(more)}"])]
+    for head, sections in below:
+        parts += [*head, *(part for section in sections for part in section.parts)]
+    parts += ['<a id="reading"></a>\n\n## How to read the numbers']
+    parts.append(_reading(results.analysis.bootstrap))
     if drawn:
-        parts.append("## Figures")
-        parts += [f"![{path.stem}](figures/{path.name})" for path in drawn]
+        parts.append('<a id="figures"></a>\n\n## Figures')
+        parts += [f"![{path.stem}](figures/{path.name})" for path in drawn[1:]]
         if any(path.stem == "kappa_beside_paper" for path in drawn):
             parts.append(PAPER_NOTE)
         parts.append(not_drawn(drawn))
-    parts += ["## Files", FILES_NOTE]
+    changed = facts["git_changed_files"]
+    parts += [
+        '<a id="files"></a>\n\n## Files and versions',
+        FILES_NOTE,
+        f"Made {facts['made_at']} by llm-juries {facts['packages']['llm-juries']}, commit "
+        f"{facts['git_commit'] or 'unknown'}{f' with {changed} changed files' * bool(changed)}.",
+    ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def first_tables(results: Results) -> list[pd.DataFrame]:
+    """Return each dataset's table of agreement, its best voters first and its main columns alone.
+
+    Those are voter, kind, the headline measure with its interval, kappa_half where votes are ties,
+    accuracy, n, missing, and caution where a row has one. Datasets without labels have no table.
+    """
+    found = []
+    for panel in results.panels:
+        rows = tables_of(results, panel.dataset.name).get("agreement", pd.DataFrame())
+        if rows.empty or not labelled(panel):
+            continue
+        measure = headline_of(rows)
+        columns = ["voter", "kind", measure, "ci_low", "ci_high"]
+        if rows.get("undecided", pd.Series(dtype=int)).any():
+            columns.append(ranked_by(rows))
+        columns += [name for name in ("accuracy",) if name in rows and rows[name].notna().any()]
+        columns += ["n", "missing"]
+        if (rows["caution"] != "ok").any():
+            columns.append("caution")
+        found.append(best_first(rows)[columns])
+    return found
+
+
+def _anchor(dataset: int, table: str = "") -> str:
+    """Return the id of a dataset's part of report.md, or of one of its tables."""
+    return f"dataset-{dataset + 1}" + f"-{table}" * bool(table)
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A table of report.md with its heading, and the link to it in the contents."""
+
+    link: str
+    parts: tuple[str, ...]
+
+
+def _folded(summary: str, *parts: str) -> str:
+    """Return Markdown that is shown on a click."""
+    text = "\n\n".join(parts)
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
 def _reading(bootstrap: Bootstrap) -> str:
@@ -145,7 +217,10 @@ def _reading(bootstrap: Bootstrap) -> str:
     )
 
 
-def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
+def _dataset_parts(
+    number: int, study: Study, panel: Panel, results: Results
+) -> tuple[list[str], list[_Section]]:
+    """Return what is said of a dataset, and its tables."""
     dataset = panel.dataset
     tables = {
         name: table[table["dataset"] == dataset.name] if "dataset" in table else table
@@ -153,7 +228,8 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
     }
     if len({panel.scale.kind for panel in results.panels}) > 1:
         tables = {name: _without_other_scales(rows) for name, rows in tables.items()}
-    parts = [f"## {escaping.markdown(dataset.name)}", escaping.markdown(_facts(panel))]
+    title = f"## {escaping.markdown(dataset.name)}"
+    parts = [f'<a id="{_anchor(number)}"></a>\n\n{title}', escaping.markdown(_facts(panel))]
     if few := few_questions(panel):
         parts.append(f"**{few}:** {NARROW}.")
     if prompts := sorted({plan.prompt.name for plan in study.plans if not plan.judge.free}):
@@ -170,17 +246,32 @@ def _dataset_parts(study: Study, panel: Panel, results: Results) -> list[str]:
     if len(dataset.orders) > 1:
         counted = INCONSISTENT[results.analysis.settings.inconsistent]
         parts.append(f"A pair whose two orders point to different sides counts as {counted}.")
+    sections, absent = [], []
     for table in TABLES:
         rows = tables.get(table.name, pd.DataFrame())
-        if table.name == "juries":
-            parts += _jury_parts(table, rows)
-        elif table.name not in FILES_ONLY and _compares(rows):
-            note = f"{table.look_for} {MORE.get(table.name, '')}".strip()
-            if table.name == "ranking":
-                why = unranked(panel, results.analysis.ranking)
-                note = f"{note} {escaping.markdown(why)}".strip()
-            parts += [f"### {table.title}", note, markdown(_shown(table.name, rows))]
-    return parts
+        if table.name in FILES_ONLY:
+            continue
+        if reason := absence(table, rows):
+            absent.append(f"- {table.title}: {reason}")
+            continue
+        sections.append(_section(number, table, rows, panel, results))
+    if absent:
+        parts.append(_folded(f"{len(absent)} tables that do not apply here", _listed(absent)))
+    return parts, sections
+
+
+def _section(
+    number: int, table: Table, rows: pd.DataFrame, panel: Panel, results: Results
+) -> _Section:
+    anchor = _anchor(number, table.name)
+    head = f'<a id="{anchor}"></a>\n\n### {table.title}'
+    note = f"{table.look_for} {MORE.get(table.name, '')}".strip()
+    if table.name == "ranking":
+        note = f"{note} {escaping.markdown(unranked(panel, results.analysis.ranking))}".strip()
+    shown = _jury_parts(rows) if table.name == "juries" else [markdown(_shown(table.name, rows))]
+    counted = f"{len(rows):,} row{'s' * (len(rows) != 1)}"
+    link = f"[{table.title}](#{anchor})"
+    return _Section(link, (head, note, _folded(f"{counted}, {table.name}.csv", *shown)))
 
 
 INTERVAL = {"ci_low", "ci_high", "detectable", "questions_needed"}
@@ -216,13 +307,6 @@ def _facts(panel: Panel) -> str:
     ).strip()
 
 
-def _compares(rows: pd.DataFrame) -> bool:
-    """Return whether a table has rows that are not all about zero items."""
-    if {"n", "missing"} <= set(rows):
-        return bool((rows["n"] + rows["missing"]).any())
-    return not rows.empty
-
-
 def _shown(name: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows to show: of corrected accuracies the juries', else the judges'."""
     if name != "corrected":
@@ -231,11 +315,9 @@ def _shown(name: str, rows: pd.DataFrame) -> pd.DataFrame:
     return juries if not juries.empty else rows[rows["kind"] == "judge"]
 
 
-def _jury_parts(table: Table, juries: pd.DataFrame) -> list[str]:
+def _jury_parts(juries: pd.DataFrame) -> list[str]:
     """Return the best juries of each rule: all of them would be too many."""
-    if juries.empty:
-        return []
-    parts = [f"### {table.title}", f"{table.look_for} `tables/juries.csv` has all of them."]
+    parts = ["`tables/juries.csv` has all of them."]
     eligible = juries[juries["eligible"]]
     for rule, own in eligible.groupby("rule", sort=False):
         measure = headline_of(own)

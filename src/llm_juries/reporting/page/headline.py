@@ -1,9 +1,10 @@
-"""The page's summary of each dataset: which voter agrees most with humans, with its interval."""
+"""The page's summary of each dataset: its conclusion, and each voter with its interval."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ import pandas as pd
 from ...analysis.measured import best_first, headline_of
 from ...analysis.run import Results
 from ...config.study import source_of
-from ..sentences import comparison, few_questions, picked_here
+from ..conclusion import Line, conclusions
 
 WIDTH = 180.0  # of a drawn interval, in the units of the drawing
 MARGIN = 7.0  # keeps marks at the ends whole
 MINUS = "\N{MINUS SIGN}"
+NEGATIVE = re.compile(r"(?<![\w.])-(?=[\d.])")
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,8 @@ class Row:
 class Headline:
     """The summary of one dataset.
 
-    `measure` is the headline measure's name; `first` has the highest (ties for half) of those that
-    voted on a share `coverage` of the labelled items, None where nobody did, and `measured` says
-    whether anybody has any; `warning` is about too few questions; `comparisons` are of each jury
-    with the best single judge on the items both voted on; `picked` warns of juries that were picked
-    on the items they are measured on.
+    `measure` is the headline measure's name; `lines` are the conclusion (`reporting.conclusion`),
+    and `measured` says whether any voter has a measure.
     """
 
     dataset: str
@@ -57,12 +56,8 @@ class Headline:
     facts: str
     source: str
     note: str
-    first: Row | None
-    coverage: str
+    lines: tuple[Line, ...]
     measured: bool
-    warning: str
-    comparisons: list[str]
-    picked: list[str]
     rows: list[Row]
     ticks: list[tuple[float, str]]
     zero: float
@@ -70,14 +65,12 @@ class Headline:
 
 def headlines(results: Results) -> list[Headline]:
     """Return a headline a dataset, in the order of the studies."""
-    return [_headline(results, at) for at in range(len(results.panels))]
+    found = conclusions(results)
+    return [_headline(results, at, conclusion.lines) for at, conclusion in enumerate(found)]
 
 
-def _headline(results: Results, number: int) -> Headline:
+def _headline(results: Results, number: int, lines: tuple[Line, ...]) -> Headline:
     panel = results.panels[number]
-    searched = _of(results.tables.get("juries"), panel.dataset.name)
-    juries = [voter.name for voter in panel.votes.voters if voter.kind == "jury"]
-    warnings = [(name, picked_here(panel, searched, name)) for name in juries]
     dataset, human = panel.dataset, panel.human
     agreement = _of(results.tables.get("agreement"), dataset.name)
     measure = headline_of(agreement)
@@ -95,14 +88,8 @@ def _headline(results: Results, number: int) -> Headline:
         facts=f"{len(human):,} {unit} to {questions:,} questions, {labelled:,} with a human label",
         source=source_of(results.studies[number]),
         note=dataset.note,
-        first=rows[0] if rows and rows[0].at is not None and rows[0].eligible else None,
-        coverage=f"{results.analysis.settings.coverage:.0%}",
+        lines=tuple(replace(line, text=_typeset(line.text)) for line in lines),
         measured=any(row.at is not None for row in rows),
-        warning=few_questions(panel),
-        comparisons=_comparisons(
-            _of(results.tables.get("against_best"), dataset.name), _symbol(measure)
-        ),
-        picked=[f"Jury {name}: {said}." for name, said in warnings if said],
         rows=rows,
         ticks=[(_place(step, left), _typeset(f"{step:g}")) for step in steps],
         zero=_place(0.0, left),
@@ -154,15 +141,6 @@ def _symbol(measure: str) -> str:
     return "κ" if measure == "kappa" else measure.replace("_", " ")
 
 
-def _comparisons(table: pd.DataFrame, measure: str) -> list[str]:
-    if "beside" not in table:
-        return []
-    return [
-        f"{measure} of jury {row['jury']} {comparison(row, MINUS)}."
-        for _, row in table[table["beside"] == "best judge"].iterrows()
-    ]
-
-
 def _typeset(numbers: str) -> str:
     """Return numbers with minus signs instead of hyphens."""
-    return numbers.replace("-", MINUS)
+    return NEGATIVE.sub(MINUS, numbers)

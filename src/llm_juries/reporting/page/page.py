@@ -25,7 +25,7 @@ from ...markdown import rounded
 from ...store.store import Store
 from ..drawing import not_drawn
 from ..provenance import provenance
-from ..sentences import NARROW
+from ..sentences import absence
 from .columns import Options, browsable
 from .headline import headlines
 
@@ -77,12 +77,16 @@ def write(
             for table in TABLES
             if not results.tables.get(table.name, pd.DataFrame()).empty
         ],
+        absent=[
+            (table.title, reason)
+            for table in TABLES
+            if (reason := absence(table, results.tables.get(table.name, pd.DataFrame())))
+        ],
         most_rows=MOST_ROWS,
         figures=[{"name": p.stem.replace("_", " "), "source": _embedded(p)} for p in figures],
         not_drawn=not_drawn(figures),
         judges=_judges(results),
         bootstrap=results.analysis.bootstrap,
-        narrow=NARROW,
         facts=provenance(),
     )
     write_text(path, html)

@@ -1,0 +1,125 @@
+"""The six lines that an analysis ends with say what its tables say, and no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llm_juries.analysis.jury_search import Criteria
+from llm_juries.analysis.settings import Analysis
+from llm_juries.juries.rules import Jury
+from llm_juries.reporting.conclusion import Conclusion, Line, conclusions
+from llm_juries.store.store import Store
+from llm_juries.study import Study
+from studies import measured, study_of_rows
+
+
+def study(
+    folder: Path, votes: np.ndarray, human: list[str], juries: list[Jury], **how: object
+) -> Study:
+    """Return a study of 0/1 votes, NaN for none, a question a row."""
+    names = [f"judge_{at}" for at in range(votes.shape[1])]
+    cells = [["" if np.isnan(vote) else f"{vote:.0f}" for vote in row] for row in votes]
+    rows = [f"q{n},m,{human[n]},{','.join(row)}" for n, row in enumerate(cells)]
+    lines = [f"item_id,candidate,human,{','.join(names)}", *rows]
+    return study_of_rows(folder / "votes.csv", lines, juries, **how)
+
+
+def lines_of(folder: Path, made: Study, analysis: Analysis | None = None) -> dict[str, str]:
+    with Store(folder / "store") as store:
+        (found,) = conclusions(measured([made], store, analysis))
+    assert len(found.lines) <= 6
+    return {line.about: line.text for line in found.lines}
+
+
+def noisy(rng: np.random.Generator, truth: np.ndarray, errors: float, judges: int) -> np.ndarray:
+    wrong = rng.random((len(truth), judges)) < errors
+    return np.where(wrong, 1 - truth[:, None], truth[:, None]).astype(float)
+
+
+@pytest.fixture
+def truth() -> np.ndarray:
+    return np.arange(200) % 2
+
+
+TRIO = Jury("trio", ("judge_0", "judge_1", "judge_2"))
+
+
+def test_a_jury_that_is_clearly_better_leaves_nothing_to_settle(tmp_path: Path, truth: np.ndarray):
+    votes = noisy(np.random.default_rng(0), truth, 0.25, 7)
+    all_of = Jury("all", tuple(f"judge_{at}" for at in range(7)))
+    found = lines_of(tmp_path, study(tmp_path, votes, [str(h) for h in truth], [all_of]))
+    assert found["Best"].startswith("jury all, kappa ")
+    assert "; judge judge_" in found["Best"]
+    assert found["Difference"].endswith("clear")
+    assert "not clear" not in found["Difference"]
+    assert "To settle it" not in found
+    assert found["Votes"].startswith("the 7 seats of all are worth ")
+    assert found["Missing"].startswith("none, of 200 votes each; cost unknown")
+
+
+def test_an_open_difference_names_the_labels_that_would_settle_it(
+    tmp_path: Path, truth: np.ndarray
+):
+    rng = np.random.default_rng(1)
+    votes = noisy(rng, truth, 0.1, 3)
+    votes[:, 1:] = np.where(rng.random((200, 2)) < 0.1, 1 - votes[:, :1], votes[:, :1])
+    human = [str(h) if n < 120 else "" for n, h in enumerate(truth)]
+    found = lines_of(tmp_path, study(tmp_path, votes, human, [TRIO]))
+    assert "not clear" in found["Difference"]
+    assert "80 of them at hand" in found["To settle it"]
+
+
+def test_a_search_is_reported_by_its_gain_on_questions_not_seen(tmp_path: Path, truth: np.ndarray):
+    votes = noisy(np.random.default_rng(2), truth, 0.2, 3)
+    made = study(tmp_path, votes, [str(h) for h in truth], [TRIO])
+    found = lines_of(tmp_path, made, Analysis(search=Criteria()))
+    assert "choosing a jury by majority instead of a judge gains" in found["Difference"]
+    assert "too high, since a search picked it on these items" in found["Best"]
+
+
+def test_without_labels_nobody_is_called_best(tmp_path: Path, truth: np.ndarray):
+    votes = noisy(np.random.default_rng(3), truth, 0.2, 3)
+    found = lines_of(tmp_path, study(tmp_path, votes, [""] * 200, [TRIO]))
+    assert found["Labels"] == "none, so no voter is measured against humans"
+    assert "over 3 pairs of judges" in found["Between judges"]
+    assert "Best" not in found
+    assert "label export" in found["To settle it"]
+
+
+def test_labels_that_are_all_the_same_call_nobody_best(tmp_path: Path, truth: np.ndarray):
+    votes = noisy(np.random.default_rng(3), truth, 0.2, 3)
+    (said,) = lines_of(tmp_path, study(tmp_path, votes, ["1"] * 200, [TRIO])).values()
+    assert said.startswith("all human labels are the same, so no voter can be called best; right ")
+
+
+def test_without_a_jury_the_best_judge_stands_alone(tmp_path: Path, truth: np.ndarray):
+    votes = noisy(np.random.default_rng(4), truth[:30], 0.2, 3)
+    votes[:4, 2] = np.nan
+    made = study(tmp_path, votes, [str(h) for h in truth[:30]], [], empty="unparsed")
+    found = lines_of(tmp_path, made)
+    assert "no jury was measured" in found["Best"]
+    assert "Difference" not in found
+    assert found["Missing"].startswith("4 of judge_2, of 30 votes each")
+
+
+def test_a_voter_of_few_items_is_not_the_best(tmp_path: Path, truth: np.ndarray):
+    votes = noisy(np.random.default_rng(5), truth, 0.2, 2)
+    votes[:, 0] = np.where(np.arange(200) < 3, truth, np.nan)
+    made = study(tmp_path, votes, [str(h) for h in truth], [], empty="unparsed")
+    assert lines_of(tmp_path, made)["Best"].startswith("judge judge_1, ")
+
+
+def test_few_questions_are_a_rough_guide(tmp_path: Path, truth: np.ndarray):
+    votes = noisy(np.random.default_rng(6), truth[:12], 0.2, 3)
+    found = lines_of(tmp_path, study(tmp_path, votes, [str(h) for h in truth[:12]], [TRIO]))
+    assert "fewer than 20 questions with a human label, so a rough guide only" in found["Best"]
+
+
+def test_names_of_others_stay_one_line_without_markup():
+    found = Conclusion("d\x1b[31m", (Line("Best", "judge a|b<img>\nnext, kappa 0.1"),))
+    assert found.markdown() == r"- **Best:** judge a\|b\<img> next, kappa 0.1"
+    assert "\x1b" not in found.plain()
+    assert found.plain().count("\n") == 1
