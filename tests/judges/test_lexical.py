@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_juries.judges.lexical import LexicalJudge, contains, exact_match, normalise, token_f1
+from llm_juries.judges.lexical import (
+    LexicalJudge,
+    contains,
+    exact_match,
+    normalise,
+    token_f1,
+    without_citations,
+)
 from llm_juries.types import Item, Order, Outcome, Reading
 from shared_prompts import ANSWER as PROMPT
 
@@ -164,3 +171,39 @@ def test_another_threshold_reads_the_same_reply():
     judges = [LexicalJudge("j", "token_f1", threshold) for threshold in (0.3, 0.7)]
     assert len({key(judge, item("A", "R")) for judge in judges}) == 1
     assert len({judge.reader(PROMPT, Order.ORIGINAL).id for judge in judges}) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "without"),
+    [
+        ("There are nine (Document [8]).", "There are nine ( )."),
+        ("Paris [2], as Document [3] says", "Paris , as says"),
+        ("as Documents [1], [2] and [10] say", "as say"),
+        ("It is four. [1, 3][5]", "It is four."),
+        ("According to Document 3, 8 planets", "According to , 8 planets"),
+        ("Documents 1, 2 and 4 say 8", "say 8"),
+        ("documents[1]\n and [2] say", "say"),
+        ("in [1969] and 8 documents, 2 of them", "in [1969] and 8 documents, 2 of them"),
+        ("Documentary 3 of 8", "Documentary 3 of 8"),
+    ],
+)
+def test_citations_are_taken_out_and_nothing_else(answer: str, without: str):
+    assert " ".join(without_citations(answer).split()) == without
+
+
+@pytest.mark.parametrize(("citations", "value"), [("keep", "1"), ("drop", "0")])
+def test_a_documents_number_is_no_answer_where_citations_are_dropped(citations: Any, value: str):
+    judge = LexicalJudge("j", "contains", 1.0, citations)
+    request = judge.request(
+        item("There are nine planets (Document [8]).", "8"), Order.ORIGINAL, PROMPT
+    )
+    assert request is not None
+    (reply,) = asyncio.run(judge.ask([request]))
+    assert judge.reader(PROMPT, Order.ORIGINAL).read(reply).value == value
+    plain = key(LexicalJudge("j", "contains", 1.0), request.item)
+    assert (request.key == plain) is (citations == "keep")
+
+
+def test_a_long_answer_full_of_brackets_is_read_in_linear_time():
+    text = "[1] ," * 40_000 + "documents " + "1, " * 40_000
+    assert len(without_citations(text)) < len(text)

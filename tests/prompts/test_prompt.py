@@ -244,7 +244,15 @@ def test_the_nearest_known_names_are_named_or_else_all(name: str, known: list[st
     ("name", "digest"),
     [
         ("few_shot_standard", "9464b3fdbcae65ba830127bfe9f595cbe38799760f0eb9e04d404dc05dbcc9b4"),
+        ("few_shot_hotpotqa", "bc286c877e8d0524954b6634dfbba92b402df58a7b93546aff26ec3207b3f2c9"),
+        ("few_shot_multihop", "c8bebe96df75314d74b10f59ecaf1216080f2d8295fb4316c9d3ca57b75f51cb"),
         ("zero_shot", "dc34ec22fb2639a006b9e55725e8d1acdb135b720c0f23f330283202fc29a5a5"),
+        ("no_instruction", "5f6b3799640b0cb30d3ee065c1e30e096070e7365e22b945d3e77af0c56d3ee7"),
+        ("moved_instruction", "7900454e3413c2f4b15740dd1a4a761706177783c492c31c54f60139641a0204"),
+        ("chat_shots", "f8c953241e107adc782f536a0e146f1e5a5d6e58f77290872ef98801138e264b"),
+        ("dont_overthink", "8b790be9d0417c06308b74fa5e2d9b7bb2f7f65920c7e0e071e6090d089f0db6"),
+        ("paper_few_shot", "a0620e54fd5a7ea5630014113cccdcbd25668b153de524c5c88b77de0b30126e"),
+        ("paper_zero_shot", "0fc46c794cb9ce78eaec4fda114af97a5710c01f84b06a01bc8fcb1044b0b3ec"),
     ],
 )
 def test_prompts_that_judges_were_asked_under_are_what_they_were(name: str, digest: str):

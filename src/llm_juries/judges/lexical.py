@@ -1,7 +1,8 @@
 """Lexical judges: exact match, containment and token F1, as in SQuAD.
 
 Normalisation and F1 follow the SQuAD v1.1 evaluation (Rajpurkar et al. 2016): lower case, no
-punctuation, no articles, single spaces; the best of the references counts.
+punctuation, no articles, single spaces; the best of the references counts. Citations of documents
+are words like any other, unless a judge leaves them out.
 """
 
 from __future__ import annotations
@@ -19,12 +20,29 @@ from ..types import Item, Kind, Order, Reply, Request
 from .base import FreeJudge, Limits, key_of
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+# [2], [1, 3], Document [2], Documents [1], [2] and [3]; without brackets Document 2 and Documents 1
+# and 3. Spaces are single.
+_NUMBERS = r"\[\d{1,3}(?: ?[,;–-] ?\d{1,3})*\]"
+_CITATION = re.compile(
+    rf"(?:\bdocuments? ?)?{_NUMBERS}(?: ?(?:, ?and |, ?|and |& ?)?{_NUMBERS})*"
+    r"|\bdocument \d{1,3}\b|\bdocuments \d{1,3}\b(?:, ?\d{1,3}\b)*(?:,? and \d{1,3}\b)?",
+    re.IGNORECASE,
+)
 
 
 def normalise(text: str) -> str:
     """Return the text in lower case without punctuation, articles and extra spaces."""
     text = text.lower().translate(_PUNCTUATION)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+
+
+def without_citations(answer: str) -> str:
+    """Return an answer without its citations of documents by number, "(Document [2])" or "[2]".
+
+    A document's number is no part of an answer: in "There are nine (Document [8])" the reference 8
+    would be found.
+    """
+    return _CITATION.sub(" ", " ".join(answer.split()))
 
 
 def exact_match(answer: str, reference: str) -> float:
@@ -66,6 +84,8 @@ class LexicalJudge(FreeJudge):
     measure : {"exact_match", "contains", "token_f1"}
     threshold : float
         In [0, 1].
+    citations : {"keep", "drop"}
+        What becomes of an answer's citations before it is compared; see `without_citations`.
     """
 
     family = "lexical"
@@ -78,17 +98,22 @@ class LexicalJudge(FreeJudge):
         name: str,
         measure: Literal["exact_match", "contains", "token_f1"],
         threshold: float = 0.5,
+        citations: Literal["keep", "drop"] = "keep",
     ) -> None:
         self.name = name
         self.measure = measure
         self.threshold = threshold
+        self.citations = citations
 
     def request(self, item: Item, order: Order, prompt: Askable) -> Request | None:  # noqa: ARG002
         """Key by the answer and its references; None where there is no reference."""
         if not item.references:
             return None
         subject = [item.answer, item.references]
-        return Request(key_of({"rule": self.measure, "version": 1}, subject), item, order)
+        rule: dict[str, str | int] = {"rule": self.measure, "version": 1}
+        if self.citations == "drop":
+            rule["citations"] = "drop"
+        return Request(key_of(rule, subject), item, order)
 
     def reader(self, prompt: Askable, order: Order) -> Reader:  # noqa: ARG002
         """Read the measure against the threshold."""
@@ -100,4 +125,5 @@ class LexicalJudge(FreeJudge):
 
     def _reply(self, item: Item) -> Reply:
         measure = MEASURES[self.measure]
-        return Reply(repr(max(measure(item.answer, reference) for reference in item.references)))
+        answer = without_citations(item.answer) if self.citations == "drop" else item.answer
+        return Reply(repr(max(measure(answer, reference) for reference in item.references)))
