@@ -333,6 +333,7 @@ LEFT_OUT = {
         "words",
     },
     "jury": {"criteria", "fallback", "iterations", "weights"},
+    "retrieval": {"source"},  # only of collections that are downloaded
 }
 
 
