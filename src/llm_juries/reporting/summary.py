@@ -266,6 +266,7 @@ def _section(
     anchor = _anchor(number, table.name)
     head = f'<a id="{anchor}"></a>\n\n### {table.title}'
     note = f"{table.look_for} {MORE.get(table.name, '')}".strip()
+    note += f" (docs/analysis_tables.md#{table.name})"
     if table.name == "ranking":
         note = f"{note} {escaping.markdown(unranked(panel, results.analysis.ranking))}".strip()
     shown = _jury_parts(rows) if table.name == "juries" else [markdown(_shown(table.name, rows))]
