@@ -15,7 +15,7 @@ FLOORS = (
     {"__main__"},
     {"__init__"},
     {"commands"},
-    {"api"},
+    {"api", "reproduction"},
     {"reporting", "cluster", "answers"},
     {"config"},
     {"analysis", "collect"},

@@ -48,7 +48,7 @@ def test_a_dry_run_and_a_run_of_retired_models_are_refused_alike(tmp_path: Path)
         assert said[0].startswith("1 model is retired and no longer served: j (m, until 2026-10-23")
         allowed = Policy(dry_run=True, allow_retired=True)
         assert forecast([plan(lifetime=GONE)], store, allowed)["calls"].tolist() == [4]
-        # Only what a command asks is refused: reproduce looks at what is missing without a word.
+        # Only what a command asks is refused: a plan looks at what is missing without a word.
         assert forecast([plan(lifetime=GONE)], store, Policy())["calls"].tolist() == [4]
 
 

@@ -25,7 +25,7 @@ COMMANDS = {
     "analyze": ("dataset=verdicts", "dataset.path=v.csv", "analysis.bootstrap.resamples=50"),
     "label": ("action=write", "dataset=jsonl", "dataset.path=a.jsonl"),
     "answer": ("dataset=questions", "dataset.path=q.jsonl", "dry_run=true"),
-    "reproduce": ("dry_run=true", "dataset=sample_qa", "judge=[contains]", "jury=[]", "ablated=[]"),
+    "reproduce": ("stage=plan",),
     "submit": ("judge=contains", "dry_run=true", "dataset=jsonl", "dataset.path=a.jsonl",
                "cluster=local"),
     "status": ("judge=contains", "dataset=jsonl", "dataset.path=a.jsonl"),
@@ -54,7 +54,10 @@ TWICE = (
     ("analyze", "store="), ("analyze", "analysis.bootstrap.level=2"),
     ("analyze", "analysis.bootstrap.resamples=-1"), ("analyze", "analysis.threshold=nan"),
     ("label", "action=nothing"), ("label", "dataset=null"), ("answer", "candidate=[nobody]"),
-    ("reproduce", "results="), ("reproduce", "paper=null"),
+    ("reproduce", "results="), ("reproduce", "paper=null"), ("reproduce", "stage=plans"),
+    ("reproduce", "human={kilt_nq: a.csv}"), ("reproduce", "parts.recorded_nq301=null"),
+    ("reproduce", "parts.recorded_nq301=1"), ("reproduce", "parts.recorded_nq301.prompt=nobody"),
+    ("reproduce", "parts.recorded_nq301.feeds=[table9]"), ("reproduce", "limit=0"),
 )  # fmt: skip
 
 

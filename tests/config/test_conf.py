@@ -18,7 +18,7 @@ from llm_juries.config import composing
 from llm_juries.config.build import build, pick
 from llm_juries.config.keys import commands, keys
 from llm_juries.config.seating import shared_weights
-from llm_juries.config.study import ablations, studies
+from llm_juries.config.study import studies
 from llm_juries.data.annotation_sheets import Task
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
@@ -30,6 +30,10 @@ from llm_juries.types import Reply
 
 CONF = ROOT / "conf"
 STUDIES = ("judge", "analyze", "reproduce")  # the scripts about verdicts
+REPRODUCE_GROUPS = (
+    "candidate", "answering", "retrieval", "judge", "jury", "wandb", "experiment",
+)  # fmt: skip
+PROTOCOLS = ("recorded", "paper", "paper_2026")  # experiments of reproduce
 ANSWER_GROUPS = ("dataset", "answering", "retrieval", "candidate")
 LISTED = ("judge", "jury", "candidate")  # several of a group at once
 
@@ -57,9 +61,14 @@ def overrides(primary: str) -> list[str]:
     for path in sorted(CONF.glob("*/*.yaml")):
         if path.stem in names(path.parent.name):
             groups.setdefault(path.parent.name, []).append(path.stem)
+    own = [name for name in groups["experiment"] if (name in PROTOCOLS) == (primary == "reproduce")]
+    groups["experiment"] = own
+    if primary == "reproduce":
+        groups = {group: groups[group] for group in REPRODUCE_GROUPS}
     for group in ("backend", "base", "cluster", *ANSWER_GROUPS[1:]):
-        if primary != "answer" or group not in ANSWER_GROUPS:
-            groups.pop(group, None)
+        if primary == "reproduce" or (primary == "answer" and group in ANSWER_GROUPS):
+            continue
+        groups.pop(group, None)
     if primary == "answer":
         groups = {group: groups[group] for group in ANSWER_GROUPS}
     found = []
@@ -270,38 +279,11 @@ def test_an_experiment_says_how_it_is_begun(name: str):
     assert f"experiment={name}" in (CONF / "experiment" / f"{name}.yaml").read_text()[:700]
 
 
-@pytest.mark.parametrize("primary", STUDIES)
+@pytest.mark.parametrize("primary", ["judge", "analyze"])
 def test_the_quickstart_describes_studies(primary: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     found = studies(composed(primary, "experiment=quickstart"))
     assert all(study.plans for study in found)
-
-
-@pytest.mark.parametrize("name", [name for name in names("experiment") if "paper" in name])
-def test_an_experiment_of_the_paper_seats_its_judges_once_its_answers_are_there(
-    name: str, tmp_path: Path
-):
-    answers = tmp_path / "answers.jsonl"
-    answers.write_text('{"question": "q?", "answer": "a", "references": ["a"], "human": 1}\n')
-    cfg = composed("reproduce", f"experiment={name}", f"results={tmp_path}")
-    nodes = [cfg.dataset, *cfg.datasets]
-    for node in nodes:
-        if "path" in node:
-            node.path = str(answers)
-        else:  # Arena-Hard's pairs: a stand-in with the same keys as any table of them
-            answers.write_text(
-                '{"question": "q?", "answer": "a", "candidate": "m", "opponent": "n", '
-                '"opponent_answer": "b"}\n'
-            )
-            cfg.dataset = {
-                "_target_": "llm_juries.data.answer_tables.load",
-                "path": str(answers),
-                "limit": None,
-            }
-    for study in (*studies(cfg), *(study for _, study in ablations(cfg))):
-        asked = {plan.judge.name for plan in study.plans if not plan.judge.free}
-        assert "gpt_4_turbo" in asked
-        assert all(set(jury.members) <= asked for jury in study.juries)
 
 
 BUILT = [

@@ -10,19 +10,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hydra import compose, initialize_config_dir
 
 from conftest import ROOT, script
 from llm_juries.analysis.rankings import Rankings
 from llm_juries.analysis.settings import Analysis
 from llm_juries.config.build import build
+from llm_juries.config.composing import composed
 from llm_juries.data.dataset import Dataset
-from llm_juries.data.tables import located
 from llm_juries.judges.pricing import Price
 from llm_juries.juries.panel import Panel
 from llm_juries.juries.votes import Voter, Votes
 from llm_juries.metrics.bootstrap import Bootstrap
-from llm_juries.reporting.paper import Paper, Settings, StandIns, draw, measure
+from llm_juries.reporting.paper import (
+    Facts,
+    Measured,
+    Paper,
+    Settings,
+    StandIns,
+    VoterFacts,
+    draw,
+    measure,
+)
 from llm_juries.reporting.paper.tables import NOT_MEASURED, cost, spread, table1, table2, table3
 from llm_juries.types import Item
 from recorded_votes import nq301
@@ -37,8 +45,10 @@ OURS = StandIns(
     },
     datasets={"kilt_nq": ("my_nq",), "unprinted": ("my_set",)},
     prompts={"zero_shot": ("bare",), "unprinted": ("mine",)},
-    differs={"big": "of another year", "my_nq": "other labels"},
+    notes={"big": "of another year"},
 )
+FACTS = Facts(datasets={"my_nq": "other labels"})
+BIG = "in GPT-4's place: big: of another year"
 PRINTED = pd.DataFrame(
     {
         "judge": ["GPT-4", "GPT-4", "Haiku"],
@@ -66,22 +76,22 @@ def pairs_of(table: pd.DataFrame, *columns: str) -> list[tuple[object, ...]]:
 
 def test_table1_sets_ours_beside_the_printed_rows():
     ours = measured(("small", "my_nq", 0.5, 10), ("big", "my_nq", 0.4, 10))
-    found = table1(PRINTED, ours, OURS)
+    found = table1(PRINTED, ours, OURS, FACTS)
     assert pairs_of(found, "judge", "dataset", "paper_kappa", "our_judge", "kappa", "n") == [
         ("GPT-4", "kilt_nq", 0.6, "big", 0.4, 10),
         ("GPT-4", "kilt_triviaqa", 0.8, None, None, None),
         ("Haiku", "kilt_nq", 0.7, "small", 0.5, 10),
     ]
     assert list(found["differs"]) == [
-        "big: of another year | my_nq: other labels",
-        NOT_MEASURED,
+        f"{BIG} | my_nq: other labels",
+        f"{NOT_MEASURED}kilt_triviaqa: not in this run",
         "my_nq: other labels",
     ]
 
 
 def test_table1_keeps_each_of_several_stand_ins():
     ours = measured(("big", "my_nq", 0.4, 10), ("bigger", "my_nq", 0.5, 10))
-    found = table1(PRINTED, ours, OURS)
+    found = table1(PRINTED, ours, OURS, FACTS)
     assert list(found.loc[found["judge"] == "GPT-4", "our_judge"].dropna()) == ["big", "bigger"]
 
 
@@ -92,7 +102,7 @@ def test_table1_keeps_ours_that_the_paper_has_nothing_like():
         ("big", "my_set", 0.1, 10),  # a stand-in for what the paper does not print
         ("jury", "my_nq", 0.9, 10),  # PoLL is not in this printed table
     )
-    found = table1(PRINTED, ours, OURS)
+    found = table1(PRINTED, ours, OURS, FACTS)
     alone = found[found["judge"].isna()]
     assert pairs_of(alone, "our_judge", "our_dataset", "kappa") == [
         ("stranger", "my_nq", 0.3),
@@ -102,8 +112,8 @@ def test_table1_keeps_ours_that_the_paper_has_nothing_like():
     ]
     assert list(alone["differs"]) == [
         "my_nq: other labels",
-        "big: of another year",
-        "big: of another year",
+        BIG,
+        BIG,
         "my_nq: other labels",
     ]
     assert len(found) == len(PRINTED) + len(alone)
@@ -111,10 +121,10 @@ def test_table1_keeps_ours_that_the_paper_has_nothing_like():
 
 @pytest.mark.parametrize("rows", [[], [("big", "my_nq", np.nan, 0)]])
 def test_table1_without_ours_is_the_paper_alone(rows: list[tuple[str, str, float, int]]):
-    found = table1(PRINTED, measured(*rows), OURS)
+    found = table1(PRINTED, measured(*rows), OURS, FACTS)
     assert pairs_of(found, "judge", "paper_kappa") == pairs_of(PRINTED, "judge", "kappa")
     assert found["our_judge"].isna().all()
-    assert set(found["differs"]) == {NOT_MEASURED}
+    assert found["differs"].str.startswith(NOT_MEASURED).all()
 
 
 CORRELATIONS = pd.DataFrame(
@@ -137,7 +147,7 @@ PRINTED2 = pd.DataFrame(
 
 
 def test_table2_takes_strengths_where_there_are_any_and_keeps_the_rest():
-    found = table2(PRINTED2, CORRELATIONS, OURS)
+    found = table2(PRINTED2, CORRELATIONS, OURS, FACTS)
     columns = ("judge", "correlation", "paper", "our_judge", "value", "models")
     assert pairs_of(found, *columns) == [
         ("GPT-4", "spearman", 0.8, "big", 0.9, 9),
@@ -148,18 +158,18 @@ def test_table2_takes_strengths_where_there_are_any_and_keeps_the_rest():
         ("Haiku", "kendall_tau_b", 0.5, None, None, None),
         (None, "spearman", None, "unranked", 0.5, 9),
     ]
-    assert found["differs"].iloc[0] == "big: of another year | my_nq: other labels"
+    assert found["differs"].iloc[0] == f"{BIG} | my_nq: other labels"
 
 
 def test_table2_keeps_a_stand_in_whose_role_is_not_printed():
-    found = table2(PRINTED2.iloc[1:], CORRELATIONS, OURS)
+    found = table2(PRINTED2.iloc[1:], CORRELATIONS, OURS, FACTS)
     assert "big" in set(found.loc[found["judge"].isna(), "our_judge"])
 
 
 def test_table2_without_ours_is_the_paper_alone():
-    found = table2(PRINTED2, pd.DataFrame(), OURS)
+    found = table2(PRINTED2, pd.DataFrame(), OURS, FACTS)
     assert len(found) == 2 * len(PRINTED2)
-    assert set(found["differs"]) == {NOT_MEASURED}
+    assert found["differs"].str.startswith(NOT_MEASURED).all()
 
 
 PRINTED3 = pd.DataFrame(
@@ -179,7 +189,7 @@ def test_table3_reads_prompts_from_voters_or_takes_their_name():
         ("", measured(("big", "my_nq", 0.2, 9))),  # recorded under one prompt without a name
         ("bare", measured(("bigger", "my_nq", 0.1, 9), ("big", "my_nq", np.nan, 0))),
     ]
-    found = table3(PRINTED3, by_prompt, OURS)
+    found = table3(PRINTED3, by_prompt, OURS, FACTS)
     assert pairs_of(found, "prompt_variant", "paper_kappa", "our_judge", "our_prompt", "kappa") == [
         ("zero_shot", 0.5, "big", "bare", 0.4),
         ("zero_shot", 0.5, "bigger", "bare", 0.1),
@@ -196,14 +206,14 @@ def test_table3_finds_a_large_judge_with_a_slash_in_its_name():
         ("", measured(("org/big@bare", "my_nq", 0.3, 9))),
         ("CoT", measured(("org/big", "my_nq", 0.2, 9))),
     ]
-    found = table3(PRINTED3, by_prompt, ours).dropna(subset="our_judge")
+    found = table3(PRINTED3, by_prompt, ours, FACTS).dropna(subset="our_judge")
     assert pairs_of(found, "our_judge", "our_prompt") == [("org/big", "bare"), ("org/big", "CoT")]
 
 
 def test_table3_without_ours_is_the_paper_alone():
-    found = table3(PRINTED3, [], OURS)
+    found = table3(PRINTED3, [], OURS, FACTS)
     assert list(found["prompt_variant"]) == ["zero_shot", "standard"]
-    assert set(found["differs"]) == {NOT_MEASURED}
+    assert found["differs"].str.startswith(NOT_MEASURED).all()
 
 
 def test_spread_is_the_standard_deviation_over_the_candidates():
@@ -217,7 +227,7 @@ def test_spread_is_the_standard_deviation_over_the_candidates():
     spreads = deltas.groupby(["dataset", "voter", "kind"], as_index=False)["delta"].std()
     spreads = spreads.rename(columns={"delta": "spread"})
     spreads = spreads.assign(candidates=12, ci_low=0.0, ci_high=1.0)
-    found = spread(spreads, pd.concat([deltas, unvoted]), OURS).set_index("voter")
+    found = spread(spreads, pd.concat([deltas, unvoted]), OURS, FACTS).set_index("voter")
     by_voter = deltas.groupby("voter")["delta"]
     pd.testing.assert_series_equal(
         found["sd"].sort_index(), 100 * by_voter.std(), check_names=False
@@ -230,7 +240,7 @@ def test_spread_is_the_standard_deviation_over_the_candidates():
 
 
 def test_spread_of_nothing_is_an_empty_table():
-    assert spread(pd.DataFrame(), pd.DataFrame(), OURS).empty
+    assert spread(pd.DataFrame(), pd.DataFrame(), OURS, FACTS).empty
 
 
 PRICES = {
@@ -271,15 +281,76 @@ def test_free_seats_are_no_number_of_times_cheaper():
     assert np.isnan(found["input_usd"].iloc[2])
 
 
-def test_the_config_names_what_the_paper_prints():
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("reproduce", ["output_dir=unused"])
+@pytest.mark.parametrize("name", ["recorded", "paper", "paper_2026"])
+def test_an_experiment_names_what_the_paper_prints(name: str):
+    cfg = composed("reproduce", [f"experiment={name}"])
     stand_ins, paper = build(cfg.stand_ins, "stand_ins"), build(cfg.paper, "paper")
-    printed = pd.read_csv(located(paper.table1))
+    printed = paper.read("table1")
     assert set(stand_ins.judges) == set(printed["judge"])
-    assert set(stand_ins.datasets) == set(printed["dataset"])
-    variants = set(pd.read_csv(located(paper.table3))["prompt_variant"])
-    assert set(stand_ins.prompts) == variants
+    stands_for = {part.get("stands_for", "") for part in cfg.parts.values()} - {""}
+    if name == "recorded":
+        assert stands_for <= set(printed["dataset"])
+        return
+    assert stands_for == set(printed["dataset"])
+    assert set(stand_ins.prompts) == set(paper.read("table3")["prompt_variant"])
+    assert set(stand_ins.models) == {"GPT-4", "Command R", "Haiku", "GPT-3.5"}
+
+
+ASKED = {
+    ("my_nq", "big", ""): VoterFacts("big", "asked gpt-4", "gpt-4", ("gpt-4-0613",)),
+    ("my_nq", "small", ""): VoterFacts("small", "asked h-3", "h-3", ("h-3",)),
+    ("my_nq", "jury", ""): VoterFacts("jury", "majority of small", members=("small",)),
+}
+
+
+@pytest.mark.parametrize(
+    ("models", "judge", "called"),
+    [
+        ({"GPT-4": ("gpt-4",)}, "big", "big"),
+        ({"GPT-4": ("gpt-4-turbo",)}, "big", "in GPT-4's place: big"),  # another was asked
+        ({}, "big", "in GPT-4's place: big"),
+        ({"Haiku": ("h-3",)}, "jury", "jury"),
+        ({"Haiku": ("h-4",)}, "jury", "in PoLL's place: jury"),  # a member is another
+        ({"Haiku": ("h-3",)}, "stranger", "stranger"),
+    ],
+)
+def test_a_judge_has_its_own_name_unless_the_papers_model_was_asked(
+    models: dict[str, tuple[str, ...]], judge: str, called: str
+):
+    assert Facts(ASKED).called(judge, "my_nq", replace(OURS, models=models)) == called
+
+
+def test_a_server_that_answered_as_another_model_is_not_the_papers():
+    swapped = {("my_nq", "big", ""): VoterFacts("big", "", "gpt-4", ("gpt-4", "gpt-5-mini"))}
+    known = replace(OURS, models={"GPT-4": ("gpt-4",)})
+    assert Facts(swapped).called("big", "my_nq", known) == "in GPT-4's place: big"
+
+
+def test_facts_stand_beside_the_row_of_their_prompt():
+    two = {
+        ("my_nq", "bigger", ""): VoterFacts("bigger", "prompt few_shot"),
+        ("my_nq", "bigger", "bare"): VoterFacts("bigger", "prompt bare"),
+        ("my_nq", "big@bare", ""): VoterFacts("big@bare", "recorded"),
+    }
+    for judge, prompt, text in (
+        ("bigger", "", "prompt few_shot"),
+        ("bigger", "bare", "prompt bare"),
+        ("big", "bare", "recorded; of another year"),
+    ):
+        said = Facts(two).differences(judge, "my_nq", OURS, prompt)
+        assert said == f"in GPT-4's place: {judge}: {text}"
+
+
+def test_a_row_without_ours_says_why():
+    facts = Facts(absent={"kilt_nq": "no labels"}, seats={"big", "small"})
+    unlabelled = measured(("big", "my_nq", np.nan, 0)).assign(missing=0)
+    found = table1(PRINTED, unlabelled, OURS, facts)
+    assert found["differs"].iloc[0] == f"{NOT_MEASURED}kilt_nq: no labels"
+    labelled = measured(("small", "my_nq", 0.5, 10), ("big", "my_nq", np.nan, 0))
+    found = table1(PRINTED, labelled, OURS, facts)
+    assert found["differs"].iloc[0] == f"{NOT_MEASURED}GPT-4 on kilt_nq: no verdicts"
+    found = table1(PRINTED, labelled, OURS, replace(facts, seats=frozenset({"small"})))
+    assert found["differs"].iloc[0] == f"{NOT_MEASURED}GPT-4 on kilt_nq: not in this run"
 
 
 def panel(votes: dict[str, list[float]]) -> Panel:
@@ -317,8 +388,7 @@ def test_an_unfinished_collection_is_drawn_as_far_as_it_goes(
 ):
     few = Bootstrap(resamples=20)
     found = measure(
-        [panel(votes)],
-        [],
+        [Measured(panel(votes))],
         {"made": "made up"},
         Settings(stand_ins=OURS, analysis=Analysis(bootstrap=few)),
     )
@@ -340,7 +410,7 @@ def test_pairs_are_ranked_against_the_leaderboard_once_somebody_is_asked(tmp_pat
         asked = replace(asked, dataset=replace(asked.dataset, items=pairs))
         few, how = Bootstrap(resamples=20), Rankings(reference=reference, names=names)
         settings = Settings(stand_ins=OURS, analysis=Analysis(bootstrap=few, ranking=how))
-        found = measure([asked], [], {"made": "made up"}, settings)
+        found = measure([Measured(asked)], {"made": "made up"}, settings)
         paths = draw(found, tmp_path)
         assert {path.stem for path in paths} == drawn
     beside = found.tables["table2_ranking"].dropna(subset=["paper", "our_judge"])

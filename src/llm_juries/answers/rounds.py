@@ -329,9 +329,19 @@ class Rounds:
         return [self._plan(judge, self.questions.items, 1, shown) for judge in self.candidates]
 
     def run(
-        self, store: Store, policy: Policy, progress: Progress | None = None
+        self,
+        store: Store,
+        policy: Policy,
+        progress: Progress | None = None,
+        budget: Budget | None = None,
     ) -> tuple[list[Answer], list[Tally]]:
         """Ask round after round until every question is answered.
+
+        Parameters
+        ----------
+        store, policy, progress
+        budget : Budget, optional
+            Shared with other runs, by a caller who closes it; one of this run by default.
 
         Returns
         -------
@@ -340,8 +350,11 @@ class Rounds:
         tallies : list of Tally
             One a candidate and round.
         """
-        with contextlib.closing(budget_of(policy, store)) as budget:
+        if budget is not None:
             tallies = self._rounds(store, policy, progress, budget)
+        else:
+            with contextlib.closing(budget_of(policy, store)) as own:
+                tallies = self._rounds(store, policy, progress, own)
         pairs = ((i.item_id, judge.name) for i in self.questions.items for judge in self.candidates)
         return [self._answers[pair] for pair in pairs], tallies
 

@@ -82,6 +82,11 @@ def _sweep(cfg: DictConfig) -> str | None:
     return f"shards_{hashlib.sha256(OmegaConf.to_yaml(asked).encode()).hexdigest()[:12]}"
 
 
+def given_overrides() -> list[str]:
+    """Return the arguments of the command line that set keys."""
+    return [str(override) for override in HydraConfig.get().overrides.task]
+
+
 def experiment() -> str | None:
     """Return the name of the experiment that was chosen, None without one."""
     return HydraConfig.get().runtime.choices.get("experiment")

@@ -1,62 +1,63 @@
-"""llm-juries reproduce: put the paper's tables and figures beside ours."""
+"""llm-juries reproduce: run the paper's protocol, and put its tables and figures beside ours."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from ..errors import JuriesError, nearest
 from . import command_line
 
 
 def reproduce(cfg: DictConfig) -> None:
-    """Collect what is missing if asked to; write tables, figures and their page."""
-    from ..collect.estimate import forecast, total
-    from ..collect.progress import Bars, check_complete
-    from ..collect.run import collect
-    from ..config.build import build
+    """Plan, or run one stage or all of them; print what was done and what a person must do."""
+    from ..collect.policy import Policy
+    from ..config.build import build, pick
     from ..config.composing import written
-    from ..config.settings import settings
-    from ..config.study import ablations, studies
+    from ..config.settings import Places
     from ..markdown import markdown
     from ..reporting import paper
+    from ..reproduction import planning, power
+    from ..reproduction.judging import Seated
+    from ..reproduction.merging import merged
+    from ..reproduction.protocol import protocol_of
+    from ..reproduction.stages import STAGES, Run
     from ..store.store import Store
-    from .collection import summary
+    from .hydra_app import experiment, given_overrides
 
+    if cfg.stage not in (None, "plan", *STAGES):
+        known = ("plan", *STAGES)
+        raise JuriesError(
+            f"stage: there is none called {cfg.stage!r}{nearest(str(cfg.stage), known)}"
+        )
     tracking = build(cfg.wandb, "wandb")
-    how = paper.read_settings(cfg)
-    chosen = settings(cfg)
-    policy, places = chosen.policy, chosen.places
-    found, ablated = studies(cfg, prompts=[]), ablations(cfg)
-    plans = [plan for study in (*found, *(s for _, s in ablated)) for plan in study.plans]
-    asked = [plan for plan in plans if not plan.judge.free]
-    with Store(places.store) as store:
-        missing = forecast(asked, store, policy)
-        print(f"missing verdicts: {total(missing)}")
-        if policy.dry_run:
-            print(markdown(missing))
-            return
-        if chosen.collect and asked:
-            with Bars() as bars:
-                tallies = collect(asked, store, policy, bars)
-            print(summary(tallies, {plan.voter for plan in asked}, places.store))
-            check_complete(tallies)
-            if waiting := sum(tally.pending + tally.submitted for tally in tallies):
-                print(f"{waiting} verdicts are in pending batches; run again once they have ended")
-                return
-        result = paper.reproduce(found, ablated, store, how)
+    policy, places = pick(cfg, Policy), pick(cfg, Places)
     folder = Path(places.results)
-    drawn = paper.write(result, folder)
-    run = tracking.log(
-        Path(cfg.output_dir),
-        "reproduce",
-        written(cfg),
-        result.tables,
-        drawn,
-    )
-    print(markdown(result.tables["table1_kappa"].drop(columns="differs")))
-    print(f"\npage:    {folder / 'README.md'}\ntables:  {folder / 'tables'}")
-    print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))
+    protocol = protocol_of(cfg, folder)
+    settings = paper.read_settings(cfg, experiment() or "")
+
+    def page(
+        parts: Sequence[Seated], absent: dict[str, str], state: Sequence[str]
+    ) -> Iterator[str]:
+        result = merged(protocol, parts, absent, store, settings)
+        drawn = paper.write(result, folder, state)
+        logged = tracking.log(Path(cfg.output_dir), "reproduce", written(cfg), result.tables, drawn)
+        yield markdown(result.tables["table1_kappa"].drop(columns="differs"))
+        yield f"page: {folder / 'README.md'}" + (f"; W&B run: {logged}" if logged else "")
+
+    with Store(places.store) as store:
+        if cfg.stage == "plan" or policy.dry_run:
+            steps = planning.plan(protocol, store, policy)
+            print(planning.printed(steps))
+            if not steps.empty:
+                print(f"\n{power.printed(protocol, settings.paper)}")
+            print(f"\n{planning.next_steps(protocol, steps, policy, given_overrides())}")
+            return
+        run = Run(protocol, store, policy, page)
+        for line in run.stages(cfg.stage):
+            print(line, flush=True)
 
 
 def main() -> None:

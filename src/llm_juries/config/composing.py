@@ -32,10 +32,14 @@ from .seating import members_of
 SEVERAL = ("judge", "jury", "candidate", "experiment")
 """Groups of which a list of names is composed as it stands."""
 LISTS = {
-    "datasets": "dataset", "fetched": "dataset", "prompts": "prompt", "ablated": "dataset",
-    "priced": "judge",
+    "datasets": "dataset", "fetched": "dataset", "prompts": "prompt", "priced": "judge",
 }  # fmt: skip
 """Keys that are lists of names, and the groups of the names."""
+PARTS = {
+    "dataset": "dataset", "public": "dataset", "prompt": "prompt", "prompts": "prompt",
+    "answering": "answering", "retrieval": "retrieval",
+}  # fmt: skip
+"""Keys of each of `parts` that are names, or lists of them, and the groups of the names."""
 TABLES = (".jsonl", ".json", ".csv", ".parquet")
 
 
@@ -137,7 +141,7 @@ def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
     for key in set(LISTS) & set(map(str, finished)):
         if finished[key] is not None and not isinstance(finished[key], ListConfig):
             raise JuriesError(f"{key}: is not a list; write {key}=[{finished[key]}]")
-    _check_lists(finished, overrides, command)
+    _check_lists(finished, overrides)
     folders = [
         source.path.removeprefix("file://")
         for source in hydra.runtime.config_sources
@@ -145,7 +149,9 @@ def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
     ]
     for key in sorted(set(LISTS) & set(map(str, finished))):
         entries = ListConfig([]) if finished[key] is None else finished[key]
-        finished[key] = [_node(entry, key, folders) for entry in entries]
+        finished[key] = [_node(entry, key, LISTS[key], folders) for entry in entries]
+    if "parts" in finished:
+        _name_parts(finished.parts, folders)
     if "seats" in finished:
         _seat(finished, folders)
     OmegaConf.set_struct(finished, True)
@@ -304,12 +310,11 @@ def _check_sections(cfg: DictConfig, command: str) -> None:
                 raise JuriesError(f"{key}.{name}: takes keys with values, not {node[name]}")
 
 
-def _check_lists(cfg: DictConfig, overrides: Sequence[str], command: str) -> None:
+def _check_lists(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """Raise JuriesError where a single name was set beside the list that replaces it."""
-    lists = ("datasets",) if command == "reproduce" else ("datasets", "prompts")
     for override in overrides:
         group = key_of(override).partition(".")[0]
-        if f"{group}s" in lists and cfg.get(f"{group}s"):
+        if group in ("dataset", "prompt") and cfg.get(f"{group}s"):
             names = ",".join(_name(entry) for entry in cfg[f"{group}s"])
             raise JuriesError(
                 f"{override}: is not used, as {group}s=[{names}] is set too; set one of the two "
@@ -321,9 +326,30 @@ def _name(entry: Any) -> str:
     return str(next(iter(entry), "")) if isinstance(entry, DictConfig) else str(entry)
 
 
-def _node(entry: Any, key: str, folders: Sequence[str]) -> DictConfig:
-    """Return the config that an entry of a list names: a name, a file, or {name: {key: value}}."""
-    group = LISTS[key]
+def _name_parts(parts: Any, folders: Sequence[str]) -> None:
+    """Put configs in the place of the names that the parts of an experiment have."""
+    if not isinstance(parts, DictConfig):
+        raise JuriesError(f"parts: takes keys with values, not {parts}")
+    for name, node in parts.items():
+        if node is not None:  # parts.NAME=null leaves one out
+            _name_in_part(node, f"parts.{name}", folders)
+
+
+def _name_in_part(node: Any, place: str, folders: Sequence[str]) -> None:
+    if not isinstance(node, DictConfig):
+        raise JuriesError(f"{place}: takes keys with values, not {node}")
+    for key in sorted(set(PARTS) & set(map(str, node))):
+        entry = node[key]
+        if isinstance(entry, DictConfig) and "_target_" in entry:  # ${answering}: the run's
+            node[key] = entry
+        elif isinstance(entry, ListConfig):
+            node[key] = [_node(one, f"{place}.{key}", PARTS[key], folders) for one in entry]
+        elif entry is not None:
+            node[key] = _node(entry, f"{place}.{key}", PARTS[key], folders)
+
+
+def _node(entry: Any, key: str, group: str, folders: Sequence[str]) -> DictConfig:
+    """Return the config that an entry names: a name, a file, or {name: {key: value}}."""
     more: Any = {}
     if isinstance(entry, DictConfig):
         if len(entry) != 1:

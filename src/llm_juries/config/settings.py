@@ -49,11 +49,6 @@ class Places:
 
 
 @dataclass(frozen=True)
-class _Switches:
-    collect: bool = False
-
-
-@dataclass(frozen=True)
 class Settings:
     """What the plain keys of a config say, an object for each concern.
 
@@ -66,15 +61,12 @@ class Settings:
         `shard`, `shards`.
     policy : Policy
         `again`, `dry_run`, `max_cost_usd`, `mode` ...
-    collect : bool
-        Whether reproduce asks for missing verdicts first.
     """
 
     places: Places
     labels: HumanLabels
     part: Shard
     policy: Policy
-    collect: bool
 
 
 def settings(cfg: DictConfig) -> Settings:
@@ -96,5 +88,4 @@ def settings(cfg: DictConfig) -> Settings:
         pick(cfg, HumanLabels),
         part,
         pick(cfg, Policy),
-        pick(cfg, _Switches).collect,
     )

@@ -44,8 +44,8 @@ VOTERS = ("judge", "jury", "judges", "juries", "seats", "experiment")
 """The keys that name who judges."""
 
 
-def studies(cfg: DictConfig, prompts: Sequence[DictConfig] | None = None) -> list[Study]:
-    """Build what a finished config of judge, analyze or reproduce describes.
+def studies(cfg: DictConfig) -> list[Study]:
+    """Build what a finished config of judge or analyze describes.
 
     One study for each dataset (`dataset`, or all of `datasets`) and prompt (`prompt`, or all of
     `prompts`). The labels of `human` go to the first dataset. A judge takes part where there is
@@ -56,8 +56,6 @@ def studies(cfg: DictConfig, prompts: Sequence[DictConfig] | None = None) -> lis
     ----------
     cfg : DictConfig
         As `composing.finish` returns it.
-    prompts : sequence of DictConfig, optional
-        In place of the config's.
 
     Raises
     ------
@@ -65,9 +63,9 @@ def studies(cfg: DictConfig, prompts: Sequence[DictConfig] | None = None) -> lis
         In one line: a wrong key or type, a missing file, a jury of which no dataset has all
         members, a judge that has nothing to judge.
     """
-    seating = _seating(cfg)
+    seating = seating_of(cfg)
     juries = [build(node, f"juries.{name}") for name, node in sorted(cfg.juries.items())]
-    shown = _prompts(cfg, prompts)
+    shown = _prompts(cfg)
     part, several = settings(cfg).part, len(shown) > 1
     datasets = _datasets(cfg)
     names = [dataset.name for dataset in datasets]
@@ -79,36 +77,10 @@ def studies(cfg: DictConfig, prompts: Sequence[DictConfig] | None = None) -> lis
         for one in zip(*by_prompt, strict=True)
         for dataset, prompt in zip(one, shown, strict=True)
     ]
-    _check_used(found, seating, juries)
+    check_used(found, seating, juries)
     for jury in juries:
         for line in shared_weights(jury, seating.judges):
             log.info("%s", line)
-    return found
-
-
-def ablations(cfg: DictConfig) -> list[tuple[str, Study]]:
-    """Build the prompt comparisons that a finished config of reproduce describes.
-
-    The judges on the first dataset under each of `prompts`, with the prompt's name, and the
-    recordings of `ablated` under all of their prompts, with "" for a name.
-
-    Raises
-    ------
-    JuriesError
-        As `studies` does.
-    """
-    seating = _seating(cfg)
-    found: list[tuple[str, Study]] = []
-    if cfg.prompts:
-        datasets = _datasets(cfg)[:1]
-        found += [
-            (prompt.name, study_of(dataset, prompt, seating, []))
-            for prompt in _prompts(cfg, cfg.prompts)
-            for dataset in _labelled(cfg, datasets, prompt)
-        ]
-    for number, node in enumerate(cfg.ablated or []):
-        recorded = build(node, f"ablated.{number}")
-        found.append(("", study_of(recorded, build(cfg.prompt, "prompt"), Seating({}), [])))
     return found
 
 
@@ -135,7 +107,8 @@ def gpu_memory(cfg: DictConfig) -> dict[str, float]:
     return {str(name): float(needs.get("gpu_gb") or 0.0) for name, needs in found.items()}
 
 
-def _seating(cfg: DictConfig) -> Seating:
+def seating_of(cfg: DictConfig) -> Seating:
+    """Build the judges of a finished config, with the seats they take."""
     judges = judges_of(cfg)
     nodes = cfg.get("seat_prompts") or {}
     prompts = {name: build(node, f"seat_prompts.{name}") for name, node in nodes.items()}
@@ -157,11 +130,10 @@ def _labelled(cfg: DictConfig, datasets: Sequence[Dataset], prompt: Prompt) -> l
     return [settings(cfg).labels.join(first, sampled=sampled), *others]
 
 
-def _prompts(cfg: DictConfig, nodes: Sequence[DictConfig] | None) -> list[Prompt]:
-    chosen = cfg.prompts if nodes is None else nodes
-    if not chosen:
+def _prompts(cfg: DictConfig) -> list[Prompt]:
+    if not cfg.prompts:
         return [build(cfg.prompt, "prompt")]
-    return [build(node, f"prompts.{number}") for number, node in enumerate(chosen)]
+    return [build(node, f"prompts.{number}") for number, node in enumerate(cfg.prompts)]
 
 
 def _named(study: Study, prompt: Prompt, *, several: bool) -> Study:
@@ -239,7 +211,8 @@ def _check_suited(prompt: Any, dataset: str, *, pairs: bool) -> None:
         )
 
 
-def _check_used(found: list[Study], seating: Seating, juries: list[Pooling]) -> None:
+def check_used(found: Sequence[Study], seating: Seating, juries: Sequence[Pooling]) -> None:
+    """Raise JuriesError for a seat or judge with nothing to judge, and a jury without members."""
     everyone = {plan.voter for study in found for plan in study.plans}
     everyone |= {plan.judge.name for study in found for plan in study.plans}
     for seat in seats_of(seating.named, everyone):

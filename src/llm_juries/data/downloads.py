@@ -51,6 +51,13 @@ class PublicFiles:
     files: Mapping[str, PublicFile]
     folder: str | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether all of the files are on this machine; nothing is sent."""
+        if self.folder is not None:
+            return Path(self.folder).expanduser().is_dir()
+        return all(_kept(file, self.home).is_file() for file in self.files.values())
+
     def find(self, name: str) -> Path:
         """Return a local path of one of the files, downloading it on the first call.
 
@@ -71,16 +78,15 @@ def _download(file: PublicFile, home: str) -> Path:
     import pooch
     import requests
 
-    url = f"{home.rstrip('/')}/{quote(file.path)}"
-    commit = hashlib.sha256(url.encode()).hexdigest()[:12]
+    url, kept = _url(file, home), _kept(file, home)
     pooch.get_logger().setLevel(logging.WARNING)  # it logs two lines per file
     log.info("looking for %s", url)
     try:
         found = pooch.retrieve(
             url,
             known_hash=f"sha256:{file.sha256}" if file.sha256 else None,
-            fname=f"{commit}-{Path(file.path).name}",
-            path=cache_folder() / "data",
+            fname=kept.name,
+            path=kept.parent,
             downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30),
         )
     except requests.RequestException as error:
@@ -98,6 +104,16 @@ def _download(file: PublicFile, home: str) -> Path:
     raise JuriesError(
         f"{url}: {said}; set dataset.source.folder=FOLDER to a folder with a copy of the file"
     )
+
+
+def _url(file: PublicFile, home: str) -> str:
+    return f"{home.rstrip('/')}/{quote(file.path)}"
+
+
+def _kept(file: PublicFile, home: str) -> Path:
+    """Return where a downloaded file is kept."""
+    commit = hashlib.sha256(_url(file, home).encode()).hexdigest()[:12]
+    return cache_folder() / "data" / f"{commit}-{Path(file.path).name}"
 
 
 def _own(file: PublicFile, folder: Path) -> Path:

@@ -89,6 +89,25 @@ class HubFiles:
     streaming: bool = False
 
 
+def is_held(source: HubFiles) -> bool:
+    """Return whether the files are on this machine; nothing is sent."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    repo = source.repo
+    if source.streaming:
+        return False
+    with suppress(LocalEntryNotFoundError, JuriesError):
+        folder = Path(repo).expanduser()
+        if not repo.startswith((".", "~")) and not folder.is_absolute():
+            held = snapshot_download(
+                repo, repo_type="dataset", revision=source.revision, local_files_only=True
+            )
+            folder = Path(held)
+        return bool(_paths(folder, source.files, repo))
+    return False
+
+
 def table(source: HubFiles, columns: Columns) -> Table:
     """Open the files of a dataset repository as one table.
 

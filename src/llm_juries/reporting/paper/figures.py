@@ -17,7 +17,8 @@ def draw(found: Reproduction, folder: Path) -> list[Path]:
     """Draw the paper's figures from our verdicts; return the PNGs' paths."""
     drawn: dict[str, Figure] = {}
     sources, level = found.sources, found.settings.analysis.bootstrap.level
-    measured = found.agreement[found.agreement["n"] > 0]
+    agreement = found.agreement
+    measured = agreement if agreement.empty else agreement[agreement["n"] > 0]
     if not measured.empty:
         printed = found.settings.paper.read("table1")
         drawn["figure1_kappa"] = figures.printed_beside_ours(
@@ -30,7 +31,7 @@ def draw(found: Reproduction, folder: Path) -> list[Path]:
         note = sources[dataset]
         drawn[f"figure1_ranks_{dataset}"] = figures.bump_chart(best, note)
         others = best[best["kind"].isin(("judge", "jury"))]
-        for name, reference in references(best, found.settings.analysis.ranking).items():
+        for name, reference in references(best, found.rankings[dataset]).items():
             if comparable(others, reference):
                 against = "ranks" if name == "humans" else "leaderboard"
                 drawn[f"figure2_{against}_{dataset}"] = figures.rank_against_reference(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 from omegaconf import DictConfig
@@ -15,6 +15,7 @@ from ...data.tables import located
 from ...judges.pricing import Price
 
 SEPARATOR = " | "
+"""Stands between the texts of a column `differs`."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,22 @@ class StandIns:
     ----------
     judges, datasets, prompts : mapping of str to sequence of str
         Our names for each of the paper's; those that were measured stand beside it.
-    differs : mapping of str to str
-        How each of ours (a judge, a jury, a dataset) differs from the paper's, in words.
+    models : mapping of str to sequence of str
+        The models that the paper's judges are, as far as it is known: a judge of ours that was
+        asked another one stands in its place.
+    notes : mapping of str to str
+        What is known of a judge of ours that its config and its replies do not say.
     """
 
     judges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     datasets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    differs: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
-    def differences(self, *ours: str) -> str:
-        """Return how these differ from the paper's, in one text."""
-        return SEPARATOR.join(
-            f"{name}: {self.differs[name]}" for name in ours if name in self.differs
-        )
+    def role(self, judge: str) -> str:
+        """Return which of the paper's judges one of ours stands in for, "" for none."""
+        return next((role for role, ours in self.judges.items() if judge in ours), "")
 
 
 @dataclass(frozen=True)
@@ -71,23 +74,36 @@ class Settings:
     paper : Paper
     stand_ins : StandIns
     prices : mapping of str to Price
-        Of the judges of the cost table that have a price.
+        Of the judges whose list prices are compared, of a run that asks none.
     analysis : Analysis
         Of which the jury search is not used.
+    command : str
+        What makes the page, for its first line.
     """
 
     paper: Paper = field(default_factory=Paper)
     stand_ins: StandIns = field(default_factory=StandIns)
     prices: Mapping[str, Price] = field(default_factory=dict)
     analysis: Analysis = field(default_factory=Analysis)
+    command: str = "make reproduce"
+
+    def standing(self, datasets: Mapping[str, tuple[str, ...]]) -> Settings:
+        """Return these settings with our datasets by those of the paper that they stand beside."""
+        return replace(self, stand_ins=replace(self.stand_ins, datasets=datasets))
 
 
-def read_settings(cfg: DictConfig) -> Settings:
-    """Build the settings that a finished config of conf/reproduce.yaml describes."""
+def read_settings(cfg: DictConfig, experiment: str = "") -> Settings:
+    """Build the settings that a finished config of conf/reproduce.yaml describes.
+
+    `experiment` is the name of its protocol, for the page.
+    """
+    recorded = experiment in ("", "recorded")
+    command = "make reproduce" if recorded else f"llm-juries reproduce experiment={experiment}"
     priced = [build(node, f"priced.{number}") for number, node in enumerate(cfg.priced)]
     return Settings(
         build(cfg.paper, "paper"),
         build(cfg.stand_ins, "stand_ins"),
         {judge.name: judge.price for judge in priced if judge.price is not None},
         read_analysis(cfg.analysis),
+        command,
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
+from ... import escaping
 from ...files import write_text
 from ...markdown import markdown
 from .. import tables
@@ -15,28 +15,42 @@ from .reproduction import Reproduction
 from .tables import NOT_MEASURED
 
 
-def write(found: Reproduction, folder: Path) -> list[Path]:
-    """Write tables/, figures/ and README.md, which shows both; return the PNGs' paths."""
+def write(found: Reproduction, folder: Path, state: Sequence[str] = ()) -> list[Path]:
+    """Write tables/, figures/ and README.md, which shows both; return the PNGs' paths.
+
+    `state` are lines on what is missing, which stand at the top.
+    """
     drawn = draw(found, folder / "figures")
     for name, table in found.tables.items():
         tables.write(table, folder / "tables", name)
     parts = [
         "# The paper's results beside ours",
-        'Made by `make reproduce`. Printed numbers are those of "Replacing Judges with Juries" '
-        "(arXiv 2404.18796), which prints no intervals. Ours are cluster-robust over questions, "
-        "and of ranks and correlations simultaneous bounds.",
-        *(f"- {dataset}: {source}." for dataset, source in found.sources.items()),
+        f"Made by `{found.settings.command}`. Printed numbers are those of "
+        '"Replacing Judges with Juries" (arXiv 2404.18796), which prints no intervals. Ours are '
+        "cluster-robust over questions, and of ranks and correlations simultaneous bounds.",
+        "\n".join(
+            f"- {escaping.markdown(f'{dataset}: {text}')}."
+            for dataset, text in found.facts.datasets.items()
+        ),
+        PAPER,
+        *(["\n".join(f"- {escaping.markdown(line)}" for line in state)] if state else []),
     ]
     for name, (title, text) in SECTIONS.items():
         parts += [f"## {title}", text]
         if name in found.tables:
-            parts += _shown(found.tables[name])
+            parts += _shown(name, found)
         shown = [path for path in drawn if path.stem.startswith(FIGURES.get(name, (name,)))]
         parts += [f"![{path.stem}](figures/{path.name})" for path in shown]
-    write_text(folder / "README.md", "\n\n".join(parts) + "\n")
+    write_text(folder / "README.md", "\n\n".join(part for part in parts if part) + "\n")
     return drawn
 
 
+PAPER = (
+    "The paper's own answers are those of seven models from numbered documents, at least nine of "
+    "them; its retriever, the number of documents, the revisions of its models and the size of its "
+    "samples are not printed, and its human labels were never released. Below each table stands "
+    "how ours differ, written from what was asked and what came back."
+)
 SECTIONS = {
     "table1_kappa": (
         "Table 1 and Figure 1: agreement with humans",
@@ -65,7 +79,7 @@ SECTIONS = {
     ),
     "figure5_cost": (
         "Figure 5 and section 4.5: cost",
-        "Dollars a million tokens at list prices of April 2024; ours are those in `conf/judge`.",
+        "Dollars a million tokens; the paper's are list prices of April 2024.",
     ),
 }
 FIGURES = {
@@ -76,17 +90,39 @@ FIGURES = {
 }
 
 
-def _shown(table: pd.DataFrame) -> list[str]:
-    """Return a table as Markdown, its column `differs` as a list below it."""
+COST = (
+    "Ours are list prices in `conf/judge` of models that were not asked here.",
+    "Ours are the prices of the models that were asked here.",
+)
+
+
+def _shown(name: str, found: Reproduction) -> list[str]:
+    """Return a table as Markdown, its column `differs` as a list below it.
+
+    A judge that is not the paper's own is shown as what it is, in the place of the paper's.
+    """
+    table = found.tables[name]
     if "differs" not in table:
-        return [markdown(table)]
+        return [markdown(table), COST[bool(found.facts.prices)]]
+    stand_ins = found.settings.stand_ins
+    shown = table.drop(columns="differs").rename(columns=PRINTED)
+    if "our_judge" in shown:
+        shown["our_judge"] = [
+            found.facts.called(judge, dataset, stand_ins) if isinstance(judge, str) else ""
+            for judge, dataset in zip(table["our_judge"], table["our_dataset"], strict=True)
+        ]
     said = dict.fromkeys(
         part for text in table["differs"] for part in text.split(SEPARATOR) if part
     )
-    shown = [markdown(table.drop(columns="differs"))]
-    lines = [f"- {text}" for text in said if text != NOT_MEASURED]
+    parts = [markdown(shown)]
+    lines = [f"- {escaping.markdown(text)}" for text in said if not text.startswith(NOT_MEASURED)]
     if lines:
-        shown.append("How ours differ from the paper's:\n\n" + "\n".join(lines))
-    if NOT_MEASURED in said:
-        shown.append("Rows without ours were not measured: the store has no such verdicts.")
-    return shown
+        parts.append("How ours differ from the paper's:\n\n" + "\n".join(lines))
+    empty = [text.removeprefix(NOT_MEASURED) for text in said if text.startswith(NOT_MEASURED)]
+    if empty:
+        parts.append(f"Rows without ours: {'; '.join(empty)}.")
+    return parts
+
+
+PRINTED = {"judge": "paper_judge", "dataset": "paper_dataset", "prompt_variant": "paper_prompt"}
+"""What the columns of the paper's own names are called on the page."""

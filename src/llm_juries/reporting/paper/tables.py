@@ -1,9 +1,8 @@
 """The paper's tables with our numbers beside the printed ones.
 
-Ours are never the paper's: its human labels were not released, some of its models are retired, and
-where no new verdicts were collected, recorded verdicts of other judges on other answers stand in.
-So each of our rows says how it differs, and the paper's rows without a counterpart stay in the
-table, empty on our side.
+Ours are never the paper's: its human labels were not released, and its models are retired. So each
+of our rows says how it differs, from the run's own facts, and the paper's rows without a
+counterpart stay in the table, empty on our side, with the reason.
 """
 
 from __future__ import annotations
@@ -16,14 +15,19 @@ import pandas as pd
 
 from ...analysis.costs import PAID, TODAY
 from ...judges.pricing import Price
+from .facts import Facts
 from .inputs import StandIns
 
 NAN = float("nan")
 INTERVAL = ["ci_low", "ci_high"]
-NOT_MEASURED = "not measured"
+NOT_MEASURED = "not measured: "
+"""Begins the text of a row of the paper without one of ours; the reason follows."""
+NO_LABELS, NO_VERDICTS, NOT_RUN = "no labels", "no verdicts", "not in this run"
 
 
-def table1(printed: pd.DataFrame, agreement: pd.DataFrame, stand_ins: StandIns) -> pd.DataFrame:
+def table1(
+    printed: pd.DataFrame, agreement: pd.DataFrame, stand_ins: StandIns, facts: Facts
+) -> pd.DataFrame:
     """Set our kappas beside Table 1.
 
     Returns
@@ -33,6 +37,8 @@ def table1(printed: pd.DataFrame, agreement: pd.DataFrame, stand_ins: StandIns) 
         of ours that the paper has nothing like: our_judge, our_dataset, kappa, ci_low, ci_high, n,
         missing, differs.
     """
+    head = ["voter", "dataset", "kappa", *INTERVAL, "n", "missing"]
+    agreement = agreement if not agreement.empty else pd.DataFrame(columns=head)
     ours = agreement[agreement["n"] > 0].rename(columns={"voter": "our_judge"})
     ours = ours.rename(columns={"dataset": "our_dataset"})
     ours = ours[["our_judge", "our_dataset", "kappa", *INTERVAL, "n", "missing"]]
@@ -51,11 +57,21 @@ def table1(printed: pd.DataFrame, agreement: pd.DataFrame, stand_ins: StandIns) 
     found = printed.merge(matched.dropna(subset="judge"), on=["judge", "dataset"], how="left")
     alone = matched[matched["judge"].isna()]
     table = pd.concat([found, alone], ignore_index=True)
-    table["differs"] = _differences(table, stand_ins)
+    labelled = set(agreement.loc[agreement["n"] + agreement["missing"] > 0, "dataset"])
+
+    def reason(judge: str, dataset: str) -> str:
+        if not labelled & set(stand_ins.datasets.get(dataset, ())):
+            return f"{dataset}: {facts.absent.get(dataset, NOT_RUN)}"
+        return f"{judge} on {dataset}: {_unseated(judge, stand_ins, facts) or NO_VERDICTS}"
+
+    reasons = list(map(reason, table["judge"], table["dataset"]))
+    table["differs"] = _differences(table, stand_ins, facts, reasons)
     return _whole(table, "n", "missing")
 
 
-def table2(printed: pd.DataFrame, correlation: pd.DataFrame, stand_ins: StandIns) -> pd.DataFrame:
+def table2(
+    printed: pd.DataFrame, correlation: pd.DataFrame, stand_ins: StandIns, facts: Facts
+) -> pd.DataFrame:
     """Set our rankings' agreement with a reference ranking beside Table 2.
 
     The paper's "Pearson" is computed on ranks, which is Spearman's correlation.
@@ -84,13 +100,20 @@ def table2(printed: pd.DataFrame, correlation: pd.DataFrame, stand_ins: StandIns
     ours = ours.assign(judge=ours["our_judge"].map(role))
     found = wide.merge(ours.dropna(subset="judge"), on=["judge", "correlation"], how="left")
     table = pd.concat([found, ours[ours["judge"].isna()]], ignore_index=True)
-    table["differs"] = _differences(table, stand_ins)
+    absent = facts.absent.get("table2", NO_VERDICTS)
+    reasons = [
+        f"{judge}: {_unseated(judge, stand_ins, facts) or absent}" for judge in table["judge"]
+    ]
+    table["differs"] = _differences(table, stand_ins, facts, reasons)
     columns = ["judge", "correlation", "paper", *head, "differs"]
     return _whole(table[columns], "models")
 
 
 def table3(
-    printed: pd.DataFrame, by_prompt: Sequence[tuple[str, pd.DataFrame]], stand_ins: StandIns
+    printed: pd.DataFrame,
+    by_prompt: Sequence[tuple[str, pd.DataFrame]],
+    stand_ins: StandIns,
+    facts: Facts,
 ) -> pd.DataFrame:
     """Set the kappas of our large judge under several prompts beside Table 3.
 
@@ -121,12 +144,19 @@ def table3(
     found = printed.merge(ours.dropna(subset="prompt_variant"), on="prompt_variant", how="left")
     alone = ours[ours["prompt_variant"].isna()].sort_values("kappa", ascending=False, kind="stable")
     table = pd.concat([found, alone], ignore_index=True)
-    table["differs"] = _differences(table, stand_ins)
+    absent = facts.absent.get("table3", NO_VERDICTS)
+    reasons = [
+        f"{variant}: {absent if stand_ins.prompts.get(variant) else NOT_RUN}"
+        for variant in table["prompt_variant"]
+    ]
+    table["differs"] = _differences(table, stand_ins, facts, reasons)
     columns = ["prompt_variant", "paper_kappa", "status", *head, "differs"]
     return _whole(table[columns], "n", "missing")
 
 
-def spread(spreads: pd.DataFrame, deltas: pd.DataFrame, stand_ins: StandIns) -> pd.DataFrame:
+def spread(
+    spreads: pd.DataFrame, deltas: pd.DataFrame, stand_ins: StandIns, facts: Facts
+) -> pd.DataFrame:
     """Measure how unevenly each voter treats the candidates, as Figures 3 and 4 do.
 
     Returns
@@ -158,7 +188,7 @@ def spread(spreads: pd.DataFrame, deltas: pd.DataFrame, stand_ins: StandIns) -> 
     points = ["sd", *INTERVAL, "delta"]
     table[points] = 100 * table[points]
     table["differs"] = [
-        stand_ins.differences(voter, dataset)
+        facts.differences(voter, dataset, stand_ins)
         for voter, dataset in zip(table["voter"], table["dataset"], strict=True)
     ]
     return table.sort_values(["dataset", "sd"], kind="stable")[head].reset_index(drop=True)
@@ -208,12 +238,24 @@ def cost(
     return table if table[PAID].notna().any() else table[head]
 
 
-def _differences(table: pd.DataFrame, stand_ins: StandIns) -> list[str]:
-    """Return how each row's judge and dataset differ from the paper's."""
+def _differences(
+    table: pd.DataFrame, stand_ins: StandIns, facts: Facts, reasons: Sequence[str]
+) -> list[str]:
+    """Return how each row's judge and dataset differ from the paper's, or why there are none."""
+    prompts = table["our_prompt"] if "our_prompt" in table else [""] * len(table)
+    rows = zip(table["our_judge"], table["our_dataset"], prompts, reasons, strict=True)
     return [
-        stand_ins.differences(judge, dataset) if isinstance(judge, str) else NOT_MEASURED
-        for judge, dataset in zip(table["our_judge"], table["our_dataset"], strict=True)
+        facts.differences(judge, dataset, stand_ins, prompt)
+        if isinstance(judge, str)
+        else f"{NOT_MEASURED}{reason}"
+        for judge, dataset, prompt, reason in rows
     ]
+
+
+def _unseated(judge: object, stand_ins: StandIns, facts: Facts) -> str:
+    """Return that no judge of the run stands in for one of the paper's, "" if one does."""
+    ours = stand_ins.judges.get(str(judge), ())
+    return "" if facts.seats & set(ours) else NOT_RUN
 
 
 def _roles(stand_ins: Mapping[str, Sequence[str]], printed: Iterable[str]) -> dict[str, str]:
