@@ -228,7 +228,8 @@ class Answer:
     """One candidate's answer to one question.
 
     `text` is empty if there is no answer; `outcome` is None if the question was not asked in every
-    round, for instance because of the budget. `documents` are the ids of those shown.
+    round, for instance because of the budget. `documents` are the ids of those shown, and
+    `asked_at` is the Unix time of the last reply.
     """
 
     item: Item
@@ -236,6 +237,7 @@ class Answer:
     outcome: Outcome | None
     text: str
     documents: tuple[str, ...]
+    asked_at: float | None = None
 
 
 def questions_of(dataset: Dataset) -> Dataset:
@@ -395,7 +397,8 @@ class Rounds:
                 for search in prompt.searches.get(item.item_id, ())
                 for document in search.documents
             )
-            self._answers[item.item_id, name] = Answer(item, name, outcome, text, shown)
+            when = stored.asked_at if stored else None
+            self._answers[item.item_id, name] = Answer(item, name, outcome, text, shown, when)
         if halted or not queries:
             return None
         items = [item for item in plan.dataset.items if item.item_id in queries]

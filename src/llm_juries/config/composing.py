@@ -332,7 +332,7 @@ def _name_parts(parts: Any, folders: Sequence[str]) -> None:
         raise JuriesError(f"parts: takes keys with values, not {parts}")
     for name, node in parts.items():
         if node is not None:  # parts.NAME=null leaves one out
-            _name_in_part(node, f"parts.{name}", folders)
+            _name_in_part(node, f"parts.{name!s}", folders)
 
 
 def _name_in_part(node: Any, place: str, folders: Sequence[str]) -> None:

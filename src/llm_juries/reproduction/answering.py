@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -123,6 +124,11 @@ def _made(
     reported: dict[str, dict[str, None]] = {}
     for tally in tallies:
         reported.setdefault(tally.judge, {}).update(dict.fromkeys(sorted(tally.models)))
+    days = sorted(
+        datetime.datetime.fromtimestamp(one.asked_at, datetime.UTC).date().isoformat()
+        for one in answers
+        if one.asked_at is not None
+    )
     return materials.Written(
         made_by,
         answering.name,
@@ -133,4 +139,5 @@ def _made(
         {name: dict(sorted(counts.items())) for name, counts in outcomes.items()},
         {judge.name: str(getattr(judge, "model", judge.name)) for judge in candidates},
         {name: tuple(names) for name, names in reported.items()},
+        *(days[:1] + days[-1:]),
     )

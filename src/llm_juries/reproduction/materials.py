@@ -44,6 +44,8 @@ class Written:
         The model that was asked, by candidate.
     answered_as : mapping of str to sequence of str
         The names that the servers reported.
+    first, last : str
+        The days of the first and the last reply.
     """
 
     made_by: str
@@ -55,6 +57,8 @@ class Written:
     outcomes: Mapping[str, Mapping[str, int]]
     models: Mapping[str, str]
     answered_as: Mapping[str, tuple[str, ...]]
+    first: str = ""
+    last: str = ""
 
     def open(self, again: tuple[Outcome, ...]) -> int:
         """Return how many answers a run would ask for."""
@@ -74,16 +78,15 @@ class Written:
     def __str__(self) -> str:
         """Return in words how the answers were made, with what is missing."""
         missing = sum(sum(o.values()) for o in self.outcomes.values()) - self.answers
-        models = ", ".join(
-            self.models[name]
-            if self.answered_as.get(name, (self.models[name],)) == (self.models[name],)
-            else f"{self.models[name]} (answered as {', '.join(self.answered_as[name])})"
-            for name in self.models
-        )
+        said = []
+        for name, model in self.models.items():
+            reported = self.answered_as.get(name, ())
+            as_ = f"answered as {', '.join(reported)}" if reported else "no name reported"
+            said.append(model if reported == (model,) else f"{model} ({as_})")
         documents = f" from {self.retriever}, k={self.k}" if self.k else ""
-        return (
-            f"answers of {len(self.models)} candidates: {models}; answering {self.answering}"
-            f"{documents}" + (f"; {missing} answers missing" if missing else "")
+        asked = " to ".join(dict.fromkeys(filter(None, (self.first, self.last))))
+        return f"{', '.join(said)}; answered {asked} by {self.answering}{documents}" + (
+            f"; {missing} answers missing" if missing else ""
         )
 
 

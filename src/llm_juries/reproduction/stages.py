@@ -170,7 +170,11 @@ class Run:
     def _judge(self, parts: Sequence[Seated], budget: Budget) -> Iterator[str]:
         if not any(one.asked for one in parts):
             return
-        tallies = judge(parts, self.store, self.policy, budget)
+        try:
+            tallies = judge(parts, self.store, self.policy, budget)
+        except JuriesError as error:  # a judge is unavailable: the others were not asked
+            self.wrong.append(str(error))
+            return
         yield from notes(tallies)
         cost, waiting = (
             sum(t.cost_usd for t in tallies),

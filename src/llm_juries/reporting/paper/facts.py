@@ -188,7 +188,8 @@ def _of_plan(plan: Plan, store: Store) -> VoterFacts | None:
     said = [
         f"asked {asked or judge.family}" + (f" at {revision}" if revision else ""),
         f"answered as {_named(reported)}" if reported else "the server reported no name",
-        f"{replies:,} replies of {min(days)}" + (f" to {max(days)}" if len(days) > 1 else ""),
+        f"{replies:,} {'replies' if replies > 1 else 'reply'} of {min(days)}"
+        + (f" to {max(days)}" if len(days) > 1 else ""),
         _prompt(plan.prompt),
     ]
     price = judge.price

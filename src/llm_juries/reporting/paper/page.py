@@ -115,7 +115,9 @@ def _shown(name: str, found: Reproduction) -> list[str]:
         part for text in table["differs"] for part in text.split(SEPARATOR) if part
     )
     parts = [markdown(shown)]
-    lines = [f"- {escaping.markdown(text)}" for text in said if not text.startswith(NOT_MEASURED)]
+    above = {f"{dataset}: {text}" for dataset, text in found.facts.datasets.items()}
+    own = (text for text in said if text not in above and not text.startswith(NOT_MEASURED))
+    lines = [f"- {escaping.markdown(text)}" for text in own]
     if lines:
         parts.append("How ours differ from the paper's:\n\n" + "\n".join(lines))
     empty = [text.removeprefix(NOT_MEASURED) for text in said if text.startswith(NOT_MEASURED)]
