@@ -88,8 +88,6 @@ class Rehearsal:
             version = "v2" if name.startswith("command_") else "v1"
             found.append(f"{group}.{name}.server.base_url={self.vendors.base_url}/{version}")
             found.append(f"{group}.{name}.limits.in_flight=1")
-            if name.startswith("mistral"):
-                found.append(f"{group}.{name}.server.batch=openai")
             if name == "pplx_decider":
                 found.append(f"{group}.{name}.server.path=/systemone")
         return found

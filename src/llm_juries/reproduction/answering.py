@@ -57,8 +57,9 @@ def by_mode(judges: Sequence[Judge], policy: Policy) -> Iterator[tuple[list[Judg
 
 
 def has_batches(judge: Judge) -> bool:
-    """Return whether a judge can be asked in batches."""
-    return isinstance(judge, HttpJudge) and bool(judge.wire.batch_path)
+    """Return whether a judge has a batch API, and a price at which it is worth waiting for."""
+    priced = judge.price is not None and judge.price.batch_factor is not None
+    return priced and isinstance(judge, HttpJudge) and bool(judge.wire.batch_path)
 
 
 def answer(

@@ -124,7 +124,8 @@ def described(retriever: Any) -> str:
     if not is_dataclass(retriever):
         return name
     own = {one.name: getattr(retriever, one.name) for one in fields(retriever)}
-    said = [Path(own["path"]).name] if own.get("path") else []
+    file = own.get("path") or getattr(own.get("source"), "url", "")
+    said = [Path(file).name] if file else []
     said += [
         f"{key}={own[key]}" for key in ("collection", "form", "k1", "b", "depth") if key in own
     ]

@@ -116,8 +116,7 @@ def _index(protocol: Protocol, part: Part) -> Iterator[Step]:
 
 
 def _preparation(part: Part) -> object | None:
-    prepare = getattr(part.retriever, "preparation", None)
-    return prepare(_made_up(part, part.name)) if prepare else None
+    return retrieval.preparation(part.retriever, _made_up(part, part.name))
 
 
 def _answers(protocol: Protocol, part: Part, policy: Policy) -> Step:
@@ -309,7 +308,7 @@ def printed(table: pd.DataFrame) -> str:
 
 NOTE = (
     "Dollars are at most: each reply is counted with all the tokens that it may have, reasoning "
-    "included. usd_batch: with mode=batch, where the vendor has a batch API."
+    "included. usd_batch: with mode=batch, where a batch price is known."
 )
 
 

@@ -150,9 +150,9 @@ def dataset_facts(dataset: Dataset, sample: str, answers: str) -> str:
     candidates = sorted({item.candidate for item in items})
     what = "pairs of answers" if dataset.pairwise else "answers"
     many = f" of {len(candidates)} candidates" if len(candidates) > 1 else ""
-    published = dataset.about.citation or "published ones"
+    published = f"published ({dataset.about.citation})" if dataset.about.citation else "published"
     if dataset.recordings:
-        published = f"published with their verdicts ({published})"
+        published = published.replace("published", "published with their verdicts", 1)
     labels = "no labels"
     if labelled := sum(item.human is not None for item in items):
         labels = f"labels of {labelled:,}: {dataset.labels}"
