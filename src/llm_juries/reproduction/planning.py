@@ -26,6 +26,7 @@ from ..errors import JuriesError
 from ..judges.base import Judge
 from ..judges.lifetimes import check_served, today
 from ..markdown import markdown
+from ..seats import seat_of
 from ..store.plan import Plan
 from ..store.store import Store
 from ..types import Item, Order
@@ -39,6 +40,7 @@ TEXT = (
     "he was staying in London at the Savoy Hotel and at Saint Thomas' Hospital across the river"
 )
 STEPS = ("index", "answers", "sheets", "judge")
+VARIANT = ", prompt "  # between a judge and the prompt under which it is asked besides
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ def _judging(
         assert large is not None  # noqa: S101 - checked when the part was built
         alone = Seating({large.name: large})
         of_prompt = study_of(dataset, prompt, alone, []).plans
-        plans += [(plan, f"{plan.voter}, prompt {prompt.name}") for plan in of_prompt]
+        plans += [(plan, f"{plan.voter}{VARIANT}{prompt.name}") for plan in of_prompt]
     for plan, who in plans:
         row = forecast([plan], store, replace(policy, dry_run=False)).iloc[0]
         scaled = _scaled(row, plan.judge, number)
@@ -327,6 +329,16 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
+def _asked(protocol: Protocol, table: pd.DataFrame) -> Iterator[Judge]:
+    """Yield the models that a plan has calls for."""
+    steps = set(table.loc[table["calls"] > 0, "step"])
+    if "answers" in steps:
+        yield from protocol.candidates
+    who = table.loc[(table["step"] == "judge") & (table["calls"] > 0), "who"]
+    names = {seat_of(str(one).partition(VARIANT)[0]).judge for one in who}
+    yield from (judge for judge in protocol.seating.judges.values() if judge.name in names)
+
+
 def next_steps(
     protocol: Protocol, table: pd.DataFrame, policy: Policy, overrides: Sequence[str]
 ) -> str:
@@ -342,7 +354,7 @@ def next_steps(
     command = shlex.join(["llm-juries", "reproduce", *own])
     lines = []
     calls, labels = int(table["calls"].sum()), int(table["labels"].sum())
-    judges = [*protocol.candidates, *protocol.seating.judges.values()] if calls else []
+    judges = list(_asked(protocol, table))
     retired = [one for one in judges if one.lifetime is not None and one.lifetime.retired(today())]
     if retired and not policy.allow_retired:
         try:

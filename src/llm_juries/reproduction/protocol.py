@@ -19,6 +19,7 @@ from ..config.build import build, pick, read
 from ..config.seating import Seating
 from ..config.study import seating_of
 from ..data.human_labels import LabelRule
+from ..data.tables import located
 from ..errors import JuriesError, nearest
 from ..judges.base import Judge
 from ..juries.pooling import Pooling
@@ -179,7 +180,7 @@ class _Plain:
     """The plain keys of the config, checked."""
 
     labels: Literal["own", "public"] = "own"
-    human: Mapping[str, str] = field(default_factory=dict)
+    human: Mapping[str, str] | None = None
     adjudicator: str | None = None
     label_rule: LabelRule | None = None
     limit: int | None = None
@@ -196,8 +197,8 @@ def protocol_of(cfg: DictConfig, folder: Path) -> Protocol:
     Raises
     ------
     JuriesError
-        In one line: a wrong key or type, labels for a part that there is not, parts of a config
-        that do not fit each other.
+        In one line: a wrong key or type, labels for a part that there is not, a file of labels that
+        is missing, parts of a config that do not fit each other.
     """
     plain = pick(cfg, _Plain)
     public = plain.labels == "public"
@@ -226,11 +227,16 @@ def protocol_of(cfg: DictConfig, folder: Path) -> Protocol:
             except JuriesError as error:
                 raise JuriesError(f"parts.{part.name}: {error}") from None
     names = [part.name for part in parts]
-    for key in plain.human:
+    human = plain.human or {}
+    for key in human:
         if key not in names:
             raise JuriesError(f"human: there is no part {key!r}{nearest(key, names)}")
+        try:
+            located(human[key])
+        except JuriesError as error:
+            raise JuriesError(f"human.{key}: {error}") from None
     return Protocol(
-        tuple(parts), tuple(candidates), judges, public, left_out, plain.human, plain.adjudicator,
+        tuple(parts), tuple(candidates), judges, public, left_out, human, plain.adjudicator,
         plain.label_rule, folder,
     )  # fmt: skip
 

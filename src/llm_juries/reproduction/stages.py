@@ -8,7 +8,7 @@ others go on without it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..collect.budget import Budget, budget_of
@@ -70,6 +70,8 @@ class Run:
                 yield from self._answers(budget)
             download = "judge" in wanted and not self.wrong
             parts, absent = seated(self.protocol, download=download)
+            if chosen in ("sheets", "judge"):
+                self._name_unanswered(absent)
             if "sheets" in wanted and not self.protocol.public:
                 yield from self._sheets(parts)
             if "judge" in wanted and not self.wrong:
@@ -145,6 +147,12 @@ class Run:
             )
         if missing:
             self.wrong.append(f"{missing:,} answers are missing; run again to ask for them")
+
+    def _name_unanswered(self, absent: Mapping[str, str]) -> None:
+        """Add the parts that a single stage passes over, as nobody has answered them yet."""
+        names = [p.name for p in self.protocol.parts if p.written and p.name in absent]
+        if names:
+            self.to_do.append(f"run stage=answers first: no answers of {', '.join(names)}")
 
     def _sheets(self, parts: Sequence[Seated]) -> Iterator[str]:
         protocol, sheets = self.protocol, []

@@ -1,0 +1,79 @@
+"""What a user sets on the command line of an experiment, and mistakes that are named at once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from llm_juries.collect.policy import Policy
+from llm_juries.config.composing import composed
+from llm_juries.errors import JuriesError
+from llm_juries.reproduction.planning import next_steps
+from llm_juries.reproduction.protocol import Protocol, protocol_of
+from llm_juries.reproduction.stages import Run
+from llm_juries.store.store import Store
+
+
+def protocol(folder: Path, *overrides: str) -> Protocol:
+    return protocol_of(composed("reproduce", ["experiment=paper_2026", *overrides]), folder)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Protocol:
+    return protocol(tmp_path_factory.mktemp("whole"))
+
+
+def test_labels_and_answers_of_your_own_are_named_by_part(tmp_path: Path):
+    labels = tmp_path / "nq.csv"
+    labels.write_text("item_id,candidate,human\n1,a,1\n")
+    found = protocol(tmp_path, f"human={{kilt_nq: {labels}}}", "parts.bamboogle.answers=mine.jsonl")
+    assert found.human == {"kilt_nq": str(labels)}
+    own = {part.name: part.options.answers for part in found.parts if not part.written}
+    assert own == {"bamboogle": "mine.jsonl", "arena_hard_v01": None}
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("human={kilt_tqa: nq.csv}", r"human: there is no part 'kilt_tqa'; did you mean kilt_"),
+        ("human={kilt_nq: nq.csv}", r"human\.kilt_nq: nq\.csv: (there is )?no such file"),
+        ("human=nq.csv", r"human: takes "),
+    ],
+)
+def test_wrong_labels_are_named_before_anything_is_asked(
+    override: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(JuriesError, match=said):
+        protocol(tmp_path, override)
+
+
+def test_the_stage_of_sheets_says_whose_answers_are_not_there(whole: Protocol, tmp_path: Path):
+    with Store(tmp_path / "store") as store:
+        lines = list(Run(whole, store, Policy(), lambda *_: iter(())).stages("sheets"))
+    assert lines == [
+        "to do: run stage=answers first: no answers of kilt_nq, kilt_triviaqa, kilt_hotpotqa, "
+        "hotpotqa_multihop, bamboogle"
+    ]
+
+
+def test_keys_are_missing_only_of_those_who_would_be_asked(
+    whole: Protocol, monkeypatch: pytest.MonkeyPatch
+):
+    for key in ("OPENAI", "ANTHROPIC", "MISTRAL", "GEMINI"):
+        monkeypatch.delenv(f"{key}_API_KEY", raising=False)
+    step = {"calls": 5, "labels": 0, "usd": 1.0}
+    judging = pd.DataFrame([
+        {"step": "judge", "who": "gpt_6_luna", **step},
+        {"step": "judge", "who": "gpt_6_1_sol, prompt paper_zero_shot", **step},
+        {"step": "judge", "who": "claude_haiku_5_5", **step, "calls": 0},
+    ])  # fmt: skip
+    said = next_steps(whole, judging, Policy(), ["labels=public"])
+    assert re.findall(r"\(for .*?\)", said) == ["(for gpt_6_1_sol, gpt_6_luna)"]
+    answering = pd.DataFrame([{"step": "answers", "who": "7 candidates", **step}])
+    said = next_steps(whole, answering, Policy(), [])
+    assert "GEMINI_API_KEY (for gemini_3_5_flash_lite)" in said
+    assert "gpt_6_luna_decisions" not in said
