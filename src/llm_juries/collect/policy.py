@@ -19,6 +19,23 @@ from .tally import Tally
 
 
 @dataclass(frozen=True)
+class ProgressOptions:
+    """How the progress of a collection is shown.
+
+    Parameters
+    ----------
+    progress : {"auto", "table", "json", "none"}
+        "auto" is a table where standard error is a terminal and else nothing; "json" are lines of
+        JSON on standard error.
+    """
+
+    progress: Literal["auto", "table", "json", "none"] = "auto"
+
+    def __post_init__(self) -> None:
+        check_fields(self, "progress")
+
+
+@dataclass(frozen=True)
 class Policy:
     """How to collect.
 

@@ -15,7 +15,7 @@ def answer(cfg: DictConfig) -> None:
     from ..answers.retrieval import over
     from ..answers.rounds import Rounds, check, questions_of
     from ..collect.estimate import forecast, total
-    from ..collect.progress import Bars, notes
+    from ..collect.progress import notes, progress_of
     from ..config.build import build
     from ..config.settings import settings
     from ..files import file_name
@@ -41,7 +41,7 @@ def answer(cfg: DictConfig) -> None:
             first = " in the first round; later rounds depend on its replies"
             print(f"{markdown(table)}\n\n{total(table)}{first * (answering.rounds > 1)}")
             return
-        with Bars() as bars:
+        with progress_of(chosen.progress) as bars:
             answers, tallies = rounds.run(store, policy, bars)
     count = answer_table.write(path, answers, answering.name)
     print(markdown(answer_table.summary(answers, tallies)))

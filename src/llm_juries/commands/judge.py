@@ -13,7 +13,7 @@ from . import command_line
 def judge(cfg: DictConfig) -> None:
     """Collect what the store lacks; print what was asked and what it gave."""
     from ..collect.estimate import forecast, total
-    from ..collect.progress import Bars, check_complete, tally_table
+    from ..collect.progress import check_complete, progress_of, tally_table
     from ..collect.run import collect
     from ..config.build import build
     from ..config.composing import written
@@ -39,7 +39,7 @@ def judge(cfg: DictConfig) -> None:
             table = forecast(plans, store, policy)
             print(f"{markdown(table)}\n\n{total(table)}")
             return
-        with Bars() as bars:
+        with progress_of(chosen.progress, plans) as bars:
             tallies = collect(found, store, policy, bars)
         models = {plan.voter for plan in plans if not plan.judge.free}
         print(summary(tallies, models, chosen.places.store))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -31,5 +32,7 @@ def status(given: Namespace) -> None:
 
 
 def main() -> None:
-    """Run the command with the arguments of the command line."""
+    """Run the command with the arguments of the command line; --watch stands for watch=30."""
+    given = [one.replace("--watch", "watch", 1) for one in sys.argv[1:]]
+    sys.argv[1:] = ["watch=30" if one == "watch" else one for one in given]
     command_line.run_sweep("status", status)
