@@ -36,7 +36,7 @@ from .analysis.undecided import Undecided
 from .arguments import checked
 from .collect import check
 from .collect.policy import Policy
-from .collect.progress import check_complete
+from .collect.progress import check_complete, progress_of
 from .collect.run import collect
 from .config import named
 from .config.seating import Seating
@@ -199,7 +199,10 @@ def judge(
     if store is None:
         print(f"verdicts are kept in {folder}; choose another place with store=")  # noqa: T201
     with Store(folder) as opened:
-        check_complete(collect([study], opened, policy))
+        own = replace(policy, progress="none") if policy.progress == "auto" else policy
+        with progress_of(own, study.plans) as progress:
+            tallies = collect([study], opened, policy, progress)
+        check_complete(tallies)
         return _collected(study, opened, folder, inconsistent, threshold, vote)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from in_process import ended
 from llm_juries.collect import progress
-from llm_juries.collect.policy import ProgressOptions
+from llm_juries.collect.policy import Policy
 from llm_juries.collect.progress import Bars, JsonLines, Shown, progress_of
 from llm_juries.collect.tally import Tally
 from llm_juries.types import Order, Outcome, Reply, Verdict
@@ -94,9 +94,9 @@ def test_the_table_names_its_columns(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_how_it_is_shown_is_chosen():
-    assert type(progress_of(ProgressOptions())) is Bars
-    assert type(progress_of(ProgressOptions("json"))) is JsonLines
-    assert type(progress_of(ProgressOptions("none"))) is Shown
+    assert type(progress_of(Policy())) is Bars
+    assert type(progress_of(Policy(progress="json"))) is JsonLines
+    assert type(progress_of(Policy(progress="none"))) is Shown
 
 
 def test_another_way_is_refused(tmp_path: Path):

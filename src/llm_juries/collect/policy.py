@@ -19,23 +19,6 @@ from .tally import Tally
 
 
 @dataclass(frozen=True)
-class ProgressOptions:
-    """How the progress of a collection is shown.
-
-    Parameters
-    ----------
-    progress : {"auto", "table", "json", "none"}
-        "auto" is a table where standard error is a terminal and else nothing; "json" are lines of
-        JSON on standard error.
-    """
-
-    progress: Literal["auto", "table", "json", "none"] = "auto"
-
-    def __post_init__(self) -> None:
-        check_fields(self, "progress")
-
-
-@dataclass(frozen=True)
 class Policy:
     """How to collect.
 
@@ -71,6 +54,9 @@ class Policy:
     on_other_run : {"skip", "ask"}
         What to do about verdicts that another run on the same store is asking for: leave them to
         it, or ask for them too, and pay twice.
+    progress : {"auto", "table", "json", "none"}
+        How progress is shown on standard error: "auto" is a table where it is a terminal (never in
+        Python), else nothing; "json" are lines of JSON.
     """
 
     again: tuple[Outcome, ...] = (Outcome.FAILED,)
@@ -85,6 +71,7 @@ class Policy:
     longest_wait_s: float = LONGEST_WAIT_S
     stop_after_unusable: int | None = 20
     on_other_run: Literal["skip", "ask"] = "skip"
+    progress: Literal["auto", "table", "json", "none"] = "auto"
 
     def __post_init__(self) -> None:
         check_fields(self, "policy")

@@ -29,7 +29,7 @@ from rich.table import Column, Table
 from ..errors import JuriesError
 from ..store.plan import Plan
 from ..types import Order, Outcome, Verdict
-from .policy import ProgressOptions
+from .policy import Policy
 from .tally import Tally
 from .trial import UNUSABLE, counts_in_words, remedy
 
@@ -270,13 +270,13 @@ class _Rows(Progress):
         return table
 
 
-def progress_of(options: ProgressOptions, plans: Iterable[Plan] = ()) -> Shown:
-    """Return what shows a collection's progress in the way that is asked for."""
-    if options.progress == "json":
+def progress_of(policy: Policy, plans: Iterable[Plan] = ()) -> Shown:
+    """Return what shows a collection's progress in the way that a policy says."""
+    if policy.progress == "json":
         return JsonLines(plans)
-    if options.progress == "none":
+    if policy.progress == "none":
         return Shown()
-    return Bars(plans, forced=options.progress == "table")
+    return Bars(plans, forced=policy.progress == "table")
 
 
 def tally_table(tallies: Sequence[Tally]) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def answer(cfg: DictConfig) -> None:
             first = " in the first round; later rounds depend on its replies"
             print(f"{markdown(table)}\n\n{total(table)}{first * (answering.rounds > 1)}")
             return
-        with progress_of(chosen.progress) as bars:
+        with progress_of(policy) as bars:
             answers, tallies = rounds.run(store, policy, bars)
     count = answer_table.write(path, answers, answering.name)
     print(markdown(answer_table.summary(answers, tallies)))

@@ -39,7 +39,7 @@ def judge(cfg: DictConfig) -> None:
             table = forecast(plans, store, policy)
             print(f"{markdown(table)}\n\n{total(table)}")
             return
-        with progress_of(chosen.progress, plans) as bars:
+        with progress_of(policy, plans) as bars:
             tallies = collect(found, store, policy, bars)
         models = {plan.voter for plan in plans if not plan.judge.free}
         print(summary(tallies, models, chosen.places.store))

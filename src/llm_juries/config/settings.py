@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from omegaconf import DictConfig
 
-from ..collect.policy import Policy, ProgressOptions
+from ..collect.policy import Policy
 from ..data.dataset import Shard
 from ..data.human_labels import HumanLabels
 from ..errors import JuriesError
@@ -61,14 +61,12 @@ class Settings:
         `shard`, `shards`.
     policy : Policy
         `again`, `dry_run`, `max_cost_usd`, `mode` ...
-    progress : ProgressOptions
     """
 
     places: Places
     labels: HumanLabels
     part: Shard
     policy: Policy
-    progress: ProgressOptions
 
 
 def settings(cfg: DictConfig) -> Settings:
@@ -90,5 +88,4 @@ def settings(cfg: DictConfig) -> Settings:
         pick(cfg, HumanLabels),
         part,
         pick(cfg, Policy),
-        pick(cfg, ProgressOptions),
     )

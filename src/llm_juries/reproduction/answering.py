@@ -13,7 +13,7 @@ from ..answers.retrieval import over
 from ..answers.rounds import Answer, Answering, Rounds, questions_of
 from ..collect.budget import Budget
 from ..collect.policy import Policy
-from ..collect.progress import Bars, notes
+from ..collect.progress import notes, progress_of
 from ..collect.tally import Tally
 from ..config.build import build
 from ..data.dataset import Dataset
@@ -86,7 +86,7 @@ def answer(
     retriever = over(part.retriever, questions)
     answers: list[Answer] = []
     tallies: list[Tally] = []
-    with Bars() as bars:
+    with progress_of(policy) as bars:
         for judges, how in by_mode(protocol.candidates, policy):
             rounds = Rounds(questions, judges, part.answering, retriever)
             found, asked = rounds.run(store, how, bars, budget)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..collect.budget import Budget
 from ..collect.policy import Policy, missing
-from ..collect.progress import Bars
+from ..collect.progress import progress_of
 from ..collect.run import collect
 from ..collect.tally import Tally
 from ..config.seating import Seating
@@ -92,7 +92,7 @@ def judge(found: Sequence[Seated], store: Store, policy: Policy, budget: Budget)
     plans = [plan for one in found for plan in one.asked]
     judges = {plan.judge.name: plan.judge for plan in plans}
     tallies: list[Tally] = []
-    with Bars() as bars:
+    with progress_of(policy, plans) as bars:
         for group, how in by_mode(list(judges.values()), policy):
             names = {one.name for one in group}
             own = [plan for plan in plans if plan.judge.name in names]
