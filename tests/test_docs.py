@@ -133,7 +133,8 @@ def jobs(overrides: list[str], sweep: bool) -> Iterator[list[str]]:
 def test_every_command_line_composes(command: str, arguments: list[str]):
     assert command in COMMANDS
     flags = [argument for argument in arguments if argument.startswith("-")]
-    assert set(flags) <= {"-m", "--help", "--config-dir"}
+    own = {"--watch"} if command == "status" else set()
+    assert set(flags) <= {"-m", "--help", "--config-dir", *own}
     overrides = [argument for argument in arguments if "=" in argument or argument[0] == "~"]
     words = [argument for argument in arguments if argument not in (*flags, *overrides)]
     for launcher in [o for o in overrides if o.startswith("hydra/launcher=")]:
