@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Run
 from llm_juries.answers import disk_index
 from llm_juries.answers.disk_index import DiskBm25
 from llm_juries.answers.passages import kilt_passages, passages_of, split_page
-from llm_juries.answers.retrieval import Bm25, Retriever, over, preparation
+from llm_juries.answers.retrieval import Bm25, Retriever, over, preparation, without_building
 from llm_juries.data.dataset import Dataset
 from llm_juries.data.large_files import LargeFile
 from llm_juries.errors import JuriesError
@@ -89,6 +90,7 @@ def test_the_ranking_is_that_of_the_index_in_memory(
 
 KILLED = """
 import os, signal, sys
+from conftest import Run
 from llm_juries.answers import disk_index
 from llm_juries.answers.passages import passages_of
 from test_disk_index import disk
@@ -363,3 +365,40 @@ def test_what_a_collection_takes_is_known_without_downloading_or_building(
     found = preparation(own, DATASET)
     assert found is not None
     assert found.download == 0
+
+
+def test_a_dry_run_neither_downloads_nor_builds(run_script: Run, tmp_path: Path):
+    index, cache = tmp_path / "index", tmp_path / "cache"
+    done = run_script(
+        "answer",
+        "dataset.limit=3",
+        "answering=open_book",
+        "retrieval=wikipedia",
+        f"retrieval.index={index}",
+        "candidate=command_r_0824",
+        "dry_run=true",
+        LLM_JURIES_CACHE=str(cache),
+    )
+    assert "3 calls" in done.stdout
+    assert "not built; it takes a download of 4.7 GB, then about" in done.stdout
+    assert "(21,015,324 passages, estimated)" in done.stdout
+    assert "documents of 100 words, and no answer counts as stored" in done.stdout
+    assert not index.exists()
+    assert not cache.exists()
+
+
+def test_an_estimate_without_an_index_is_near_that_with_one(tmp_path: Path):
+    items = (
+        Item("d", "1", "", "Who sank?", passages=(Passage("A b", "The ship sank in 1912."),)),
+        Item("d", "2", "", "Who rose?", passages=(Passage("C", "A b c d e f g h i j k l"),)),
+    )
+    retriever = Bm25(collection="dataset", index=str(tmp_path / "index"))
+    ready, note = without_building(retriever, Dataset("d", items))
+    assert "(2 passages, estimated). The input tokens assume documents of 8 words" in note
+    ((passage,),) = ready.search(["?"], 1)
+    assert len(passage.text.split()) == 8
+    assert list(tmp_path.iterdir()) == []
+    over(retriever, Dataset("d", items))
+    ready, note = without_building(retriever, Dataset("d", items))
+    assert note == ""
+    assert ids(ready.search(["sank"], 1)) == [[""]]

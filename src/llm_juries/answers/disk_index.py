@@ -35,6 +35,7 @@ from .retrieval import SAME, Preparation, Retriever
 log = logging.getLogger(__name__)
 LAYOUT = 1  # of an index's folder; another number rebuilds all indexes
 COMMIT = 500_000  # passages that a killed build loses at most
+THREADS = 2  # that index, beside the one that reads and cuts into words
 HEAP = 256_000_000  # bytes of memory for passages that are not yet on disk
 MOST = 20_000  # candidates a query, however many are tied
 LONGEST = 60_000  # bytes: tantivy drops a word of more than 65,530
@@ -155,7 +156,7 @@ class DiskBm25:
         building = folder.with_name(f".building-{folder.name}")
         building.mkdir(parents=True, exist_ok=True)
         index = _tantivy().Index(_schema(), path=str(building))
-        writer = index.writer(HEAP, 1)  # one thread: reading and cutting into words is slower
+        writer = index.writer(HEAP, THREADS)
         # From here on no other process writes into the folder; one may have finished just before.
         if not folder.is_dir():
             try:

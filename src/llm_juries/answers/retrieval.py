@@ -7,6 +7,7 @@ that needs the dataset, or an index, also has `over(dataset)`, which returns the
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import shutil
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 LAYOUT = 1  # of an index's folder; another number rebuilds all indexes
 EVERY = 100_000  # passages between two log lines
 SAME = 4  # decimals: scores that differ by less are tied
+ORDINARY = "The station opened in 1912 and was rebuilt by the company after the fire of 1936."
 BYTES_A_SECOND = 5e6  # of a file of passages that are indexed in memory; for estimates
 INDEX_BYTES = 2.0  # of an index a byte of that file
 
@@ -99,6 +101,33 @@ def preparation(retriever: Any, dataset: Dataset) -> Preparation | None:
         return None
     found: Preparation = retriever.preparation(dataset)
     return found
+
+
+def without_building(retriever: Any, dataset: Dataset) -> tuple[Retriever, str]:
+    """Return a retriever for a dry run and, where its index is missing, a line that says so.
+
+    Without an index it finds passages of the usual length instead, for estimates of tokens only.
+    """
+    needed = preparation(retriever, dataset)
+    if needed is None or needed.ready:
+        return over(retriever, dataset), ""
+    return _Typical(needed.words), (
+        f"{needed}. The input tokens assume documents of {needed.words} words, and no answer "
+        "counts as stored"
+    )
+
+
+@dataclass(frozen=True)
+class _Typical:
+    """Finds passages of some number of words."""
+
+    words: int
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """Return k passages of ordinary English for each query."""
+        cycle = itertools.islice(itertools.cycle(ORDINARY.split()), self.words)
+        passage = Passage("The old station", " ".join(cycle))
+        return [[passage] * k for _ in queries]
 
 
 class NoRetrieval:

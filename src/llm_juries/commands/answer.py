@@ -12,7 +12,7 @@ from . import command_line
 def answer(cfg: DictConfig) -> None:
     """Ask for the answers that the store lacks; write the table of all, ready to be judged."""
     from ..answers import table as answer_table
-    from ..answers.retrieval import over
+    from ..answers.retrieval import over, without_building
     from ..answers.rounds import Rounds, check, questions_of
     from ..collect.estimate import forecast, total
     from ..collect.progress import notes, progress_of
@@ -34,12 +34,18 @@ def answer(cfg: DictConfig) -> None:
         or f"outputs/answers/{file_name(f'{questions.name}_{answering.name}')}.jsonl"
     )
     answer_table.check_path(path)
-    rounds = Rounds(questions, candidates, answering, over(retriever, questions))
+    if policy.dry_run:
+        ready, unbuilt = without_building(retriever, questions)
+    else:
+        ready, unbuilt = over(retriever, questions), ""
+    rounds = Rounds(questions, candidates, answering, ready)
     with Store(chosen.places.store) as store:
         if policy.dry_run:
             table = forecast(rounds.first(), store, policy)
             first = " in the first round; later rounds depend on its replies"
             print(f"{markdown(table)}\n\n{total(table)}{first * (answering.rounds > 1)}")
+            if unbuilt:
+                print(f"\n{unbuilt}")
             return
         with progress_of(policy) as bars:
             answers, tallies = rounds.run(store, policy, bars)
