@@ -367,6 +367,19 @@ def test_what_a_collection_takes_is_known_without_downloading_or_building(
     assert found.download == 0
 
 
+@pytest.mark.parametrize(("module", "kind"), [("tantivy", DiskBm25), ("bm25s", Bm25)])
+def test_without_the_extra_what_it_takes_is_known_and_a_search_says_what_to_install(
+    collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, kind: type
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    retriever = kind(str(collection), index=str(tmp_path))
+    found = preparation(retriever, DATASET)
+    assert found is not None
+    assert not found.ready
+    with pytest.raises(JuriesError, match=r"pip install 'llm-juries\[retrieval\]'"):
+        over(retriever, DATASET)
+
+
 def test_a_dry_run_neither_downloads_nor_builds(run_script: Run, tmp_path: Path):
     index, cache = tmp_path / "index", tmp_path / "cache"
     done = run_script(

@@ -119,6 +119,7 @@ class DiskBm25:
             If tantivy is not installed, the collection can't be read or downloaded, it has no
             words, the disk is too full, or another process is building this index.
         """
+        _tantivy()  # before a long download
         folder = self._folder()
         if not folder.is_dir():
             with _readable_errors(folder):
@@ -134,7 +135,7 @@ class DiskBm25:
         else:
             assert self.source is not None  # noqa: S101 - checked in __post_init__
             collection = [self.source.url, self.source.size, self.source.sha256]
-        made_by = [LAYOUT, _tantivy().__version__, self.form, sorted(self.stopwords)]
+        made_by = [LAYOUT, self.form, sorted(self.stopwords)]
         name = hashlib.sha256(json.dumps([collection, made_by]).encode()).hexdigest()[:16]
         return Path(self.index) / f"disk-{name}"
 
@@ -148,7 +149,8 @@ class DiskBm25:
         """Return about how many passages there are."""
         if self.count:
             return self.count
-        return located(self.path or "").stat().st_size // 600
+        file = located(self.path or "")
+        return file.stat().st_size // (200 if file.suffix == ".gz" else 600)
 
     def _build(self, folder: Path) -> None:
         """Index the collection, or what a killed build left of it, then rename the folder."""

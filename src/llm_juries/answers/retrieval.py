@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -235,6 +236,12 @@ class Bm25:
         JuriesError
             If bm25s is not installed, the file can't be read or there are no passages.
         """
+        try:
+            import bm25s  # noqa: F401
+        except ImportError:
+            raise JuriesError(
+                "retrieval=bm25: needs the extra 'retrieval' (pip install 'llm-juries[retrieval]')"
+            ) from None
         folder, passages = self._collection(dataset)
         if not folder.is_dir():
             self._build(passages, folder)
@@ -243,11 +250,9 @@ class Bm25:
     def _collection(self, dataset: Dataset) -> tuple[Path, Iterable[Passage]]:
         """Return the folder of the index, whether it exists or not, and the passages."""
         try:
-            import bm25s
-        except ImportError:
-            raise JuriesError(
-                "retrieval=bm25: needs the extra 'retrieval' (pip install 'llm-juries[retrieval]')"
-            ) from None
+            made_with = version("bm25s")
+        except PackageNotFoundError:
+            made_with = "none"  # no index then
         passages: Iterable[Passage]
         source: list[object]
         if self.collection == "dataset":
@@ -264,7 +269,7 @@ class Bm25:
             stat = file.stat()
             passages = passages_of(file)
             source = [str(file.resolve()), stat.st_size, stat.st_mtime_ns]
-        made_by = [LAYOUT, bm25s.__version__, self.k1, self.b, sorted(self.stopwords)]
+        made_by = [LAYOUT, made_with, self.k1, self.b, sorted(self.stopwords)]
         name = hashlib.sha256(json.dumps([source, made_by]).encode()).hexdigest()[:16]
         return Path(self.index) / f"bm25-{name}", passages
 
