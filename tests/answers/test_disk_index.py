@@ -169,7 +169,7 @@ def test_a_full_disk_is_found_before_building(
     collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with pytest.raises(
-        JuriesError, match=r"needs 700\.\d TB|needs 7\d+\.\d GB in .* free; make room"
+        JuriesError, match=r"needs 1200000\.0 GB in .* free; make room"
     ):
         disk(collection, tmp_path, count=10**12)
     assert list(tmp_path.iterdir()) == []
