@@ -168,9 +168,7 @@ def test_a_damaged_index_is_one_clear_line(collection: Path, tmp_path: Path):
 def test_a_full_disk_is_found_before_building(
     collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    with pytest.raises(
-        JuriesError, match=r"needs 1200000\.0 GB in .* free; make room"
-    ):
+    with pytest.raises(JuriesError, match=r"needs 1200000\.0 GB in .* free; make room"):
         disk(collection, tmp_path, count=10**12)
     assert list(tmp_path.iterdir()) == []
 
