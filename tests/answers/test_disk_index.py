@@ -120,6 +120,8 @@ def test_a_build_that_was_killed_continues_and_is_never_taken_for_whole(
     before = preparation(retriever, DATASET)
     assert before is not None
     assert not before.ready
+    assert before.indexed == 300
+    assert "stopped after 300 passages; it takes about" in str(before)
     assert not before.index.exists()
     read: list[Passage] = []
     document = DiskBm25._document
@@ -147,7 +149,7 @@ def test_another_process_that_builds_the_index_is_one_clear_line(collection: Pat
     import tantivy
 
     retriever = DiskBm25(str(collection), index=str(tmp_path))
-    building = tmp_path / f".building-{retriever._folder().name}"
+    building = disk_index._building(retriever._folder())
     building.mkdir()
     writer = tantivy.Index(disk_index._schema(), path=str(building)).writer(15_000_000, 1)
     with pytest.raises(JuriesError, match="another process is building this index; run again"):

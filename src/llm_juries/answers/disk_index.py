@@ -102,13 +102,15 @@ class DiskBm25:
             size = sum(file.stat().st_size for file in folder.iterdir())
             return Preparation(folder, ready=True, size=size, passages=self.count)
         download = self.source.missing if self.source is not None and not self.path else 0
+        indexed = _committed(_building(folder))
         return Preparation(
             folder,
             ready=False,
             size=self._expected() * BYTES_A_PASSAGE,
-            seconds=self._expected() / PASSAGES_A_SECOND,
+            seconds=max(self._expected() - indexed, 0) / PASSAGES_A_SECOND,
             download=download,
             passages=self.count,
+            indexed=indexed,
         )
 
     def over(self, dataset: Dataset) -> Retriever:  # noqa: ARG002
@@ -156,7 +158,7 @@ class DiskBm25:
     def _build(self, folder: Path) -> None:
         """Index the collection, or what a killed build left of it, then rename the folder."""
         file = self._file()
-        building = folder.with_name(f".building-{folder.name}")
+        building = _building(folder)
         building.mkdir(parents=True, exist_ok=True)
         index = _tantivy().Index(_schema(), path=str(building))
         writer = index.writer(HEAP, THREADS)
@@ -287,6 +289,20 @@ class _DiskIndex:
 
     def _idf(self, holding: int) -> float:
         return math.log(1 + (self.searcher.num_docs - holding + 0.5) / (holding + 0.5))
+
+
+def _building(folder: Path) -> Path:
+    """Return the folder that an index has until it is complete."""
+    return folder.with_name(f".building-{folder.name}")
+
+
+def _committed(building: Path) -> int:
+    """Return how many passages a build that was stopped has indexed; 0 if that can't be read."""
+    try:
+        meta = json.loads((building / "meta.json").read_bytes())
+        return sum(int(segment["max_doc"]) for segment in meta["segments"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def _schema() -> Any:

@@ -72,6 +72,8 @@ class Preparation:
         In the collection; 0 if unknown before it is read.
     words : int
         Of a passage, on average, for estimates of what models are shown.
+    indexed : int
+        Passages that a build which was stopped has indexed; the next one continues after them.
     """
 
     index: Path
@@ -81,14 +83,16 @@ class Preparation:
     download: int = 0
     passages: int = 0
     words: int = 100
+    indexed: int = 0
 
     def __str__(self) -> str:
         if self.ready:
             return f"index {self.index}: ready ({gb(self.size)})"
         first = f"a download of {gb(self.download)}, then " if self.download else ""
         many = f"{self.passages:,} passages, " if self.passages else ""
+        state = f"stopped after {self.indexed:,} passages" if self.indexed else "not built"
         return (
-            f"index {self.index}: not built; it takes {first}about {duration(self.seconds)} and "
+            f"index {self.index}: {state}; it takes {first}about {duration(self.seconds)} and "
             f"{gb(self.size)} of disk ({many}estimated)"
         )
 
