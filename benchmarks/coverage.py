@@ -1,6 +1,8 @@
 """Recompute how often the intervals hold the truth, and how wide they are.
 
     python benchmarks/coverage.py --runs 400
+    python benchmarks/coverage.py --parts scales --measures kendall_tau_b --correlations 0.9
+        --questions 300 --runs 4000
 
 Votes are simulated: two judges of given accuracy beside human labels, on questions with one answer
 or with five that share their difficulty. Each cell of a table is the share of runs whose nominal
@@ -33,7 +35,7 @@ from llm_juries.metrics.intervals import Interval, percentile_interval
 from llm_juries.metrics.measure import AnyMeasure, Ratings, estimates
 from llm_juries.metrics.measures import ALPHA, measures_of
 from llm_juries.metrics.ranking import compare, mean_scores
-from llm_juries.metrics.ranks import ROC_AUC
+from llm_juries.metrics.ranks import KENDALL, ROC_AUC
 from llm_juries.scale import Scale
 
 QUESTIONS = (20, 50, 100, 300)
@@ -76,14 +78,17 @@ def new() -> Found:
 
 
 def show(title: str, found: Found) -> None:
-    """Print a table of coverages, and the mean width at 100 questions."""
+    """Print a table of coverages, and the mean width at 100 questions, or at the most there are."""
+    if not found:
+        return
     columns = sorted({at for cells in found.values() for at in cells})
+    of_width = [at for at in columns if at in (100, 40)] or columns[-1:]
     heads = " | ".join(f"{at} questions" for at in columns)
     print(f"\n### {title}\n\n| | method | {heads} | width |")
     print("| --- | --- |" + " ---: |" * (len(columns) + 1))
     for (name, method), cells in found.items():
         shares = " | ".join(cells[at].described(misses="bootstrap" in method) for at in columns)
-        widths = [w for at in columns if at in (100, 40) for w in cells[at].widths]
+        widths = [w for at in of_width for w in cells[at].widths]
         print(f"| {name} | {method} | {shares} | {np.mean(widths) if widths else np.nan:.3f} |")
 
 
@@ -158,16 +163,21 @@ def clusters(items: int, each: int) -> list[int]:
 
 def truth_of(measure: AnyMeasure, human: Array, votes: Array, scale: Scale) -> Array:
     """Return a measure over many items, in a few clusters, as only the value counts."""
-    fewer = len(human) if measure.name != "kendall_tau_b" else len(human) // 10
-    some = Ratings(votes[:fewer], human[:fewer], scale, (np.arange(fewer) % 2).tolist())
-    return measure.over(some).point
+    if measure is KENDALL:  # ours takes time that grows with the square of the items
+        return np.array([stats.kendalltau(human, column).statistic for column in votes.T])
+    return measure.over(Ratings(votes, human, scale, (np.arange(len(human)) % 2).tolist())).point
+
+
+def wanted(arguments: argparse.Namespace, kinds: Sequence[AnyMeasure]) -> list[AnyMeasure]:
+    """Return the measures that are asked for, by default all."""
+    return [one for one in kinds if not arguments.measures or one.name in arguments.measures]
 
 
 def runs_of(
     arguments: argparse.Namespace, seed: int
 ) -> Iterator[tuple[int, np.random.Generator, list[Array]]]:
     """Yield questions, a generator and one bootstrap's weights for each run."""
-    for questions in QUESTIONS:
+    for questions in arguments.questions:
         rng = np.random.default_rng([seed, questions])
         for run in range(arguments.runs):
             boot = run < arguments.runs // 4
@@ -177,7 +187,7 @@ def runs_of(
 def agreement(arguments: argparse.Namespace) -> None:
     """Show binary measures and the difference of two judges."""
     scale = Scale.binary()
-    kinds = measures_of(scale)
+    kinds = wanted(arguments, measures_of(scale))
     for each in (1, 5):
         found, gaps = new(), new()
         for base, kappa in ((0.5, 0.9), (0.5, 0.5), (0.7, 0.7), (0.9, 0.9), (0.9, 0.5)):
@@ -207,12 +217,12 @@ def scales(arguments: argparse.Namespace) -> None:
     for scale, kinds in (
         (five, measures_of(five)), (hundred, measures_of(hundred)), (hundred, (ROC_AUC,)),
     ):  # fmt: skip
-        found = new()
-        for r in (0.5, 0.9, 0.97):
+        found, kinds = new(), wanted(arguments, kinds)
+        for r in arguments.correlations if kinds else ():
             made = graded(rng, MANY, 1, r, scale)
 
             def labelled(human: Array, kinds: Sequence[AnyMeasure] = kinds) -> Array:
-                return (human > 60).astype(float) if kinds[0] is ROC_AUC else human
+                return (human > 60).astype(float) if ROC_AUC in kinds else human
 
             truths = {m.name: truth_of(m, labelled(made[0]), made[1], scale)[0] for m in kinds}
             for questions, own, _ in runs_of(arguments, 2):
@@ -221,10 +231,10 @@ def scales(arguments: argparse.Namespace) -> None:
                 for measure in kinds:
                     name = f"{measure.name}, latent correlation {r}"
                     measured(found, name, measure, ratings, truths[measure.name], [])
-        show(f"{scale} labels" if kinds[0] is not ROC_AUC else "ROC AUC", found)
+        show("ROC AUC" if ROC_AUC in kinds else f"{scale} labels", found)
     found = new()
     for share in (0.5, 0.9):
-        kinds = measures_of(three)
+        kinds = wanted(arguments, measures_of(three))
 
         def nominal(
             rng: np.random.Generator, items: int, share: float = share
@@ -328,7 +338,7 @@ def rankings(arguments: argparse.Namespace) -> None:
     references = {"itself": true, "another order": other}
     truths = {name: correlations(true, scores) for name, scores in references.items()}
     ranks = 12 - np.arange(12)
-    for questions in QUESTIONS:
+    for questions in arguments.questions:
         rng = np.random.default_rng([8, questions])
         for run in range(arguments.runs // 4):
             hard = rng.normal(0, 0.8, size=(questions, 1))
@@ -365,6 +375,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=400)
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--questions", type=int, nargs="+", default=QUESTIONS)
+    parser.add_argument(
+        "--measures", nargs="+", help="of agreement and scales: these only, such as kendall_tau_b"
+    )
+    parser.add_argument(
+        "--correlations", type=float, nargs="+", default=(0.5, 0.9, 0.97), help="of scales: latent"
+    )
     arguments = parser.parse_args()
     started = time.perf_counter()
     for part in arguments.parts:

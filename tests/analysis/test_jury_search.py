@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from sklearn.metrics import cohen_kappa_score
 
 from conftest import ROOT
-from llm_juries.analysis import jury_patterns
+from llm_juries.analysis import jury_patterns, jury_validation
 from llm_juries.analysis.agreement import agreement
 from llm_juries.analysis.dependence import effective_votes, error_pairs
 from llm_juries.analysis.found_juries import difference, pareto_front
@@ -211,20 +211,28 @@ def resampled(court: Panel, seed: int, number: int) -> tuple[list[np.ndarray], l
 def test_draws_are_those_of_a_loop_over_resamples(missing: float, rule: Any, undecided: Any):
     court = panel(2, missing=missing)
     found = Patterns(court, tuple("abcd"), rule, undecided, 0.5)
-    draws = found.resampled(FEW)
+    found.judge_eligible[[1, 2]] = False
+    some = ("a", "d", "a + d", "a + b + c", "b + c + d")
+    draws = found.resampled(Bootstrap(50, seed=1), np.isin(found.juries, some))
     human, judge = court.human, counted(court, "abcd"[found.best], rule, undecided, 0.5)
-    inside, _ = resampled(court, 1, 200)
-    for name in ("a", "d", "a + b + c", "a + d", "b + c + d"):
+    inside, _ = resampled(court, 1, 50)
+    own = []
+    for name in some:
         labels = counted(court, name, rule, undecided, 0.5)
         both = np.where(np.isnan(labels + judge), NAN, 0.0)
         one, other = labels + both, judge + both
-        own = [kappa(labels[taken], human[taken]) for taken in inside]
+        own.append([kappa(labels[taken], human[taken]) for taken in inside])
         gaps = [
             kappa(one[taken], human[taken]) - kappa(other[taken], human[taken]) for taken in inside
         ]
         at = found.juries.index(name)
-        np.testing.assert_allclose(draws.own[at], own, atol=1e-6)
         np.testing.assert_allclose(draws.difference[at], gaps, atol=1e-6)
+    for first, names, values in (
+        (draws.winners, some, np.array(own)),
+        (draws.judge_winners, "ad", np.array(own[:2])),
+    ):
+        taken = [names.index(found.juries[at]) for at in first]
+        assert values[taken, range(50)] == pytest.approx(values.max(axis=0), abs=1e-6)
 
 
 def test_differences_from_the_best_judge_are_on_common_items():
@@ -425,10 +433,13 @@ def test_a_search_depends_on_the_order_of_neither_rows_nor_judges():
 
 
 def test_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch):
-    whole = search_juries(panel(), FEW).juries
+    whole = search_juries(panel(), FEW)
     monkeypatch.setattr(jury_patterns, "HELD_COUNTS", 4000)
-    monkeypatch.setattr(jury_patterns, "CACHED_MEASURES", 7)
-    pd.testing.assert_frame_equal(search_juries(panel(), FEW).juries, whole, atol=1e-6)
+    monkeypatch.setattr(jury_patterns, "BLOCK", 7)
+    monkeypatch.setattr(jury_validation, "HELD_SUMS", 4000)
+    found = search_juries(panel(), FEW)
+    pd.testing.assert_frame_equal(found.juries, whole.juries, atol=1e-6)
+    pd.testing.assert_frame_equal(found.chosen, whole.chosen)
 
 
 def test_each_rule_is_searched_by_itself():

@@ -19,7 +19,7 @@ def test_it_rejects_what_the_algorithm_rejects_one_after_the_other(alternative: 
     size = np.abs if alternative == "two-sided" else np.array
     t = size(shift / error)
     centred = size((draws - shift[:, None]) / error[:, None])
-    found = step_down_max_t(shift, draws, alternative)
+    found = step_down_max_t(shift, draws, alternative).p
     for level in (0.01, 0.05, 0.2, 0.5):
         left = list(range(6))
         while left:
@@ -33,6 +33,6 @@ def test_it_rejects_what_the_algorithm_rejects_one_after_the_other(alternative: 
 
 def test_what_never_varies_is_no_test():
     draws = np.vstack([np.zeros(50), np.random.default_rng(0).normal(size=50)])
-    found = step_down_max_t(np.array([0.0, 0.1]), draws)
+    found = step_down_max_t(np.array([0.0, 0.1]), draws).p
     assert np.isnan(found[0])
     assert 0 < found[1] <= 1

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import combinations
 from math import comb
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from ..juries.rules import Rule
 from ..metrics.arrays import Array, Index, Mask
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.intervals import (
     Interval,
     Jackknifed,
-    Reweighted,
-    Transform,
     cautions,
     cluster_t,
     jackknifed,
     p_values,
 )
-from ..metrics.measure import combined
 from ..metrics.power import questions_needed, standard_error
-from ..metrics.significance import max_t_quantile, step_down_max_t
+from ..metrics.significance import step_down_max_t
 from .comparison import difference
-from .jury_validation import Candidates, chosen, first_of, first_of_each
+from .every_jury import Resampled, Search, slices, threads
+from .jury_validation import chosen
 
-Numbers = npt.NDArray[Any]
 T = TypeVar("T")
 HELD_SUMS = 1 << 18  # sums a question in memory at a time, so that they stay in the cache
 
@@ -55,78 +47,6 @@ class JurySearch:
     juries: pd.DataFrame
     judges: pd.DataFrame
     chosen: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Resampled:
-    """The headline measure of j juries, and what it is above the best judge's: (j, b) each."""
-
-    own: Numbers
-    difference: Numbers
-
-
-class Search(Protocol):
-    """All juries of k judges under one rule on some votes, and how each is measured.
-
-    Attributes
-    ----------
-    rule, measure : Rule, str
-        The measure's name.
-    judges, juries : tuples of k and j str
-    members : array of shape (j, k)
-    human_items, questions, clusters : int
-        The labelled items, how many questions they are of, and all questions.
-    sums : int
-        About how many numbers a jury takes for its intervals.
-    n, n_both : arrays of shape (j,)
-        The labelled items that a jury has a vote on; those on which the best judge has one, too.
-    undecided : array of shape (j,)
-        The labelled items that a jury's own rule leaves open.
-    judge_n, judge_values, judge_eligible : arrays of shape (k,)
-    best : int
-        The best judge of those that may be chosen.
-    coverage : float
-    """
-
-    rule: Rule
-    measure: str
-    judges: tuple[str, ...]
-    juries: tuple[str, ...]
-    members: Mask
-    human_items: int
-    questions: int
-    clusters: int
-    sums: int
-    n: Index
-    n_both: Index
-    undecided: Index
-    judge_n: Index
-    judge_values: Array
-    judge_eligible: Mask
-    best: int
-    coverage: float
-
-    def own(self, some: slice) -> Mapping[str, tuple[Reweighted, Transform]]:
-        """Return the measures of some juries, the headline first."""
-
-    def beside(self, some: slice) -> Reweighted:
-        """Return the headline of juries and of the best judge on the items both have a vote on.
-
-        The values have the shape (..., juries, 2).
-        """
-
-    def resampled(self, bootstrap: Bootstrap) -> Resampled:
-        """Return the headline in all resamples."""
-
-    def judges_resampled(self, bootstrap: Bootstrap, draws: Resampled) -> Numbers:
-        """Return the judges' headline in all resamples, of shape (k, b)."""
-
-    def on_questions(self, juries: Index, judges: Index, weights: Array) -> Array:
-        """Return values of b pairs of a jury and a judge on questions that are weighted anew.
-
-        The pairs are arrays of shape (b,), the weights of shape (b, questions); returned are values
-        of shape (b, 4): of the jury, of the judge, and of both on the items both have a vote on.
-        """
 
 
 @dataclass(frozen=True)
@@ -156,51 +76,20 @@ class _Measured:
 _Part = tuple[dict[str, Interval], Interval, tuple[Array, Index, Index], Jackknifed]
 
 
-def every_jury(judges: tuple[str, ...]) -> tuple[tuple[str, ...], Mask]:
-    """Return the names of all juries of k judges, and their members, of shape (j, k).
-
-    Small ones come first, single judges too, then by name: of equals, the first is chosen.
-    """
-    rows = [
-        members
-        for size in range(1, len(judges) + 1)
-        for members in combinations(range(len(judges)), size)
-    ]
-    seated = np.zeros((len(rows), len(judges)), bool)
-    for row, members in enumerate(rows):
-        seated[row, members] = True
-    return tuple(" + ".join(judges[at] for at in members) for members in rows), seated
-
-
 def tables(search: Search, bootstrap: Bootstrap, dollars: Array) -> JurySearch:
     """Return the tables of a search, with the intervals of one bootstrap's level.
 
     `dollars` are those of one item by each judge, NaN where they are not known.
     """
-    found, draws = _measured(search, bootstrap), search.resampled(bootstrap)
+    found = _measured(search, bootstrap)
     values = found.own[search.measure].value
     enough = (search.n > 0) & (search.n >= search.coverage * search.human_items)
     eligible = enough & ~np.isnan(values)
-    winners = first_of_each(draws.own, eligible)
-    candidates = Candidates(
-        search.rule,
-        search.measure,
-        search.juries,
-        search.judges,
-        values,
-        search.judge_values,
-        winners,
-        first_of_each(search.judges_resampled(bootstrap, draws), search.judge_eligible),
-        search.clusters,
-        eligible,
-        search.judge_eligible,
-        search.on_questions,
-    )
-    n = int(search.n[first_of(values, eligible)])
+    draws = search.resampled(bootstrap, eligible)
     return JurySearch(
-        juries_table(search, found, draws, winners, eligible, bootstrap, dollars),
+        juries_table(search, found, draws, eligible, bootstrap, dollars),
         judges_table(search, found.worth, bootstrap, dollars),
-        chosen(candidates, bootstrap, n, search.human_items),
+        chosen(search, values, eligible, draws, bootstrap),
     )
 
 
@@ -208,7 +97,6 @@ def juries_table(
     search: Search,
     found: _Measured,
     draws: Resampled,
-    winners: Index,
     eligible: Mask,
     bootstrap: Bootstrap,
     dollars: Array,
@@ -239,7 +127,7 @@ def juries_table(
     gap = Interval(gap.value, *(np.where(never, np.nan, end) for end in gap[1:]))
     usd = np.where(search.members, dollars, 0.0).sum(axis=1)
     error = standard_error(gap.low, gap.high, found.common.astype(float), bootstrap.level)
-    critical = max_t_quantile(gap.value, draws.difference, bootstrap.level, "greater")
+    together = step_down_max_t(gap.value, draws.difference, "greater", bootstrap.level)
     columns: dict[str, Any] = {
         "rule": search.rule,
         "jury": search.juries,
@@ -259,7 +147,7 @@ def juries_table(
         "usd_per_item": usd,
         "eligible": eligible,
         "pareto": pareto_front(usd, np.where(eligible, own.value, np.nan)),
-        "wins": wins_of(winners, len(search.juries)),
+        "wins": wins_of(draws.winners, len(search.juries)),
         "beside": search.judges[search.best],
         "n_both": search.n_both,
         f"judge_{search.measure}": found.judge,
@@ -267,8 +155,10 @@ def juries_table(
         "difference_low": gap.low,
         "difference_high": gap.high,
         "p": p_values(gap, found.common, bootstrap.level),
-        "p_max_t": step_down_max_t(gap.value, draws.difference, "greater"),
-        "questions_needed": questions_needed(gap.value, error, search.questions, critical=critical),
+        "p_max_t": together.p,
+        "questions_needed": questions_needed(
+            gap.value, error, search.questions, critical=together.critical
+        ),
         "caution": cautions(found.questions, own),
     }
     return pd.DataFrame(columns)
@@ -343,20 +233,8 @@ def _joined(parts: Sequence[Interval]) -> Interval:
 
 def _in_parts(search: Search, function: Callable[[slice], T]) -> Iterator[T]:
     """Yield a function of some juries after the other, on all cores."""
-    step = max(1, HELD_SUMS // search.sums)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy computes outside of Python's lock
-        yield from pool.map(function, slices(len(search.juries), step))
-
-
-def slices(length: int, step: int) -> Iterator[slice]:
-    """Yield slices of at most `step` that cover a length."""
-    for start in range(0, length, step):
-        yield slice(start, min(length, start + step))
-
-
-def in_pairs(bound: Reweighted) -> Reweighted:
-    """Return values of shape (..., 2 j) as (..., j, 2)."""
-    return combined([bound], lambda values: values[0].reshape(*values[0].shape[:-1], -1, 2))
+    with threads() as pool:
+        yield from pool.map(function, slices(len(search.juries), max(1, HELD_SUMS // search.sums)))
 
 
 def shapley(members: Mask) -> Array:

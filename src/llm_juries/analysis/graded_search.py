@@ -7,8 +7,6 @@ resamples are one product of matrices.
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 from ..errors import JuriesError
@@ -17,9 +15,8 @@ from ..juries.rules import Jury, Rule
 from ..metrics.arrays import Array, Index, Mask
 from ..metrics.bootstrap import Bootstrap, cluster_sums
 from ..metrics.intervals import Reweighted, Transform
-from ..metrics.measure import Measure, Ratings
-from .found_juries import Resampled, every_jury, in_pairs, slices
-from .jury_validation import first_of
+from ..metrics.measure import Measure, Ratings, combined
+from .every_jury import Resampled, Winners, every_jury, first_of, slices
 from .measured import headline
 from .undecided import Undecided, first_of_members
 
@@ -135,39 +132,34 @@ class GradedSearch:
 
     def beside(self, some: slice) -> Reweighted:
         """Return the measure of juries and of the best judge on the items both have a vote on."""
-        return in_pairs(self.kind.over(self._rated(self._common(some)), jointly=True))
+        bound = self.kind.over(self._rated(self._common(some)), jointly=True)
+        return combined([bound], lambda values: values[0].reshape(*values[0].shape[:-1], -1, 2))
 
-    def resampled(self, bootstrap: Bootstrap) -> Resampled:
-        """Return the measure in all resamples."""
+    def resampled(self, bootstrap: Bootstrap, eligible: Mask) -> Resampled:
+        """Choose and measure in all resamples."""
 
         def gap(totals: Array) -> Array:
             values = self.kind.formula(totals)
             return np.asarray(values[..., ::2] - values[..., 1::2])
 
-        own, gaps = [], []
+        jury, judge = Winners(bootstrap.resamples), Winners(bootstrap.resamples)
+        gaps = []
         for some in slices(len(self.juries), max(1, HELD // self.sums)):
-            sums = self._sums(self.decisions[:, some])
-            own.append(bootstrap.draws(self.kind.formula, sums).T)
+            own = bootstrap.draws(self.kind.formula, self._sums(self.decisions[:, some])).T
+            jury.see(own, np.arange(some.start, some.stop), eligible)
             gaps.append(bootstrap.draws(gap, self._sums(self._common(some))).T)
-        return Resampled(np.concatenate(own), np.concatenate(gaps))
+        judges = bootstrap.draws(self.kind.formula, self._sums(self.labels)).T
+        judge.see(judges, np.arange(len(judges)), self.judge_eligible)
+        return Resampled(jury.first, judge.first, np.concatenate(gaps))
 
-    def judges_resampled(self, bootstrap: Bootstrap, draws: Resampled) -> Array:  # noqa: ARG002
-        """Return the judges' measure in all resamples."""
-        return np.asarray(bootstrap.draws(self.kind.formula, self._sums(self.labels)).T)
+    def formula(self, sums: Array) -> Array:
+        """Return the headline measure."""
+        return self.kind.formula(sums)
 
-    def on_questions(self, juries: Index, judges: Index, weights: Array) -> Array:
-        """Return values of pairs of a jury and a judge on questions that are weighted anew."""
-        found = np.full((len(juries), 4), np.nan)
-        pairs, which = np.unique(np.stack([juries, judges], axis=1), axis=0, return_inverse=True)
-        for number, (jury, judge) in enumerate(pairs):
-            at = np.flatnonzero(which.ravel() == number)
-            totals = np.tensordot(weights[at], self._pair(int(jury), int(judge)), 1)
-            found[at] = self.kind.formula(totals)
-        return found
-
-    @cache  # noqa: B019 - a search lives no longer than its tables
-    def _pair(self, jury: int, judge: int) -> Array:
-        """Return each question's statistics of both, and of both on common items."""
-        one, other = self.decisions[:, jury], self.labels[:, judge]
+    def pairs(self, juries: Index, judges: Index) -> Array:
+        """Return each question's statistics of pairs of a jury and a judge."""
+        one, other = self.decisions[:, juries], self.labels[:, judges]
         both = np.where(np.isnan(one + other), np.nan, 0.0)
-        return self._sums(np.stack([one, other, one + both, other + both], axis=1))
+        seen = np.stack([one, other, one + both, other + both], axis=2)
+        sums = self._sums(seen.reshape(len(one), -1))
+        return sums.reshape(len(sums), len(juries), 4, -1)

@@ -8,10 +8,11 @@ counts too: a search that left it out would be won by juries that decide the eas
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,18 +29,18 @@ from ..metrics.bootstrap import Bootstrap
 from ..metrics.intervals import Reweighted, Transform
 from ..metrics.nominal import ACCURACY_HALF, KAPPA_HALF
 from ..scale import Scale
-from .found_juries import Resampled, every_jury, slices
+from .every_jury import SAME, Numbers, Resampled, Winners, every_jury, slices, threads
 from .measured import credited
 from .undecided import Undecided, filled
 
-Numbers = npt.NDArray[Any]  # float32 where that is exact, else float64
 EXACT_FLOAT32 = 1 << 23  # up to here float32 counts halves exactly
 HELD_COUNTS = 1 << 24  # counts in memory at a time
-CACHED_MEASURES = 1 << 16  # measured at a time, so that temporary arrays stay in the cache
-SAME_KAPPA = 1e-9  # two kappas closer than this differ by rounding alone
+BLOCK = 512  # juries, and resamples, that are counted at a time
+AHEAD = 16  # blocks of resamples that wait to be counted
 HALF, NO_VOTE = 2, 3  # codes of a vote beside 0 and 1: for neither side; none
 POSITIVE = np.array([0.0, 1.0, 0.5, 0.0])  # by code: how much of a vote is for positive
-VOTED = np.array([1.0, 1.0, 1.0, 0.0])
+NEGATIVE = np.array([1.0, 0.0, 0.5, 0.0])
+SIDES = (agreement.TP, agreement.FN), (agreement.FP, agreement.TN)  # by the label, 1 and 0
 
 
 class Patterns:
@@ -59,7 +60,7 @@ class Patterns:
     Attributes
     ----------
     juries, members : tuple of j str, array of shape (j, k)
-        See `found_juries.every_jury`.
+        See `every_jury.every_jury`.
     decisions : array of shape (j, p)
         1, 0, HALF or NO_VOTE, of each jury on each pattern, undecided items counted.
     undecided : array of shape (j,)
@@ -123,7 +124,7 @@ class Patterns:
         self.by_label = [(at, self.counts[:, at]) for at in labels]
         own = credited(patterns)
         self.voted = _coded(filled(own, self.human, undecided).T)
-        cells = self._cells(self.voted, self.total)
+        cells = self._by_question(self.voted).sum(axis=0)
         self.judge_n, self.judge_values = cells.sum(axis=-1).astype(int), cohen_kappa(cells)
         enough = self.judge_n >= coverage * self.human_items
         self.judge_eligible = enough & ~np.isnan(self.judge_values)
@@ -169,24 +170,14 @@ class Patterns:
                 pooled[:, row] = own[:, at][:, 0]
         return pooled
 
-    def _cells(self, codes: Numbers, weights: Array) -> Array:
-        """Return counts as `agreement` takes them, of votes of shape (m, p): (m, 4).
-
-        The weights, how often each pattern counts, have the shape (p,) or (m, p).
-        """
-        positive, voted = POSITIVE[codes] * weights, VOTED[codes] * weights
-        tp, true = positive @ self.human, voted @ self.human
-        fp, n = positive.sum(axis=1) - tp, voted.sum(axis=1)
-        return np.stack([tp, fp, true - tp, n - true - fp], axis=-1)
-
     def _by_question(self, codes: Numbers) -> Array:
         """Return each question's counts of votes of shape (m, p), of shape (questions, m, 4)."""
-        cells = [
-            counts @ votes[codes[:, at].T]
-            for votes in (POSITIVE, VOTED - POSITIVE)
-            for at, counts in self.by_label
-        ]
-        return np.stack(cells, axis=-1)
+        cells = np.empty((self.clusters, len(codes), 4))
+        for (at, counts), (positive, negative) in zip(self.by_label, SIDES, strict=True):
+            seen = codes[:, at].T
+            found = counts @ np.hstack([POSITIVE[seen], NEGATIVE[seen]])
+            cells[..., positive], cells[..., negative] = np.hsplit(found, 2)
+        return cells
 
     def own(self, some: slice) -> dict[str, tuple[Reweighted, Transform]]:
         """Return kappa and accuracy of some juries."""
@@ -202,158 +193,153 @@ class Patterns:
         juries, judge = self.decisions[some], self.voted[self.best]
         own = np.where(self.beside_best, juries, NO_VOTE)
         other = np.where(juries != NO_VOTE, judge, NO_VOTE)
-        sums = np.stack([self._by_question(own), self._by_question(other)], axis=2)
+        if (juries != NO_VOTE).all():  # mostly
+            other = judge[None]
+        both = np.broadcast_arrays(self._by_question(own), self._by_question(other))
+        sums = np.stack(both, axis=2)
         return KAPPA_HALF.of_sums(sums, sums @ np.ones(4), _imagined(2)[:, None])
 
-    def on_questions(self, juries: Index, judges: Index, weights: Array) -> Array:
-        """Return kappas of pairs of a jury and a judge on questions that are weighted anew."""
-        drawn = np.asarray(weights @ self.counts)
+    def pairs(self, juries: Index, judges: Index) -> Array:
+        """Return each question's counts of pairs of a jury and a judge: (questions, m, 4, 4)."""
+        jury, judge = self.decisions[juries], self.voted[judges]
+        both = (jury != NO_VOTE) & (judge != NO_VOTE)
+        seen = [jury, judge, np.where(both, jury, NO_VOTE), np.where(both, judge, NO_VOTE)]
+        return (
+            self._by_question(np.concatenate(seen)).reshape(self.clusters, 4, -1, 4).swapaxes(1, 2)
+        )
 
-        def kappas(some: slice) -> Array:
-            jury, judge = self.decisions[juries[some]], self.voted[judges[some]]
-            both = (jury != NO_VOTE) & (judge != NO_VOTE)
-            seen = [jury, judge, np.where(both, jury, NO_VOTE), np.where(both, judge, NO_VOTE)]
-            cells = [self._cells(codes, drawn[some]) for codes in seen]
-            return cohen_kappa(np.stack(cells, axis=1))
+    def formula(self, sums: Array) -> Array:
+        """Return kappa."""
+        return cohen_kappa(sums)
 
-        step = max(1, HELD_COUNTS // (64 * len(self.human)))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parts = pool.map(kappas, slices(len(drawn), step))
-            return np.concatenate([np.zeros((0, 4)), *parts])
-
-    def judges_resampled(self, bootstrap: Bootstrap, draws: Resampled) -> Numbers:  # noqa: ARG002
-        """Return the judges' kappas in all resamples: single judges are the first juries."""
-        return draws.own[: len(self.judges)]
-
-    def resampled(self, bootstrap: Bootstrap) -> Resampled:
-        """Return kappas in all resamples: those of every other table of the same seed."""
+    def resampled(self, bootstrap: Bootstrap, eligible: Mask) -> Resampled:
+        """Choose by kappa in all resamples: those of every other table of the same seed."""
         largest = int(self.counts.sum(axis=1).max())
         exact = np.float32 if self.clusters * largest < EXACT_FLOAT32 else np.float64
         counted = _Counted(self, exact)
-        shape = len(self.juries), bootstrap.resamples
-        draws = Resampled(*(np.empty(shape, np.float32) for _ in range(2)))
-        step = max(1, HELD_COUNTS // (3 * len(self.juries) + len(self.human)))
+        winners, judge_winners = (np.empty(bootstrap.resamples, np.intp) for _ in range(2))
+        difference = np.empty((len(self.juries), bootstrap.resamples), np.float32)
+
+        def measured(drawn: Array, to: slice) -> None:
+            jury, judge = Winners(len(drawn)), Winners(len(drawn))
+            for at, own, gap in counted.kappas(drawn):
+                difference[at, to] = gap
+                jury.see(own, at, eligible)
+                judge.see(own, at, self.judge_eligible)
+            winners[to], judge_winners[to] = jury.first, judge.first
+
         done = 0
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy computes outside of Python's lock
+        with threads() as pool:
+            running: deque[Future[None]] = deque()
             for drawn in bootstrap.weights(self.clusters):
-                for of_drawn in slices(len(drawn), step):
-                    totals = counted.totals(drawn[of_drawn].T.astype(exact))
-                    to = slice(done, done := done + len(drawn[of_drawn]))
-                    rows = max(1, CACHED_MEASURES // (to.stop - to.start))
-                    blocks = slices(len(self.juries), rows)
-                    list(pool.map(partial(_measure, draws, totals, counted.order, to), blocks))
-        return draws
+                for some in slices(len(drawn), BLOCK):
+                    to = slice(done, done := done + some.stop - some.start)
+                    running.append(pool.submit(measured, drawn[some], to))
+                while len(running) > AHEAD:
+                    running.popleft().result()
+            for one in running:
+                one.result()
+        return Resampled(winners, judge_winners, difference)
 
 
 @dataclass(frozen=True)
-class _Totals:
-    """Counts of juries in w resamples, by the human label (0 or 1) where they are in pairs.
+class _Matrix:
+    """Counts of votes of shape (juries, c), in the columns where there are any."""
 
-    Attributes
-    ----------
-    positive : list of two arrays of shape (j, w)
-        Votes for positive.
-    beside : list of two arrays of shape (j, w)
-        Those on the items on which the best judge has a vote.
-    gone, gone_beside, gone_judge : lists of two arrays of shape (i, w)
-        Items on which a jury has no vote, of them those on which the judge has one, and the judge's
-        votes for positive there; of the last i juries only, as the others have all votes.
-    labelled, judged, judge : lists of two arrays of shape (w,)
-        All items, those on which the judge has a vote, and its votes for positive.
-    """
+    counts: Numbers
+    columns: Index
 
-    positive: list[Numbers]
-    beside: list[Numbers]
-    gone: list[Numbers]
-    gone_beside: list[Numbers]
-    gone_judge: list[Numbers]
-    labelled: list[Numbers]
-    judged: list[Numbers]
-    judge: list[Numbers]
+    def weighted(self, weights: Numbers) -> Numbers:
+        """Return the weights of its columns, of shape (c, w)."""
+        return weights if len(self.columns) == len(weights) else weights[self.columns]
+
+
+_Sides = list[_Matrix]  # by the human label, 0 and 1
 
 
 class _Counted:
-    """What a search counts, as matrices whose products with weights are the counts.
+    """What a search counts, as matrices whose products with weights are the counts in resamples.
 
-    Columns are patterns, or questions where these are fewer. Juries without a missing vote, mostly
-    nearly all of them, come first: `order` is the juries' order here.
+    Columns are patterns, or questions where these are fewer. Most juries have a vote on each item;
+    of the others it is counted what they miss.
     """
 
     def __init__(self, patterns: Patterns, exact: Any) -> None:
         self.exact = exact
-        gone = patterns.decisions == NO_VOTE
-        incomplete = gone.any(axis=1)
-        self.order = np.argsort(incomplete, kind="stable")
         self.by_pattern = patterns.counts.T.tocsr().astype(exact)
         # A question counts for either human label, a pattern for one
         self.questions = len(patterns.human) > 2 * patterns.clusters
-        positive = POSITIVE.astype(exact)[patterns.decisions[self.order]]
-        gone = gone[incomplete]
-        judge, beside = POSITIVE[patterns.voted[patterns.best]], patterns.beside_best
-        self.made = {}
-        for true in (0, 1):
-            of = patterns.human == true
-            self.made[true] = [
-                self._product(matrix, at)
-                for matrix, at in (
-                    (positive, of & ~beside),
-                    (positive, of & beside),
-                    (gone, of),
-                    (gone, of & beside),
-                    (gone * judge.astype(exact), of),
-                    (np.ones((1, len(of))), of),
-                    (np.ones((1, len(of))), of & beside),
-                    (judge[None], of),
-                )
-            ]
-
-    def _product(self, matrix: Numbers, at: Mask) -> tuple[Numbers, Index]:
-        """Return the columns of a matrix that are not all zero, and which they are."""
-        columns = np.flatnonzero(at & matrix.any(axis=0))
-        found = np.ascontiguousarray(matrix[:, columns], self.exact)
-        if self.questions:
-            found = np.ascontiguousarray((self.by_pattern.T[:, columns] @ found.T).T)
-            columns = np.flatnonzero(found.any(axis=0))
-            found = np.ascontiguousarray(found[:, columns])
-        return found, columns
-
-    def totals(self, drawn: Numbers) -> _Totals:
-        """Return the counts in resamples that drew each question so often: (questions, w)."""
-        weights = drawn if self.questions else self.by_pattern @ drawn
-        sides = [
-            [matrix @ weights[columns] for matrix, columns in self.made[true]] for true in (0, 1)
+        self.sides = [patterns.human == true for true in (0, 1)]
+        beside, every = patterns.beside_best, np.ones((1, len(patterns.human)), exact)
+        alone = ~beside
+        judge = POSITIVE[patterns.voted[patterns.best]]
+        self.judge = [
+            self._matrices(every),
+            self._matrices(every, beside),
+            self._matrices(judge[None]),
         ]
-        alone, beside, gone, gone_beside, gone_judge, labelled, judged, judge = (
-            list(pair) for pair in zip(*sides, strict=True)
+        gone = patterns.decisions == NO_VOTE
+        incomplete = gone.any(axis=1)
+        self.groups: list[tuple[Index, list[_Sides]]] = []
+        for juries in (np.flatnonzero(~incomplete), np.flatnonzero(incomplete)):
+            votes, missing = POSITIVE.astype(exact)[patterns.decisions[juries]], gone[juries]
+            made = [self._matrices(votes, alone), self._matrices(votes, beside)]
+            if missing.any():
+                made += [self._matrices(missing), self._matrices(missing, beside)]
+                made += [self._matrices(missing * judge)]
+            self.groups.append((juries, made))
+
+    def _matrices(self, votes: Numbers, at: Mask | bool = True) -> _Sides:
+        """Return the counts of votes of shape (juries, patterns) on some patterns."""
+        return [self._matrix(votes, side & at) for side in self.sides]
+
+    def _matrix(self, votes: Numbers, at: Mask) -> _Matrix:
+        columns = np.flatnonzero(at & votes.any(axis=0))
+        counts = votes[:, columns].astype(self.exact)
+        if self.questions:
+            counts = (self.by_pattern.T[:, columns] @ counts.T).T
+            columns = np.flatnonzero(counts.any(axis=0))
+            counts = counts[:, columns]
+        return _Matrix(np.ascontiguousarray(counts), columns)
+
+    def kappas(self, drawn: Array) -> Iterator[tuple[Index, Numbers, Numbers]]:
+        """Yield some juries, their kappas and by how much they are above the best judge's.
+
+        Parameters
+        ----------
+        drawn : array of shape (w, questions)
+            How often each resample drew each question.
+
+        Yields
+        ------
+        arrays of shape (some,), (some, w) and (some, w)
+        """
+        weights = np.ascontiguousarray(drawn.T, self.exact)
+        if not self.questions:
+            weights = self.by_pattern @ weights
+
+        def weighted(sides: _Sides) -> list[tuple[Numbers, Numbers]]:
+            return [(one.counts, one.weighted(weights)) for one in sides]
+
+        labels, judged, judge = (
+            [(counts @ times)[0] for counts, times in weighted(sides)] for sides in self.judge
         )
-        for one, other in zip(alone, beside, strict=True):
-            one += other
-        ones = ([side[0] for side in both] for both in (labelled, judged, judge))
-        return _Totals(alone, beside, gone, gone_beside, gone_judge, *ones)
-
-
-def _measure(draws: Resampled, totals: _Totals, order: Index, to: slice, some: slice) -> None:
-    """Write some juries' measures in some resamples; blocks of juries do not touch."""
-    complete = len(order) - len(totals.gone[0])
-    split = min(max(some.start, complete), some.stop)
-    for rows in (slice(some.start, split), slice(split, some.stop)):
-        at = slice(rows.start - complete, rows.stop - complete)
-
-        def less(
-            sides: list[Numbers], gone: list[Numbers], rows: slice = rows, at: slice = at
-        ) -> list[Array]:
-            if rows.start < complete:  # nothing is missing
-                return sides
-            return [side - one[at] for side, one in zip(sides, gone, strict=True)]
-
-        false, true = less(totals.labelled, totals.gone)
-        fp, tp = (side[rows] for side in totals.positive)
-        draws.own[order[rows], to] = kappa_of(tp, fp, true, false)
-        false, true = less(totals.judged, totals.gone_beside)
-        fp, tp = (side[rows] for side in totals.beside)
-        judge_fp, judge_tp = less(totals.judge, totals.gone_judge)
-        judge = kappa_of(judge_tp, judge_fp, true, false)
-        draws.difference[order[rows], to] = kappa_of(tp, fp, true, false) - judge
+        for juries, matrices in self.groups:
+            products = [weighted(sides) for sides in matrices]
+            for rows in slices(len(juries), BLOCK):
+                alone, beside, *gone = (
+                    [counts[rows] @ times for counts, times in sides] for sides in products
+                )
+                own, common, other = labels, judged, judge
+                if gone:
+                    own, common, other = (
+                        [all_ - less for all_, less in zip(one, lost, strict=True)]
+                        for one, lost in zip((labels, judged, judge), gone, strict=True)
+                    )
+                fp, tp = (one + more for one, more in zip(alone, beside, strict=True))
+                gap = kappa_of(beside[1], beside[0], common[1], common[0])
+                gap -= kappa_of(other[1], other[0], common[1], common[0])
+                yield juries[rows], kappa_of(tp, fp, own[1], own[0]), gap
 
 
 @cache
@@ -377,7 +363,7 @@ def first_best(kappa: Array, dataset: str, coverage: float) -> int:
             "labelled items; set undecided=half or wrong, lower the coverage (analysis.coverage), "
             "or label items of both kinds"
         )
-    return int(np.flatnonzero(kappa >= np.nanmax(kappa) - SAME_KAPPA)[0])
+    return int(np.flatnonzero(kappa >= np.nanmax(kappa) - SAME)[0])
 
 
 def best_first(eligible: Array, value: Array) -> list[int]:

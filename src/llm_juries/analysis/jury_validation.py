@@ -8,58 +8,23 @@ out (Tsamardinos, Greasidou and Borboudakis 2018, "Bootstrapping the out-of-samp
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ..metrics.arrays import Array, Index, Mask
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.intervals import UNDEFINED
+from .every_jury import Resampled, Search, first_of, slices
 
-Numbers = npt.NDArray[Any]
 NAMED = 3  # of the juries chosen most often
+HELD_SUMS = 1 << 20  # in memory at a time
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """What a search chooses from: j juries and k judges, in b resamples.
-
-    Attributes
-    ----------
-    rule, measure : str
-    juries, judges : sequences of str
-    jury_values, judge_values : arrays of shape (j,) and (k,)
-        The measure over all items.
-    jury_winners, judge_winners : arrays of shape (b,)
-        Which has the highest measure in each resample, -1 where none has.
-    questions : int
-        How many a resample draws.
-    jury_eligible, judge_eligible : arrays of shape (j,) and (k,)
-        Whether they may be chosen.
-    on_questions : function
-        From b juries, b judges and weights of the questions, of shape (b, questions), to values of
-        shape (b, 4): of the jury, of the judge, and of both on the items both have a vote on.
-    """
-
-    rule: str
-    measure: str
-    juries: tuple[str, ...]
-    judges: tuple[str, ...]
-    jury_values: Array
-    judge_values: Array
-    jury_winners: Index
-    judge_winners: Index
-    questions: int
-    jury_eligible: Mask
-    judge_eligible: Mask
-    on_questions: Callable[[Index, Index, Array], Array]
-
-
-def chosen(candidates: Candidates, bootstrap: Bootstrap, n: int, labelled: int) -> pd.DataFrame:
+def chosen(
+    search: Search, values: Array, eligible: Mask, draws: Resampled, bootstrap: Bootstrap
+) -> pd.DataFrame:
     """Measure what it is worth to choose the jury with the highest measure, out of bag.
 
     In each resample the best jury and the best judge are chosen anew, and measured on the labelled
@@ -70,11 +35,12 @@ def chosen(candidates: Candidates, bootstrap: Bootstrap, n: int, labelled: int) 
 
     Parameters
     ----------
-    candidates : Candidates
+    search : Search of j juries
+    values, eligible : arrays of shape (j,)
+        The juries' measure over all items, and whether they may be chosen.
+    draws : Resampled
     bootstrap : Bootstrap
         The one that the draws are of.
-    n, labelled : int
-        The labelled items that the winner on all items has a vote on, and all.
 
     Returns
     -------
@@ -87,62 +53,72 @@ def chosen(candidates: Candidates, bootstrap: Bootstrap, n: int, labelled: int) 
         (float); chosen and judge_chosen, in which share of the resamples which was chosen (str).
         On other scales it is the headline measure instead of kappa.
     """
-    best = first_of(candidates.jury_values, candidates.jury_eligible)
-    best_judge = first_of(candidates.judge_values, candidates.judge_eligible)
-    picked, judges = candidates.jury_winners, candidates.judge_winners
-    values = np.full((bootstrap.resamples, 3), np.nan)
-    start = 0
-    for drawn in bootstrap.weights(candidates.questions):
-        rows = np.arange(start, start + len(drawn))
-        both = (picked[rows] >= 0) & (judges[rows] >= 0)
-        left_out, at = (drawn[both] == 0).astype(float), rows[both]
-        found = candidates.on_questions(picked[at], judges[at], left_out)
-        values[at] = np.stack([found[:, 0], found[:, 1], found[:, 2] - found[:, 3]], axis=1)
-        start += len(drawn)
-    low, high = bootstrap.ends(values)
-    defined = np.isnan(values).mean(axis=0) <= UNDEFINED
-    mean = np.where(defined, np.nanmean(np.where(defined, values, 0.0), axis=0), np.nan)
-    name = candidates.measure
+    best, best_judge = (
+        first_of(values, eligible),
+        first_of(search.judge_values, search.judge_eligible),
+    )
+    found = out_of_bag(search, draws, bootstrap)
+    found = np.stack([found[:, 0], found[:, 1], found[:, 2] - found[:, 3]], axis=1)
+    low, high = bootstrap.ends(found)
+    defined = np.isnan(found).mean(axis=0) <= UNDEFINED
+    mean = np.where(defined, np.nanmean(np.where(defined, found, 0.0), axis=0), np.nan)
+    name, n = search.measure, int(search.n[best])
     row = {
-        "rule": candidates.rule,
-        "jury": candidates.juries[best],
-        f"{name}_seen": float(candidates.jury_values[best]),
+        "rule": search.rule,
+        "jury": search.juries[best],
+        f"{name}_seen": float(values[best]),
         "n": n,
-        "missing": labelled - n,
+        "missing": search.human_items - n,
         name: mean[0],
         "ci_low": low[0],
         "ci_high": high[0],
-        "judge": candidates.judges[best_judge],
-        "judge_seen": float(candidates.judge_values[best_judge]),
+        "judge": search.judges[best_judge],
+        "judge_seen": float(search.judge_values[best_judge]),
         f"judge_{name}": mean[1],
         "judge_low": low[1],
         "judge_high": high[1],
         "gain": mean[2],
         "gain_low": low[2],
         "gain_high": high[2],
-        "chosen": often(candidates.juries[at] for at in picked if at >= 0),
-        "judge_chosen": often(candidates.judges[at] for at in judges if at >= 0),
+        "chosen": often(search.juries[at] for at in draws.winners if at >= 0),
+        "judge_chosen": often(search.judges[at] for at in draws.judge_winners if at >= 0),
     }
     return pd.DataFrame([row])
 
 
-SAME = 1e-9  # values closer than this differ by rounding alone
+def out_of_bag(search: Search, draws: Resampled, bootstrap: Bootstrap) -> Array:
+    """Return what each resample chose, measured on the questions that it did not draw.
+
+    Returns
+    -------
+    array of shape (b, 4)
+        The jury, the judge, and both on common items; NaN where nothing could be chosen.
+    """
+    found = np.full((bootstrap.resamples, 4), np.nan)
+    start = 0
+    for drawn in bootstrap.weights(search.clusters):
+        at = slice(start, start := start + len(drawn))
+        juries, judges = draws.winners[at], draws.judge_winners[at]
+        both = (juries >= 0) & (judges >= 0)
+        left_out = (drawn[both] == 0).astype(float)
+        found[at][both] = _on_questions(search, juries[both], judges[both], left_out)
+    return found
 
 
-def first_of(values: Array, eligible: Mask) -> int:
-    """Return the first of the highest that may be chosen."""
-    able = np.where(eligible, values, np.nan)
-    return int(np.flatnonzero(able >= np.nanmax(able) - SAME)[0])
-
-
-def first_of_each(draws: Numbers, eligible: Mask) -> Index:
-    """Return which has the highest value in each column, the first of equals; -1 where none has."""
-    best = np.full(draws.shape[1], -np.inf, draws.dtype)
-    winner = np.full(draws.shape[1], -1)
-    for at in np.flatnonzero(eligible):
-        higher = draws[at] > best  # never where it is NaN
-        best[higher], winner[higher] = draws[at][higher], at
-    return winner
+def _on_questions(search: Search, juries: Index, judges: Index, weights: Array) -> Array:
+    """Return values of pairs of a jury and a judge, each on its weights of the questions."""
+    found = np.empty((len(juries), 4))
+    chosen_pairs = np.stack([juries, judges], axis=1)
+    pairs, which = np.unique(chosen_pairs, axis=0, return_inverse=True)
+    rows = np.split(
+        np.argsort(which.ravel(), kind="stable"), np.bincount(which.ravel()).cumsum()[:-1]
+    )
+    for some in slices(len(pairs), max(1, HELD_SUMS // search.sums)):
+        sums = search.pairs(*pairs[some].T)
+        for number, at in enumerate(rows[some]):
+            totals = np.tensordot(weights[at], sums[:, number], 1)
+            found[at] = search.formula(totals)
+    return found
 
 
 def often(names: Iterable[str]) -> str:

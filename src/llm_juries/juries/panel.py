@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -161,6 +162,10 @@ class Panel:
     @property
     def preferences(self) -> Array:
         """The human labels with the ties of preferences (0.5), NaN where there are none."""
+        return self._preferences.copy()
+
+    @cached_property
+    def _preferences(self) -> Array:
         return self._codes([item.human for item in self.dataset.items])
 
     @property

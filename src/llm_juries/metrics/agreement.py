@@ -58,7 +58,8 @@ def with_halves(labels: Array, human: Array) -> Array:
 
 def accuracy(counts: Array) -> Array:
     """Return the share of votes that equal the reference."""
-    return ratio(counts[..., TP] + counts[..., TN], counts.sum(-1))
+    tp, fp, fn, tn = (counts[..., cell] for cell in range(4))
+    return ratio(tp + tn, tp + fp + fn + tn)
 
 
 def true_positive_rate(counts: Array) -> Array:
@@ -84,7 +85,6 @@ def cohen_kappa(counts: Array) -> Array:
 
 def kappa_of(tp: Array, fp: Array, true: Array, false: Array) -> Array:
     """Return Cohen's kappa from the votes for positive and the labels of either side."""
-    voted = tp + fp
     # (p_o - p_e) / (1 - p_e), multiplied by n squared so that whole numbers stay exact
     beyond_chance = tp * (2 * false) - fp * (2 * true)
-    return ratio(beyond_chance, true * (true + false) + voted * (false - true))
+    return ratio(beyond_chance, true * (true + false) + (tp + fp) * (false - true))

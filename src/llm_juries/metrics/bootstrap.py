@@ -22,7 +22,7 @@ from .intervals import Interval, percentile_interval
 
 MOST_RESAMPLES = 1_000_000
 FEWEST_RESAMPLES = 2  # a spread takes two
-HELD_WEIGHTS = 1 << 22  # weights in memory at a time
+HELD_WEIGHTS = 1 << 20  # weights in memory at a time
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Bootstrap:
         for start in range(0, self.resamples, rows):
             size = min(rows, self.resamples - start)
             drawn = rng.integers(clusters, size=(size, clusters))
-            drawn = drawn + clusters * np.arange(size)[:, None]
+            drawn += clusters * np.arange(size)[:, None]
             times = np.bincount(drawn.ravel(), minlength=size * clusters)
             yield times.reshape(size, clusters).astype(float)
 

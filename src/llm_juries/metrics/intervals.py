@@ -30,7 +30,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy import stats
-from scipy.special import expit, logit
+from scipy.special import expit, logit, stdtrit
 
 from .arrays import Array, Index, Mask
 
@@ -277,7 +277,7 @@ class Jackknifed:
         least, most = _TRANSFORMS[transform][-1]
         with np.errstate(divide="ignore", invalid="ignore"):
             at = np.where(np.isfinite(there(self.centre)), there(self.centre), np.nan)
-            reach = stats.t.ppf((1 + level) / 2, np.maximum(number - 1, 1)) * error
+            reach = stdtrit(np.maximum(number - 1, 1), (1 + level) / 2) * error
             away = reach * slope(self.centre)
             low = np.minimum(back(at - away), self.value)
             high = np.maximum(back(at + away), self.value)
@@ -364,7 +364,7 @@ def p_values(found: Interval, questions: Index, level: float = 0.95) -> Array:
         Of the intervals.
     """
     free = np.maximum(questions - 1, 1)
-    error = (found.high - found.low) / 2 / stats.t.ppf((1 + level) / 2, free)
+    error = (found.high - found.low) / 2 / stdtrit(free, (1 + level) / 2)
     return np.asarray(2 * stats.t.sf(np.abs(found.high + found.low) / 2 / error, free))
 
 

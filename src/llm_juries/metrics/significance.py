@@ -10,7 +10,7 @@ the chance of any false finding at the level.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -59,10 +59,28 @@ def holm(p: Array) -> Array:
     return corrected
 
 
+class StepDown(NamedTuple):
+    """Tests of j values at once.
+
+    Attributes
+    ----------
+    p : array of shape (j,)
+        At least 1 / (b + 1); NaN where there is no standard error, which is no test.
+    critical : float
+        The quantile over resamples of the largest t of all; NaN where nothing is tested.
+    """
+
+    p: Array
+    critical: float
+
+
 def step_down_max_t(
-    estimates: Array, draws: Numbers, alternative: Alternative = "two-sided"
-) -> Array:
-    """Return p values of values being zero, corrected for all of them by step-down max-T.
+    estimates: Array,
+    draws: Numbers,
+    alternative: Alternative = "two-sided",
+    level: float = 0.95,
+) -> StepDown:
+    """Test values against zero, with p values corrected for all of them by step-down max-T.
 
     Algorithm 4.1 of Romano and Wolf (2005), with p values as in Romano and Wolf (2016): the value
     with the k-th largest t is compared with the maximum over itself and those with smaller ones.
@@ -74,11 +92,8 @@ def step_down_max_t(
         The values in each resample.
     alternative : {"two-sided", "greater"}
         "greater": that the value is above zero.
-
-    Returns
-    -------
-    array of shape (j,)
-        At least 1 / (b + 1); NaN where there is no standard error, which is no test.
+    level : float
+        Of the critical value.
     """
     errors = standard_errors(draws)
     t = _sided(estimates / errors, alternative)
@@ -90,12 +105,10 @@ def step_down_max_t(
         np.fmax(most, _studentised(draws[at], estimates[at], errors[at], alternative), out=most)
         found[at] = (1 + np.count_nonzero(most >= t[at])) / (1 + len(most))
     found[order] = np.maximum.accumulate(found[order][::-1])[::-1]
-    return found
+    return StepDown(found, float(np.quantile(most, level)) if len(order) else np.nan)
 
 
-def max_t_bounds(
-    estimates: Array, draws: Numbers, level: float = 0.95, alternative: Alternative = "two-sided"
-) -> Interval:
+def max_t_bounds(estimates: Array, draws: Numbers, level: float = 0.95) -> Interval:
     """Return bounds that hold for all values at once: estimates -+ c standard errors.
 
     c is the quantile over resamples of the largest studentised distance of a draw from its value.
@@ -105,30 +118,17 @@ def max_t_bounds(
     estimates : array of shape (j,)
     draws : array of shape (j, b)
     level : float
-    alternative : {"two-sided", "greater"}
-        "greater": lower bounds only, the upper ones are infinite.
 
     Returns
     -------
     Interval of arrays of shape (j,)
         NaN where there is no standard error.
     """
-    errors = standard_errors(draws)
-    reach = max_t_quantile(estimates, draws, level, alternative) * errors
-    high = (
-        estimates + reach
-        if alternative == "two-sided"
-        else np.where(np.isnan(reach), reach, np.inf)
-    )
-    return Interval(estimates, estimates - reach, high)
+    reach = max_t_quantile(estimates, draws, level) * standard_errors(draws)
+    return Interval(estimates, estimates - reach, estimates + reach)
 
 
-def max_t_quantile(
-    estimates: Array,
-    draws: Iterable[Numbers],
-    level: float = 0.95,
-    alternative: Alternative = "two-sided",
-) -> float:
+def max_t_quantile(estimates: Array, draws: Iterable[Numbers], level: float = 0.95) -> float:
     """Return the critical value of max-T, NaN where no value has a standard error.
 
     Parameters
@@ -136,14 +136,14 @@ def max_t_quantile(
     estimates : array of shape (j,)
     draws : iterable of j arrays of shape (b,)
         They are looked at one after the other, so they need not be in memory together.
-    level, alternative
+    level : float
         See `max_t_bounds`.
     """
     most: Array | None = None
     for own, row in zip(estimates, draws, strict=True):
         error = _error(row)
         if not np.isnan(error):
-            away = _studentised(row, own, error, alternative)
+            away = _studentised(row, own, error, "two-sided")
             most = away if most is None else np.fmax(most, away)
     return np.nan if most is None else float(np.nanquantile(most, level))
 
