@@ -1,8 +1,9 @@
 """Runs commands in one process of its own, and ends it as kill -9 does where it is told to.
 
-Reads a JSON list of commands, each a list of arguments, from standard input, and writes how each
-ended. KILL=STAGE:NUMBER ends the process after so many replies are stored (answers, judge), after
-a sheet is written (sheets) or a table of the page (page).
+Reads a JSON list of commands, each a list of arguments, from standard input, and writes a line of
+JSON on how each ended. One that begins with "unkeyed" finds no keys. KILL=STAGE:NUMBER ends the
+process after so many replies are stored (answers, judge), sheets (sheets) or tables of the page
+(page) are written. DRAWN=1 draws figures.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from in_process import ended
 from llm_juries.reporting import tables
+from llm_juries.reporting.paper import page as paper_page
 from llm_juries.reproduction import stages
 from llm_juries.store.store import Store
 
@@ -50,6 +52,11 @@ if __name__ == "__main__":
     if point := os.environ.get("KILL"):
         stage, _, number = point.partition(":")
         kill_at(stage, int(number))
+    if not os.environ.get("DRAWN"):  # figures take seconds
+        paper_page.draw = lambda *_: []  # type: ignore[assignment, misc]
     folder = Path(sys.argv[1])
-    commands = json.load(sys.stdin)
-    json.dump([ended(folder, *command)._asdict() for command in commands], sys.stdout)
+    keys = {name: key for name, key in os.environ.items() if name.endswith("_API_KEY")}
+    for command in json.load(sys.stdin):
+        unkeyed = command[0] == "unkeyed"
+        os.environ.update(dict.fromkeys(keys, "") if unkeyed else keys)
+        print(json.dumps(ended(folder, *command[unkeyed:])._asdict()), flush=True)

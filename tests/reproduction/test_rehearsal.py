@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT
 from in_process import Ended
 from llm_juries.config.composing import composed
-from reproduction.vendors import KEYS, RANKED, Rehearsal, fill, rehearsal
+from reproduction.vendors import RANKED, Rehearsal, fill, rehearsal
 
 NAME = "paper_2026"
 BY_HAND = ("kilt_nq", "kilt_triviaqa", "kilt_hotpotqa", "hotpotqa_multihop", "bamboogle")
@@ -51,21 +51,24 @@ def run(folder: Path, stand_ins: Rehearsal) -> Run:
         *stand_ins.overrides(list(map(str, cfg.candidates)), list(map(str, asked))),
     ]
 
-    def in_process(*commands: Sequence[str], kill: str = "", keys: bool = True) -> list[Ended]:
-        environment = {**os.environ, **stand_ins.environment, "KILL": kill}
-        if not keys:
-            environment |= {f"{name}_API_KEY": "" for name in KEYS}
+    def in_process(*commands: Sequence[str], kill: str = "", drawn: bool = False) -> list[Ended]:
+        told = {"KILL": kill, "DRAWN": "1" if drawn else ""}
+        lines = []
+        for command in commands:
+            first = ["unkeyed"] if "unkeyed" in command else []
+            lines.append([*first, *usual, *(one for one in command if one != "unkeyed")])
         done = subprocess.run(
             [sys.executable, "tests/reproduction/rehearse.py", str(folder)],
-            input=json.dumps([[*usual, *command] for command in commands]),
+            input=json.dumps(lines),
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, **stand_ins.environment, **told},
             capture_output=True,
             text=True,
             timeout=600,
         )
         assert done.returncode == (KILLED if kill else 0), done.stderr[-3000:]
-        ends = [] if kill else [Ended(*one.values()) for one in json.loads(done.stdout)]
+        ends = [Ended(**json.loads(line)) for line in done.stdout.splitlines()]
+        assert len(ends) == len(commands) - bool(kill)
         assert not any(one.bug for one in ends), ends
         return ends
 
@@ -78,16 +81,16 @@ def test_the_protocol_goes_from_nothing_to_the_page_though_it_is_killed_in_each_
     vendors, out = stand_ins.vendors, folder / "outputs" / NAME
 
     # A bare machine without keys: the plan, and one line on the keys; nothing is asked anywhere.
-    plan, unkeyed = run(["stage=plan"], ["stage=answers"], keys=False)
+    # Then, killed in each stage, it goes on; at last people have labels to write.
+    plan, unkeyed = run(
+        ["unkeyed", "stage=plan"], ["unkeyed", "stage=answers"], [], kill="answers:20"
+    )
     assert plan.code == 0
     assert "set the keys that are missing: ANTHROPIC_API_KEY" in plan.out
     assert "| all     |" in plan.out
     assert unkeyed.code == 2
     assert unkeyed.err.splitlines()[-1].startswith("error: nothing was asked: no key in ANTHROPIC")
-    assert (vendors.arrivals.total(), stand_ins.hub.asked) == (0, [])
-
-    # Killed in each stage, it goes on; at last people have labels to write, and the page says so.
-    run([], kill="answers:20")
+    assert "downloading" not in plan.err + unkeyed.err
     assert not (out / "sheets").exists()
     run([], kill="sheets:2")
     assert len(list((out / "sheets").iterdir())) == 2
@@ -107,7 +110,7 @@ def test_the_protocol_goes_from_nothing_to_the_page_though_it_is_killed_in_each_
     labels = {path.stem: fill(path) for path in (out / "sheets").glob("*.csv")}
     assert labels == dict.fromkeys(BY_HAND, 14)
     run([], kill="page:2")
-    done, after = run([], ["stage=plan"])
+    done, after = run([], ["stage=plan"], drawn=True)
     assert done.code == 0, done.err
     assert "to do" not in done.out
     assert vendors.arrivals.total() == asked
@@ -139,18 +142,16 @@ def test_in_batches_it_is_run_again_until_nothing_is_pending(
 ):
     vendors = stand_ins.vendors
     before = vendors.arrivals.copy()
-    few = [f"parts.{name}=null" for name in (
-        "kilt_triviaqa", "kilt_hotpotqa", "hotpotqa_multihop", "arena_hard_v01",
-    )]  # fmt: skip
+    few = [f"parts.{name}=null" for name in (*BY_HAND[1:], "arena_hard_v01")]
     batch = ["mode=batch", "store=batched", "results=batched_page", *few]
-    ends = run(*[batch] * 5)
-    assert [one.code for one in ends] == [0] * 5, [one.err[-300:] for one in ends]
+    ends = run(*[batch] * 3)  # answers, then verdicts
+    assert [one.code for one in ends] == [0] * 3, [one.err[-300:] for one in ends]
     assert "answers are in pending batches; run again" in ends[0].out
-    assert "to do: fill the column label" in ends[-1].out
-    assert "pending" not in ends[-1].out
-    assert len(vendors.batches) > 10
-    live = vendors.arrivals - before
+    assert "verdicts are in pending batches; run again" in ends[1].out
+    assert "to do: fill the column label" in ends[2].out
+    assert "pending" not in ends[2].out
+    assert len(vendors.batches) > 8
+    live = vendors.arrivals - before  # those without a batch price
     assert not [model for model in live if model.startswith(("gpt", "claude"))]
     page = (folder / "batched_page" / "README.md").read_text()
     assert "kilt_nq: no labels" in page
-    assert "bamboogle" in page

@@ -12,6 +12,7 @@ from ..collect.run import collect
 from ..collect.tally import Tally
 from ..config.seating import Seating
 from ..config.study import check_used, study_of
+from ..errors import JuriesError
 from ..judges.base import Judge
 from ..store.plan import Plan
 from ..store.store import Store
@@ -19,6 +20,9 @@ from ..study import Study
 from . import materials
 from .answering import by_mode
 from .protocol import Part, Protocol
+
+NOT_LOADED = "not loaded: "
+"""Begins the reason why a dataset that was to be downloaded is absent."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,12 @@ def seated(protocol: Protocol, *, download: bool) -> tuple[list[Seated], dict[st
     found: list[Seated] = []
     absent = dict.fromkeys(protocol.left_out, "no public labels")
     for part in protocol.parts:
-        answers = materials.dataset_of(protocol, part, download=download)
+        try:
+            answers = materials.dataset_of(protocol, part, download=download)
+        except JuriesError as error:
+            if not download:
+                raise
+            answers = f"{NOT_LOADED}{error}"
         if isinstance(answers, str):
             absent[part.name] = answers
             continue

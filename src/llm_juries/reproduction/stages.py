@@ -21,7 +21,7 @@ from ..judges.lifetimes import check_served, today
 from ..store.store import Store
 from . import materials
 from .answering import answer
-from .judging import Seated, judge, missing_keys, seated, to_ask
+from .judging import NOT_LOADED, Seated, judge, missing_keys, seated, to_ask
 from .protocol import Part, Protocol
 
 STAGES = ("answers", "sheets", "judge", "page")
@@ -64,17 +64,21 @@ class Run:
         """
         wanted = STAGES if chosen is None else (chosen,)
         self._check_asked(wanted)
+        blocked = bool(self.wrong)
         budget = budget_of(self.policy, self.store)
         try:
-            if "answers" in wanted and not self.wrong:
+            if "answers" in wanted and not blocked:
                 yield from self._answers(budget)
-            download = "judge" in wanted and not self.wrong
+            download = "judge" in wanted and not blocked
             parts, absent = seated(self.protocol, download=download)
             if chosen in ("sheets", "judge"):
                 self._name_unanswered(absent)
+            self.wrong += [
+                f"{name}: {why}" for name, why in absent.items() if why.startswith(NOT_LOADED)
+            ]
             if "sheets" in wanted and not self.protocol.public:
                 yield from self._sheets(parts)
-            if "judge" in wanted and not self.wrong:
+            if "judge" in wanted and not blocked:
                 yield from self._judge(parts, budget)
         finally:
             budget.close()
