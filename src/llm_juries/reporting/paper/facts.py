@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ...config.seating import members_of
 from ...data.dataset import Dataset
 from ...errors import MOST_NAMED
+from ...judges.http.decision_judge import DecisionJudge
 from ...judges.http.judge import HttpJudge
 from ...judges.http.served import same_model
 from ...judges.pricing import Price
@@ -190,7 +191,7 @@ def _of_plan(plan: Plan, store: Store) -> VoterFacts | None:
         f"answered as {_named(reported)}" if reported else "the server reported no name",
         f"{replies:,} {'replies' if replies > 1 else 'reply'} of {min(days)}"
         + (f" to {max(days)}" if len(days) > 1 else ""),
-        _prompt(plan.prompt),
+        _prompt(plan),
     ]
     price = judge.price
     if price is not None:
@@ -201,11 +202,11 @@ def _of_plan(plan: Plan, store: Store) -> VoterFacts | None:
     return VoterFacts(name, ", ".join(said), asked, reported, price=price)
 
 
-def _prompt(prompt: object) -> str:
-    if not isinstance(prompt, Prompt):
-        return ""
-    shots = len(prompt.shots)
-    return f"prompt {prompt.name} with {shots} shot{'s' * (shots != 1)}"
+def _prompt(plan: Plan) -> str:
+    if isinstance(plan.judge, DecisionJudge):
+        return f"prompt {plan.prompt.name} as a typed question without shots"
+    shots = len(plan.prompt.shots) if isinstance(plan.prompt, Prompt) else 0
+    return f"prompt {plan.prompt.name} with {shots} shot{'s' * (shots != 1)}"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -29,7 +29,10 @@ def draw(found: Reproduction, folder: Path) -> list[Path]:
         if not drawable(best):
             continue
         note = sources[dataset]
-        drawn[f"figure1_ranks_{dataset}"] = figures.bump_chart(best, note)
+        if "figure1" in found.feeds[dataset]:
+            drawn[f"figure1_ranks_{dataset}"] = figures.bump_chart(best, note)
+        if "table2" not in found.feeds[dataset]:
+            continue
         others = best[best["kind"].isin(("judge", "jury"))]
         for name, reference in references(best, found.rankings[dataset]).items():
             if comparable(others, reference):

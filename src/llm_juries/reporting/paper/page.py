@@ -105,12 +105,16 @@ def _shown(name: str, found: Reproduction) -> list[str]:
     if "differs" not in table:
         return [markdown(table), COST[bool(found.facts.prices)]]
     stand_ins = found.settings.stand_ins
-    shown = table.drop(columns="differs").rename(columns=PRINTED)
-    if "our_judge" in shown:
-        shown["our_judge"] = [
-            found.facts.called(judge, dataset, stand_ins) if isinstance(judge, str) else ""
-            for judge, dataset in zip(table["our_judge"], table["our_dataset"], strict=True)
-        ]
+    ours, where = ("our_judge", "our_dataset") if "our_judge" in table else ("voter", "dataset")
+    shown = table.drop(columns="differs")
+    shown[ours] = [
+        found.facts.called(judge, dataset, stand_ins) if isinstance(judge, str) else ""
+        for judge, dataset in zip(table[ours], table[where], strict=True)
+    ]
+    if ours == "our_judge":
+        shown = shown.rename(columns=PRINTED)
+    if "reference" in shown:
+        shown["reference"] = [Path(name).stem for name in table["reference"].fillna("")]
     said = dict.fromkeys(
         part for text in table["differs"] for part in text.split(SEPARATOR) if part
     )

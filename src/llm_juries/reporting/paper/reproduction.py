@@ -92,6 +92,8 @@ class Reproduction:
         Of all datasets, as `analysis` makes them; `agreement` without pairs.
     rankings : mapping of str to Rankings
         How each dataset's candidates were ranked.
+    feeds : mapping of str to sequence of str
+        Which tables and figures are made from each dataset.
     sources : mapping of str to str
         Where each dataset's verdicts and labels come from, in one line.
     facts : Facts
@@ -103,6 +105,7 @@ class Reproduction:
     ranking: pd.DataFrame
     deltas: pd.DataFrame
     rankings: Mapping[str, Rankings]
+    feeds: Mapping[str, tuple[str, ...]]
     sources: Mapping[str, str]
     facts: Facts
     settings: Settings
@@ -210,7 +213,8 @@ def measure(
             paper.read("cost"), prices, stand_ins, _paid([one.panel for one in measured])
         ),
     }
-    return Reproduction(tables, single, ranking, deltas, rankings, sources, facts, settings)
+    feeds = {one.panel.dataset.name: one.feeds for one in measured}
+    return Reproduction(tables, single, ranking, deltas, rankings, feeds, sources, facts, settings)
 
 
 def _paid(panels: Sequence[Panel]) -> dict[str, tuple[float, float]]:
