@@ -122,6 +122,35 @@ def test_the_papers_models_are_refused_with_their_successors_and_the_page_goes_o
     assert [cell.strip() for cell in row.split("|")[3:6]] == ["gpt_4_turbo", "8", "6"]  # two alike
 
 
+def test_public_sets_need_neither_keys_nor_labels_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("llm_juries.reporting.paper.page.draw", lambda *_: [])
+    row = {"golden_answer": "red/scarlet", "improper": False}
+    for at, system in enumerate(("fid", "gpt35", "chatgpt", "gpt4", "newbing")):
+        row |= {f"answer_{system}": "It is red." if at % 2 else "Blue", f"judge_{system}": at % 2}
+    rows = [row | {"question": f"Which colour has {n}?"} for n in range(3)]
+    (tmp_path / "NQ.json").write_text(json.dumps(rows))
+    public = f"[{{evouna_nq: {{source: {{folder: {tmp_path}}}}}}},recorded_nq301]"
+    done = run(
+        tmp_path,
+        "labels=public",
+        "judge=[contains]",
+        f"parts.kilt_nq.public={public}",
+        "parts.kilt_nq.answers=null",
+        "stand_ins.judges.PoLL=[nq301_trio]",
+    )
+    assert done.code == 0, done.err
+    assert "to do" not in done.out
+    page = (tmp_path / "outputs/paper/README.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines()]
+    found = {(cells[4], cells[5]): cells[6] for cells in rows if len(cells) == 12}
+    assert found["in EM's place: contains", "evouna_nq"] == "1.000"
+    assert float(found["in GPT-4's place: gpt_4", "recorded_nq301"]) > 0.5
+    assert "No model with a price was asked here." in page
+    assert "by the authors of EVOUNA" in page
+
+
 def pilot(dataset: str, *juries: str, **options: object) -> Panel:
     node = named.node("dataset", dataset)
     node.update(options)

@@ -90,12 +90,6 @@ FIGURES = {
 }
 
 
-COST = (
-    "Ours are list prices in `conf/judge` of models that were not asked here.",
-    "Ours are the prices of the models that were asked here.",
-)
-
-
 def _shown(name: str, found: Reproduction) -> list[str]:
     """Return a table as Markdown, its column `differs` as a list below it.
 
@@ -103,7 +97,7 @@ def _shown(name: str, found: Reproduction) -> list[str]:
     """
     table = found.tables[name]
     if "differs" not in table:
-        return [markdown(table), COST[bool(found.facts.prices)]]
+        return [markdown(table), _whose_prices(found)]
     stand_ins = found.settings.stand_ins
     ours, where = ("our_judge", "our_dataset") if "our_judge" in table else ("voter", "dataset")
     shown = table.drop(columns="differs")
@@ -128,6 +122,15 @@ def _shown(name: str, found: Reproduction) -> list[str]:
     if empty:
         parts.append(f"Rows without ours: {'; '.join(empty)}.")
     return parts
+
+
+def _whose_prices(found: Reproduction) -> str:
+    """Return in words whose prices ours are."""
+    if found.facts.prices:
+        return "Ours are the prices of the models that were asked here."
+    if found.settings.prices:
+        return "Ours are list prices in `conf/judge` of models that were not asked here."
+    return "No model with a price was asked here."
 
 
 PRINTED = {"judge": "paper_judge", "dataset": "paper_dataset", "prompt_variant": "paper_prompt"}
