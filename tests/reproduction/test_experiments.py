@@ -50,6 +50,8 @@ def test_public_labelled_sets_stand_in_the_place_of_parts_that_people_would_labe
     assert [part.options.stands_for for part in found.parts[:4]] == [
         *["kilt_nq"] * 3, "kilt_triviaqa",
     ]  # fmt: skip
+    assert [part.options.candidates for part in found.parts] == [5, 5, None, 5, 8]
+    assert [len(part.variants) for part in found.parts] == [5, 0, 0, 0, 0]  # Table 3, once
     assert set(found.left_out) == {"kilt_hotpotqa", "hotpotqa_multihop", "bamboogle"}
 
 

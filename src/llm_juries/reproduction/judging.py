@@ -76,9 +76,13 @@ def seated(protocol: Protocol, *, download: bool) -> tuple[list[Seated], dict[st
             continue
         dataset = materials.labelled(protocol, part, answers)
         study = study_of(dataset, part.prompt, protocol.seating, list(part.juries))
-        large = {name: protocol.seating.judges[name] for name in [part.options.large] if name}
+        large = part.options.large  # seated, as it was checked when the part was built
         variants = tuple(
-            (prompt.name, study_of(dataset, prompt, Seating(large), [])) for prompt in part.variants
+            (
+                prompt.name,
+                study_of(dataset, prompt, Seating({large: protocol.seating.judges[large]}), []),
+            )
+            for prompt in part.variants
         )
         found.append(Seated(part, study, variants))
     if not absent:

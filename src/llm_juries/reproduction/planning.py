@@ -200,6 +200,8 @@ def _judging(
         here = "lengths assumed; " + (
             "no answers yet" if part.written else f"{materials.sources(part)}, to be downloaded"
         )
+        if not part.written and part.options.candidates is None:
+            here += "; one answer a question assumed"
     many = total * len(dataset.orders)
     study = study_of(dataset, part.prompt, protocol.seating, [])
     large = protocol.seating.judges.get(part.options.large)
@@ -310,7 +312,8 @@ def printed(table: pd.DataFrame) -> str:
 
 NOTE = (
     "Dollars are at most: each reply is counted with all the tokens that it may have, reasoning "
-    "included. usd_batch: with mode=batch, where a batch price is known."
+    "included. Where lengths are assumed, texts may be longer; plan again once they are there. "
+    "usd_batch: with mode=batch, where a batch price is known."
 )
 
 

@@ -7,7 +7,7 @@ nothing, so that an experiment can be planned on a bare machine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,6 +60,8 @@ class Options:
         How many the dataset has, for the plan; None where it is read at once.
     candidates : int, optional
         How many candidates' answers it comes with; None where they are written here.
+    public_candidates : mapping of str to int
+        How many answers a question has in each public set, for the plan.
     limit : int, optional
         How many of its questions are drawn.
     answers : str, optional
@@ -79,6 +81,7 @@ class Options:
     stands_for: str = ""
     questions: int | None = None
     candidates: int | None = None
+    public_candidates: Mapping[str, int] = field(default_factory=dict)
     limit: int | None = None
     answers: str | None = None
     large: str = ""
@@ -213,7 +216,8 @@ def protocol_of(cfg: DictConfig, folder: Path) -> Protocol:
         if not public or not _labelled_by_hand(node, options):
             parts.append(_part(cfg, str(name), node, options))
             continue
-        sets = [_published(cfg, one, node, options) for one in node.get("public") or ()]
+        public_sets = enumerate(node.get("public") or ())
+        sets = [_published(cfg, one, node, options, varied=not at) for at, one in public_sets]
         parts += sets
         if not sets:
             left_out[str(name)] = options.stands_for
@@ -253,13 +257,21 @@ def _labelled_by_hand(node: DictConfig, options: Options) -> bool:
     return node.get("answering") is not None or options.answers is not None
 
 
-def _published(cfg: DictConfig, dataset: DictConfig, node: DictConfig, options: Options) -> Part:
-    """Return the part that a public labelled set is in the place of another."""
-    own = OmegaConf.create({"dataset": dataset, "prompt": node.prompt})
-    plain = Options(
-        options.feeds, options.stands_for, limit=options.limit, pooling=options.pooling,
-        ranking=options.ranking, inconsistent=options.inconsistent, words=options.words,
-    )  # fmt: skip
+def _published(
+    cfg: DictConfig, dataset: DictConfig, node: DictConfig, options: Options, *, varied: bool
+) -> Part:
+    """Return the part that a public labelled set is in the place of another.
+
+    The first of several is `varied`: the large judge is asked about it under all prompts.
+    """
+    prompts = node.get("prompts") or [] if varied else []
+    own = OmegaConf.create({"dataset": dataset, "prompt": node.prompt, "prompts": prompts})
+    plain = replace(
+        options,
+        feeds=tuple(feed for feed in options.feeds if varied or feed != "table3"),
+        questions=None,
+        candidates=options.public_candidates.get(str(dataset.name)),
+    )
     return _part(cfg, str(dataset.name), own, plain)
 
 
