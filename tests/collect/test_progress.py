@@ -89,7 +89,7 @@ def test_the_table_names_its_columns(monkeypatch: pytest.MonkeyPatch):
         shown.begin(tally, 2)
         advance(shown, tally, 0, Outcome.FAILED)
     text = file.getvalue()
-    for said in ("judge on dataset", "j on d", "1/2", "$0.0100 of ~$0.0200", "0 ok, 1 failed"):
+    for said in ("judge on dataset", "j on d", "1/2", "0.0100 of ~0.02", "0 ok, 1 failed"):
         assert said in text
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, Literal, Self, TextIO
 
 import pandas as pd
 from rich.console import Console
@@ -34,6 +34,7 @@ from .tally import Tally
 from .trial import UNUSABLE, counts_in_words, remedy
 
 BETWEEN_S = 5.0  # seconds between two lines of one judge
+WIDE = 110  # characters of a terminal that shows bars, rates and times too
 
 
 @dataclass
@@ -192,16 +193,19 @@ class Bars(Shown):
     def __init__(self, plans: Iterable[Plan] = (), *, forced: bool = False) -> None:
         super().__init__(plans)
         console = Console(stderr=True)
-        self._bars = _Rows(
-            TextColumn("{task.description}", table_column=Column("judge on dataset")),
-            BarColumn(bar_width=20, table_column=Column("")),
-            MofNCompleteColumn(table_column=Column("done", justify="right")),
-            _Fact("rate", "rate"),
-            TimeElapsedColumn(table_column=Column("time", justify="right")),
-            TimeRemainingColumn(table_column=Column("left", justify="right")),
+        wide = console.width >= WIDE
+        columns: list[ProgressColumn] = [
+            TextColumn("{task.description}", table_column=_head("judge on dataset", "left")),
+            *[BarColumn(bar_width=20, table_column=_head(""))][: int(wide)],
+            MofNCompleteColumn(table_column=_head("done")),
+            *[_Fact("rate", "rate"), TimeElapsedColumn(table_column=_head("time"))][: 2 * wide],
+            TimeRemainingColumn(compact=True, table_column=_head("left")),
             _Fact("usd", "dollars"),
             _Fact("agree", "agrees"),
             _Fact("odd", "outcomes"),
+        ]
+        self._bars = _Rows(
+            *columns,
             console=console,
             disable=not (console.is_terminal or forced),
         )
@@ -239,17 +243,21 @@ def _cells(facts: Mapping[str, Any]) -> dict[str, Any]:
     others = ", ".join(f"{n} {outcome}" for outcome, n in odd.items())
     return {
         "rate": f"{rate:.1f}/s" if rate else "",
-        "usd": f"${usd:.4f} of ~${expected:.4f}" if usd and expected else "",
+        "usd": f"{usd:.4f} of ~{expected:.3g}" if usd and expected else "",
         "agree": f"{agree:.2f} of {facts['labelled']}" if agree is not None else "",
         "odd": f"{ok} ok, {others}" if others else "",
     }
+
+
+def _head(text: str, justify: Literal["left", "right"] = "right") -> Column:
+    return Column(text, no_wrap=True, justify=justify)
 
 
 class _Fact(ProgressColumn):
     """A column of a row's text."""
 
     def __init__(self, name: str, head: str) -> None:
-        super().__init__(table_column=Column(head, justify="right"))
+        super().__init__(table_column=_head(head))
         self._name = name
 
     def render(self, task: Task) -> str:
@@ -264,7 +272,7 @@ class _Rows(Progress):
         """Return the table of the tasks, with a head if there are any."""
         shown = [task for task in tasks if task.visible]
         heads = [column.get_table_column().copy() for column in self.columns]  # type: ignore[union-attr]
-        table = Table(*heads, box=None, padding=(0, 1), show_header=bool(shown))
+        table = Table(*heads, box=None, padding=(0, 1, 0, 0), show_header=bool(shown))
         for task in shown:
             table.add_row(*(column(task) for column in self.columns))  # type: ignore[operator]
         return table
