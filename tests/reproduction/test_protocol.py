@@ -10,11 +10,16 @@ import pytest
 
 from llm_juries.collect.policy import Policy
 from llm_juries.config.composing import composed
+from llm_juries.data.annotation_sheets import export_sheet
+from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
+from llm_juries.reproduction import materials
 from llm_juries.reproduction.planning import next_steps
 from llm_juries.reproduction.protocol import Protocol, protocol_of
 from llm_juries.reproduction.stages import Run
 from llm_juries.store.store import Store
+from llm_juries.types import Item
+from reproduction.vendors import fill
 
 
 def protocol(folder: Path, *overrides: str) -> Protocol:
@@ -77,3 +82,29 @@ def test_keys_are_missing_only_of_those_who_would_be_asked(
     said = next_steps(whole, answering, Policy(), [])
     assert "GEMINI_API_KEY (for gemini_3_5_flash_lite)" in said
     assert "gpt_6_luna_decisions" not in said
+
+
+def answers(*texts: str) -> Dataset:
+    items = (Item("kilt_nq", f"q{n}", "m", "Q?", text) for n, text in enumerate(texts))
+    return Dataset("kilt_nq", tuple(items))
+
+
+def test_labels_of_several_sheets_go_to_the_texts_that_they_were_given_to(whole: Protocol):
+    part = whole.parts[0]
+    assert whole.sheets(part) == []
+    for given in (("it is red", "blue"), ("late red",)):
+        sheet = whole.next_sheet(part)
+        export_sheet(answers(*given), str(sheet))
+        fill(sheet)
+    assert [path.name for path in whole.sheets(part)] == ["kilt_nq.csv", "kilt_nq_2.csv"]
+
+    def labelled(*texts: str) -> list[bool]:
+        found = materials.labelled(whole, part, answers(*texts))
+        return [item.human is not None for item in found.items]
+
+    assert labelled("it is red", "blue", "new") == [True, True, False]
+    assert labelled("it is red") == [True]
+    # Another answer to the same question, of which there was a label before.
+    assert labelled("late red", "another") == [True, False]
+    assert labelled("another", "blue") == [False, True]
+    assert labelled("another") == [False]

@@ -97,10 +97,11 @@ def _instruction(scale: Scale) -> str:
 
 @dataclass(frozen=True)
 class Imported:
-    """How many rows of a sheet had a label, and how many had none."""
+    """How many rows of a sheet had a label or none, and how many are of other answers."""
 
     filled: int
     unfilled: int
+    others: int = 0
 
 
 def export_sheet(dataset: Dataset, sheet: str, seed: int = 0, *, overwrite: bool = False) -> int:
@@ -144,11 +145,20 @@ def export_sheet(dataset: Dataset, sheet: str, seed: int = 0, *, overwrite: bool
     return len(shown)
 
 
-def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: int = 0) -> Imported:
+def unlisted(dataset: Dataset, sheets: Iterable[str], seed: int = 0) -> tuple[Item, ...]:
+    """Return the items of a dataset that no row of some sheets shows."""
+    shown = {row for sheet in sheets for row in _cells(located(sheet))}
+    return tuple(item for item in dataset.items if _row_id(item, seed) not in shown)
+
+
+def import_sheet(
+    dataset: Dataset, sheet: str, annotator: str, out: str, seed: int = 0, *, sampled: bool = False
+) -> Imported:
     """Read a filled sheet and merge its labels into a file that `human=` takes.
 
     An annotator's earlier labels of the sheet's rows are replaced; all other labels in the file
-    remain. The file is written atomically.
+    remain. The file is written atomically. With `sampled`, rows of other answers than the dataset's
+    are left out and counted; nothing is written where no row with a label is left.
 
     Raises
     ------
@@ -160,6 +170,9 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
     file, into = located(sheet), Path(out).expanduser()
     cells = _cells(file)
     items = {row: item for item in dataset.items if (row := _row_id(item, seed)) in cells}
+    others = len(cells) - len(items)
+    if sampled:
+        cells = {row: cell for row, cell in cells.items() if row in items}
     labels: dict[Identity, str | None] = {}
     for row, (place, cell) in cells.items():
         if row not in items:
@@ -170,6 +183,8 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
         where = f"{file}, {place}, field label"
         labels[Identity.of(items[row])] = _label(cell, items[row], seed, where, dataset.label_scale)
     filled = {identity: label for identity, label in labels.items() if label is not None}
+    if not filled and sampled:
+        return Imported(0, len(labels), others)
     if not filled:
         raise JuriesError(f"{file}: no row has a label; fill the column label first")
     criteria = any(identity.criterion for identity in labels)
@@ -184,7 +199,7 @@ def import_sheet(dataset: Dataset, sheet: str, annotator: str, out: str, seed: i
         for identity, label in sorted(filled.items())
     ]
     _write(into, columns, [*kept, *new])
-    return Imported(len(filled), len(labels) - len(filled))
+    return Imported(len(filled), len(labels) - len(filled), others)
 
 
 def _cells(sheet: Path) -> dict[str, tuple[str, object]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ..files import write_text
 from ..types import Outcome
 from .protocol import Part, Protocol
 
+log = logging.getLogger(__name__)
 ANNOTATOR = "annotator"
 """Whose labels a filled sheet holds, as nobody says."""
 
@@ -178,17 +180,35 @@ def labelled(protocol: Protocol, part: Part, dataset: Dataset) -> Dataset:
         As an import of a sheet does, and as labels of a file are joined.
     """
     file = protocol.human.get(part.name)
+    into = protocol.folder / "labels" / f"{part.name}.csv"
     if file is None:
-        sheet = protocol.sheet(part)
-        if not to_label(protocol, part) or not filled(sheet):
+        if not to_label(protocol, part) or not _from_sheets(dataset, protocol.sheets(part), into):
             return dataset
-        file = str(sheet)
-    if _is_sheet(located(file)):
-        into = protocol.folder / "labels" / f"{part.name}.csv"
+        file = str(into)
+    elif _is_sheet(located(file)):
         annotation_sheets.import_sheet(dataset, file, ANNOTATOR, str(into))
         file = str(into)
     how = HumanLabels(file, protocol.adjudicator, protocol.label_rule)
     return how.join(dataset, sampled=True)
+
+
+def _from_sheets(dataset: Dataset, sheets: Sequence[Path], into: Path) -> int:
+    """Write the labels of all sheets of a part into one file, which they alone determine.
+
+    Rows of answers that have been replaced since are left out: a label is one of a text.
+    """
+    into.unlink(missing_ok=True)
+    labels = 0
+    for sheet in sheets:
+        if not filled(sheet):
+            continue
+        found = annotation_sheets.import_sheet(
+            dataset, str(sheet), ANNOTATOR, str(into), sampled=True
+        )
+        labels += found.filled
+        if found.others:
+            log.info("%s: %d rows are of answers that are not in this run", sheet, found.others)
+    return labels
 
 
 def filled(sheet: Path) -> int:

@@ -182,9 +182,11 @@ def _sheet(protocol: Protocol, part: Part, found: Dataset | str) -> Iterator[Ste
         yield Step("sheets", part.name, "labels", total, here=f"labels: {file}")
     if not materials.to_label(protocol, part):
         return
-    sheet = protocol.sheet(part)
-    done = materials.filled(sheet)
-    here = f"{sheet}: {done:,} rows filled" if sheet.is_file() else f"{sheet}: once answers are"
+    sheets = protocol.sheets(part)
+    done = min(sum(map(materials.filled, sheets)), total)
+    here = f"{protocol.sheet(part)}: once answers are"
+    if sheets:
+        here = f"{', '.join(map(str, sheets))}: {done:,} rows filled"
     yield Step("sheets", part.name, "people", total, stored=done, labels=total - done, here=here)
 
 

@@ -6,6 +6,7 @@ nothing, so that an experiment can be planned on a bare machine.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -176,6 +177,18 @@ class Protocol:
     def sheet(self, part: Part) -> Path:
         """Return the sheet on which a part's answers are labelled."""
         return self.folder / "sheets" / f"{part.name}.csv"
+
+    def sheets(self, part: Part) -> list[Path]:
+        """Return the sheets of a part so far: PART.csv, and PART_2.csv ... for later answers."""
+        further = (self.sheet(part).with_stem(f"{part.name}_{n}") for n in itertools.count(2))
+        return list(itertools.takewhile(Path.is_file, itertools.chain([self.sheet(part)], further)))
+
+    def next_sheet(self, part: Part) -> Path:
+        """Return the sheet for answers that are on none so far."""
+        number = len(self.sheets(part)) + 1
+        return (
+            self.sheet(part) if number == 1 else self.sheet(part).with_stem(f"{part.name}_{number}")
+        )
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..collect.budget import Budget, budget_of
 from ..collect.policy import Policy
 from ..collect.progress import check_complete, notes
-from ..data.annotation_sheets import export_sheet
+from ..data.annotation_sheets import export_sheet, unlisted
 from ..errors import JuriesError
 from ..judges.base import Judge
 from ..judges.lifetimes import check_served, today
@@ -159,19 +159,20 @@ class Run:
             self.to_do.append(f"run stage=answers first: no answers of {', '.join(names)}")
 
     def _sheets(self, parts: Sequence[Seated]) -> Iterator[str]:
-        protocol, sheets = self.protocol, []
-        rows = 0
+        protocol, rows = self.protocol, 0
+        sheets: list[str] = []
         for one in parts:
             part, dataset = one.part, one.study.dataset
             if not materials.to_label(protocol, part) or (part.written and self._open(part)):
                 continue
-            sheet = protocol.sheet(part)
-            if not sheet.is_file():
-                number = export_sheet(dataset, str(sheet))
+            new = unlisted(dataset, map(str, protocol.sheets(part)))
+            if new:
+                sheet = protocol.next_sheet(part)
+                number = export_sheet(replace(dataset, items=new), str(sheet))
                 yield f"sheets: {part.name}: {number:,} rows to label in {sheet}"
             unlabelled = sum(item.human is None for item in dataset.items)
             if unlabelled:
-                sheets.append(str(sheet))
+                sheets += map(str, protocol.sheets(part))
                 rows += unlabelled
         if sheets:
             self.to_do.append(
