@@ -108,3 +108,16 @@ def test_labels_of_several_sheets_go_to_the_texts_that_they_were_given_to(whole:
     assert labelled("late red", "another") == [True, False]
     assert labelled("another", "blue") == [False, True]
     assert labelled("another") == [False]
+
+
+def test_a_file_of_labels_of_other_answers_is_refused(tmp_path: Path):
+    labels = tmp_path / "nq.csv"
+    labels.write_text("item_id,candidate,human\nq9,m,1\n")
+    found = protocol(tmp_path, f"human={{kilt_nq: {labels}}}")
+    with pytest.raises(
+        JuriesError, match=r"nq\.csv: none of its labels is of an answer in .*jsonl"
+    ):
+        materials.labelled(found, found.parts[0], answers("red"))
+    labels.write_text("item_id,candidate,human\nq9,m,1\nq0,m,0\n")
+    (item,) = materials.labelled(found, found.parts[0], answers("red")).items
+    assert item.human == "0"

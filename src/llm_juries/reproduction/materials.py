@@ -177,7 +177,8 @@ def labelled(protocol: Protocol, part: Part, dataset: Dataset) -> Dataset:
     Raises
     ------
     JuriesError
-        As an import of a sheet does, and as labels of a file are joined.
+        As an import of a sheet does, and as labels of a file are joined; if a file has no label of
+        any answer.
     """
     file = protocol.human.get(part.name)
     into = protocol.folder / "labels" / f"{part.name}.csv"
@@ -189,7 +190,13 @@ def labelled(protocol: Protocol, part: Part, dataset: Dataset) -> Dataset:
         annotation_sheets.import_sheet(dataset, file, ANNOTATOR, str(into))
         file = str(into)
     how = HumanLabels(file, protocol.adjudicator, protocol.label_rule)
-    return how.join(dataset, sampled=True)
+    joined = how.join(dataset, sampled=True)
+    if all(item.human is None for item in joined.items):
+        raise JuriesError(
+            f"parts.{part.name}: {file}: none of its labels is of an answer in "
+            f"{protocol.answers(part)}; compare item_id and candidate"
+        )
+    return joined
 
 
 def _from_sheets(dataset: Dataset, sheets: Sequence[Path], into: Path) -> int:
