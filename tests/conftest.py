@@ -1,7 +1,8 @@
-"""What the tests share: scripts run as a user runs them."""
+"""What the tests share: commands run as a user runs them, in this process where that is enough."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import subprocess
@@ -15,11 +16,18 @@ import pytest
 # took 146 s in the suite and 8 s alone. Before numpy is imported; scripts inherit it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-ROOT = Path(__file__).parent.parent
 # The day by which the tests see models retired and prices old, so that no test fails by itself.
 os.environ["LLM_JURIES_TODAY"] = "2026-11-26"
 
+from in_process import ROOT, completed
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of every garbage collection what the thousands of tests themselves are."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +37,21 @@ def root() -> Path:
 
 @pytest.fixture
 def run_script(tmp_path: Path) -> Run:
-    """Return a function that runs scripts/NAME.py with overrides, its output under tmp_path."""
+    """Return a function that runs a command in this process, its output under tmp_path."""
 
     def run(name: str, *overrides: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        values = [override for override in overrides if not override.startswith("-")]
+        return completed(name, *options(tmp_path, *overrides), environment=environment)
+
+    return run
+
+
+@pytest.fixture
+def run_process(tmp_path: Path) -> Run:
+    """Return a function that runs scripts/NAME.py as `run_script` does, in a process of its own."""
+
+    def run(name: str, *overrides: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*script(name, tmp_path, *(o for o in overrides if o.startswith("-"))), *values],
+            script(name, tmp_path, *overrides),
             cwd=ROOT,
             env={**os.environ, **environment},
             capture_output=True,
@@ -45,15 +62,17 @@ def run_script(tmp_path: Path) -> Run:
     return run
 
 
-def script(name: str, folder: Path, *flags: str) -> list[str]:
+def script(name: str, folder: Path, *overrides: str) -> list[str]:
     """Return the command of a script whose store and output lie in a folder of the test's."""
-    return [
-        sys.executable,
-        f"scripts/{name}.py",
-        *flags,  # Hydra takes them before the overrides only
-        f"store={folder / 'store'}",
-        f"hydra.run.dir={folder / 'out'}",
-    ]
+    return [sys.executable, f"scripts/{name}.py", *options(folder, *overrides)]
+
+
+def options(folder: Path, *overrides: str) -> list[str]:
+    """Return the arguments of a command whose store and output lie in a folder of the test's."""
+    flags = [override for override in overrides if override.startswith("-")]
+    values = [override for override in overrides if not override.startswith("-")]
+    # Hydra takes flags before the overrides only.
+    return [*flags, f"store={folder / 'store'}", f"hydra.run.dir={folder / 'out'}", *values]
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +88,12 @@ def vllm_python() -> str:
 def _no_delayed_exit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that are stopped end their process after seconds; here that would be pytest's."""
     monkeypatch.setattr("llm_juries.commands.endings._end_soon", lambda _: None)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """llama.cpp's threads spin while they wait for each other: with busy cores, for minutes."""
+    monkeypatch.setattr("llm_juries.judges.llamacpp.cores", lambda: 1)
 
 
 @pytest.fixture(autouse=True)

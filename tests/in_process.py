@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import subprocess
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +17,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from llm_juries.__main__ import main
+
+ROOT = Path(__file__).parent.parent
 
 
 class Ended(NamedTuple):
@@ -26,7 +30,12 @@ class Ended(NamedTuple):
     bug: str
 
 
-def ended(folder: Path, *arguments: str, tracebacks: bool = False) -> Ended:
+def ended(
+    folder: Path,
+    *arguments: str,
+    tracebacks: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Ended:
     """Run `llm-juries ARGUMENTS` in a folder, with Hydra's own tracebacks or without."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
@@ -35,6 +44,8 @@ def ended(folder: Path, *arguments: str, tracebacks: bool = False) -> Ended:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HYDRA_FULL_ERROR", str(int(tracebacks)))  # commands set it; here it is undone
+        for name, value in (environment or {}).items():
+            patch.setenv(name, value)
         patch.setattr(sys, "argv", ["llm-juries", *arguments])
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
@@ -49,3 +60,11 @@ def ended(folder: Path, *arguments: str, tracebacks: bool = False) -> Ended:
     GlobalHydra.instance().clear()
     HydraConfig.instance().cfg = None
     return Ended(code, out.getvalue(), err.getvalue(), bug)
+
+
+def completed(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Return what a process of its own would return for `llm-juries ARGUMENTS` in the checkout."""
+    done = ended(ROOT, *arguments, environment=environment)
+    return subprocess.CompletedProcess(arguments, done.code, done.out, done.err + done.bug)

@@ -16,6 +16,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 
 from conftest import ROOT
+from in_process import completed
 from llm_juries.cluster.jobs import GONE, Job, Part, Slurm, Submitted, record, recorded, states
 from llm_juries.config.resources import Resources
 from llm_juries.errors import JuriesError
@@ -32,14 +33,17 @@ def until(true: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def script(name: str, folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    usual = [f"store={folder / 'store'}", f"logs={folder / 'logs'}"]
-    return subprocess.run(
-        [sys.executable, f"scripts/{name}.py", *usual, *overrides],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    return completed(name, *places(folder), *overrides)
+
+
+def places(folder: Path) -> list[str]:
+    return [f"store={folder / 'store'}", f"logs={folder / 'logs'}"]
+
+
+def submit(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    """Submit from a process of its own: the jobs are then nobody's children, as with a user."""
+    command = [sys.executable, "scripts/submit.py", *places(folder), *overrides]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.slow
@@ -48,7 +52,7 @@ def test_a_sweep_runs_in_the_background_and_is_complete(tmp_path: Path):
     assert "4 jobs would be submitted" in dry.stdout
     assert not (tmp_path / "store").exists()
 
-    sent = script("submit", tmp_path, *SWEEP, "cluster=local", "cluster.at_once=2")
+    sent = submit(tmp_path, *SWEEP, "cluster=local", "cluster.at_once=2")
     assert "4 jobs submitted" in sent.stdout, sent.stderr
     jobs = recorded(tmp_path / "store")
     assert len(jobs) == 4
@@ -96,7 +100,7 @@ def test_a_launchers_yaml_composes_with_its_plugin(path: Path):
 @pytest.mark.slow
 def test_a_failing_job_is_said_to_have_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    sent = script("submit", tmp_path, "judge=gpt_6_luna", "cluster=local")
+    sent = submit(tmp_path, "judge=gpt_6_luna", "cluster=local")
     assert "1 jobs submitted" in sent.stdout, sent.stderr
     jobs = recorded(tmp_path / "store")
     until(lambda: set(states(jobs, tmp_path / "store").values()) == {"FAILED"})

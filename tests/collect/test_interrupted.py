@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import ROOT, script
+from conftest import ROOT, Run, options
 from faulty_api import Remote, in_a_process
+from forked import Forked
 from llm_juries.store.store import Store
 from llm_juries.types import Outcome
 
@@ -54,18 +55,12 @@ def user(folder: Path, api: Remote, items: int = ITEMS) -> list[str]:
     return ["dataset=jsonl", f"dataset.path={folder / 'mine.jsonl'}", "judge=[a,b,c]"]
 
 
-def started(folder: Path, *overrides: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*script("judge", folder, f"--config-dir={folder / 'conf'}"), *overrides],
-        cwd=ROOT,
-        env={**os.environ, "PLANTED_KEY": KEY},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def started(folder: Path, *overrides: str) -> Forked:
+    given = options(folder, f"--config-dir={folder / 'conf'}", *overrides)
+    return Forked("judge", *given, environment={"PLANTED_KEY": KEY})
 
 
-def finished(folder: Path, *overrides: str) -> tuple[int, str, str]:
+def finished(folder: Path, *overrides: str) -> tuple[int | None, str, str]:
     with started(folder, *overrides) as process:
         out, err = process.communicate(timeout=120)
     return process.returncode, out, err
@@ -187,14 +182,15 @@ FAULTS = [
 ]
 
 
-def test_a_key_is_in_nothing_that_is_written_or_said(tmp_path: Path):
+def test_a_key_is_in_nothing_that_is_written_or_said(run_process: Run, tmp_path: Path):
     with in_a_process(faults=FAULTS) as api:
-        overrides = [*user(tmp_path, api), "wandb=offline", "hydra.verbose=true"]
-        code, out, err = finished(tmp_path, *overrides)
-    assert code == 2  # a judge was given up on
-    assert "GAVE UP: b on mine: judge b (model-b at http://127.0.0.1" in out
+        flag = f"--config-dir={tmp_path / 'conf'}"
+        overrides = [flag, *user(tmp_path, api), "wandb=offline", "hydra.verbose=true"]
+        done = run_process("judge", *overrides, PLANTED_KEY=KEY)
+    assert done.returncode == 2  # a judge was given up on
+    assert "GAVE UP: b on mine: judge b (model-b at http://127.0.0.1" in done.stdout
     assert holding(tmp_path, KEY) == []
-    assert KEY not in out + err
+    assert KEY not in done.stdout + done.stderr
     # The search would have found it, and what the server echoed was stored.
     assert holding(tmp_path, "[key]")
     assert list(tmp_path.rglob("run-*.wandb"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import in_process
 from llm_juries import __main__
 from llm_juries.commands import endings
 
@@ -82,11 +83,8 @@ def test_a_sweep_needs_no_output_folder_of_a_run(command: str, said: str, tmp_pa
     place = [f"store={tmp_path}/store", "judge=contains", "dataset=sample_qa"]
     if command == "submit":
         place += ["cluster=local", "dry_run=true"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "llm_juries", command, *place],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (ended.returncode, said in ended.stdout) == (0, True), ended.stderr
+    done = in_process.ended(tmp_path, command, *place)
+    assert (done.code, said in done.out) == (0, True), done.err
 
 
 def test_an_output_folder_that_cannot_be_made_is_named(

@@ -15,11 +15,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from conftest import ROOT, Run, script
+from in_process import completed
 from llm_juries.judges.model_files import cache
 from llm_juries.store.store import Store
 from llm_juries.types import Verdict
 
-SMALL = ("dataset.limit=3", "judge=smollm2")
+SMALL = ("dataset.limit=3", "judge=smollm2", "judges.smollm2.threads=1")
 
 
 def stored(folder: Path) -> list[dict[str, object]]:
@@ -108,7 +109,7 @@ def test_a_second_run_asks_the_model_nothing(run_script: Run, tmp_path: Path):
 
 @pytest.mark.model
 def test_a_kill_loses_no_verdict_and_repeats_none(run_script: Run, tmp_path: Path):
-    overrides = ["dataset.limit=8", "judge=smollm2"]
+    overrides = ["dataset.limit=8", "judge=smollm2", "judges.smollm2.threads=1"]
     run = subprocess.Popen(
         [*script("judge", tmp_path / "killed"), *overrides],
         cwd=ROOT,
@@ -235,18 +236,13 @@ def test_a_users_own_table_of_verdicts_is_analysed_with_no_model(run_script: Run
     assert "haiku (anthropic)" in (tmp_path / "out" / "report.md").read_text()
 
 
-def label(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "scripts/label.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-
-
 def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp_path: Path):
     sheet, out = tmp_path / "sheet.csv", tmp_path / "labels.csv"
-    done = label("export", "dataset.limit=10", f"sheet={sheet}", "seed=1")
+    done = completed("label", "export", "dataset.limit=10", f"sheet={sheet}", "seed=1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"40 rows to label in {sheet}: fill the last column with 1")
     assert not (ROOT / "label.log").exists()
-    assert label("export", f"sheet={sheet}").stderr.count("already exists") == 1
+    assert completed("label", "export", f"sheet={sheet}").stderr.count("already exists") == 1
     for annotator, words in (("ann", ["1", "0"]), ("ben", ["yes", "no", ""])):
         rows = table(sheet)
         with sheet.open("w", newline="", encoding="utf-8") as stream:
@@ -254,7 +250,9 @@ def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp
             writer.writeheader()
             for at, row in enumerate(rows):
                 writer.writerow(row | {"label": words[at % len(words)]})
-        said = label("import", f"sheet={sheet}", "seed=1", f"annotator={annotator}", f"out={out}")
+        said = completed(
+            "label", "import", f"sheet={sheet}", "seed=1", f"annotator={annotator}", f"out={out}"
+        )
         assert said.returncode == 0, said.stderr
     assert said.stdout == (
         f"27 labels of ben are now in {out}; "
@@ -297,7 +295,7 @@ def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp
     ],
 )
 def test_a_mistake_in_labelling_ends_in_one_line(arguments: list[str], said: str):
-    done = label(*arguments)
+    done = completed("label", *arguments)
     assert done.returncode == 2
     *notes, line = done.stderr.splitlines()
     assert all(note.startswith("recorded_nq301: judges ") for note in notes)
@@ -322,9 +320,9 @@ def test_progress_shows_on_a_terminal_only(tmp_path: Path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_log_file_on_a_full_disk_prints_no_traceback(run_script: Run, tmp_path: Path):
+def test_a_log_file_on_a_full_disk_prints_no_traceback(run_process: Run, tmp_path: Path):
     full = "hydra.job_logging.handlers.file.filename=/dev/full"
-    done = run_script("judge", "judge=contains", "dataset.limit=2", "hydra.verbose=true", full)
+    done = run_process("judge", "judge=contains", "dataset.limit=2", "hydra.verbose=true", full)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "8 verdicts" in done.stdout

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +10,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from conftest import ROOT, script
+from conftest import ROOT, options
 from faulty_api import FaultyApi, in_a_thread
+from in_process import completed
 from llm_juries.config.named import load_dataset
 
 VALUES = ("supported", "refuted", "not enough info")
@@ -21,14 +20,8 @@ NO_VERDICT = "It depends."
 
 
 def run(name: str, folder: Path, *overrides: str) -> str:
-    done = subprocess.run(
-        [*script(name, folder), *overrides],
-        cwd=ROOT,
-        env={**os.environ, "ANTHROPIC_API_KEY": "planted", "OPENAI_API_KEY": "planted"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    keys = dict.fromkeys(("ANTHROPIC_API_KEY", "OPENAI_API_KEY"), "planted")
+    done = completed(name, *options(folder, *overrides), environment=keys)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -111,12 +104,8 @@ def test_the_claims_are_balanced_and_no_shot_gives_one_away() -> None:
 
 @pytest.mark.model
 def test_a_small_model_gives_one_of_the_three_categories(tmp_path: Path) -> None:
-    command = [*script("judge", tmp_path), "dataset=sample_claims", "prompt=claim_check"]
-    done = subprocess.run(
-        [*command, "judge=smollm2", "judges.smollm2.threads=1", "dataset.limit=2"],
-        cwd=ROOT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    what = ["dataset=sample_claims", "prompt=claim_check", "dataset.limit=2"]
+    run("judge", tmp_path, *what, "judge=smollm2", "judges.smollm2.threads=1")
     lines = [json.loads(line) for p in (tmp_path / "store").glob("*.jsonl") for line in p.open()]
     assert [line["outcome"] for line in lines] == ["ok"] * 6
     assert {line["value"] for line in lines} <= set(VALUES)

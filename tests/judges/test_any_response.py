@@ -117,7 +117,7 @@ def test_the_good_response_is_read_whole(wire: str):
     asked, plan = judge(wire)
     (request,) = plan.requests()
     raw = json.dumps(GOOD[wire]).encode()
-    reply = asked._checked(request, asked._reply(request, Response(200, {}, raw)))
+    reply = asked.read(request, Response(200, {}, raw))
     assert (reply.text.strip(), reply.input_tokens, reply.output_tokens) == ("True", 40, 2)
     assert reply.finish_reason == GOOD[wire].get("stop_reason") or reply.finish_reason
     assert reply.thinking == ("" if wire == "openai_text" else "Hm.")
@@ -135,10 +135,9 @@ def test_nothing_at_any_place_makes_more_than_a_failed_vote(wire: str):
         for odd in ODD:
             raw = json.dumps(put(GOOD[wire], path, odd)).encode()
             try:
-                reply = asked._reply(request, Response(200, {}, raw))
+                reply = asked.read(request, Response(200, {}, raw))
             except (TransientError, JudgeUnavailableError):
                 continue
-            reply = asked._checked(request, reply)
             verdict = verdict_of(plan, request, reply, attempts=1)
             outcomes.add(verdict.outcome)
             if "logprobs" not in path:  # the word of the text may be missing there
@@ -169,9 +168,9 @@ def test_a_field_that_is_missing_is_no_more(wire: str):
         if path:
             raw = json.dumps(without(GOOD[wire], path)).encode()
             try:
-                reply = asked._reply(request, Response(200, {}, raw))
+                reply = asked.read(request, Response(200, {}, raw))
             except TransientError:
                 continue
-            verdict = verdict_of(plan, request, asked._checked(request, reply), attempts=1)
+            verdict = verdict_of(plan, request, reply, attempts=1)
             assert verdict.value in ("True", "1", None) or "logprobs" in path, path
             segments.checked(verdict)

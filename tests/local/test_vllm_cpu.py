@@ -30,6 +30,7 @@ from llm_juries.types import Order, Outcome, Reply, Request, Verdict
 pytestmark = pytest.mark.usefixtures("vllm_python")
 
 Key = tuple[str, str]
+ITEMS = 80
 
 
 @pytest.fixture(scope="session")
@@ -226,17 +227,22 @@ def test_a_server_gives_the_same_verdicts_and_is_gone_afterwards(
         assert served.read(served.ask(served.requests[:1]))  # still there
     finally:
         runner.run(judge.close())
-    assert vllm_processes(str(weights), "serve") == []
+    assert serving(weights) == []
 
 
-def vllm_processes(*words: str) -> list[int]:
+def serving(weights: Path) -> list[int]:
+    """Return the processes that serve a model, by their numbers."""
     found = []
     for process in psutil.process_iter(["pid", "cmdline", "status"]):
         line = " ".join(process.info["cmdline"] or ())
         alive = process.info["status"] != psutil.STATUS_ZOMBIE
-        if alive and "worker.py" in line and all(word in line for word in words):
+        if alive and all(word in line for word in ("worker.py", "serve", str(weights))):
             found.append(process.info["pid"])
     return found
+
+
+def gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def judged(folder: Path) -> dict[str, dict[Key, Verdict]]:
@@ -247,35 +253,42 @@ def judged(folder: Path) -> dict[str, dict[Key, Verdict]]:
 
 
 def test_a_kill_resumes_and_llama_cpp_agrees_on_the_same_weights(weights: Path, tmp_path: Path):
-    options = [
-        "dataset=sample_qa", f"judges.smollm2_vllm.model.path={weights}",
-        "judges.smollm2_vllm.runtime.batch=32",
-    ]  # fmt: skip
-    alone = [*script("judge", tmp_path), "judge=[smollm2_vllm]", *options]
-    before = set(vllm_processes())
+    options = ["dataset=sample_qa", "dataset.limit=20"]
+    vllm = ["judge=[smollm2_vllm]", f"judges.smollm2_vllm.model.path={weights}"]
+    alone = script("judge", tmp_path, *options, *vllm, "judges.smollm2_vllm.runtime.batch=16")
     with subprocess.Popen(alone, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         try:
-            while len(judged(tmp_path).get("smollm2_vllm", {})) < 32:
+            while len(judged(tmp_path).get("smollm2_vllm", {})) < 16:
                 assert process.poll() is None, "it ended before it was killed"
                 time.sleep(0.1)  # without a limit: how long vLLM loads is the machine's to say
         finally:
+            begun = psutil.Process(process.pid).children(recursive=True)
             process.kill()
-    gone = before_long(lambda: set(vllm_processes()) <= before)
-    assert gone  # vLLM went with it
+    assert begun
+    assert before_long(lambda: all(map(gone, begun)))  # vLLM went with it
     kept = judged(tmp_path)["smollm2_vllm"]
-    assert 32 <= len(kept) < 140
+    assert 16 <= len(kept) < ITEMS
 
-    command = [*script("judge", tmp_path), "judge=[smollm2,smollm2_vllm]", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    # One after the other: the threads of both spin while they wait for each other.
+    resumed, other = (
+        subprocess.run(
+            script("judge", tmp_path, *options, *judge),
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )
+        for judge in (vllm, ["judge=[smollm2]"])
+    )  # fmt: skip
     both = judged(tmp_path)
     assert {key: verdict.asked_at for key, verdict in kept.items()} == {
         key: both["smollm2_vllm"][key].asked_at for key in kept
     }
     ours, theirs = both["smollm2"], both["smollm2_vllm"]
-    assert f"{140 + 140 - len(kept)} model calls made" in done.stdout
-    assert len(ours) == len(theirs) == 140
+    assert f"{ITEMS - len(kept)} model calls made" in resumed.stdout
+    assert f"{ITEMS} model calls made" in other.stdout
+    assert len(ours) == len(theirs) == ITEMS
     assert {verdict.outcome for verdict in theirs.values()} == {Outcome.OK}
-    assert sum(ours[key].value == theirs[key].value for key in ours) >= 0.95 * len(ours)
+    differ = [key for key in ours if ours[key].value != theirs[key].value]
+    assert len(differ) <= 5  # as many as on all 140
+    assert all(abs((theirs[key].score or 0.0) - 0.5) < 0.1 for key in differ)
 
 
 def before_long(holds: Callable[[], bool], seconds: float = 60.0) -> bool:

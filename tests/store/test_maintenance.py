@@ -15,6 +15,7 @@ from test_compaction import FAILED, fill, kept
 from test_store import verdict
 
 from conftest import ROOT
+from in_process import completed
 from llm_juries.commands.store_action import StoreAction, run
 from llm_juries.errors import JuriesError
 from llm_juries.store import segments
@@ -25,12 +26,6 @@ from llm_juries.store.store import Store
 from llm_juries.types import Reply
 
 LONG = Reply("lines\nof “text”", choice_logprobs={"é": -1.5, "True": -0.1}, thinking="hm")
-
-
-def script(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "scripts/store.py", *arguments], cwd=ROOT, capture_output=True, text=True
-    )
 
 
 @pytest.fixture
@@ -80,7 +75,7 @@ def test_what_is_damaged_is_told_in_one_line_and_an_exit_code(damage: str, said:
         case "line":
             (segment,) = segments.segments(store)
             segment.write_bytes(b"{}\n" + segment.read_bytes())
-    done = script("verify", f"store={store}")
+    done = completed("store", "verify", f"store={store}")
     assert done.returncode == 2
     assert done.stdout == ""
     line = done.stderr.splitlines()[-1]
@@ -209,7 +204,7 @@ def test_the_script_does_each_of_them(store: Path, tmp_path: Path):
         ("merge", f"store={new}", f"sources=[{store}]"): "4 verdicts read: 0 new, 4 known",
     }
     for arguments, expected in said.items():
-        done = script(*arguments)
+        done = completed("store", *arguments)
         assert (done.returncode, done.stderr) == (0, "")
         assert expected in done.stdout
     assert not (ROOT / "store.log").exists()
@@ -225,7 +220,7 @@ def test_the_script_does_each_of_them(store: Path, tmp_path: Path):
     ],
 )
 def test_a_mistake_ends_in_one_line(arguments: list[str], said: str):
-    done = script(*arguments)
+    done = completed("store", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")

@@ -64,7 +64,7 @@ class LlamaCppJudge(ModelJudge):
         Verdicts to compute concurrently, each with a cache of its own. It pays off on GPUs; a batch
         rounds differently from a single prompt, so borderline verdicts may change.
     threads : int, optional
-        CPU threads; all cores by default. Not part of the key.
+        CPU threads; by default one for each core that this process may use. Not part of the key.
     gpu_layers : int
         Layers on a GPU; 0 for none.
     note : str
@@ -97,7 +97,7 @@ class LlamaCppJudge(ModelJudge):
         self.prompt_as = prompt_as
         self.context = context
         self.slots = slots
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or cores()
         self.gpu_layers = gpu_layers
         self.wire = wire_of("openai" if prompt_as == "chat" else "openai_text", self._sent)
         self._path: Path | None = None
@@ -283,6 +283,13 @@ class LlamaCppJudge(ModelJudge):
             begun_message = {"role": "assistant", "content": begun}
             body = {**body, "messages": [*body["messages"], begun_message]}
         return self._server.handle_chat_completions(body)
+
+
+def cores() -> int:
+    """Return how many cores this process may use: in a job of a cluster, not all of a node's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _free(threads: ThreadPoolExecutor, held: list[Any]) -> None:

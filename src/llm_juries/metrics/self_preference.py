@@ -24,6 +24,7 @@ from .bias import accuracy_deltas
 from .bootstrap import Bootstrap, cluster_sums
 from .intervals import Interval, additive, cluster_t, imagined_size
 from .logistic import conditional_logit
+from .significance import holm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +81,6 @@ def family_deltas(
     """
     import pandas as pd
     from scipy.stats import t
-    from statsmodels.stats.multitest import multipletests
 
     found = accuracy_deltas(labels, human, families, clusters, level, levels)
     own = np.asarray(families)[:, None] == np.array(found.candidates)
@@ -107,10 +107,7 @@ def family_deltas(
             for row, family in enumerate(found.candidates)
         ]
     )
-    rows["p_holm"] = np.nan
-    tested = rows["p"].notna()
-    if tested.any():
-        rows.loc[tested, "p_holm"] = multipletests(rows.loc[tested, "p"], method="holm")[1]
+    rows["p_holm"] = holm(rows["p"].to_numpy())
     return rows.sort_values(["judge", "family"]).reset_index(drop=True)
 
 

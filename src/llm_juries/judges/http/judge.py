@@ -174,7 +174,7 @@ class HttpJudge(ModelJudge):
 
     async def batch_submit(self, requests: Sequence[Request]) -> str:
         """Submit requests as a batch; return its id. Raises as `batch_api.call` does."""
-        asked = [self._plain(request) for request in requests]
+        asked = [self.plain(request) for request in requests]
         return await self._batches.submit(self._opened, self.model, asked, self.decoding)
 
     async def batch_results(
@@ -191,6 +191,16 @@ class HttpJudge(ModelJudge):
             key: replace(self._checked(requests[key], reply), batched=True)
             for key, reply in found.items()
         }
+
+    def read(self, request: Request, response: Response) -> Reply:
+        """Return what a response holds: a reply, or the error of a request that failed.
+
+        Raises as `Judge.ask` does, where others would fail too or another attempt may succeed.
+        """
+        held = self._held(response)
+        if not isinstance(held, Reply):
+            held = reply_of(self.wire, held, request.choices, raw_of(response))
+        return self._checked(request, held)
 
     def estimate(self, request: Request) -> tuple[int, int]:
         """Count the input tokens (or estimate them); the output may use all that is allowed."""
@@ -210,7 +220,7 @@ class HttpJudge(ModelJudge):
             raise JuriesError(f"judge {self.name}: asked before it was opened; call open() first")
         return self._client
 
-    def _plain(self, request: Request) -> Request:
+    def plain(self, request: Request) -> Request:
         """Return a request whose texts hold no special token that a server might read as one."""
         forged = looking_special(*(m.content for m in request.messages)) - set(request.special)
         if not (forged and self.parses_special):
@@ -221,16 +231,9 @@ class HttpJudge(ModelJudge):
     async def _ask(self, request: Request) -> Reply:
         began = time.monotonic()
         decoding = self.decoding.seeded(request.seed)
-        body = self.wire.body(self.model, self._plain(request), decoding)
-        reply = self._reply(request, await self._posted(body))
-        return replace(self._checked(request, reply), latency_s=time.monotonic() - began)
-
-    def _reply(self, request: Request, response: Response) -> Reply:
-        """Return what a response holds: a reply, or the error of a request that failed."""
-        held = self._held(response)
-        if isinstance(held, Reply):
-            return held
-        return reply_of(self.wire, held, request.choices, raw_of(response))
+        body = self.wire.body(self.model, self.plain(request), decoding)
+        reply = self.read(request, await self._posted(body))
+        return replace(reply, latency_s=time.monotonic() - began)
 
     async def _posted(self, body: Json) -> Response:
         response = await self._opened.send(

@@ -136,7 +136,7 @@ class Engine:
         return sorted(set(ids))
 
     def _tokens(self, messages: Any, asked: Json) -> list[int]:
-        tokens = self._prompt(messages, asked)
+        tokens = self.prompt(messages, asked)
         wanted = len(tokens) + asked["decoding"]["max_tokens"]
         if wanted > self.longest:
             raise PromptError(
@@ -144,7 +144,7 @@ class Engine:
             )
         return tokens
 
-    def _prompt(self, messages: Any, asked: Json) -> list[int]:
+    def prompt(self, messages: Any, asked: Json) -> list[int]:
         """Return a prompt's tokens; special ones in its texts are text, except the prompt's own."""
         if asked["prompt_as"] == "chat" and getattr(self.tokenizer, "IS_MISTRAL_TOKENIZER", False):
             return self._of_mistral(messages, asked["template"])
