@@ -121,14 +121,14 @@ def test_tables_do_not_depend_on_order_concurrency_or_timing(
 
 
 def test_files_do_not_depend_on_the_hash_seed_or_the_order_of_judges(
-    run_script: Run, tmp_path: Path
+    run_process: Run, tmp_path: Path
 ):
     written = []
     for seed, judges in (
         ("1", "exact_match,contains,token_f1"),
         ("2", "token_f1,contains,exact_match"),
     ):
-        done = run_script(
+        done = run_process(
             "analyze", f"judge=[{judges}]", "analysis.search.rules=[majority]",
             "analysis.bootstrap.resamples=200",
             f"hydra.run.dir={tmp_path / seed}", f"store={tmp_path / ('store' + seed)}",

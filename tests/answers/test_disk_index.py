@@ -380,9 +380,9 @@ def test_without_the_extra_what_it_takes_is_known_and_a_search_says_what_to_inst
         over(retriever, DATASET)
 
 
-def test_a_dry_run_neither_downloads_nor_builds(run_script: Run, tmp_path: Path):
+def test_a_dry_run_neither_downloads_nor_builds(run_process: Run, tmp_path: Path):
     index, cache = tmp_path / "index", tmp_path / "cache"
-    done = run_script(
+    done = run_process(
         "answer",
         "dataset.limit=3",
         "answering=open_book",

@@ -40,31 +40,31 @@ def places(folder: Path) -> list[str]:
     return [f"store={folder / 'store'}", f"logs={folder / 'logs'}"]
 
 
-def submit(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    """Submit from a process of its own: the jobs are then nobody's children, as with a user."""
-    command = [sys.executable, "scripts/submit.py", *places(folder), *overrides]
+def process(name: str, folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own: the jobs it submits are then nobody's children."""
+    command = [sys.executable, f"scripts/{name}.py", *places(folder), *overrides]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.slow
 def test_a_sweep_runs_in_the_background_and_is_complete(tmp_path: Path):
-    dry = script("submit", tmp_path, *SWEEP, "dry_run=true")
+    dry = process("submit", tmp_path, *SWEEP, "dry_run=true")
     assert "4 jobs would be submitted" in dry.stdout
     assert not (tmp_path / "store").exists()
 
-    sent = submit(tmp_path, *SWEEP, "cluster=local", "cluster.at_once=2")
+    sent = process("submit", tmp_path, *SWEEP, "cluster=local", "cluster.at_once=2")
     assert "4 jobs submitted" in sent.stdout, sent.stderr
     jobs = recorded(tmp_path / "store")
     assert len(jobs) == 4
-    again = script("submit", tmp_path, *SWEEP, "cluster=local")
+    again = process("submit", tmp_path, *SWEEP, "cluster=local")
     assert "0 jobs submitted" in again.stdout  # each is at work, or done already
     until(lambda: set(states(jobs, tmp_path / "store").values()) == {"COMPLETED"})
     assert len(Store(tmp_path / "store")) == len({v.key for v in Store(tmp_path / "store")})
 
-    said = script("status", tmp_path)
+    said = process("status", tmp_path)
     assert "280 of 280 verdicts done, 0 failed, 0 missing" in said.stdout
     assert said.stdout.count("2 COMPLETED") == 2
-    grid = script("status", tmp_path, "judge=contains,token_f1", "wandb=offline")
+    grid = process("status", tmp_path, "judge=contains,token_f1", "wandb=offline")
     assert "140 of 280 verdicts done" in grid.stdout
     assert list((tmp_path / "logs").rglob("run-*.wandb"))
 
@@ -100,11 +100,11 @@ def test_a_launchers_yaml_composes_with_its_plugin(path: Path):
 @pytest.mark.slow
 def test_a_failing_job_is_said_to_have_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    sent = submit(tmp_path, "judge=gpt_6_luna", "cluster=local")
+    sent = process("submit", tmp_path, "judge=gpt_6_luna", "cluster=local")
     assert "1 jobs submitted" in sent.stdout, sent.stderr
     jobs = recorded(tmp_path / "store")
     until(lambda: set(states(jobs, tmp_path / "store").values()) == {"FAILED"})
-    said = script("status", tmp_path)
+    said = process("status", tmp_path)
     assert "1 FAILED" in said.stdout
     (log,) = (tmp_path / "logs").rglob("*_log.err")
     assert "\nerror: judge gpt_6_luna: " in f"\n{log.read_text()}"  # the job's own line

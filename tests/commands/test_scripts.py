@@ -183,8 +183,8 @@ def test_if_a_model_is_unavailable_the_others_go_on(run_script: Run, tmp_path: P
     assert "**qwen25_coder** has no votes" in (tmp_path / "out" / "report.md").read_text()
 
 
-def test_the_analysis_of_recorded_verdicts_writes_all_its_files(run_script: Run, tmp_path: Path):
-    done = run_script(
+def test_the_analysis_of_recorded_verdicts_writes_all_its_files(run_process: Run, tmp_path: Path):
+    done = run_process(
         "analyze", "datasets=[recorded_nq301,recorded_llmbar]", "jury=[nq301_trio,llmbar_trio]",
         "analysis.bootstrap.resamples=200", "wandb=offline", "analysis.search.rules=[majority]",
         "figures.paper_table1=results/paper/table1_kappa.csv",

@@ -294,12 +294,12 @@ def test_a_gated_dataset_says_what_to_do(
     token: str,
     said: str,
     environment: dict[str, str],
-    run_script: Run,
+    run_process: Run,
     tmp_path: Path,
 ):
     gated = "dataset=chatbot_arena", "judge=contains", f"dataset.source.streaming={streaming}"
     settings = {**environment, "HF_HOME": str(tmp_path / "home")}
-    done = run_script("judge", *gated, **settings | {"HF_TOKEN": token})
+    done = run_process("judge", *gated, **settings | {"HF_TOKEN": token})
     assert done.returncode == 2
     *log, line = done.stderr.splitlines()
     assert all(line.startswith("downloading") for line in log)

@@ -265,12 +265,14 @@ def test_a_full_disk_is_one_line(
 
 
 @pytest.mark.parametrize("case", ["no login", "no network"])
-def test_a_script_goes_on_when_the_server_cannot_be_had(run_script: Run, tmp_path: Path, case: str):
+def test_a_script_goes_on_when_the_server_cannot_be_had(
+    run_process: Run, tmp_path: Path, case: str
+):
     environment = {"HOME": str(tmp_path), "NETRC": str(tmp_path / "none"), "WANDB_API_KEY": ""}
     environment["WANDB_CONFIG_DIR"] = str(tmp_path)
     if case == "no network":
         environment |= {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
-    done = run_script(
+    done = run_process(
         "judge", "judge=contains", "dataset.limit=2", "wandb=online", "wandb.timeout_s=3",
         **environment,
     )  # fmt: skip
