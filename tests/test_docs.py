@@ -203,7 +203,8 @@ def test_every_file_module_and_choice_that_is_named_exists(page: Path):
         pattern = re.sub(r"\b[A-Z]{3,}\b", "*", path)  # conf/judge/NAME.yaml
         places = (ROOT, ROOT / "src" / "llm_juries", ROOT / "conf")
         assert any(next(place.glob(pattern), None) for place in places), path
-    for name in re.findall(r"\bllm_juries(?:\.\w+)+", text):
+    styles = {f"llm_juries.{path.stem}" for path in (ROOT / "src/llm_juries").glob("*.mplstyle")}
+    for name in set(re.findall(r"\bllm_juries(?:\.\w+)+", text)) - styles:
         get_object(name.removesuffix(".py"))
     for group, chosen in CHOICE.findall(prose(page)):
         for name in filter(None, chosen.split(",")):

@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     from .juries.panel import Panel
     from .juries.rules import Jury
     from .metrics.bootstrap import Bootstrap
+    from .reporting.figures.options import FigureOptions
     from .scale import Scale
 
 __version__ = "0.1.0"
 __all__ = [
     "Bootstrap",
+    "FigureOptions",
     "JuriesError",
     "Jury",
     "Panel",
@@ -66,6 +68,7 @@ __all__ = [
 
 _HOMES = {
     "Bootstrap": "metrics.bootstrap",
+    "FigureOptions": "reporting.figures.options",
     "JuriesError": "errors",
     "Jury": "juries.rules",
     "Panel": "juries.panel",

@@ -52,6 +52,7 @@ from .juries.rules import Rule
 from .juries.stored import Inconsistent, Vote
 from .metrics.bootstrap import Bootstrap
 from .prompts.prompt import Prompt
+from .reporting.figures.options import FigureOptions
 from .scale import Scale
 from .seats import Seat, seats_of
 from .store.plan import Plan
@@ -631,7 +632,12 @@ def dependence(
 
 
 @checked
-def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None) -> Path:
+def report(
+    panel: Panel,
+    folder: str | Path,
+    bootstrap: Bootstrap | None = None,
+    figures: FigureOptions | None = None,
+) -> Path:
     """Write an analysis as tables, figures, report.md and a page with every item.
 
     Parameters
@@ -641,6 +647,8 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
     folder : path
         Made if need be; files of an earlier report in it are replaced.
     bootstrap : Bootstrap, optional
+    figures : FigureOptions, optional
+        What is drawn, and how: lj.FigureOptions(width="single", names={"gpt_4": "GPT-4"}).
 
     Returns
     -------
@@ -665,7 +673,7 @@ def report(panel: Panel, folder: str | Path, bootstrap: Bootstrap | None = None)
     with _opened(study, panel.store) as store:
         results = measure([study], store, analysis)
         try:
-            drawn = summary.write(results, into, _config(panel, prompt))
+            drawn = summary.write(results, into, _config(panel, prompt), figures)
             page.write(results, store, into / "report.html", drawn)
         except OSError as error:
             raise JuriesError(

@@ -65,7 +65,8 @@ def overrides(primary: str) -> list[str]:
     groups["experiment"] = own
     if primary == "reproduce":
         groups = {group: groups[group] for group in REPRODUCE_GROUPS}
-    for group in ("backend", "base", "cluster", *ANSWER_GROUPS[1:]):
+    drawn = () if primary in ("analyze", "reproduce") else ("figures",)
+    for group in ("backend", "base", "cluster", *drawn, *ANSWER_GROUPS[1:]):
         if primary == "reproduce" or (primary == "answer" and group in ANSWER_GROUPS):
             continue
         groups.pop(group, None)

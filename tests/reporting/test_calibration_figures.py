@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from llm_juries.reporting.figures import detectable_differences, reliability_diagram
-from llm_juries.reporting.figures.style import names_as_written, save
+from llm_juries.reporting.figures import (
+    FigureOptions,
+    detectable_differences,
+    reliability_diagram,
+    save,
+)
 
 
 def test_a_reliability_diagram_has_each_voters_bins_and_their_intervals():
@@ -21,8 +25,7 @@ def test_a_reliability_diagram_has_each_voters_bins_and_their_intervals():
             "ci_low": [0.0, 0.5, 0.2], "ci_high": [0.5, 0.9, 0.8],
         }
     )  # fmt: skip
-    figure = reliability_diagram(rows, "made up", 0.95)
-    (axis,) = figure.axes
+    axis = reliability_diagram(rows)
     lines = {line.get_label(): line.get_xydata().tolist() for line in axis.lines}
     assert lines["a"] == [[0.04, 0.2], [0.95, 0.7]]
     assert lines["b"] == [[0.45, 0.5]]
@@ -38,7 +41,7 @@ def test_detectable_differences_fall_with_the_root_of_the_questions():
             "measure": "kappa", "questions": [100], "difference": [0.02], "detectable": [0.1],
         }
     )  # fmt: skip
-    (axis,) = detectable_differences(rows, "made up").axes
+    axis = detectable_differences(rows)
     (curve,) = [line for line in axis.lines if line.get_label() == "trio beside best"]
     x, y = curve.get_xydata().T
     np.testing.assert_allclose(y, 0.1 * np.sqrt(100 / x))
@@ -52,10 +55,9 @@ def test_an_axis_of_powers_of_ten_has_plain_numbers_and_room(tmp_path: Path):
             "measure": "kappa", "questions": [301], "difference": [0.02], "detectable": [0.047],
         }
     )  # fmt: skip
-    with names_as_written("d"), warnings.catch_warnings():
+    with FigureOptions().look(), warnings.catch_warnings():
         warnings.simplefilter("error")
-        figure = detectable_differences(rows, "made up")
-        save(figure, tmp_path, "power")
-    (axis,) = figure.axes
+        axis = detectable_differences(rows, note="made up")
+        save(axis, tmp_path, "power")
     shown = [text.get_text() for text in (*axis.get_xticklabels(), *axis.get_yticklabels())]
     assert {"50", "1,000", "0.02", "0.1"} <= set(shown)

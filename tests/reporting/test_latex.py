@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 from pathlib import Path
@@ -51,7 +52,7 @@ if not os.environ.get("LLM_JURIES_LATEX"):
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = """\\documentclass{article}
-\\usepackage{booktabs}
+\\usepackage{booktabs,dcolumn}
 \\begin{document}
 \\ttfamily\\tiny
 TABLES
@@ -79,6 +80,11 @@ def test_hostile_names_compile_in_every_place_of_a_table(tmp_path: Path):
     tables += [pd.DataFrame({name: [name], f"{name} n": [1.0]}) for name in HOSTILE]
     log = compiled(tmp_path, *map(latex, tables))
     assert "Output written" in log
+
+
+def test_bold_and_decimals_compile(tmp_path: Path):
+    table = pd.DataFrame({"voter": HOSTILE, "kappa": [0.1 * n - 1 for n in range(len(HOSTILE))]})
+    compiled(tmp_path, latex(table, {HOSTILE[0]: "GPT-4"}), latex(table.assign(kappa=math.nan)))
 
 
 def test_the_tables_of_the_reproduction_compile(tmp_path: Path):

@@ -12,8 +12,7 @@ import pytest
 
 from in_process import ended
 from llm_juries.files import file_name
-from llm_juries.reporting.drawing import _short
-from llm_juries.reporting.figures import error_correlations, style
+from llm_juries.reporting.figures import FigureOptions, error_correlations, options
 
 NAMES = [
     *(
@@ -64,19 +63,18 @@ def test_names_of_all_kinds_go_through_an_analysis(tmp_path: Path):
     assert {path.parent for path in drawn} == {tmp_path / "run" / "figures"}
 
 
-def test_a_sign_comes_from_a_font_that_has_it(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(style, "USUAL", "cmr10")  # a font without Greek or arrows
-    families, lacking = style.fonts_for("a→Ж")
+def test_a_sign_comes_from_a_font_that_has_it():
+    families, lacking = options.fonts_for("a→Ж", "cmr10")  # a font without Greek or arrows
     assert families[0] == "cmr10"
     assert len(families) > 1
     assert not lacking
-    assert style.fonts_for("abc") == (["cmr10"], "")
-    assert style.fonts_for("\U000f0000 \n")[1] == ""  # of private use: no font may have it
+    assert options.fonts_for("abc", "cmr10") == (["cmr10"], "")
+    assert options.fonts_for("\U000f0000 \n")[1] == ""  # of private use: no font may have it
 
 
 def test_long_names_stay_distinct_in_figures():
     names = ["x" * 300, "x" * 301, "short", "評" * 80]
-    rows = _short(pd.DataFrame({"voter": names, "n": 1}))
+    rows = FigureOptions().chosen(pd.DataFrame({"voter": names, "n": 1}))
     assert rows["voter"].nunique() == 4
     assert rows["voter"].str.len().max() < 70
     assert rows["voter"][2] == "short"
@@ -97,8 +95,8 @@ def test_a_map_of_many_judges_is_bounded():
         for number, a in enumerate(names)
         for b in names[number + 1 :]
     ]
-    figure = error_correlations(pd.DataFrame(pairs), "a note")
-    assert max(figure.get_size_inches()) < 25
+    figure = error_correlations(pd.DataFrame(pairs), note="a note").figure
+    assert max(figure.get_size_inches()) < 8
 
 
 def test_a_report_says_why_strengths_are_blank(tmp_path: Path):

@@ -106,7 +106,19 @@ def test_latex_shows_an_undefined_value_as_nothing():
 
 
 def test_latex_aligns_numbers_to_the_right():
-    assert r"\begin{tabular}{lrr}" in latex(pd.DataFrame({"a": ["x"], "n": [1], "k": [0.5]}))
+    shown = latex(pd.DataFrame({"a": ["x"], "n": [1], "k": [0.5], "m": [-12.25]}))
+    assert r"\begin{tabular}{lrD{.}{.}{1.3}D{.}{.}{3.3}}" in shown
+
+
+def test_the_best_of_each_dataset_is_bold_under_its_display_name():
+    rows = {"dataset": ["d", "d", "e", "e"], "voter": list("abab"), "kappa": [0.5, 0.7, 0.9, 0.1]}
+    lines = latex(pd.DataFrame(rows), {"b": "Judge B", "d": "NQ-301"}).splitlines()
+    bold = [line for line in lines if "boldmath" in line]
+    assert bold[0].startswith(
+        r"NQ-301 & Judge B & \multicolumn{1}{>{\boldmath}D{.}{.}{1.3}}{0.700}"
+    )
+    assert len(bold) == 2
+    assert "boldmath" not in latex(pd.DataFrame({"voter": ["a"], "kappa": [0.5]}))
 
 
 @pytest.mark.parametrize("shown", [markdown, latex])

@@ -22,7 +22,7 @@ def analyze(cfg: DictConfig) -> None:
     from ..markdown import markdown
     from ..reporting import summary
     from ..reporting.conclusion import conclusions
-    from ..reporting.drawing import FigureOptions
+    from ..reporting.figures import FigureOptions
     from ..reporting.page import page
     from ..reporting.tracking import agreement_metrics
     from ..store.store import Store

@@ -42,8 +42,10 @@ def atlas(cfg: DictConfig) -> None:
     from ..reporting.atlas import write
     from ..reporting.atlas.page import headline_table
     from ..reporting.atlas.sentences import answer
+    from ..reporting.figures import FigureOptions
 
     options, bootstrap = pick(cfg, Options), read(Bootstrap, cfg.bootstrap, "bootstrap")
+    figures = read(FigureOptions, cfg.figures, "figures")
     margin, folder = Settings(margin=options.margin).margin, Path(settings(cfg).places.results)
     lists = {"datasets": cfg.datasets, "fetched": cfg.fetched if options.fetch else ()}
     nodes = {f"{key}.{at}": node for key, own in lists.items() for at, node in enumerate(own)}
@@ -60,7 +62,7 @@ def atlas(cfg: DictConfig) -> None:
         sources.append(Source(panel, judges=options.seated.get(panel.dataset.name, ())))
         print(f"{panel.dataset.name}: {len(sources[-1].seated)} judges", flush=True)
     found = atlas(sources, bootstrap, margin)
-    write(found, folder)
+    write(found, folder, options=figures)
     print(markdown(headline_table(found)))
     print("\n" + "\n\n".join(answer(found)))
     print(f"\npage:    {folder / 'index.html'}\nreadme:  {folder / 'README.md'}")

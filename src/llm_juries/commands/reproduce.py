@@ -14,11 +14,12 @@ from . import command_line
 def reproduce(cfg: DictConfig) -> None:
     """Plan, or run one stage or all of them; print what was done and what a person must do."""
     from ..collect.policy import Policy
-    from ..config.build import build, pick
+    from ..config.build import build, pick, read
     from ..config.composing import written
     from ..config.settings import Places
     from ..markdown import markdown
     from ..reporting import paper
+    from ..reporting.figures import FigureOptions
     from ..reproduction import planning, power
     from ..reproduction.judging import Seated
     from ..reproduction.merging import merged
@@ -33,6 +34,7 @@ def reproduce(cfg: DictConfig) -> None:
             f"stage: there is none called {cfg.stage!r}{nearest(str(cfg.stage), known)}"
         )
     tracking = build(cfg.wandb, "wandb")
+    figures = read(FigureOptions, cfg.figures, "figures")
     policy, places = pick(cfg, Policy), pick(cfg, Places)
     folder = Path(places.results)
     protocol = protocol_of(cfg, folder)
@@ -42,7 +44,7 @@ def reproduce(cfg: DictConfig) -> None:
         parts: Sequence[Seated], absent: dict[str, str], state: Sequence[str]
     ) -> Iterator[str]:
         result = merged(protocol, parts, absent, store, settings)
-        drawn = paper.write(result, folder, state)
+        drawn = paper.write(result, folder, state, figures)
         logged = tracking.log(Path(cfg.output_dir), "reproduce", written(cfg), result.tables, drawn)
         yield markdown(result.tables["table1_kappa"].drop(columns="differs"))
         yield f"page: {folder / 'README.md'}" + (f"; W&B run: {logged}" if logged else "")

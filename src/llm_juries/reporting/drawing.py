@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,35 +15,21 @@ from ..analysis.measured import headline_of
 from ..analysis.power import BEFOREHAND
 from ..analysis.rankings import FEWEST_MODELS, Rankings
 from ..analysis.run import Results
+from ..config.seating import UNKNOWN
 from ..config.study import source_of
 from ..data.tables import located
 from ..metrics.correlation import ranks
 from . import figures
+from .figures import FigureOptions
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
-    Drawn = Iterator[tuple[str, Figure]]
+    Drawn = Iterator[tuple[str, Axes]]
 
 
 log = logging.getLogger(__name__)
-LONGEST_NAME = 40  # characters
-NAMING = {"voter", "judge", "other", "candidate"}  # models are cut where they are drawn
-MOST_PANELS = 24  # of a figure with one for each voter
 MOST_HEAT_MAPS = 6  # a figure each: with more voters, only the humans' and the juries'
-
-
-@dataclass(frozen=True)
-class FigureOptions:
-    """What is drawn beside the tables' own numbers.
-
-    Parameters
-    ----------
-    paper_table1 : str, optional
-        CSV of the paper's printed kappas, drawn beside ours.
-    """
-
-    paper_table1: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +54,10 @@ class Context:
         Of the intervals.
     rankings : Rankings
         For the reference leaderboard.
+    margin : float
+        By which a jury may be worse and still as good.
+    places : mapping of str to mapping of str to int
+        The order of each dataset's voters.
     options : FigureOptions
     """
 
@@ -79,11 +69,27 @@ class Context:
     steps: Mapping[str, Sequence[str]]
     level: float
     rankings: Rankings = field(default_factory=Rankings)
+    margin: float = 0.02
+    places: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     options: FigureOptions = field(default_factory=FigureOptions)
 
 
 def draw(results: Results, folder: Path, options: FigureOptions | None = None) -> list[Path]:
-    """Write the figures of `FIGURES` that the tables have rows for; return the PNGs' paths."""
+    """Write the figures of `FIGURES` that the tables have rows for; return the PNGs' paths.
+
+    Raises
+    ------
+    JuriesError
+        If a chosen voter or font does not exist, or two voters would have one name.
+    """
+    options = options or FigureOptions()
+    plans = [plan for study in results.studies for plan in study.plans]
+    families = {plan.voter: plan.judge.family for plan in plans if plan.judge.family != UNKNOWN}
+    options = replace(options, families={**families, **options.families})
+    options.check({name for panel in results.panels for name in panel.votes.names})
+    if options.draw == "none":
+        return []
+    agreement = results.tables.get("agreement", pd.DataFrame())
     context = Context(
         {study.dataset.name: source_of(study) for study in results.studies},
         {panel.dataset.name for panel in results.panels if not panel.dataset.pairwise},
@@ -93,10 +99,12 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
         {panel.dataset.name: Steps.of(panel.scale).names for panel in results.panels},
         results.analysis.bootstrap.level,
         results.analysis.ranking,
-        options or FigureOptions(),
+        results.analysis.settings.margin,
+        {dataset: options.placed(rows) for dataset, rows in by_dataset(agreement)},
+        options,
     )
     drawn = []
-    with figures.names_as_written(_names(results)) as missing:
+    with options.look(_names(results) + "".join(options.names.values())) as missing:
         if missing:
             log.warning(
                 "figures: no font on this machine has %s, drawn as boxes; install one, such as "
@@ -105,24 +113,10 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
             )
         for drawing in FIGURES:
             rows = results.tables.get(drawing.table, pd.DataFrame())
-            if not rows.empty:
-                for name, figure in drawing.draw(_short(rows), context):
-                    drawn.append(figures.save(figure, folder, name))
+            if not rows.empty and (drawing.main or options.draw == "all"):
+                for name, axes in drawing.draw(rows, context):
+                    drawn.append(figures.save(axes, folder, name, options.formats))
     return drawn
-
-
-def _short(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows in which no name of a voter or model is too long for a figure."""
-    for column in NAMING & set(rows):
-        short: dict[str, str] = {}
-        for name in rows[column].unique():
-            if isinstance(name, str) and len(name) > LONGEST_NAME:
-                cut = figures.shortened(name, LONGEST_NAME // (1 if name.isascii() else 2))
-                taken = sum(other.startswith(cut) for other in short.values())
-                short[name] = f"{cut} ({taken + 1})" if taken else cut
-        if short:
-            rows = rows.assign(**{column: rows[column].replace(short)})
-    return rows
 
 
 def _names(results: Results) -> str:
@@ -149,10 +143,33 @@ def not_drawn(drawn: Iterable[Path]) -> str:
     return f"Not drawn, with what each needs: {'; '.join(missing)}." if missing else ""
 
 
+def _placed(
+    table: pd.DataFrame, context: Context
+) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
+    """Yield each dataset's rows, the voters in order, and what its figures are drawn with."""
+    for dataset, rows in by_dataset(table):
+        if context.options.order == "strength" and "voter" in rows:
+            place = rows["voter"].map(context.places.get(dataset, {}))
+            rows = rows.loc[place.sort_values(kind="stable", na_position="first").index]
+        yield dataset, rows, {"note": context.sources[dataset], "options": context.options}
+
+
 def _kappa(agreement: pd.DataFrame, context: Context) -> Drawn:
     measured = agreement[agreement["n"] > 0]
     if not measured.empty:
-        yield "kappa", figures.kappa_per_voter(measured, dict(context.sources), context.level)
+        yield (
+            "kappa",
+            figures.kappa_per_voter(
+                measured, notes=context.sources, level=context.level, options=context.options
+            ),
+        )
+
+
+def _gains(against: pd.DataFrame, context: Context) -> Drawn:
+    yield (
+        "gains",
+        figures.gains(against, level=context.level, margin=context.margin, options=context.options),
+    )
 
 
 def _kappa_beside_paper(agreement: pd.DataFrame, context: Context) -> Drawn:
@@ -166,33 +183,41 @@ def _kappa_beside_paper(agreement: pd.DataFrame, context: Context) -> Drawn:
     ours = measured[measured["dataset"].isin(context.singles)]
     yield (
         "kappa_beside_paper",
-        figures.printed_beside_ours(printed, ours, dict(context.sources), context.level),
+        figures.printed_beside_ours(
+            figures.printed_rows(printed, ours, context.options),
+            note="Not the same experiment: other models, other answers, other human labels.",
+            level=context.level,
+            options=context.options,
+        ),
     )
 
 
 def _deltas(deltas: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(deltas[deltas["n"] > 0]):
-        note = context.sources[dataset]
-        graded = dataset in context.graded
-        voters = rows["voter"].unique()
-        if len(voters) > MOST_PANELS:
-            rows = rows[rows["voter"].isin(voters[:MOST_PANELS])]
-            note = f"{note}; the other {len(voters) - MOST_PANELS} voters are in the table deltas"
-        figure = figures.delta_per_candidate(rows, note, context.level, graded=graded)
-        yield f"deltas_{dataset}", figure
+    for dataset, rows, how in _placed(deltas[deltas["n"] > 0], context):
+        yield (
+            f"deltas_{dataset}",
+            figures.delta_per_candidate(
+                rows, level=context.level, graded=dataset in context.graded, **how
+            ),
+        )
 
 
 def _value_shares(shares: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(shares):
-        yield f"value_shares_{dataset}", figures.value_shares(rows, _said(dataset, context))
+    for dataset, rows, how in _placed(shares, context):
+        yield (
+            f"value_shares_{dataset}",
+            figures.value_shares(rows, **how | {"note": _said(dataset, context)}),
+        )
 
 
 def _confusion(confusion: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(confusion):
+    for dataset, rows, how in _placed(confusion, context):
         values = context.steps[dataset]
         if len(values) <= figures.MOST_LEVELS:
-            note = _said(dataset, context)
-            yield f"confusion_{dataset}", figures.confusion_maps(rows, values, note)
+            yield (
+                f"confusion_{dataset}",
+                figures.confusion_maps(rows, values, **how | {"note": _said(dataset, context)}),
+            )
 
 
 def _said(dataset: str, context: Context) -> str:
@@ -204,75 +229,74 @@ def _said(dataset: str, context: Context) -> str:
 
 
 def _votes_at_labels(spread: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(spread):
+    for dataset, rows, how in _placed(spread, context):
         if (rows["n"] > 0).any() and dataset not in context.crossed:
-            note = context.sources[dataset]
-            yield f"votes_by_label_{dataset}", figures.votes_at_labels(rows, note)
+            yield f"votes_by_label_{dataset}", figures.votes_at_labels(rows, **how)
 
 
-def _one_each(
-    stem: str, figure: Callable[[pd.DataFrame, str, float], Figure]
-) -> Callable[[pd.DataFrame, Context], Drawn]:
+def _one_each(stem: str, figure: Callable[..., Axes]) -> Callable[[pd.DataFrame, Context], Drawn]:
     """Return what draws a figure of each dataset's rows, with its source and the level."""
 
     def draw(table: pd.DataFrame, context: Context) -> Drawn:
-        for dataset, rows in by_dataset(table):
-            yield f"{stem}_{dataset}", figure(rows, context.sources[dataset], context.level)
+        for dataset, rows, how in _placed(table, context):
+            yield f"{stem}_{dataset}", figure(rows, level=context.level, **how)
 
     return draw
 
 
 def _kappa_against_cost(juries: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(juries):
+    for dataset, rows, how in _placed(juries, context):
         for rule, own in rows.groupby("rule", sort=False):
             if own["usd_per_item"].notna().any():
                 yield (
                     f"kappa_against_cost_{dataset}_{rule}",
-                    figures.kappa_against_cost(own, context.sources[dataset], context.level),
+                    figures.kappa_against_cost(own, level=context.level, **how),
                 )
 
 
 def _power(table: pd.DataFrame, context: Context) -> Drawn:
     planned = table[(table["of"] == BEFOREHAND) & (table["detectable"] > 0)]
-    for dataset, rows in by_dataset(planned):
-        yield f"power_{dataset}", figures.detectable_differences(rows, context.sources[dataset])
+    for dataset, rows, how in _placed(planned, context):
+        yield f"power_{dataset}", figures.detectable_differences(rows, **how)
 
 
 def _errors(pairs: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(pairs):
+    for dataset, rows, how in _placed(pairs, context):
         if (rows["n"] > 0).any():
-            note = context.sources[dataset]
-            yield f"errors_{dataset}", figures.error_correlations(rows, note)
+            yield f"errors_{dataset}", figures.error_correlations(rows, **how)
 
 
 def _ranks(ranking: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows, note in _ranked(ranking, context):
-        yield f"ranks_{dataset}", figures.bump_chart(rows, note)
+    for dataset, rows, how in _ranked(ranking, context):
+        yield f"ranks_{dataset}", figures.bump_chart(rows, **how)
 
 
 def _ranks_against_reference(ranking: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows, note in _ranked(ranking, context):
+    for dataset, rows, how in _ranked(ranking, context):
         for name, reference in references(rows, context.rankings).items():
             others = rows[rows["voter"] != name]
             if comparable(others, reference):
+                note = f"{how['note']}; true rank: {name}"
                 yield (
                     f"rank_against_{Path(name).stem}_{dataset}",
-                    figures.rank_against_reference(others, reference, f"{note}; true rank: {name}"),
+                    figures.rank_against_reference(others, reference, **how | {"note": note}),
                 )
 
 
 def _battles(battles: pd.DataFrame, context: Context) -> Drawn:
-    for dataset, rows in by_dataset(battles):
+    for dataset, rows, how in _placed(battles, context):
         if len({*rows["first"], *rows["second"]}) < FEWEST_MODELS:
             continue
         if rows["voter"].nunique() > MOST_HEAT_MAPS:
             rows = rows[rows["kind"].isin(("human", "jury"))]
+        chosen = (*context.options.voters, *rows[rows["kind"] == "human"]["voter"])
         for voter, own in rows.groupby("voter", sort=False):
-            note = f"{dataset}, {voter}; {context.sources[dataset]}"
-            yield (
-                f"battles_{dataset}_{voter}",
-                figures.battle_heat_map(own, note),
-            )
+            if not context.options.voters or voter in chosen:
+                called = f"{context.options.name(dataset)}, {context.options.name(str(voter))}"
+                yield (
+                    f"battles_{dataset}_{voter}",
+                    figures.battle_heat_map(own, title=called, **how),
+                )
 
 
 @dataclass(frozen=True)
@@ -289,16 +313,20 @@ class Drawing:
         Yields the names of files and figures.
     needs : str
         What it takes, for analyses without it; "" if nobody misses it.
+    main : bool
+        Whether it is one of the few that `draw: main` draws.
     """
 
     name: str
     table: str
     draw: Callable[[pd.DataFrame, Context], Drawn]
     needs: str
+    main: bool = False
 
 
 FIGURES = (
-    Drawing("kappa", "agreement", _kappa, "human labels"),
+    Drawing("kappa", "agreement", _kappa, "human labels", main=True),
+    Drawing("gains", "against_best", _gains, "juries beside a judge with human labels", main=True),
     Drawing("kappa_beside_paper", "agreement", _kappa_beside_paper, ""),
     Drawing(
         "value_shares",
@@ -373,13 +401,15 @@ def by_dataset(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(dataset), rows) for dataset, rows in table.groupby("dataset", sort=False)]
 
 
-def _ranked(ranking: pd.DataFrame, context: Context) -> Iterator[tuple[str, pd.DataFrame, str]]:
-    """Yield each dataset whose models can be drawn by rank: its name, its rows and a note."""
-    for dataset, rows in by_dataset(ranking):
+def _ranked(
+    ranking: pd.DataFrame, context: Context
+) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
+    """Yield each dataset whose models can be drawn by rank, as `_placed` does."""
+    for dataset, rows, how in _placed(ranking, context):
         best = headline(rows)
         if drawable(best):
             measure = str(best["measure"].iloc[0]).replace("_", " ")
-            yield dataset, best, f"{context.sources[dataset]}; by {measure}"
+            yield dataset, best, how | {"note": f"{how['note']}; by {measure}"}
 
 
 def drawable(ranking: pd.DataFrame) -> bool:

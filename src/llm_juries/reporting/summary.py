@@ -24,7 +24,8 @@ from ..markdown import markdown
 from ..metrics.bootstrap import Bootstrap
 from ..study import Study
 from .conclusion import conclusions, tables_of
-from .drawing import FigureOptions, draw, not_drawn
+from .drawing import draw, not_drawn
+from .figures import FigureOptions
 from .provenance import provenance
 from .sentences import (
     NARROW,
@@ -98,7 +99,7 @@ def write(
     options : FigureOptions, optional
     """
     for name, table in results.tables.items():
-        write_table(table, folder / "tables", name)
+        write_table(table, folder / "tables", name, (options or FigureOptions()).names)
     drawn = draw(results, folder / "figures", options)
     if config:
         write_text(folder / "config.yaml", config)

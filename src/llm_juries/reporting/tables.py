@@ -1,7 +1,12 @@
-"""Write tables as CSV for programs, and as Markdown and LaTeX for reports."""
+"""Write tables as CSV for programs, and as Markdown and LaTeX for reports.
+
+LaTeX tables need the packages booktabs and dcolumn, which every distribution has.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,15 +18,18 @@ from ..markdown import markdown, rounded
 MOST_TYPESET = 5000  # rows that a document may hold
 
 
-def write(table: pd.DataFrame, folder: Path, name: str) -> None:
+def write(
+    table: pd.DataFrame, folder: Path, name: str, names: Mapping[str, str] | None = None
+) -> None:
     """Write a table as NAME.csv (all digits), NAME.md and NAME.tex (three decimals).
 
-    One of more than `MOST_TYPESET` rows is CSV only, and the other two say so.
+    One of more than `MOST_TYPESET` rows is CSV only, and the other two say so. `names` are display
+    names, of NAME.tex only.
     """
     write_text(folder / f"{name}.csv", as_csv(table))
     long = f"{len(table):,} rows: see {name}.csv" if len(table) > MOST_TYPESET else ""
     write_text(folder / f"{name}.md", f"{long or markdown(table)}\n")
-    write_text(folder / f"{name}.tex", f"% {long}\n" if long else latex(table))
+    write_text(folder / f"{name}.tex", f"% {long}\n" if long else latex(table, names))
 
 
 def as_csv(table: pd.DataFrame) -> str:
@@ -36,11 +44,53 @@ def as_csv(table: pd.DataFrame) -> str:
     return str(shown.to_csv(index=False, lineterminator="\n"))
 
 
-def latex(table: pd.DataFrame) -> str:
-    """Return a table as a LaTeX tabular for the booktabs package."""
+BEST = ("kappa", "weighted_kappa", "pearson", "roc_auc")
+"""The columns whose highest value is bold, of the voters of one dataset."""
+
+
+def latex(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> str:
+    r"""Return a table as a LaTeX tabular, for the packages booktabs and dcolumn.
+
+    Floats are aligned at the decimal point. The best kappa (or other headline measure) of each
+    dataset is bold where the rows are voters.
+
+    Parameters
+    ----------
+    table : DataFrame
+    names : mapping of str to str, optional
+        Display names, of voters, candidates and datasets.
+    """
     if table.empty:
         return "% (no rows)\n"
-    shown = rounded(table).map(escaping.latex)
-    shown.columns = [escaping.latex(str(name)) for name in table]
-    align = "".join("r" if pd.api.types.is_numeric_dtype(table[c]) else "l" for c in table)
-    return str(shown.to_latex(index=False, column_format=align))
+    named = table.map(lambda cell: (names or {}).get(cell, cell) if isinstance(cell, str) else cell)
+    shown = rounded(named).map(escaping.latex)
+    kinds = [_alignment(table[column]) for column in table]
+    for column, kind in zip(table, kinds, strict=True):
+        if column in BEST and "voter" in table:
+            best = _highest(table, column)
+            shown.loc[best, column] = [
+                f"\\multicolumn{{1}}{{>{{\\boldmath}}{kind}}}{{{text}}}"
+                for text in shown.loc[best, column]
+            ]
+    heads = [escaping.latex(str(name)) for name in table]
+    shown.columns = [
+        f"\\multicolumn{{1}}{{c}}{{{head}}}" if kind.startswith("D") else head
+        for head, kind in zip(heads, kinds, strict=True)
+    ]
+    return str(shown.to_latex(index=False, column_format="".join(kinds)))
+
+
+def _highest(table: pd.DataFrame, column: str) -> pd.Series[bool]:
+    """Return the rows with the highest value of their dataset, none where there is one voter."""
+    groups = table["dataset"] if "dataset" in table else pd.Series(0, index=table.index)
+    values = table[column].groupby(groups, sort=False)
+    return (table[column] == values.transform("max")) & (values.transform("count") > 1)
+
+
+def _alignment(column: pd.Series[float]) -> str:
+    """Return the letter of a column: floats at the decimal point, counts right, texts left."""
+    if not pd.api.types.is_float_dtype(column):
+        return "r" if pd.api.types.is_numeric_dtype(column) else "l"
+    largest = column.abs().max()
+    before = len(f"{largest:.0f}") if math.isfinite(largest) else 1
+    return f"D{{.}}{{.}}{{{before + bool((column < 0).any())}.3}}"

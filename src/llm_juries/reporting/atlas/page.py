@@ -11,8 +11,8 @@ from ...analysis.atlas.contrasts import HEADLINE
 from ...analysis.atlas.summary import Atlas
 from ...files import write_text
 from ...markdown import markdown, rounded
-from .. import figures as drawing
 from .. import tables
+from ..figures import FigureOptions, save
 from .figures import draw
 from .sentences import answer
 
@@ -61,18 +61,24 @@ NARROW = {
 HERE = Path(__file__).parent
 
 
-def write(found: Atlas, folder: Path, command: str = "make atlas") -> list[Path]:
+def write(
+    found: Atlas,
+    folder: Path,
+    command: str = "make atlas",
+    options: FigureOptions | None = None,
+) -> list[Path]:
     """Write all files of the atlas into a folder; return the PNGs' paths."""
-    with drawing.names_as_written(""):
+    options = options or FigureOptions()
+    with options.look():
         drawn = {
-            name: drawing.save(figure, folder / "figures", name)
-            for name, figure in draw(found).items()
+            name: save(axes, folder / "figures", name, options.formats)
+            for name, axes in draw(found, options).items()
         }
     for name, table in found.tables.items():
         tables.write(table.round(DIGITS), folder / "tables", name)
-    said = answer(found)
-    write_text(folder / "README.md", _readme(found, said, command))
-    write_text(folder / "index.html", _html(found, said, command))
+    said, shown = answer(found), set(drawn)
+    write_text(folder / "README.md", _readme(found, said, command, shown))
+    write_text(folder / "index.html", _html(found, said, command, shown))
     return list(drawn.values())
 
 
@@ -80,18 +86,24 @@ def _shown(name: str, table: pd.DataFrame) -> pd.DataFrame:
     return table[NARROW.get(name, list(table))]
 
 
-def _sections(found: Atlas) -> list[tuple[str, str, str, pd.DataFrame, tuple[str, ...]]]:
+def _sections(
+    found: Atlas, drawn: set[str]
+) -> list[tuple[str, str, str, pd.DataFrame, tuple[str, ...]]]:
     return [
-        (name, *TITLES[name], _shown(name, found.tables[name]), FIGURES.get(name, ()))
+        (name, *TITLES[name], _shown(name, found.tables[name]), _drawn(name, drawn))
         for name in TITLES
         if not found.tables[name].empty
     ]
 
 
-def _readme(found: Atlas, said: list[str], command: str) -> str:
+def _drawn(table: str, drawn: set[str]) -> tuple[str, ...]:
+    return tuple(name for name in FIGURES.get(table, ()) if name in drawn)
+
+
+def _readme(found: Atlas, said: list[str], command: str, drawn: set[str]) -> str:
     parts = ["# The atlas: where do juries help?", f"Made by `{command}`; see `docs/atlas.md`."]
-    parts += ["![forest](figures/forest.png)", *said]
-    for name, title, text, table, shown in _sections(found):
+    parts += [*(["![forest](figures/forest.png)"] if "forest" in drawn else []), *said]
+    for name, title, text, table, shown in _sections(found, drawn):
         parts += [f"## {title}", text]
         parts += [f"![{one}](figures/{one}.png)" for one in shown if one != "forest"]
         parts += [] if name in LONG else [markdown(table)]
@@ -103,7 +115,7 @@ def _readme(found: Atlas, said: list[str], command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _html(found: Atlas, said: list[str], command: str) -> str:
+def _html(found: Atlas, said: list[str], command: str, drawn: set[str]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
@@ -120,10 +132,14 @@ def _html(found: Atlas, said: list[str], command: str) -> str:
             "rows": [] if name in LONG else rounded(table).to_numpy().tolist(),
             "file": f"tables/{name}.csv",
         }
-        for name, title, text, table, shown in _sections(found)
+        for name, title, text, table, shown in _sections(found, drawn)
     ]
     return environment.get_template("index.html.jinja").render(
-        said=said, command=command, sections=sections, sources=found.sources.to_dict("records")
+        said=said,
+        command=command,
+        forest="forest" in drawn,
+        sections=sections,
+        sources=found.sources.to_dict("records"),
     )
 
 

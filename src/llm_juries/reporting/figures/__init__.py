@@ -1,28 +1,31 @@
 """Figures for reports, drawn from the tables of an analysis with matplotlib."""
 
-from .agreement import kappa_per_voter, printed_beside_ours
+from .agreement import gains, kappa_per_voter, printed_beside_ours, printed_rows
 from .battles import battle_heat_map
 from .bias import delta_per_candidate, length_bias, position_bias
 from .calibration import detectable_differences, reliability_diagram
 from .juries import error_correlations, kappa_against_cost, risk_coverage
 from .levels import MOST_LEVELS, confusion_maps, value_shares, votes_at_labels
+from .options import FigureOptions, shortened
 from .ranks import bump_chart, rank_against_reference
-from .style import names_as_written, save, shortened
+from .style import save
 
 __all__ = [
     "MOST_LEVELS",
+    "FigureOptions",
     "battle_heat_map",
     "bump_chart",
     "confusion_maps",
     "delta_per_candidate",
     "detectable_differences",
     "error_correlations",
+    "gains",
     "kappa_against_cost",
     "kappa_per_voter",
     "length_bias",
-    "names_as_written",
     "position_bias",
     "printed_beside_ours",
+    "printed_rows",
     "rank_against_reference",
     "reliability_diagram",
     "risk_coverage",

@@ -10,13 +10,32 @@ import pandas as pd
 
 from ...errors import JuriesError
 from ...metrics.arrays import Array
-from .style import PALETTE, blank, footnote, named, shortened
+from .options import FigureOptions
+from .style import (
+    PLAIN,
+    Sheet,
+    all_fitting,
+    diverging,
+    ink,
+    longest,
+    named,
+    readable,
+    small,
+    width_of,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 
-def battle_heat_map(battles: pd.DataFrame, note: str) -> Figure:
+def battle_heat_map(
+    battles: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    note: str = "",
+    options: FigureOptions | None = None,
+) -> Axes:
     """Draw the share of its battles each model won against each other, by one voter.
 
     A cell shows the row model's share and the number of battles; it is empty where the two never
@@ -27,16 +46,22 @@ def battle_heat_map(battles: pd.DataFrame, note: str) -> Figure:
     battles : DataFrame
         first, second (models), n (battles), share (that `first` won, 0 to 1). A pair may come
         in both orders: the battles are added up. Rows without a share are left out.
+    ax : Axes, optional
+    title : str
+        Which voter, of what.
     note : str
-        A line under the figure: which voter, of what.
+        The source, for the caption.
+    options : FigureOptions, optional
 
     Raises
     ------
     JuriesError
         If no row has a share.
     """
-    from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+    from matplotlib.colors import ListedColormap
 
+    options = options or PLAIN
+    battles = options.chosen(battles)
     known = battles[(battles["n"] > 0) & battles["share"].notna()]
     if known.empty:
         raise JuriesError("battles, share: no pair of models has one; nothing to draw")
@@ -48,39 +73,46 @@ def battle_heat_map(battles: pd.DataFrame, note: str) -> Figure:
     names = [names[at] for at in order]
     shares, counts = shares[np.ix_(order, order)], counts[np.ix_(order, order)]
 
-    longest = min(40, max(map(len, names)))
-    size = max(2.2, 0.46 * len(names))
-    figure = blank(size + 1.6 + 0.07 * longest, size + 1.3 + 0.07 * longest)
-    axis = figure.subplots()
-    shades = LinearSegmentedColormap.from_list("won", [PALETTE[1], "#F7F7F7", PALETTE[0]])
-    image = axis.imshow(np.ma.masked_invalid(shares), cmap=shades, vmin=0, vmax=1)
+    width = width_of(ax)
+    labels = all_fitting(names, 0.3 * width, small())
+    side = longest(labels, small())
+    cell = min(5.2 * small() / 72, (width - side - 0.8) / len(names))
+    numbered, counted = cell >= 2.9 * small() / 72, cell >= 4.4 * small() / 72
+    sheet = Sheet(ax, max(1.3, cell * len(names) * 0.85 + side + 0.1), options)
+    axis = sheet.ax
+    shades = diverging()
+    image = axis.imshow(np.ma.masked_invalid(shares), cmap=shades, vmin=0, vmax=1, aspect="auto")
     itself = np.ma.masked_equal(np.eye(len(names)), 0)
-    axis.imshow(itself, cmap=ListedColormap(["0.88"]))  # not the white of those who never met
-    for row, column in np.argwhere(~np.isnan(shares)):
+    axis.imshow(itself, cmap=ListedColormap([ink(0.12)]), aspect="auto")  # not as if never met
+    for row, column in np.argwhere(~np.isnan(shares)) if numbered else ():
         share = shares[row, column]
+        battled = f"\n({counts[row, column]:,.0f})" if counted and options.missing else ""
         axis.text(
             column,
             row,
-            f"{share:.2f}\n({counts[row, column]:,.0f})",
+            f"{share:.2f}{battled}",
             ha="center",
             va="center",
-            fontsize=6.5,
-            color="white" if abs(share - 0.5) > 0.42 else "black",
+            fontsize=0.95 * small(),
+            linespacing=1.1,
+            color=readable(shades(share)[:3]),
         )
     at = range(len(names))
-    labels = [shortened(name) for name in names]
-    axis.set_yticks(at, labels, fontsize=7.5)
-    axis.set_xticks(at, labels, fontsize=7.5, rotation=90)
+    axis.set_yticks(at, labels, fontsize=small())
+    axis.set_xticks(at, labels, fontsize=small(), rotation=90)
     axis.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
     axis.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
-    axis.grid(which="minor", color="0.85", linewidth=0.6)
+    axis.grid(which="minor", linewidth=0.6)
     axis.tick_params(which="both", length=0)
-    bar = figure.colorbar(image, ax=axis, shrink=0.7)
-    bar.set_label("share won by the row model (in brackets: battles)", fontsize=7.5)
-    bar.ax.tick_params(labelsize=7)
+    axis.spines[:].set_visible(False)
+    bar = axis.figure.colorbar(image, ax=axis, fraction=0.04, pad=0.02)
+    bar.set_label("share won by the row model", fontsize=small())
+    bar.outline.set_visible(False)
     pairs = [f"{a} and {b}" for a, b in zip(lost["first"], lost["second"], strict=True)]
-    footnote(figure, note, named("no share, so not drawn", pairs))
-    return figure
+    brackets = "in brackets: battles" if numbered and counted and options.missing else ""
+    sheet.head(title)
+    sheet.foot(note, brackets, named("no share, so not drawn", pairs))
+    return axis
 
 
 def _both_ways(known: pd.DataFrame, names: Sequence[str]) -> tuple[Array, Array]:

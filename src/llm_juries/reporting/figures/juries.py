@@ -1,20 +1,46 @@
-"""Figures for choosing a jury: kappa against cost, and correlated errors of the judges."""
+"""Figures for choosing a jury: kappa against cost, risk against coverage, correlated errors."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ...analysis.measured import headline_of
-from .style import COLOURS, MARKERS, blank, curves, heading, voter_colours
+from .options import FigureOptions
+from .style import (
+    MARKERS,
+    PLAIN,
+    Sheet,
+    all_fitting,
+    colour,
+    curves,
+    diverging,
+    em,
+    ink,
+    longest,
+    readable,
+    small,
+    voter_colours,
+    width_of,
+    wrapped,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+
+MOST_LABELLED = 60  # judges
 
 
-def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
+def kappa_against_cost(
+    juries: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    note: str = "",
+    level: float = 0.95,
+    options: FigureOptions | None = None,
+) -> Axes:
     """Draw kappa (or the headline measure) of all juries against cost, and the Pareto front.
 
     Parameters
@@ -22,153 +48,174 @@ def kappa_against_cost(juries: pd.DataFrame, note: str, level: float) -> Figure:
     juries : DataFrame
         Rows of `jury_search.JurySearch.juries` of one dataset and rule. Those of unknown cost or
         without a kappa are left out, and counted on the figure.
+    ax : Axes, optional
     note : str
-        A line under the title.
+        The source, for the caption.
     level : float
         Of the intervals, for the axis.
+    options : FigureOptions, optional
     """
+    options = options or PLAIN
     measure = headline_of(juries)
     said = measure.replace("_", " ")
-    figure = blank(7.2, 4.6)
-    axis = figure.subplots()
     known = juries[juries["usd_per_item"].notna() & juries[measure].notna()]
+    sheet = Sheet(ax, 32 * em(), options)
+    axis = sheet.ax
     cents = 100 * known["usd_per_item"]
     single = known["seats"] == 1
     low = ~known["eligible"]
     cloud = {
-        "votes on too few items to be chosen": (low, "#BBBBBB", "x"),
-        "jury": (~single & ~low, COLOURS["jury"], MARKERS["jury"]),
-        "single judge": (single & ~low, COLOURS["judge"], MARKERS["judge"]),
+        "votes on too few items to be chosen": (low, ink(0.3), "x"),
+        "jury": (~single & ~low, colour("jury"), MARKERS["jury"]),
+        "single judge": (single & ~low, colour("judge"), MARKERS["judge"]),
     }
-    size = 14 if len(known) > 200 else 24
-    for label, (rows, colour, marker) in cloud.items():
+    crowded = len(known) > 200
+    for label, (rows, shade, marker) in cloud.items():
         if rows.any():
             axis.scatter(
                 cents[rows],
                 known[measure][rows],
-                s=size,
-                c=colour,
+                s=14 if crowded else 24,
+                c=shade,
                 marker=marker,
-                alpha=0.5 if len(known) > 200 else 0.9,
+                alpha=0.5 if crowded else 0.9,
                 linewidths=0.8,
                 label=f"{label} ({int(rows.sum()):,})",
             )
     front = known[known["pareto"]].sort_values(["usd_per_item", "jury"])
     if not front.empty:
         at = 100 * front["usd_per_item"]
-        axis.step(
-            at, front[measure], where="post", color="black", linewidth=1, label="Pareto front"
-        )
-        axis.vlines(at, front["ci_low"], front["ci_high"], color="black", linewidth=1)
+        axis.step(at, front[measure], where="post", color=ink(), linewidth=1, label="Pareto front")
+        axis.vlines(at, front["ci_low"], front["ci_high"], color=ink(), linewidth=1)
         for number, (x, y) in enumerate(zip(at, front[measure], strict=True), 1):
             axis.annotate(
-                str(number), (x, y), (4, -9), textcoords="offset points", fontsize=7.5, zorder=5
+                str(number), (x, y), (4, -9), textcoords="offset points", fontsize=small(), zorder=5
             )
-    named = [
-        f"{number}: {row['jury']}, {row[measure]:.3f}"
+    remarks = [
+        f"{number}: {options.name(row['jury'])}, {row[measure]:.3f}"
         for number, (_, row) in enumerate(front.iterrows(), 1)
     ]
-    unknown = len(juries) - len(known)
-    if unknown:
-        named.append(f"not drawn, of unknown cost or without a {said}: {unknown:,}")
-    axis.set_xlabel("US cents for an item", fontsize=8)
+    if unknown := len(juries) - len(known):
+        remarks.append(f"not drawn, of unknown cost or without a {said}: {unknown:,}")
+    axis.set_xlabel("US cents for an item")
     what = "Cohen's kappa" if measure == "kappa" else said
-    axis.set_ylabel(f"{what} with the human labels\n(front: {level:.0%} interval)", fontsize=8)
-    axis.tick_params(labelsize=7.5)
-    axis.grid(color="0.92")
-    axis.set_axisbelow(True)
-    title = f"{juries['dataset'].iloc[0]}: all juries, rule {juries['rule'].iloc[0]}"
-    heading(axis, title, note, figure.get_figwidth() - 1.0)
-    axis.legend(fontsize=7.5, loc="lower right")
-    figure.supxlabel("\n".join(named), fontsize=7, x=0.02, ha="left")
-    return figure
+    axis.set_ylabel(f"{what} with the human labels\n(front: {level:.0%} interval)")
+    dataset, rule = juries["dataset"].iloc[0], juries["rule"].iloc[0]
+    curves(sheet, f"{options.name(dataset)}: all juries, rule {rule}", note, *remarks)
+    return axis
 
 
-def risk_coverage(rows: pd.DataFrame, note: str, level: float) -> Figure:
+def risk_coverage(
+    rows: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    note: str = "",
+    level: float = 0.95,
+    options: FigureOptions | None = None,
+) -> Axes:
     """Draw each voter's risk on the items that it is surest of, and the best judge's on the same.
 
     Parameters
     ----------
     rows : DataFrame
         As `analysis.abstention.risk_coverage` returns, of one dataset.
+    ax : Axes, optional
     note : str
-        A line under the title.
+        The source, for the caption.
     level : float
         Of the intervals.
+    options : FigureOptions, optional
     """
-    figure = blank(7.2, 4.6)
-    axis = figure.subplots()
+    options = options or PLAIN
+    rows = options.chosen(rows)
+    sheet = Sheet(ax, 28 * em(), options)
+    axis = sheet.ax
     colours = voter_colours(rows[["voter", "kind"]].drop_duplicates())
     for voter, own in rows.groupby("voter", sort=False):
-        at, colour = own["coverage"], colours[str(voter)]
-        axis.vlines(at, own["ci_low"], own["ci_high"], color=colour, linewidth=0.9, alpha=0.75)
-        axis.plot(at, own["risk"], "-o", color=colour, markersize=4, linewidth=1, label=str(voter))
+        at, shade = own["coverage"], colours[str(voter)]
+        axis.vlines(at, own["ci_low"], own["ci_high"], color=shade, linewidth=0.9, alpha=0.75)
+        axis.plot(at, own["risk"], "-o", color=shade, linewidth=1, label=str(voter))
         if own["judge_risk"].notna().any():
-            name = f"{own['judge'].iloc[0]} on the same items"
-            axis.plot(at, own["judge_risk"], "--", color=colour, linewidth=1, label=name)
-    axis.set_xlabel("coverage: share of the labelled items, the surest first", fontsize=8)
-    axis.set_ylabel(f"risk: share decided wrongly\n({level:.0%} interval)", fontsize=8)
-    curves(figure, axis, f"{rows['dataset'].iloc[0]}: risk against coverage", note)
-    return figure
+            name = f"{options.name(own['judge'].iloc[0])} on the items of {voter}"
+            axis.plot(at, own["judge_risk"], "--", color=shade, linewidth=1, label=name)
+    axis.set_xlabel(
+        wrapped("coverage: share of the labelled items, the surest first", 0.8 * sheet.width)
+    )
+    axis.set_ylabel(f"risk: share decided wrongly\n({level:.0%} interval)")
+    curves(sheet, f"{options.name(rows['dataset'].iloc[0])}: risk against coverage", note)
+    return axis
 
 
-MOST_NUMBERED, MOST_LABELLED = 24, 60  # judges
-
-
-def error_correlations(pairs: pd.DataFrame, note: str) -> Figure:
+def error_correlations(
+    pairs: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    note: str = "",
+    options: FigureOptions | None = None,
+) -> Axes:
     """Draw how far the errors of each two judges go together, as a map.
 
-    With more than `MOST_NUMBERED` judges it has colours only, in a figure of fixed size, and with
-    more than `MOST_LABELLED` no names.
+    Judges too many for numbers in the cells have colours only, and those too many for names none.
 
     Parameters
     ----------
     pairs : DataFrame
         As `jury_search.error_pairs` returns, of one dataset.
+    ax : Axes, optional
     note : str
-        A line under the title.
+        The source, for the caption.
+    options : FigureOptions, optional
     """
+    options = options or PLAIN
+    pairs = options.chosen(pairs)
     names = sorted(set(pairs["judge"]) | set(pairs["other"]))
-    values = np.full((len(names), len(names)), np.nan)
     place = {name: at for at, name in enumerate(names)}
-    numbered = len(names) <= MOST_NUMBERED
-    wide = len(names) if numbered else MOST_NUMBERED // 2
-    figure = blank(2.6 + 0.75 * wide, 1.6 + 0.55 * wide)
-    axis = figure.subplots()
-    across, down = pairs["judge"].map(place), pairs["other"].map(place)
-    values[down, across] = pairs["correlation"]
-    cells = zip(across, down, pairs["correlation"], pairs["n"], strict=True) if numbered else ()
-    for x, y, correlation, n in cells:
-        shown = "none" if np.isnan(correlation) else f"{correlation:.2f}"
-        pale = np.isnan(correlation) or abs(correlation) < 0.6
-        axis.text(
-            x,
-            y,
-            f"{shown}\nn {n:,}",
-            ha="center",
-            va="center",
-            fontsize=7,
-            color="black" if pale else "white",
-        )
-    image = axis.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-    size = 7.5 if numbered else max(3.0, 4.5 * MOST_NUMBERED / len(names))
-    turned = 30 if numbered else 90
-    axis.set_xticks(range(len(names) - 1), names[:-1], fontsize=size, rotation=turned, ha="right")
-    axis.set_yticks(range(1, len(names)), names[1:], fontsize=size)
-    if len(names) > MOST_LABELLED:
+    # A pair once, below the diagonal, whatever the order of its display names.
+    at = np.sort(np.c_[pairs["judge"].map(place), pairs["other"].map(place)], axis=1)
+    values = np.full((len(names), len(names)), np.nan)
+    values[at[:, 1], at[:, 0]] = pairs["correlation"]
+    width = width_of(ax)
+    shown = all_fitting(names, 0.3 * width, small())
+    side = longest(shown, small())
+    cell = min(5.5 * em(), (width - side - 0.9) / max(1, len(names) - 1))
+    numbered = cell >= 3.2 * small() / 72
+    counted = cell >= 5 * small() / 72
+    labelled = len(names) <= MOST_LABELLED
+    tall = max(0.55 * cell if counted else cell * 0.8, 2.6 * small() / 72 if counted else 0.05)
+    flat = longest(shown[:-1], small()) < 0.95 * cell
+    under = 1.5 * em() if flat else 0.75 * side + em()
+    sheet = Sheet(ax, max(tall * (len(names) - 1) + under * labelled, 1.2), options)
+    axis = sheet.ax
+    shades = diverging().reversed()
+    image = axis.imshow(values, cmap=shades, vmin=-1, vmax=1, aspect="auto")
+    if numbered:
+        for (y, x), n in zip(np.c_[at[:, 1], at[:, 0]], pairs["n"], strict=True):
+            value = values[y, x]
+            text = "none" if np.isnan(value) else f"{value:.2f}"
+            axis.text(
+                x, y, f"{text}\nn {n:,}" if counted and options.missing else text,
+                ha="center", va="center", fontsize=0.95 * small(), linespacing=1.1,
+                color=ink() if np.isnan(value) else readable(shades((value + 1) / 2)[:3]),
+            )  # fmt: skip
+    size = small() if numbered else max(3.0, min(small(), 60 * cell))
+    turned: dict[str, Any] = {} if flat else {"rotation": 40 if numbered else 90, "ha": "right"}
+    if turned and numbered:
+        turned["rotation_mode"] = "anchor"
+    axis.set_xticks(range(len(names) - 1), shown[:-1], fontsize=size, **turned)
+    axis.set_yticks(range(1, len(names)), shown[1:], fontsize=size)
+    axis.tick_params(length=0)
+    remarks = [] if numbered else ["numbers are in the table error_pairs"]
+    if not labelled:
         axis.set_xticks([])
         axis.set_yticks([])
-        note = f"{note}; {len(names)} judges, sorted by name"
+        remarks.append(f"{len(names)} judges, sorted by name")
     axis.set_xlim(-0.5, len(names) - 1.5)
     axis.set_ylim(len(names) - 0.5, 0.5)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
-    bar = figure.colorbar(image)
-    bar.set_label("correlation of errors (phi)", fontsize=8)
-    bar.ax.tick_params(labelsize=7.5)
-    title = f"{pairs['dataset'].iloc[0]}: are the judges wrong on the same items?"
-    longest = max(map(len, names))
-    if not numbered:
-        note = f"{note}; numbers are in the table error_pairs"
-    heading(axis, title, note, figure.get_figwidth() - 0.3 - 0.065 * longest)
-    return figure
+    axis.spines[:].set_visible(False)
+    bar = axis.figure.colorbar(image, ax=axis, fraction=0.04, pad=0.02)
+    bar.set_label("correlation (phi)", fontsize=small())
+    bar.outline.set_visible(False)
+    title = f"{options.name(pairs['dataset'].iloc[0])}: are the judges wrong on the same items?"
+    sheet.head(title)
+    sheet.foot(note, *remarks)
+    return axis

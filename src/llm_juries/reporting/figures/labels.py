@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ...metrics.arrays import Array
-from .style import shortened
+from .options import shortened
+from .style import ground, ink, small
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +33,7 @@ def name_models(axis: Axes, rows: pd.DataFrame) -> None:
     spans = spans[~np.isnan(spans).any(axis=1)]
     frame = axis.get_window_extent().padded(-2 * point).extents
     names = list(dict.fromkeys(rows.sort_values(["true", "model"])["model"]))
-    size = 6.5 if len(names) > 12 else 7.5
+    size = small() * (0.92 if len(names) > 12 else 1)
     boxes = {name: np.full(4, np.nan) for name in names}
     sizes = {name: _extent(axis, shortened(name, 32), size) for name in names}
     points = dict.fromkeys(names, np.zeros(2))
@@ -61,7 +62,7 @@ def name_models(axis: Axes, rows: pd.DataFrame) -> None:
         box, at = boxes[name], points[name]
         edge = at.clip(box[:2], box[2:])
         if np.hypot(*(edge - at)) > reach + 6 * point:
-            axis.plot(*to_data([edge, at]).T, color="0.6", linewidth=0.5, zorder=1)
+            axis.plot(*to_data([edge, at]).T, color=ink(0.4), linewidth=0.5, zorder=1)
         text = axis.annotate(
             shortened(name, 32),
             tuple(to_data(at)),
@@ -104,4 +105,4 @@ def _hits(tried: Array, boxes: Array) -> npt.NDArray[np.int_]:
 
 def backing() -> dict[str, Any]:
     """Return the box that hides lines behind a name."""
-    return {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.4}
+    return {"facecolor": ground(), "edgecolor": "none", "alpha": 0.8, "pad": 0.4}

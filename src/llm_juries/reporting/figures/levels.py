@@ -9,20 +9,30 @@ import numpy as np
 import pandas as pd
 
 from ...metrics.arrays import Array, ratio
+from .options import FigureOptions
 from .style import (
-    COLOURS,
-    PALETTE,
-    blank,
-    footnote,
+    PLAIN,
+    Sheet,
+    all_fitting,
+    colour,
+    em,
+    grid_of,
+    ground,
     hide_unused,
+    ink,
+    longest,
     named,
-    shortened,
+    palette,
+    readable,
+    rising,
+    row_height,
+    small,
+    width_of,
     wrapped,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MOST_LEVELS = 21  # of a confusion map: more would not fit a page
 SHORT = 4  # a label of so many letters fits its cell
@@ -30,7 +40,14 @@ MOST_PANELS = 12
 NONE = "no vote"
 
 
-def confusion_maps(confusion: pd.DataFrame, values: Sequence[str], note: str) -> Figure:
+def confusion_maps(
+    confusion: pd.DataFrame,
+    values: Sequence[str],
+    ax: Axes | None = None,
+    *,
+    note: str = "",
+    options: FigureOptions | None = None,
+) -> Axes:
     """Draw which value each voter gave where the humans gave which, a map for each voter.
 
     A cell has the count, shaded by its share of the votes on the humans' value; the last column
@@ -42,138 +59,149 @@ def confusion_maps(confusion: pd.DataFrame, values: Sequence[str], note: str) ->
         As `analysis.confusion` returns, of one dataset.
     values : sequence of str
         All values, in order.
+    ax : Axes, optional
+        Divided into the maps.
     note : str
-        A line under the figure.
+        The source, for the caption.
+    options : FigureOptions, optional
     """
     from matplotlib.patches import Rectangle
 
+    options = options or PLAIN
+    confusion = options.chosen(confusion)
     voters, left_out = _few(confusion)
-    missing = bool((confusion["voted"] == "").any())
+    missing = options.missing and bool((confusion["voted"] == "").any())
     size = len(values)
     cells = size + 1.2 * missing
-    labels = [shortened(value, 18) for value in values]
-    longest = max(map(len, labels))
-    cell = 0.42 if size <= 3 else 0.34 if size <= 7 else 0.3
-    wide = cell * cells + 0.2
-    columns, lines = _grid(len(voters), wide)
-    ticks = 0.1 + 0.065 * longest * (longest > SHORT)
+    labels = all_fitting(list(values), 9 * em(), small())
+    side = longest(labels, small())
+    upright = max(map(len, labels)) > SHORT
+    width = width_of(ax)
+    room = width - side - 0.75  # beside the labels and the bar
+    wanted = (3.4 if size <= 3 else 2.5) * small() / 72
+    lines, columns = grid_of(len(voters), wanted * cells + 0.15, room)
+    cell = min(wanted, room / columns / (cells + 0.4))
+    ticks = 1.2 * em() + (side if upright else 0)
     uneven = len(voters) % columns > 0  # then the second row has labels in its midst
-    figure = blank(
-        max(4.8, 1.3 + 0.06 * longest + wide * columns),
-        1.15 + ticks * (1 + uneven) + (cell * size + 0.35) * lines,
-    )
-    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    sheet = Sheet(ax, ticks * (1 + uneven) + (cell * size + 2.4 * em()) * lines + 0.1, options)
+    axes = sheet.panels(lines, columns, sharex=True, sharey=True)
     hide_unused(axes, len(voters))
+    shades = rising()
     for place, (axis, voter) in enumerate(zip(axes.flat, voters, strict=False)):
         own = confusion[confusion["voter"] == voter]
         counts = _crossed(own, values)
         given = counts[:, :size]
         shares = ratio(given, given.sum(axis=1, keepdims=True))
-        image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        image = axis.imshow(shares, cmap=shades, vmin=0, vmax=1)
         for row, column in np.argwhere(given > 0).tolist():
-            colour = "white" if shares[row, column] > 0.6 else "0.1"
-            _count(axis, column, row, given[row, column], colour)
-        for row in np.flatnonzero(counts[:, -1]).tolist():
-            _count(axis, size + 0.2, row, counts[row, -1], "0.45")
+            shade = readable(shades(shares[row, column])[:3])
+            _count(axis, column, row, given[row, column], shade, cell)
+        for row in np.flatnonzero(counts[:, -1]).tolist() if missing else ():
+            _count(axis, size + 0.2, row, counts[row, -1], ink(0.6), cell)
         for at in range(size):
-            axis.add_patch(Rectangle((at - 0.5, at - 0.5), 1, 1, fill=False, ec="0.4", lw=0.6))
+            axis.add_patch(Rectangle((at - 0.5, at - 0.5), 1, 1, fill=False, ec=ink(0.6), lw=0.6))
         axis.set_xlim(-0.5, cells - 0.5)
         axis.set_ylim(size - 0.5, -0.5)
         if missing:
-            axis.axvline(size - 0.5, color="0.3", linewidth=0.8)
+            axis.axvline(size - 0.5, color=ink(0.7), linewidth=0.8)
         kind = str(own["kind"].iloc[0])
-        axis.set_title(wrapped(shortened(voter), wide * 12), fontsize=8, color=COLOURS[kind])
-        axis.set_yticks(range(size), labels, fontsize=7)
-        axis.set_xticks([*range(size)], labels, fontsize=7, rotation=90 * (longest > SHORT))
+        title = wrapped(voter, max(cell * cells, room / columns) - 0.05)
+        axis.set_title(title, fontsize=small(), color=colour(kind))
+        axis.set_yticks(range(size), labels, fontsize=small())
+        axis.set_xticks([*range(size)], labels, fontsize=small(), rotation=90 * upright)
         if missing and place + columns >= len(voters):
-            axis.text(size + 0.2, size - 0.35, "no\nvote", ha="center", va="top", fontsize=7)
+            axis.text(size + 0.2, size - 0.35, "no\nvote", ha="center", va="top", fontsize=small())
         axis.tick_params(length=0)
-    bar = figure.colorbar(
-        image, ax=axes, shrink=min(0.9, 3 / (lines * cell * size + 0.1)), aspect=25
-    )
-    bar.set_label("share of the votes on the row", fontsize=7)
-    bar.ax.tick_params(labelsize=6.5)
-    figure.suptitle(f"{confusion['dataset'].iloc[0]}: votes and human labels", fontsize=10)
-    figure.supylabel("human label", fontsize=8)
-    footnote(
-        figure,
-        "vote (numbers: items)",
-        note,
-        named("not drawn, see tables/confusion.csv", left_out),
-    )
-    return figure
+        axis.spines[:].set_visible(False)
+    bar = sheet.part.colorbar(image, ax=axes, fraction=0.03, pad=0.02, aspect=25)
+    bar.set_label("share of the row", fontsize=small())
+    bar.outline.set_visible(False)
+    sheet.part.supylabel("human label", fontsize="medium")
+    dataset = options.name(confusion["dataset"].iloc[0])
+    sheet.head(f"{dataset}: votes and human labels")
+    left = named("not drawn, see tables/confusion.csv", left_out)
+    sheet.foot(note, left, label="vote (numbers: items)")
+    return sheet.ax
 
 
-def value_shares(shares: pd.DataFrame, note: str) -> Figure:
+def value_shares(
+    shares: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    note: str = "",
+    options: FigureOptions | None = None,
+) -> Axes:
     """Draw how often each voter gives each value, a bar for each voter, the humans first.
 
     Parameters
     ----------
     shares : DataFrame
         As `analysis.value_shares` returns, of one dataset.
+    ax : Axes, optional
     note : str
-        A line under the figure.
+        The source, for the caption.
+    options : FigureOptions, optional
     """
+    options = options or PLAIN
+    shares = options.chosen(shares)
     values = list(dict.fromkeys(shares["value"]))
-    voters = list(dict.fromkeys(shares["voter"]))
     kinds = dict(zip(shares["voter"], shares["kind"], strict=True))
+    voters = sorted(kinds, key=lambda voter: kinds[voter] != "human")
     votes = shares.groupby("voter", sort=False)["n"].sum()
     colours = _colours(str(shares["scale"].iloc[0]), len(values))
-    room = 5.2 / (0.5 + 0.07 * max(len(shortened(value, 24)) for value in values))
-    across = max(1, min(len(values), int(room)))
-    room = 5.4 / (0.45 + 0.065 * max(len(shortened(value, 24)) for value in values))
-    keys = -(-len(values) // max(1, int(room)))  # lines of the legend
-    across = -(-len(values) // keys)
-    figure = blank(7.2, 1.5 + 0.27 * len(voters) + 0.18 * keys)
-    axis = figure.subplots()
+    sheet = Sheet(ax, row_height() * (len(voters) + 0.6) + 2.8 * em(), options)
+    axis = sheet.ax
     at = np.arange(len(voters))[::-1]
     left = np.zeros(len(voters))
-    for value, colour in zip(values, colours, strict=True):
+    names = all_fitting(voters, 0.32 * sheet.width)
+    labels = [
+        f"{shown} ({votes[voter]:,})" if options.missing else shown
+        for shown, voter in zip(names, voters, strict=True)
+    ]
+    inside = sheet.width - longest(labels) - 0.2
+    for value, shade in zip(values, colours, strict=True):
         own = shares[shares["value"] == value].set_index("voter").loc[voters, "share"]
         wide = own.fillna(0).to_numpy(float)
-        axis.barh(at, wide, left=left, height=0.78, color=colour, label=shortened(value, 24))
+        axis.barh(at, wide, left=left, height=0.78, color=shade, label=str(value))
         for place, start, share in zip(at, left, wide, strict=True):
-            if share >= 0.05:
+            if share * inside >= 1.9 * small() / 72:
                 axis.text(
                     start + share / 2,
                     place,
                     f"{100 * share:.0f}",
                     ha="center",
                     va="center",
-                    fontsize=6.5,
-                    color=_readable(colour),
+                    fontsize=0.95 * small(),
+                    color=readable(shade),
                 )
         left += wide
-    labels = [f"{shortened(voter)}  ({votes[voter]:,})" for voter in voters]
-    axis.set_yticks(at, labels, fontsize=8)
+    axis.set_yticks(at, labels)
     for tick, voter in zip(axis.get_yticklabels(), voters, strict=True):
-        tick.set_color(COLOURS[str(kinds[voter])])
+        tick.set_color(colour(str(kinds[voter])))
     for place in at[votes.loc[voters].to_numpy() == 0]:
-        axis.text(0.01, place, NONE, fontsize=7, color="0.5", va="center")
+        axis.text(0.01, place, NONE, fontsize=small(), color=ink(0.5), va="center")
     axis.set_xlim(0, 1)
     axis.set_ylim(-0.6, len(voters) - 0.4)
     axis.set_xticks(np.linspace(0, 1, 5), [f"{share:.0%}" for share in np.linspace(0, 1, 5)])
-    axis.tick_params(axis="x", labelsize=7.5)
     axis.tick_params(axis="y", length=0)
-    axis.spines[["top", "right", "left"]].set_visible(False)
-    title = f"{shares['dataset'].iloc[0]}: how often each value is given"
-    pad = 8 + 13 * keys  # points
-    axis.set_title(title, loc="left", fontsize=10, fontweight="bold", pad=pad)
-    axis.legend(
-        loc="lower left",
-        bbox_to_anchor=(-0.01, 0.985),
-        ncols=across,
-        fontsize=7.5,
-        frameon=False,
-        handlelength=1.2,
-        columnspacing=1.2,
-    )
-    whole = "; a number counts as the nearest of these" * (shares["scale"].iloc[0] == "interval")
-    footnote(figure, f"share of the voter's votes (in brackets: how many){whole}", note)
-    return figure
+    axis.spines["left"].set_visible(False)
+    counts = " (in brackets: how many)" if options.missing else ""
+    axis.set_xlabel(wrapped(f"share of the voter's votes{counts}", inside))
+    handles, _ = axis.get_legend_handles_labels()
+    dataset = options.name(shares["dataset"].iloc[0])
+    sheet.head(f"{dataset}: how often each value is given", handles)
+    whole = "a number counts as the nearest of these" * (shares["scale"].iloc[0] == "interval")
+    sheet.foot(note, whole)
+    return axis
 
 
-def votes_at_labels(spread: pd.DataFrame, note: str) -> Figure:
+def votes_at_labels(
+    spread: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    note: str = "",
+    options: FigureOptions | None = None,
+) -> Axes:
     """Draw where each voter's votes lie at each human label, a panel of boxes for each voter.
 
     Boxes are quartiles, whiskers the middle 80 percent, a dot the mean. Juries come first; more
@@ -183,20 +211,28 @@ def votes_at_labels(spread: pd.DataFrame, note: str) -> Figure:
     ----------
     spread : DataFrame
         As `analysis.votes_by_label` returns, of one dataset.
+    ax : Axes, optional
+        Divided into the panels.
     note : str
-        A line under the figure.
+        The source, for the caption.
+    options : FigureOptions, optional
     """
+    options = options or PLAIN
+    given, spread = spread, options.chosen(spread)
     voters, left_out = _few(spread)
-    labels = list(dict.fromkeys(spread["human"]))
-    wide = max(1.5, 0.24 * len(labels) + 0.5)
-    columns, lines = _grid(len(voters), wide)
-    figure = blank(max(4.6, 0.7 + wide * columns), 1.3 + 1.75 * lines)
-    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    labels = list(dict.fromkeys(given["human"]))
+    width = width_of(ax)
+    wide = max(11 * em(), (2 * len(labels) + 3) * em())
+    lines, columns = grid_of(len(voters), wide, width - 0.4)
+    upright = max(map(len, labels)) > SHORT
+    under = (longest(labels, small()) if upright else em()) + 0.1
+    sheet = Sheet(ax, 14 * em() * lines + under, options)
+    axes = sheet.panels(lines, columns, sharex=True, sharey=True)
     hide_unused(axes, len(voters))
     for axis, voter in zip(axes.flat, voters, strict=False):
         own = spread[(spread["voter"] == voter) & (spread["n"] > 0)]
         kind = str(spread.loc[spread["voter"] == voter, "kind"].iloc[0])
-        colour = COLOURS[kind]
+        shade = colour(kind)
         boxes = [
             {
                 "whislo": row["p10"],
@@ -208,7 +244,7 @@ def votes_at_labels(spread: pd.DataFrame, note: str) -> Figure:
             }
             for _, row in own.iterrows()
         ]
-        line = {"color": colour, "linewidth": 1}
+        line = {"color": shade, "linewidth": 1}
         axis.bxp(
             boxes,
             [labels.index(label) for label in own["human"]],
@@ -219,28 +255,23 @@ def votes_at_labels(spread: pd.DataFrame, note: str) -> Figure:
             boxprops=line,
             whiskerprops=line,
             medianprops={**line, "linewidth": 2},
-            meanprops={"marker": "o", "mfc": colour, "mec": "white", "markersize": 4},
+            meanprops={"marker": "o", "mfc": shade, "mec": ground(), "markersize": 4},
         )
         n, missing = own["n"].sum(), spread.loc[spread["voter"] == voter, "missing"].sum()
-        title = f"{shortened(voter, 28)}\n{n:,} votes" + f", {missing:,} missing" * bool(missing)
-        axis.set_title(title, fontsize=7.5, color=colour)
-        turned = max(map(len, labels)) > SHORT
-        axis.set_xticks(range(len(labels)), labels, fontsize=7, rotation=90 * turned)
+        counts = f"\n{n:,} votes" + f", {missing:,} missing" * bool(missing)
+        title = wrapped(voter, width / columns - 0.3) + counts * options.missing
+        axis.set_title(title, fontsize=small(), color=shade)
+        axis.set_xticks(range(len(labels)), labels, fontsize=small(), rotation=90 * upright)
         axis.set_xlim(-0.6, len(labels) - 0.4)
         low, high = spread["low"].iloc[0], spread["high"].iloc[0]
         axis.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
-        axis.tick_params(axis="y", labelsize=7)
-        axis.grid(axis="y", color="0.92")
-        axis.set_axisbelow(True)
-    figure.suptitle(f"{spread['dataset'].iloc[0]}: votes at each human label", fontsize=10)
-    figure.supylabel("vote", fontsize=8)
-    footnote(
-        figure,
-        "human label (box: quartiles, line: from 10% to 90%, dot: mean)",
-        note,
-        named("not drawn, see tables/votes_by_label.csv", left_out),
-    )
-    return figure
+        axis.grid(axis="y")
+    sheet.part.supylabel("vote", fontsize="medium")
+    sheet.head(f"{options.name(spread['dataset'].iloc[0])}: votes at each human label")
+    left = named("not drawn, see tables/votes_by_label.csv", left_out)
+    label = "human label (box: quartiles, line: from 10% to 90%, dot: mean)"
+    sheet.foot(note, left, label=label)
+    return sheet.ax
 
 
 def _few(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -248,12 +279,6 @@ def _few(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
     kinds = dict(zip(rows["voter"], rows["kind"], strict=True))
     voters = sorted(kinds, key=lambda voter: kinds[voter] != "jury")
     return voters[:MOST_PANELS], voters[MOST_PANELS:]
-
-
-def _grid(panels: int, wide: float) -> tuple[int, int]:
-    """Return the columns and lines of panels of that width on a page, the last line well filled."""
-    lines = -(-panels // max(1, min(4, int(7.4 // wide))))
-    return -(-panels // lines), lines
 
 
 def _crossed(rows: pd.DataFrame, values: Sequence[str]) -> Array:
@@ -265,27 +290,20 @@ def _crossed(rows: pd.DataFrame, values: Sequence[str]) -> Array:
     return counts
 
 
-def _count(axis: Axes, column: float, row: int, count: float, colour: str) -> None:
+def _count(axis: Axes, column: float, row: int, count: float, shade: str, cell: float) -> None:
     text = f"{count:,.0f}" if count < 10_000 else f"{count / 1000:,.0f}k"
-    axis.text(column, row, text, ha="center", va="center", fontsize=6.5, color=colour)
+    size = min(0.95 * small(), 72 * 0.92 * cell / (0.6 * len(text)))
+    axis.text(column, row, text, ha="center", va="center", fontsize=size, color=shade)
 
 
 def _colours(kind: str, count: int) -> list[Any]:
     """Return a colour a value: of categories any, of levels from pale to dark, of sides two."""
     from matplotlib import colormaps
 
-    if kind == "nominal" and count <= len(PALETTE):
-        return list(PALETTE[:count])
+    shades = palette()
     if kind == "nominal":
-        return [colormaps["tab20"](at % 20) for at in range(count)]
+        more = colormaps["tab20"]
+        return shades[:count] if count <= len(shades) else [more(at % 20) for at in range(count)]
     if kind == "preference":
-        return [PALETTE[1], "0.85", PALETTE[0]]
-    return [colormaps["Blues"](share) for share in np.linspace(0.12, 0.95, count)]
-
-
-def _readable(colour: Any) -> str:
-    """Return black or white, whichever is read better on a colour."""
-    from matplotlib.colors import to_rgb
-
-    red, green, blue = to_rgb(colour)
-    return "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
+        return [colour("jury"), ink(0.15), colour("judge")]
+    return [rising()(share) for share in np.linspace(0.12, 1, count)]

@@ -9,32 +9,49 @@ import pandas as pd
 
 from ...errors import JuriesError
 from .labels import backing, name_models
+from .options import FigureOptions
 from .style import (
-    COLOURS,
     MARKERS,
-    PALETTE,
-    blank,
-    footnote,
+    PLAIN,
+    Sheet,
+    all_fitting,
+    colour,
+    em,
+    grid_of,
     hide_unused,
     hollow_note,
+    ink,
+    longest,
     named,
-    shortened,
+    palette,
+    row_height,
+    settle,
+    small,
     some_of,
     upright,
     voter_colours,
+    whole,
+    width_of,
     wrapped,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 STROKES = ("-", "--", ":")
 MOST_OVERLAID_RANKS = 3
 
 
-def rank_against_reference(ranking: pd.DataFrame, reference: pd.DataFrame, note: str) -> Figure:
+def rank_against_reference(
+    ranking: pd.DataFrame,
+    reference: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    title: str = "",
+    note: str = "",
+    options: FigureOptions | None = None,
+) -> Axes:
     """Draw each model's rank by each voter against its true rank, as in Figure 2 of the PoLL paper.
 
     On the diagonal a voter agrees with the reference. Up to three voters share one panel; more
@@ -47,14 +64,21 @@ def rank_against_reference(ranking: pd.DataFrame, reference: pd.DataFrame, note:
         `reference` are not drawn.
     reference : DataFrame
         model, rank.
+    ax : Axes, optional
+        Divided if there are more than three voters. The names are placed once, for its size now.
+    title : str
+        By default the dataset's name.
     note : str
-        A line under the figure: the sources of both.
+        The sources of both, for the caption.
+    options : FigureOptions, optional
 
     Raises
     ------
     JuriesError
         If no model has both ranks.
     """
+    options = options or PLAIN
+    ranking, reference = options.chosen(ranking), options.chosen(reference)
     rows, unranked = _ranked(ranking[ranking["kind"] != "reference"])
     true = reference.dropna(subset="rank").set_index("model")["rank"]
     unlisted = sorted(set(rows["model"]) - set(true.index))
@@ -73,11 +97,16 @@ def rank_against_reference(ranking: pd.DataFrame, reference: pd.DataFrame, note:
     rows["at"] = rows["true"] + (0.22 * place if overlaid else 0)  # intervals lie side by side
     last = float(np.nanmax(rows[["rank", "rank_high", "true"]].to_numpy(float)))
 
-    columns = 1 if overlaid else min(4, len(voters))
-    lines = 1 if overlaid else -(-len(voters) // columns)
-    size = (3.6 if overlaid else 2.5) + min(last, 30) * (0.16 if overlaid else 0.09)
-    figure = blank(0.8 + size * columns, 1.2 + (size + 0.3) * lines)
-    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    width = width_of(ax)
+    least = min((12 + 0.5 * min(last, 30)) * em(), width / 2 - 0.2)
+    lines, columns = (1, 1) if overlaid else grid_of(len(voters), least, width - 0.3)
+    size = min((width - 0.4) / columns, (38 if overlaid else 26) * em() + 0.06 * last)
+    sheet = Sheet(ax, (size + 2 * em() * (not overlaid)) * lines + 0.3, options)
+    axes = (
+        np.array([[sheet.ax]])
+        if overlaid
+        else sheet.panels(lines, columns, sharex=True, sharey=True)
+    )
     hide_unused(axes, 1 if overlaid else len(voters))
     colours = voter_colours(rows)
     shown = [voters] if overlaid else [[voter] for voter in voters]
@@ -85,40 +114,53 @@ def rank_against_reference(ranking: pd.DataFrame, reference: pd.DataFrame, note:
         _diagonal(axis, last, 20 if overlaid else 10)
         for voter in group:
             own = rows[rows["voter"] == voter]
-            colour = colours[voter] if overlaid else COLOURS[own["kind"].iloc[0]]
+            shade = colours[voter] if overlaid else colour(str(own["kind"].iloc[0]))
             upright(
                 axis,
                 own["at"],
                 own["rank"],
                 own["rank_low"],
                 own["rank_high"],
-                colour=colour,
+                shade=shade,
                 marker=MARKERS[own["kind"].iloc[0]],
                 label=voter,
             )
             if not overlaid:
-                axis.set_title(wrapped(voter, size * 13), fontsize=8, color=colour)
-    if overlaid:
-        axes[0, 0].legend(
-            loc="lower left", bbox_to_anchor=(0, 1.01), fontsize=8, frameon=False, borderpad=0
-        )
-    figure.suptitle(f"{rows['dataset'].iloc[0]}: ranks of {len(true)} models", fontsize=10)
-    figure.supylabel("rank by the voter (1 is best; line: its interval)", fontsize=8)
-    footnote(
-        figure,
-        "rank in the reference, among these models (1 is best)",
-        note,
+                axis.set_title(wrapped(voter, size - 0.3), color=shade)
+    handles = axes[0, 0].get_legend_handles_labels()[0] if overlaid else ()
+    dataset = options.name(str(rows["dataset"].iloc[0]))
+    sheet.head(title or f"{dataset}: ranks of {len(true)} models", handles)
+    across = "rank in the reference, among these models (1 is best)"
+    up = "rank by the voter (1 is best; line: its interval)"
+    remarks = (
         named("not in the reference, so not drawn, though the voters' ranks count them", unlisted),
         unranked,
         hollow_note(rows, "rank_low", "rank_high"),
     )
-    figure.draw_without_rendering()  # settles the panels' places, so that names can be measured
+    if overlaid:
+        sheet.ax.set_xlabel(wrapped(across, 0.85 * width))
+        sheet.ax.set_ylabel(wrapped(up, size))
+        sheet.foot(note, *remarks)
+    else:
+        sheet.part.supylabel(up, fontsize="medium")
+        sheet.foot(note, *remarks, label=across)
+    if ax is None:
+        settle(whole(sheet.ax))  # so that names can be measured
+    else:
+        whole(ax).draw_without_rendering()
     for axis, group in zip(axes.flat, shown, strict=False):
+        axis.apply_aspect()
         name_models(axis, rows[rows["voter"].isin(group)])
-    return figure
+    return sheet.ax
 
 
-def bump_chart(ranking: pd.DataFrame, note: str) -> Figure:
+def bump_chart(
+    ranking: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    note: str = "",
+    options: FigureOptions | None = None,
+) -> Axes:
     """Draw the models' ranks from voter to voter: a column a voter, a line a model.
 
     The reference comes first, then the humans, then the others as given. A line breaks where a
@@ -128,14 +170,18 @@ def bump_chart(ranking: pd.DataFrame, note: str) -> Figure:
     ----------
     ranking : DataFrame
         dataset, voter, kind, model, score, rank; of one dataset, ties at their mean rank.
+    ax : Axes, optional
     note : str
-        A line under the figure.
+        The source, for the caption.
+    options : FigureOptions, optional
 
     Raises
     ------
     JuriesError
         If no model has a rank.
     """
+    options = options or PLAIN
+    ranking = options.chosen(ranking)
     rows, unranked = _ranked(ranking)
     if rows.empty:
         raise JuriesError("ranking, rank: no model has one; nothing to draw")
@@ -144,53 +190,56 @@ def bump_chart(ranking: pd.DataFrame, note: str) -> Figure:
     voters = sorted(kinds.index, key=lambda voter: first.get(str(kinds[voter]), 2))
     ranks = rows.pivot_table(index="model", columns="voter", values="rank")[voters]
     ranks = ranks.sort_values(list(voters), kind="stable")
-    longest = min(40, max(map(len, ranks.index)))
-
-    figure = blank(
-        max(4.5, 0.8 + 0.95 * len(voters) + 0.075 * longest * min(2, len(voters))),
-        1.7 + 0.24 * len(ranks) + 0.05 * min(24, max(map(len, voters))),
-    )
-    axis = figure.subplots()
-    colours = {model: PALETTE[at % len(PALETTE)] for at, model in enumerate(ranks.index)}
+    heads = all_fitting(list(voters), 12 * em(), small())
+    ends = all_fitting(list(map(str, ranks.index)), 0.26 * width_of(ax))
+    apart = (width_of(ax) - 2 * longest(ends, small()) - 4 * em()) / max(1, len(voters) - 1)
+    turned = longest(heads, small()) > 0.9 * apart and len(voters) > 1
+    above = (0.7 * longest(heads, small()) if turned else 0) + 1.6 * em()
+    sheet = Sheet(ax, row_height() * (len(ranks) + 0.4) + above, options)
+    axis = sheet.ax
+    shades = palette()
+    colours = {model: shades[at % len(shades)] for at, model in enumerate(ranks.index)}
     for at, (model, line) in enumerate(ranks.iterrows()):
         axis.plot(
             range(len(voters)),
             line,
             "o",
-            linestyle=STROKES[at // len(PALETTE) % len(STROKES)],
+            linestyle=STROKES[at // len(shades) % len(STROKES)],
             color=colours[model],
-            markersize=4,
             label=model,
         )
-    _end_labels(axis, ranks[voters[-1]], len(voters) - 1, 1, colours)
+    names = dict(zip(ranks.index, ends, strict=True))
+    _end_labels(axis, ranks[voters[-1]], len(voters) - 1, 1, colours, names)
     if len(voters) > 1:
-        _end_labels(axis, ranks[voters[0]], 0, -1, colours)
+        _end_labels(axis, ranks[voters[0]], 0, -1, colours, names)
     for model, line in ranks[ranks[[voters[0], voters[-1]]].isna().all(axis=1)].iterrows():
         column = int(np.flatnonzero(line.notna())[-1])
         axis.annotate(
-            shortened(str(model)),
+            names[model],
             (column, line.iloc[column]),
             (5, 3),
             textcoords="offset points",
-            fontsize=7,
+            fontsize=small(),
             color=colours[model],
             bbox=backing(),
         )
-    axis.set_xticks(range(len(voters)), [wrapped(voter, 24) for voter in voters], fontsize=7.5)
+    axis.set_xticks(range(len(voters)), heads, fontsize=small())
     axis.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     if len(voters) > 1:
         for tick, voter in zip(axis.get_xticklabels(), voters, strict=True):
-            tick.set(rotation=40, ha="left", rotation_mode="anchor")
-            tick.set_color(COLOURS[str(kinds[voter])])
+            if turned:
+                tick.set(rotation=40, ha="left", rotation_mode="anchor")
+            tick.set_color(colour(str(kinds[voter])))
     axis.set_yticks([])
     axis.set_ylim(ranks.max().max() + 0.6, ranks.min().min() - 0.6)
     axis.set_xlim(
         -0.5 if len(voters) == 1 else -0.1, len(voters) - (0.5 if len(voters) == 1 else 0.9)
     )
     axis.spines[:].set_visible(False)
-    figure.suptitle(f"{rows['dataset'].iloc[0]}: models by rank, the best at the top", fontsize=10)
-    footnote(figure, note, unranked)
-    return figure
+    dataset = options.name(str(rows["dataset"].iloc[0]))
+    sheet.head(f"{dataset}: models by rank, the best at the top")
+    sheet.foot(note, unranked)
+    return axis
 
 
 def _ranked(ranking: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -201,18 +250,22 @@ def _ranked(ranking: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def _diagonal(axis: Axes, last: float, ticks: int) -> None:
-    axis.plot([1, last], [1, last], color="0.75", linewidth=0.9, zorder=0)
+    axis.plot([1, last], [1, last], color=ink(0.25), linewidth=0.9, zorder=0)
     room = 0.4 + 0.06 * last  # for the names of the first and the last
     axis.set(xlim=(1 - room, last + room), ylim=(1 - room, last + room))
     axis.set_box_aspect(1)
     at = np.arange(1, last + 1, -(-last // ticks))
     axis.set(xticks=at, yticks=at)
-    axis.tick_params(labelsize=7.5)
-    axis.grid(color="0.94")
+    axis.grid()
 
 
 def _end_labels(
-    axis: Axes, ranks: pd.Series[float], column: int, side: int, colours: dict[Any, str]
+    axis: Axes,
+    ranks: pd.Series[float],
+    column: int,
+    side: int,
+    colours: dict[Any, str],
+    names: dict[Any, str],
 ) -> None:
     """Name the lines at one end, right (1) or left (-1) of it.
 
@@ -226,19 +279,19 @@ def _end_labels(
         ranks.index, ranks, places, best, ties > 1, strict=True
     ):
         text = f"{shown:.0f}{'=' if tied else ''}"
-        name = shortened(str(model))
+        name = names[model]
         axis.annotate(
             f"{text}  {name}" if side > 0 else f"{name}  {text}",
             (column, rank),
             (column + 0.12 * side, place),
-            fontsize=7.5,
+            fontsize=small(),
             va="center",
             ha="left" if side > 0 else "right",
             color=colours[model],
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
-                "color": "0.8",
+                "color": ink(0.2),
                 "lw": 0.5,
                 "relpos": ((1 - side) / 2, 0.5),
                 "shrinkB": 3,

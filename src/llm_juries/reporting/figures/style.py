@@ -1,41 +1,36 @@
-"""What all figures share: colours, markers, intervals, legends, footnotes, and saving to files.
+"""What all figures share: where they are drawn, colours, intervals, captions, and saving to files.
 
-On every figure a point has its interval or is hollow, what has no value is left out and listed
-under the figure, and every source is named on the figure itself.
+On every figure a point has its interval or is hollow, and what has no value is left out and listed
+under the figure. Sizes and colours are those of matplotlib's style in force, so that the figures
+follow `plt.style.use("llm_juries.print")` as they follow a style sheet of one's own.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from warnings import catch_warnings, filterwarnings
+from unicodedata import east_asian_width
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ...errors import JuriesError
 from ...files import file_name
+from ...metrics.arrays import Array
+from .options import FigureOptions
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
-
-# Okabe and Ito's palette: distinguishable by colour-blind readers and in print.
-COLOURS = {
-    "judge": "#0072B2",
-    "lexical": "#999999",
-    "jury": "#D55E00",
-    "human": "#000000",
-    "reference": "#009E73",
-    "printed": "#000000",
-}
 MARKERS = {
     "judge": "o",
     "lexical": "s",
@@ -44,103 +39,373 @@ MARKERS = {
     "reference": "P",
     "printed": "x",
 }
-# The rest of that palette, for voters of one kind: black is the humans', its yellow is too pale.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+WORDS = {"lexical": "string rule", "printed": "printed in the paper"}  # for a kind, in a legend
 MOST_NAMED = 6
-USUAL = "DejaVu Sans"  # comes with matplotlib
+PLAIN = FigureOptions()
+OTHER = "other judges"
+GAP = 0.55  # rows between the string rules and the others
 
 
-def blank(width: float, height: float) -> Figure:
-    """Return an empty figure of that size in inches, whose parts do not overlap."""
-    from matplotlib.figure import Figure  # not pyplot: no global state, no display
-
-    return Figure(figsize=(width, height), layout="constrained")
+# Colours: those of the style in force
 
 
-def save(figure: Figure, folder: Path, name: str) -> Path:
-    """Write NAME.png (200 dpi) and NAME.pdf, the name made safe; return the PNG's path."""
+def palette() -> list[str]:
+    """Return the colours of the style."""
+    from matplotlib import rcParams
+    from matplotlib.colors import to_hex
+
+    return [to_hex(shade) for shade in rcParams["axes.prop_cycle"].by_key()["color"]]
+
+
+def colour(kind: str) -> Any:
+    """Return the colour of a kind of voters: the humans have that of the text."""
+    shades = palette()
+    own = {"judge": 0, "jury": 1, "reference": 2}
+    if kind in own:
+        return shades[own[kind] % len(shades)]
+    return ink(0.5) if kind == "lexical" else ink()
+
+
+def ink(share: float = 1.0) -> Any:
+    """Return the colour of the text, thinned with that of the paper to a share."""
+    from matplotlib import rcParams
+    from matplotlib.colors import to_hex, to_rgb
+
+    text, paper = np.array(to_rgb(rcParams["text.color"])), np.array(to_rgb(ground()))
+    return to_hex(share * text + (1 - share) * paper)
+
+
+def ground() -> Any:
+    """Return the colour of the paper."""
+    from matplotlib import rcParams
+
+    return rcParams["axes.facecolor"]
+
+
+def diverging() -> Any:
+    """Return a colour map from the juries' colour over the paper's to the judges'."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("both", [colour("jury"), ground(), colour("judge")])
+
+
+def rising() -> Any:
+    """Return a colour map from the paper's colour to the judges'."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("up", [ground(), colour("judge")])
+
+
+def readable(background: Any) -> str:
+    """Return black or white, whichever is read better on a colour."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(background)
+    return "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
+
+
+def voter_colours(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return each voter's colour: its kind's if it is the only one of that kind, else its own."""
+    kinds = dict(zip(rows["voter"], rows["kind"], strict=True))
+    counts = Counter(kinds.values())
+    taken = {colour(kind) for kind in counts if counts[kind] == 1}
+    free = cycle([shade for shade in palette() if shade not in taken] or palette())
+    return {
+        voter: colour(kind) if counts[kind] == 1 or kind == "human" else next(free)
+        for voter, kind in kinds.items()
+    }
+
+
+@dataclass(frozen=True)
+class Shades:
+    """The colours of voters in figures with a row each, and the legend that explains them.
+
+    Attributes
+    ----------
+    of : mapping of str to colour
+    handles : tuple of Artist
+    """
+
+    of: Mapping[str, Any]
+    handles: tuple[Artist, ...]
+
+
+def shades(rows: pd.DataFrame, options: FigureOptions) -> Shades:
+    """Return the colours of rows with voter and kind: by kind, or of judges by family.
+
+    Families beyond the style's colours are grey.
+    """
+    from matplotlib.lines import Line2D
+
+    kinds = dict(zip(rows["voter"], rows["kind"], strict=True))
+    marks = [kind for kind in MARKERS if kind in set(kinds.values())]
+
+    def handle(label: str, shade: Any, marker: str) -> Line2D:
+        line = "none" if marker == MARKERS["printed"] else "-"  # printed without an interval
+        return Line2D([], [], color=shade, marker=marker, linestyle=line, label=label)
+
+    families: dict[str, Any] = {}
+    if options.colours == "family":
+        shown = {options.name(voter): family for voter, family in options.families.items()}
+        own = Counter(shown.get(voter, "") for voter, kind in kinds.items() if kind == "judge")
+        named = [family for family, _ in own.most_common() if family]
+        free = [one for one in palette() if one != colour("jury")]
+        families = dict(zip(named, free, strict=False))
+        if any(kind == "judge" for kind in kinds.values()) and len(own) > len(families):
+            families[OTHER] = ink(0.5)
+        of = {
+            voter: families.get(shown.get(voter, ""), ink(0.5)) if kind == "judge" else colour(kind)
+            for voter, kind in kinds.items()
+        }
+        marks = [kind for kind in marks if kind != "judge"]
+    else:
+        of = {voter: colour(kind) for voter, kind in kinds.items()}
+    return Shades(
+        of,
+        (
+            *(handle(family, shade, MARKERS["judge"]) for family, shade in families.items()),
+            *(handle(WORDS.get(kind, kind), colour(kind), MARKERS[kind]) for kind in marks),
+        ),
+    )
+
+
+# Sizes: of the style's text
+
+
+def em() -> float:
+    """Return the height of the style's text in inches."""
+    return points("font.size") / 72
+
+
+def small() -> float:
+    """Return the size of notes and of numbers in cells, in points."""
+    return points("legend.fontsize")
+
+
+def points(key: str) -> float:
+    """Return a size of text of the style in points; it may be given as a word."""
+    from matplotlib import rcParams
+    from matplotlib.font_manager import FontProperties
+
+    return float(FontProperties(size=rcParams[key] or "medium").get_size_in_points())
+
+
+def wide(text: str, size: float | None = None) -> float:
+    """Return about how many inches a text takes, in points of `size` or of the style."""
+    signs = sum(1.0 if east_asian_width(sign) in "WF" else 0.58 for sign in text)
+    return signs * (size / 72 if size else em())
+
+
+def longest(names: Sequence[str], size: float | None = None) -> float:
+    """Return the width of the longest of some names, in inches."""
+    return max((wide(name, size) for name in names), default=0.0)
+
+
+def fitting(name: str, room: float, size: float | None = None) -> str:
+    """Return a name whose middle is left out if it is wider than so many inches."""
+    if wide(name, size) <= room:
+        return name
+    keep = max(3, int(len(name) * room / wide(name, size)) - 1)
+    return f"{name[: (keep + 1) // 2]}…{name[len(name) - keep // 2 :]}"
+
+
+def all_fitting(names: Sequence[str], room: float, size: float | None = None) -> list[str]:
+    """Return names cut to so many inches, all still different."""
+    made: list[str] = []
+    for name in names:
+        cut = fitting(name, room, size)
+        made.append(f"{cut} ({made.count(cut) + 1})" if cut in made else cut)
+    return made
+
+
+def wrapped(text: str, room: float, size: float | None = None) -> str:
+    """Break a text into lines of so many inches."""
+    if not text:
+        return ""
+    signs = max(8, int(len(text) * room / max(wide(text, size), 1e-9)))
+    return "\n".join(textwrap.wrap(text, signs, break_on_hyphens=False))
+
+
+# Where a figure is drawn
+
+
+def width_of(ax: Axes | None) -> float:
+    """Return the inches that axes have for themselves and their labels; None: a figure's."""
+    from matplotlib import rcParams
+
+    if ax is None:
+        return float(rcParams["figure.figsize"][0])
+    spec = ax.get_subplotspec()
+    share = len(spec.colspan) / spec.get_gridspec().ncols if spec else 0.8
+    return whole(ax).get_figwidth() * share
+
+
+def whole(ax: Axes) -> Figure:
+    """Return the figure that axes are in, whatever part of it."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # noqa: S101 - axes have a figure until they are removed
+    return figure
+
+
+class Sheet:
+    """Where one figure is drawn: a figure of its own, or a user's axes.
+
+    A figure of its own has the width of the style, a title, a legend and notes. On a user's axes
+    there is a title and a legend only, since the page around them is the user's.
+
+    Parameters
+    ----------
+    ax : Axes, optional
+    height : float
+        Inches of the panels, without title, legend and notes.
+    options : FigureOptions, optional
+
+    Attributes
+    ----------
+    ax : Axes
+        To return: the user's, or those of the figure.
+    width : float
+        Inches there are.
+    """
+
+    def __init__(self, ax: Axes | None, height: float, options: FigureOptions | None) -> None:
+        from matplotlib.figure import Figure  # not pyplot: no global state, no display
+
+        self.options = options or PLAIN
+        self.width = width_of(ax)
+        self._part: Figure | SubFigure | None = None
+        self._owned = ax is None
+        if ax is None:
+            self._part = Figure(figsize=(self.width, height), layout="constrained")
+            ax = self._part.add_subplot()
+        self.ax = ax
+
+    def panels(self, lines: int, columns: int, **how: Any) -> npt.NDArray[Any]:
+        """Divide the axes into panels, as `subplots` does; the axes themselves become invisible."""
+        spec = self.ax.get_subplotspec()
+        if spec is None:
+            raise JuriesError("ax: is not of plt.subplots(), so that it can't be divided in panels")
+        self.ax.set_axis_off()
+        self.ax.set_in_layout(False)
+        self._part = whole(self.ax).add_subfigure(spec)
+        made: npt.NDArray[Any] = self._part.subplots(lines, columns, squeeze=False, **how)
+        return made
+
+    @property
+    def part(self) -> Any:
+        """The figure or part of one that the panels are in."""
+        return self._part or self.ax.figure
+
+    def head(self, title: str, handles: Sequence[Artist] = ()) -> None:
+        """Write a title and a legend above the panels, and make the figure as much taller."""
+        from matplotlib import rcParams
+
+        title = title if self.options.captions else ""
+        if not title and not handles:
+            return
+        labels = [str(handle.get_label()) for handle in handles]
+        labels = all_fitting(labels, self.width - 0.6, small())
+        room = longest(labels, small()) + 4.2 * small() / 72
+        columns = max(1, min(len(labels), int(self.width / room)))
+        if self._part is None:
+            self.ax.set_title(title)
+            if handles:
+                below = {"bbox_to_anchor": (0, 1.0), "loc": "lower left", "ncols": columns}
+                self.ax.legend(list(handles), labels, **below)
+                rows = -(-len(labels) // columns)
+                self.ax.set_title(title, pad=4 + 1.45 * small() * rows)
+            return
+        size = points("legend.title_fontsize")
+        heading = wrapped(title, self.width, size)
+        self._part.legend(
+            list(handles),
+            labels,
+            title=heading or None,
+            title_fontproperties={
+                "weight": "bold",
+                "size": size,
+                "family": rcParams["font.family"],
+            },
+            alignment="left",
+            loc="outside upper left",
+            ncols=columns,
+        )
+        if self._owned:
+            rows = -(-len(labels) // columns)
+            lines = heading.count("\n") + bool(heading)
+            self._grow(lines * 1.5 * em() + rows * 1.5 * small() / 72 + 0.04)
+
+    def foot(self, source: str, *remarks: str, label: str = "") -> None:
+        """Write notes under the panels: a label of their axes, remarks, and the source.
+
+        Remarks say what is left out, so they stand there without captions, too.
+        """
+        lines = [*remarks, source if self.options.captions else ""]
+        text = "\n".join(wrapped(line, self.width - 0.1, small()) for line in lines if line)
+        if self._part is None:
+            return
+        if label:
+            head = wrapped(label, self.width - 0.2)
+            text = f"{head}\n{text}".rstrip("\n")
+        if text:
+            self._part.supxlabel(text, fontsize=small(), x=0.01, ha="left", linespacing=1.25)
+            if self._owned:
+                self._grow((text.count("\n") + 1) * 1.45 * small() / 72 + 0.04)
+
+    def _grow(self, inches: float) -> None:
+        figure = whole(self.ax)
+        figure.set_figheight(figure.get_figheight() + inches)
+
+
+def save(ax: Axes, folder: Path, name: str, formats: Sequence[str] = ("png", "pdf")) -> Path:
+    """Write the figure of some axes as NAME in each format; return the PNG's path.
+
+    The name is made safe, and PNG always written.
+
+    The layout is settled once: to do so for each format takes longer than to draw.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    name = file_name(name)
-    for ending, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):
+    name, figure = file_name(name), whole(ax)
+    settle(figure)
+    leave_layout_tables_out()
+    for ending in dict.fromkeys(("png", *formats)):
         beside = folder / f".{name}.{ending}"
-        figure.savefig(beside, format=ending, dpi=200, metadata=metadata)
+        figure.savefig(beside, format=ending, metadata=DATELESS[ending])
         beside.replace(folder / f"{name}.{ending}")
     return folder / f"{name}.png"
 
 
-@contextmanager
-def names_as_written(names: str) -> Iterator[str]:
-    """Draw names as they are, in fonts that have their signs; yield the signs that none has.
+@cache
+def leave_layout_tables_out() -> None:
+    """Embed fonts in PDFs without the tables that lay text out, which matplotlib has done.
 
-    Without this, what stands between two $ is mathematics to matplotlib.
+    To subset these tables takes two thirds of the time that a figure's fonts take.
     """
-    from matplotlib import rc_context
+    from fontTools.subset import Options
 
-    families, missing = fonts_for(names)
-    with rc_context({"text.parse_math": False, "font.family": families}), catch_warnings():
-        filterwarnings("ignore", message="Glyph .* missing from font")
-        yield missing
+    Options._drop_tables_default = [*Options._drop_tables_default, "GSUB", "GPOS", "GDEF", "kern"]
 
 
-def fonts_for(text: str) -> tuple[list[str], str]:
-    """Return the fonts that have the signs of a text, the usual one first, and what none has."""
-    missing = {sign for sign in set(text) - _signs(USUAL) if sign.isprintable()}
-    families = [USUAL]
-    for family in sorted(_files()) if missing else ():
-        if found := missing & _signs(family):
-            families.append(family)
-            missing -= found
-        if not missing:
-            break
-    return families, "".join(sorted(missing))
+def settle(figure: Figure) -> None:
+    """Lay out a figure once and for all."""
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
-@cache
-def _files() -> dict[str, str]:
-    """Return a file of each of this machine's fonts, but for those with a box for every sign."""
-    from matplotlib.font_manager import fontManager
-
-    plain = ("normal", "regular", "book", 400)
-    return {
-        entry.name: entry.fname
-        for entry in fontManager.ttflist
-        if entry.style == "normal" and entry.weight in plain and "Last Resort" not in entry.name
-    }
+DATELESS = {"pdf": {"CreationDate": None}, "png": {"Software": None}, "svg": {"Date": None}}
+"""So that the same figure has the same bytes."""
 
 
-@cache
-def _signs(family: str) -> frozenset[str]:
-    """Return the signs that a font has; none of one that can't be drawn with."""
-    from matplotlib.ft2font import FT2Font
-
-    try:
-        font = FT2Font(_files()[family])
-    except (KeyError, OSError, RuntimeError):
-        return frozenset()
-    return frozenset(map(chr, font.get_charmap())) if font.scalable else frozenset()
+# Points and panels
 
 
-def legend(figure: Figure, kinds: pd.Series[str]) -> None:
-    """Add a legend of the kinds of voters present, above the figure."""
-    from matplotlib.lines import Line2D
-
-    present = [kind for kind in COLOURS if kind in set(kinds)]
-    handles = [
-        Line2D([], [], color=COLOURS[k], marker=MARKERS[k], markersize=5, label=k) for k in present
-    ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(present), fontsize=8)
-
-
-def voter_colours(rows: pd.DataFrame) -> dict[str, str]:
-    """Return each voter's colour: its kind's if it is the only one of that kind, else its own."""
-    kinds = dict(zip(rows["voter"], rows["kind"], strict=True))
-    counts = Counter(kinds.values())
-    taken = {COLOURS[kind] for kind in counts if counts[kind] == 1}
-    free = cycle([colour for colour in PALETTE if colour not in taken])
-    return {
-        voter: COLOURS[kind] if counts[kind] == 1 or kind == "human" else next(free)
-        for voter, kind in kinds.items()
-    }
+def row_places(kinds: Sequence[str]) -> Array:
+    """Return the height of each row, the first the highest, string rules at the end set apart."""
+    apart = np.cumsum([GAP * (b == "lexical" != a) for a, b in zip(["", *kinds], kinds)])  # noqa: B905
+    apart = apart - (apart[0] if len(apart) else 0)
+    down = np.arange(len(kinds)) + apart
+    return np.asarray(down.max(initial=0) - down, dtype=float)
 
 
 def bars(
@@ -148,27 +413,44 @@ def bars(
     value: pd.Series[float],
     low: pd.Series[float],
     high: pd.Series[float],
-    at: np.ndarray[tuple[int, ...], np.dtype[np.int_]],
-    kind: str,
+    at: Array,
+    shade: Any,
+    marker: str,
 ) -> None:
     """Draw values with their intervals, each at its height; hollow where there is no interval."""
-    axis.hlines(at, low, high, color=COLOURS[kind], linewidth=1.4)
-    axis.plot(value, at, MARKERS[kind], color=COLOURS[kind], markersize=4.5)
+    axis.hlines(at, low, high, color=shade)
+    axis.plot(value, at, marker, color=shade)
     bare = (low.isna() | high.isna()).to_numpy()
     if bare.any():
-        axis.plot(
-            value[bare], at[bare], MARKERS[kind], color=COLOURS[kind], mfc="white", markersize=4.5
-        )
+        axis.plot(value[bare], at[bare], marker, color=shade, mfc=ground())
 
 
-def bars_by_kind(axis: Axes, rows: pd.DataFrame, value: str, low: str, high: str) -> None:
-    """Draw a row a voter, upwards from 0, each in the colour of its kind."""
-    at = np.arange(len(rows))
-    for kind in COLOURS:
-        own = (rows["kind"] == kind).to_numpy()
-        if own.any():
-            part = rows[own]
-            bars(axis, part[value], part[low], part[high], at[own], kind)
+def bars_by_voter(
+    axis: Axes, rows: pd.DataFrame, at: Array, columns: tuple[str, str, str], colours: Shades
+) -> None:
+    """Draw a row a voter at its height, in its colour, with the mark of its kind."""
+    shade = rows["voter"].map(colours.of).astype(str).to_numpy()
+    looks = pd.Series(list(zip(shade, rows["kind"], strict=True)), index=rows.index)
+    for look in dict.fromkeys(looks):
+        own = (looks == look).to_numpy()
+        value, low, high = (rows[column][own] for column in columns)
+        bars(axis, value, low, high, at[own], look[0], MARKERS[look[1]])
+
+
+def name_rows(axis: Axes, at: Array, labels: Sequence[str], kinds: Sequence[str]) -> None:
+    """Write a label beside each row, and part string rules from the others by a line."""
+    axis.set_yticks(at, labels)
+    axis.tick_params(axis="y", length=0)
+    axis.set_ylim(-0.6, at.max(initial=0) + 0.6)
+    for above, below, a, b in zip(at, at[1:], kinds, kinds[1:]):  # noqa: B905
+        if b == "lexical" != a:
+            axis.axhline((above + below) / 2, color=ink(0.25), linewidth=0.5)
+    axis.grid(axis="x")
+
+
+def row_height() -> float:
+    """Return the inches of a row with a label."""
+    return 1.75 * em()
 
 
 def upright(
@@ -178,42 +460,30 @@ def upright(
     low: pd.Series[float],
     high: pd.Series[float],
     *,
-    colour: str,
+    shade: Any,
     marker: str,
     label: str,
 ) -> None:
     """Draw values with upright intervals; hollow where there is no interval."""
-    axis.vlines(x, low, high, color=colour, linewidth=0.9, alpha=0.75)
-    axis.plot(x, value, marker, color=colour, markersize=4.5, label=label)
+    axis.vlines(x, low, high, color=shade, linewidth=0.9, alpha=0.75)
+    axis.plot(x, value, marker, color=shade, label=label)
     bare = low.isna() | high.isna()
     if bare.any():
-        axis.plot(x[bare], value[bare], marker, color=colour, mfc="white", markersize=4.5)
+        axis.plot(x[bare], value[bare], marker, color=shade, mfc=ground())
 
 
-def heading(axis: Axes, title: str, note: str, wide: float) -> None:
-    """Write a title over a panel and a note between them, in lines of about `wide` inches."""
-    lines = textwrap.wrap(note, max(30, int(15.5 * wide)))
-    axis.set_title(title + "\n" * len(lines), loc="left", fontsize=10, fontweight="bold")
-    under = axis.text(0, 1.02, "\n".join(lines), transform=axis.transAxes, fontsize=7.5)
-    under.set_in_layout(False)  # the title makes room for it; its width must not narrow the panel
-
-
-def curves(figure: Figure, axis: Axes, title: str, note: str) -> None:
-    """Finish a figure of one panel of lines: a heading, a grid and the lines' names beneath."""
-    wide = figure.get_figwidth()
-    axis.tick_params(labelsize=7.5)
-    axis.grid(color="0.92")
-    axis.set_axisbelow(True)
-    heading(axis, title, note, wide - 1)
-    longest = max((len(name) for name in axis.get_legend_handles_labels()[1]), default=0)
-    columns = max(1, min(4, int(wide / (0.6 + 0.055 * longest))))
-    figure.legend(loc="outside lower center", fontsize=7, ncols=columns)
+def curves(sheet: Sheet, title: str, note: str, *remarks: str) -> None:
+    """Finish a figure of one panel of lines: a heading, a grid and the lines' names."""
+    sheet.ax.grid()
+    handles, _ = sheet.ax.get_legend_handles_labels()
+    sheet.head(title, handles)
+    sheet.foot(note, *remarks)
 
 
 def logarithmic(axes: Axes) -> None:
     """Make both axes logarithmic, with ticks in plain numbers.
 
-    Matplotlib's own are powers of ten as mathematics, which `names_as_written` does not draw.
+    Matplotlib's own are powers of ten as mathematics, which a figure's names are not.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -233,11 +503,10 @@ def hide_unused(axes: npt.NDArray[Any], used: int) -> None:
         axis.tick_params(labelbottom=True)
 
 
-def footnote(figure: Figure, *lines: str) -> None:
-    """Write lines under the figure, wrapped to its width; empty ones are left out."""
-    wide = int(16 * figure.get_figwidth())
-    text = "\n".join(textwrap.fill(line, wide) for line in lines if line)
-    figure.supxlabel(text, fontsize=8)
+def grid_of(panels: int, across: float, width: float) -> tuple[int, int]:
+    """Return the lines and columns of panels so wide on a figure, the last line well filled."""
+    lines = -(-panels // max(1, int(width // across)))
+    return lines, -(-panels // lines)
 
 
 def hollow_note(rows: pd.DataFrame, low: str, high: str) -> str:
@@ -254,14 +523,3 @@ def some_of(names: Sequence[str]) -> str:
     """Return the first few names, and how many more there are."""
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def wrapped(name: str, wide: float) -> str:
-    """Break a name into lines of about that many characters."""
-    return textwrap.fill(name, max(10, int(wide)))
-
-
-def shortened(name: str, most: int = 40) -> str:
-    """Leave out the middle of a long name: similar names differ at their ends."""
-    half = (most - 1) // 2
-    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"

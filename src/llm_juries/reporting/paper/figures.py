@@ -2,48 +2,128 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from .. import figures
 from ..drawing import by_dataset, comparable, drawable, headline, references
+from ..figures import FigureOptions
 from .reproduction import Reproduction
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 
-def draw(found: Reproduction, folder: Path) -> list[Path]:
+def draw(found: Reproduction, folder: Path, options: FigureOptions | None = None) -> list[Path]:
     """Draw the paper's figures from our verdicts; return the PNGs' paths."""
-    drawn: dict[str, Figure] = {}
+    options = options or FigureOptions()
+    if options.draw == "none":
+        return []
+    voters = set() if found.agreement.empty else set(found.agreement["voter"])
+    with options.look("".join(sorted({*voters, *options.names.values()}))):
+        return [
+            figures.save(axes, folder, name, options.formats)
+            for name, axes in _drawn(found, options)
+            if options.draw == "all" or name == "figure1_kappa"
+        ]
+
+
+def _drawn(found: Reproduction, options: FigureOptions) -> Iterator[tuple[str, Axes]]:
     sources, level = found.sources, found.settings.analysis.bootstrap.level
-    agreement = found.agreement
-    measured = agreement if agreement.empty else agreement[agreement["n"] > 0]
-    if not measured.empty:
-        printed = found.settings.paper.read("table1")
-        drawn["figure1_kappa"] = figures.printed_beside_ours(
-            printed, measured, dict(sources), level
+    if not found.agreement.empty and (found.agreement["n"] > 0).any():
+        yield (
+            "figure1_kappa",
+            figures.printed_beside_ours(
+                beside(found.tables["table1_kappa"], found.agreement),
+                note="Other models, other answers, other human labels: see Table 1. "
+                + _where(found.tables["table1_kappa"]),
+                level=level,
+                options=options,
+            ),
         )
     for dataset, rows in by_dataset(found.ranking):
-        best = headline(rows)
+        best = _in_order(headline(rows), dataset, found, options)
         if not drawable(best):
             continue
         note = sources[dataset]
+<<<<<<< HEAD
         if "figure1" in found.feeds[dataset]:
             drawn[f"figure1_ranks_{dataset}"] = figures.bump_chart(best, note)
         if "table2" not in found.feeds[dataset]:
             continue
+=======
+        yield f"figure1_ranks_{dataset}", figures.bump_chart(best, note=note, options=options)
+>>>>>>> 9e6e79a (Figures of a paper's, a report's and a slide's width in styles of matplotlib; deltas as a map, gains as a forest, the paper's kappas beside ours by dataset; names, colours, Type 42; LaTeX tables at the decimal point)
         others = best[best["kind"].isin(("judge", "jury"))]
         for name, reference in references(best, found.rankings[dataset]).items():
             if comparable(others, reference):
                 against = "ranks" if name == "humans" else "leaderboard"
-                drawn[f"figure2_{against}_{dataset}"] = figures.rank_against_reference(
-                    others, reference, f"{note}; true rank: {Path(name).stem}"
+                yield (
+                    f"figure2_{against}_{dataset}",
+                    figures.rank_against_reference(
+                        others,
+                        reference,
+                        note=f"{note}; true rank: {Path(name).stem}",
+                        options=options,
+                    ),
                 )
     for dataset, rows in by_dataset(found.deltas):
         judged = rows[rows["n"] > 0]
         if not judged.empty:
-            drawn[f"figures3_4_deltas_{dataset}"] = figures.delta_per_candidate(
-                judged, sources[dataset], level
+            ordered = _in_order(judged, dataset, found, options)
+            yield (
+                f"figures3_4_deltas_{dataset}",
+                figures.delta_per_candidate(
+                    ordered, note=sources[dataset], level=level, options=options
+                ),
             )
-    return [figures.save(figure, folder, name) for name, figure in drawn.items()]
+
+
+def _where(table1: pd.DataFrame) -> str:
+    """Return on which datasets of ours the points beside the paper's are."""
+    both = table1.dropna(subset=["dataset", "our_dataset"])
+    pairs = dict.fromkeys(zip(both["dataset"], both["our_dataset"], strict=True))
+    return " ".join(f"Ours beside {paper}: {mine}." for paper, mine in pairs if paper != mine)
+
+
+def _in_order(
+    rows: pd.DataFrame, dataset: str, found: Reproduction, options: FigureOptions
+) -> pd.DataFrame:
+    """Return rows with the voters of one dataset in order."""
+    if found.agreement.empty:
+        return rows
+    place = options.placed(found.agreement[found.agreement["dataset"] == dataset])
+    at = rows["voter"].map(place).sort_values(kind="stable", na_position="first")
+    return rows.loc[at.index]
+
+
+def beside(table1: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `figures.printed_beside_ours` from Table 1 with ours.
+
+    A judge of ours without a counterpart in the paper has a row of its own; one on a dataset that
+    the paper has not, a panel.
+    """
+    kinds = dict(zip(agreement["voter"], agreement["kind"], strict=True))
+    printed = table1.dropna(subset="paper_kappa").drop_duplicates(["judge", "dataset"])
+    ours = table1.dropna(subset="our_judge")
+    known = dict(zip(ours["our_dataset"], ours["dataset"], strict=True))
+    for mine, theirs in zip(ours["our_dataset"], ours["dataset"], strict=True):
+        known[mine] = theirs if isinstance(theirs, str) else known[mine]
+    mine = pd.DataFrame(
+        {
+            "panel": [
+                panel if isinstance(panel := known[dataset], str) else dataset
+                for dataset in ours["our_dataset"]
+            ],
+            "judge": ours["judge"].fillna(ours["our_judge"]),
+            "voter": ours["our_judge"],
+            "kind": ours["our_judge"].map(kinds),
+            **{column: ours[column] for column in ("kappa", "ci_low", "ci_high")},
+        }
+    )
+    theirs = printed[["dataset", "judge"]].rename(columns={"dataset": "panel"})
+    theirs = theirs.assign(voter="", kind="printed", kappa=printed["paper_kappa"])
+    return pd.concat([theirs, mine], ignore_index=True)

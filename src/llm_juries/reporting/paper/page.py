@@ -9,20 +9,27 @@ from ... import escaping
 from ...files import write_text
 from ...markdown import markdown
 from .. import tables
+from ..figures import FigureOptions
 from .figures import draw
 from .inputs import SEPARATOR
 from .reproduction import Reproduction
 from .tables import NOT_MEASURED
 
 
-def write(found: Reproduction, folder: Path, state: Sequence[str] = ()) -> list[Path]:
+def write(
+    found: Reproduction,
+    folder: Path,
+    state: Sequence[str] = (),
+    options: FigureOptions | None = None,
+) -> list[Path]:
     """Write tables/, figures/ and README.md, which shows both; return the PNGs' paths.
 
     `state` are lines on what is missing, which stand at the top.
     """
-    drawn = draw(found, folder / "figures")
+    options = options or FigureOptions()
+    drawn = draw(found, folder / "figures", options)
     for name, table in found.tables.items():
-        tables.write(table, folder / "tables", name)
+        tables.write(table, folder / "tables", name, options.names)
     parts = [
         "# The paper's results beside ours",
         f"Made by `{found.settings.command}`. Printed numbers are those of "
