@@ -31,7 +31,7 @@ from llm_juries.types import Reply
 CONF = ROOT / "conf"
 STUDIES = ("judge", "analyze", "reproduce")  # the scripts about verdicts
 REPRODUCE_GROUPS = (
-    "candidate", "answering", "retrieval", "judge", "jury", "wandb", "experiment",
+    "candidate", "answering", "retrieval", "judge", "jury", "figures", "wandb", "experiment",
 )  # fmt: skip
 PROTOCOLS = ("recorded", "paper", "paper_2026")  # experiments of reproduce
 ANSWER_GROUPS = ("dataset", "answering", "retrieval", "candidate")

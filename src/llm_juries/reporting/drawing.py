@@ -85,7 +85,7 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
     options = options or FigureOptions()
     plans = [plan for study in results.studies for plan in study.plans]
     families = {plan.voter: plan.judge.family for plan in plans if plan.judge.family != UNKNOWN}
-    options = replace(options, families={**families, **options.families})
+    options = replace(options, families={**families, **(options.families or {})})
     options.check({name for panel in results.panels for name in panel.votes.names})
     if options.draw == "none":
         return []
@@ -104,7 +104,7 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
         options,
     )
     drawn = []
-    with options.look(_names(results) + "".join(options.names.values())) as missing:
+    with options.look(_names(results) + "".join((options.names or {}).values())) as missing:
         if missing:
             log.warning(
                 "figures: no font on this machine has %s, drawn as boxes; install one, such as "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 from warnings import catch_warnings, filterwarnings
@@ -43,9 +43,9 @@ class FigureOptions:
         Whether a judge has the colour of all judges or of its model family.
     order : {"strength", "given", "name"}
         Of the voters. String rules come last, but for `given`.
-    names : mapping of str to str
+    names : mapping of str to str, optional
         Display names of voters, candidates and datasets.
-    families : mapping of str to str
+    families : mapping of str to str, optional
         Model families of voters whose judges name none.
     voters : sequence of str
         Those to draw; by default all. Humans stay.
@@ -70,8 +70,8 @@ class FigureOptions:
     theme: Literal["light", "dark"] = "light"
     colours: Literal["kind", "family"] = "kind"
     order: Literal["strength", "given", "name"] = "strength"
-    names: dict[str, str] = field(default_factory=dict)
-    families: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] | None = None
+    families: dict[str, str] | None = None
     voters: tuple[str, ...] = ()
     captions: bool = True
     missing: bool = True
@@ -85,7 +85,7 @@ class FigureOptions:
 
     def name(self, name: str) -> str:
         """Return the display name of a voter, a candidate or a dataset."""
-        return self.names.get(name, name)
+        return (self.names or {}).get(name, name)
 
     def check(self, voters: set[str]) -> None:
         """Raise JuriesError if one of the chosen voters is not among those of an analysis."""

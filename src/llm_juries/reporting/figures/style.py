@@ -146,7 +146,7 @@ def shades(rows: pd.DataFrame, options: FigureOptions) -> Shades:
 
     families: dict[str, Any] = {}
     if options.colours == "family":
-        shown = {options.name(voter): family for voter, family in options.families.items()}
+        shown = {options.name(voter): family for voter, family in (options.families or {}).items()}
         own = Counter(shown.get(voter, "") for voter, kind in kinds.items() if kind == "judge")
         named = [family for family, _ in own.most_common() if family]
         free = [one for one in palette() if one != colour("jury")]

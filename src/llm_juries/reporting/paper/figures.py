@@ -23,7 +23,7 @@ def draw(found: Reproduction, folder: Path, options: FigureOptions | None = None
     if options.draw == "none":
         return []
     voters = set() if found.agreement.empty else set(found.agreement["voter"])
-    with options.look("".join(sorted({*voters, *options.names.values()}))):
+    with options.look("".join(sorted({*voters, *(options.names or {}).values()}))):
         return [
             figures.save(axes, folder, name, options.formats)
             for name, axes in _drawn(found, options)
