@@ -340,7 +340,7 @@ class Sheet:
 
         Remarks say what is left out, so they stand there without captions, too.
         """
-        lines = [*remarks, source if self.options.captions else ""]
+        lines = [*remarks, *(source.splitlines() if self.options.captions else ())]
         text = "\n".join(wrapped(line, self.width - 0.1, small()) for line in lines if line)
         if self._part is None:
             return
