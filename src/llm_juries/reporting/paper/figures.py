@@ -49,14 +49,10 @@ def _drawn(found: Reproduction, options: FigureOptions) -> Iterator[tuple[str, A
         if not drawable(best):
             continue
         note = sources[dataset]
-<<<<<<< HEAD
         if "figure1" in found.feeds[dataset]:
-            drawn[f"figure1_ranks_{dataset}"] = figures.bump_chart(best, note)
+            yield f"figure1_ranks_{dataset}", figures.bump_chart(best, note=note, options=options)
         if "table2" not in found.feeds[dataset]:
             continue
-=======
-        yield f"figure1_ranks_{dataset}", figures.bump_chart(best, note=note, options=options)
->>>>>>> 9e6e79a (Figures of a paper's, a report's and a slide's width in styles of matplotlib; deltas as a map, gains as a forest, the paper's kappas beside ours by dataset; names, colours, Type 42; LaTeX tables at the decimal point)
         others = best[best["kind"].isin(("judge", "jury"))]
         for name, reference in references(best, found.rankings[dataset]).items():
             if comparable(others, reference):
