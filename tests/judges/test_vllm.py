@@ -217,6 +217,20 @@ def test_without_a_gpu_the_cpu_must_be_asked_for(python: str, monkeypatch: pytes
     asyncio.run(judge(python, device="cpu").ready())
 
 
+def test_more_gpus_than_are_visible_are_refused_before_loading(
+    python: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(vllm, "DEVICES", ("/",))
+    monkeypatch.setattr(vllm, "has_vllm", lambda _: True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7,5")
+    engine = EngineOptions(tensor_parallel=2, data_parallel=2)
+    with pytest.raises(JudgeUnavailableError, match=r"judge j: GPUs needed: 4 .*, visible: 3; "):
+        asyncio.run(judge(python, device="gpu", engine=engine).ready())
+    asyncio.run(judge(python, device="gpu", engine=EngineOptions(tensor_parallel=2)).ready())
+    over = EngineOptions(tensor_parallel=8, further={"distributed_executor_backend": "ray"})
+    asyncio.run(judge(python, device="gpu", engine=over).ready())
+
+
 def test_a_folder_without_a_model_is_told(python: str, tmp_path: Path):
     with pytest.raises(JudgeUnavailableError, match=r"judges\.j\.model\.path: .*no config\.json"):
         asyncio.run(judge(python, model=HubModel("m", path=str(tmp_path))).ready())

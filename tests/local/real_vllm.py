@@ -13,6 +13,12 @@ from pathlib import Path
 
 from conftest import ROOT
 from llm_juries.judges.vllm.child import WORKER
+from llm_juries.judges.vllm.judge import DEVICES
+
+ON_GPU = any(Path(path).exists() for path in DEVICES)
+"""Whether the tests run on a GPU: vLLM's build for CUDA takes one wherever there is one."""
+SHARE = 0.15
+"""Of a GPU's memory, for each of several models that run beside one another."""
 
 
 def random_model(python: str, kind: str, folder: Path) -> Path:
@@ -36,6 +42,7 @@ def vllm_serve(python: str, model: Path, *options: str) -> Iterator[str]:
         python, str(WORKER), "serve", str(model), "--host=127.0.0.1", f"--port={port}",
         "--dtype=float32", "--max-model-len=2048", "--enforce-eager", *options,
     ]  # fmt: skip
+    command += [f"--gpu-memory-utilization={SHARE}"] if ON_GPU else []
     environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}
     with subprocess.Popen(
         command,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from real_vllm import random_model
+from real_vllm import ON_GPU, SHARE, random_model
 
 from llm_juries.judges.decoding import Decoding
 from llm_juries.judges.vllm.judge import VllmJudge
@@ -30,8 +30,13 @@ def ask(vllm_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "j",
         "mistral",
         HubModel("mistralai/random", path=str(folder)),
-        device="cpu",
-        engine=EngineOptions(dtype="float32", max_model_len=1024, further={"enforce_eager": True}),
+        device="gpu" if ON_GPU else "cpu",
+        engine=EngineOptions(
+            dtype="float32",
+            max_model_len=1024,
+            gpu_memory_utilization=SHARE,
+            further={"enforce_eager": True},
+        ),
         runtime=Runtime(vllm_python, {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}),
     )
     made = [judge.request(item, Order.ORIGINAL, PROMPT) for item in (ITEM, FORGED)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import NamedTuple
 
@@ -30,3 +31,16 @@ def gpus_here() -> list[Gpu]:
         if memory.strip().isdigit():  # "[N/A]" on some boards
             found.append(Gpu(name.strip(), int(memory) / MIB_A_GB))
     return found
+
+
+def gpus_visible() -> int | None:
+    """Return how many GPUs a process started here sees, None where nothing says so.
+
+    As CUDA reads it, CUDA_VISIBLE_DEVICES ends at its first entry that is no device.
+    """
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return len(gpus_here()) or None
+    entries = [entry.strip() for entry in named.split(",")]
+    ends = (n for n, entry in enumerate(entries) if not entry or entry.startswith("-"))
+    return next(ends, len(entries))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import IO
 
 log = logging.getLogger(__name__)
+ELSEWHERE = "See root cause above"  # the error is that of vLLM's engine process, logged before
+LOGGED = re.compile(r"^\(\w+ pid=\d+\) (?:[A-Z]+ \S+ \S+ \[[^]]+\] )?")
 WORKER = Path(__file__).with_name("worker.py")
 LONGEST_LINE = 1 << 30  # bytes of one batch's replies
 
@@ -70,5 +73,5 @@ class Child:
         """Return the last error that it logged, else its last line, once it has exited."""
         self._log.seek(0)
         lines = [line for line in self._log.read().decode(errors="replace").splitlines() if line]
-        errors = [line for line in lines if "Error" in line]
-        return (errors or lines or ["no error message"])[-1].strip()[-300:]
+        errors = [line for line in lines if "Error" in line and ELSEWHERE not in line]
+        return LOGGED.sub("", (errors or lines or ["no error message"])[-1]).strip()[-300:]

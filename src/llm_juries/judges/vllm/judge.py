@@ -15,6 +15,7 @@ from typing import Any, Literal
 from ...types import Reply, Request
 from ..base import ModelJudge
 from ..decoding import Decoding
+from ..devices import gpus_visible
 from ..errors import JudgeUnavailableError
 from .offline import Offline
 from .online import Online
@@ -139,6 +140,21 @@ class VllmJudge(ModelJudge):
             raise JudgeUnavailableError(
                 f"judge {self.name}: found no GPU on this machine; set {at}.device=cpu to run it "
                 "on the CPU, slowly"
+            )
+        if self.device == "gpu":
+            self._check_gpus()
+
+    def _check_gpus(self) -> None:
+        """Raise JudgeUnavailableError if vLLM would see too few GPUs; without NVIDIA's, don't."""
+        launch = self.launch
+        if "distributed_executor_backend" in launch.arguments:  # of Ray, on other nodes
+            return
+        needed, seen = launch.copies * launch.gpus, gpus_visible()
+        if seen is not None and seen < needed:
+            raise JudgeUnavailableError(
+                f"judge {self.name}: GPUs needed: {needed} (tensor_parallel x pipeline_parallel x "
+                f"data_parallel), visible: {seen}; lower judges.{self.name}.engine.* or check "
+                "CUDA_VISIBLE_DEVICES"
             )
 
     async def open(self) -> None:

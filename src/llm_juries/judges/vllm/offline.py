@@ -15,7 +15,7 @@ from ..errors import JudgeUnavailableError
 from ..http.failures import TOO_LONG, Failure
 from ..http.wire import verdict_schema
 from ..word_logprobs import label_mass, verdict_logprobs
-from .child import WORKER, Child
+from .child import ELSEWHERE, WORKER, Child
 from .options import Asking, Launch
 
 HEARTBEAT_S = 0.2  # how often to check that a process is still running
@@ -123,7 +123,10 @@ class _Worker:
             await asyncio.sleep(HEARTBEAT_S)
         answer = json.loads(line) if line else {"error": f"vLLM exited: {self.child.last_error()}"}
         if "error" in answer:
-            raise JudgeUnavailableError(f"judge {self.judge}: {answer['error']}")
+            error = answer["error"]
+            if ELSEWHERE in error:
+                error = self.child.last_error()
+            raise JudgeUnavailableError(f"judge {self.judge}: {error}")
         return answer
 
 

@@ -257,20 +257,23 @@ def load_by_path(path: str) -> Any:
     return module
 
 
-def lines_in() -> queue.Queue[str]:
+def lines_in() -> queue.Queue[bytes]:
     """Read standard input in the background; kill all processes when it ends."""
-    lines: queue.Queue[str] = queue.Queue()
+    lines: queue.Queue[bytes] = queue.Queue()
 
     def read() -> None:
-        for line in sys.stdin:
-            lines.put(line)
+        # Not through sys.stdin. On CUDA, vLLM forks its engine; a forked process first closes its
+        # sys.stdin, and would wait for ever for the lock that this thread holds while it reads.
+        with open(os.dup(0), "rb") as pipe:
+            for line in pipe:
+                lines.put(line)
         os.killpg(os.getpgrp(), signal.SIGKILL)  # the judge is gone
 
     threading.Thread(target=read, daemon=True).start()
     return lines
 
 
-def talk(lines: queue.Queue[str]) -> None:
+def talk(lines: queue.Queue[bytes]) -> None:
     """Answer lines until the pipe closes."""
     # vLLM and its libraries print to standard output; the pipe is for replies only.
     out = os.fdopen(os.dup(1), "w")

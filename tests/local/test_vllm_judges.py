@@ -1,4 +1,7 @@
-"""vLLM itself, on the CPU, with the weights that llama.cpp has: in process, served, killed."""
+"""vLLM itself, with the weights that llama.cpp has: in process, served, killed.
+
+On a GPU where there is one, else on the CPU.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import psutil
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from real_vllm import ON_GPU, SHARE
 
 from conftest import ROOT, script
 from llm_juries.config.build import build
@@ -61,6 +65,9 @@ def configured(weights: Path, **changed: Any) -> VllmJudge:
         cfg = compose("judge", ["judge=smollm2_vllm", "output_dir=unused"])
     node = cfg.judges.smollm2_vllm
     node.model.path = str(weights)
+    if ON_GPU:
+        node.device = "gpu"
+        node.engine.gpu_memory_utilization = SHARE
     for name, value in changed.items():
         OmegaConf.update(node, name.replace("__", "."), value)
     judge = build(node, "judges.smollm2_vllm")
@@ -255,6 +262,9 @@ def judged(folder: Path) -> dict[str, dict[Key, Verdict]]:
 def test_a_kill_resumes_and_llama_cpp_agrees_on_the_same_weights(weights: Path, tmp_path: Path):
     options = ["dataset=sample_qa", "dataset.limit=20"]
     vllm = ["judge=[smollm2_vllm]", f"judges.smollm2_vllm.model.path={weights}"]
+    if ON_GPU:
+        vllm += ["judges.smollm2_vllm.device=gpu"]
+        vllm += [f"judges.smollm2_vllm.engine.gpu_memory_utilization={SHARE}"]
     alone = script("judge", tmp_path, *options, *vllm, "judges.smollm2_vllm.runtime.batch=16")
     with subprocess.Popen(alone, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         try:
