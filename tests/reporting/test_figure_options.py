@@ -158,3 +158,8 @@ def test_a_gain_over_the_same_judge_is_drawn_once():
         }
     )  # fmt: skip
     assert rows_of(figures.gains(rows)) == ["trio − a"]
+
+
+def test_names_that_are_cut_stay_different():
+    names = [f"{'x' * 30}{n}{'y' * 30}" for n in range(3)]
+    assert len(set(style.all_fitting(names, 1.0))) == 3

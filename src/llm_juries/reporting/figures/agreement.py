@@ -69,7 +69,7 @@ def kappa_per_voter(
     heights = [places[name].max(initial=0) + 1.2 for name in parts]
     several = len(parts) > 1
     sheet = Sheet(
-        ax, row_height() * sum(heights) + (0.5 + 1.9 * several * len(parts)) * em() * 2, options
+        ax, row_height() * sum(heights) + (3.2 + 3.8 * several * len(parts)) * em(), options
     )
     axes = (
         sheet.panels(len(parts), 1, sharex=True, height_ratios=heights)[:, 0]
@@ -133,7 +133,7 @@ def gains(
     parts = {str(name): rows for name, rows in whole.groupby("dataset", sort=False)}
     several = len(parts) > 1
     tall = row_height() * (len(whole) + 0.4 * len(parts)) + (1 + 1.6 * several * len(parts)) * em()
-    sheet = Sheet(ax, tall + 2.4 * em(), options)
+    sheet = Sheet(ax, tall + 3.6 * em(), options)
     ratios = [len(rows) + 0.4 for rows in parts.values()]
     axes = (
         sheet.panels(len(parts), 1, sharex=True, height_ratios=ratios)[:, 0]

@@ -211,11 +211,11 @@ def fitting(name: str, room: float, size: float | None = None) -> str:
 
 def all_fitting(names: Sequence[str], room: float, size: float | None = None) -> list[str]:
     """Return names cut to so many inches, all still different."""
-    made: list[str] = []
-    for name in names:
-        cut = fitting(name, room, size)
-        made.append(f"{cut} ({made.count(cut) + 1})" if cut in made else cut)
-    return made
+    cut = [fitting(name, room, size) for name in names]
+    before = [cut[:at].count(name) for at, name in enumerate(cut)]
+    return [
+        f"{name} ({alike + 1})" if alike else name for name, alike in zip(cut, before, strict=True)
+    ]
 
 
 def wrapped(text: str, room: float, size: float | None = None) -> str:
