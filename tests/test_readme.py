@@ -14,11 +14,14 @@ from conftest import ROOT
 from llm_juries.analysis.agreement import agreement
 from llm_juries.analysis.pairs import length, position
 from llm_juries.analysis.panels import read_panel
+from llm_juries.analysis.settings import Analysis
 from llm_juries.collect.run import collect
 from llm_juries.config.composing import composed
 from llm_juries.config.study import studies
 from llm_juries.metrics.bootstrap import Bootstrap
+from llm_juries.reporting.conclusion import conclusions
 from llm_juries.store.store import Store
+from studies import measured
 
 SHOWN = pd.read_csv(ROOT / "results" / "quickstart" / "agreement.csv")
 
@@ -50,6 +53,17 @@ def test_the_recorded_rows_are_recomputed_from_the_data(
         table = agreement(read_panel(study, store), Bootstrap())
     shown = SHOWN[SHOWN["dataset"] == dataset].reset_index(drop=True)
     pd.testing.assert_frame_equal(table, shown, check_exact=False, rtol=1e-9)
+
+
+def test_the_readme_shows_what_an_analysis_ends_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(ROOT)
+    chosen = ["output_dir=unused", "dataset=recorded_nq301", "jury=nq301_trio"]
+    found = studies(composed("analyze", chosen))
+    with Store(tmp_path) as store:
+        (conclusion,) = conclusions(measured(found, store, Analysis(bootstrap=Bootstrap(100))))
+    assert conclusion.plain() in (ROOT / "README.md").read_text()
 
 
 REPRODUCTION = ROOT / "results" / "reproduction"
