@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -74,6 +75,9 @@ class FaultyApi:
     polls: int = 1
     batch_failures: int = 0
     batch_status: int = 200
+    batch_answers: str = ""  # how the answer to a batch that was started is lost: "502", "html"
+    lists_batches: bool = True
+    upload_status: int = 200
     say: Callable[[str], str] = verdict
     arrivals: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
@@ -101,6 +105,8 @@ class FaultyApi:
         app.router.add_post("/v1/files", self._upload)
         app.router.add_get("/v1/files/{id}/content", self._content)
         app.router.add_post("/v1/batches", self._batch)
+        app.router.add_get("/v1/batches", self._listed)
+        app.router.add_get("/v1/messages/batches", self._listed)
         app.router.add_get("/v1/batches/{id}", self._batch_state)
         app.router.add_post("/v1/messages/batches", self._message_batch)
         app.router.add_get("/v1/messages/batches/{id}", self._batch_state)
@@ -246,6 +252,8 @@ class FaultyApi:
     # Batches
 
     async def _upload(self, request: web.Request) -> web.Response:
+        if self.upload_status != 200:
+            return failure(OPENAI, self.upload_status, "mock failure")
         form = await request.post()
         uploaded = form["file"]
         assert isinstance(uploaded, web.FileField)
@@ -277,9 +285,22 @@ class FaultyApi:
             if results:
                 state[key] = f"file-{len(self.files)}"
                 self.files[state[key]] = b"\n".join(results)
-        self.batches[name] = state
+        self.batches[name] = state | {"input_file_id": wanted["input_file_id"]}
         self.batch_failures = 0
-        return web.json_response(state | {"output_file_id": None, "error_file_id": None})
+        return self._lost() or web.json_response(
+            state | {"output_file_id": None, "error_file_id": None}
+        )
+
+    def _lost(self) -> web.Response | None:
+        how, self.batch_answers = self.batch_answers, ""
+        if how == "html":
+            return web.Response(text="<html>All is well</html>")
+        return failure(OPENAI, int(how), "mock failure") if how else None
+
+    async def _listed(self, _: web.Request) -> web.Response:
+        shown = self.batches.values() if self.lists_batches else ()
+        listed = [{k: v for k, v in b.items() if k != "results"} for b in shown]
+        return web.json_response({"data": listed[::-1], "has_more": False})
 
     async def _message_batch(self, request: web.Request) -> web.Response:
         results = []
@@ -293,9 +314,11 @@ class FaultyApi:
             results.append({"custom_id": wanted["custom_id"], "result": result})
         name = f"msgbatch_{len(self.batches)}"
         state = {"id": name, "processing_status": "in_progress", "polls": self.polls}
+        state["request_counts"] = {"processing": len(results), "succeeded": 0, "errored": 0}
+        state["created_at"] = datetime.now(UTC).isoformat()
         self.batches[name] = state | {"results": results}
         self.batch_failures = 0
-        return web.json_response(state)
+        return self._lost() or web.json_response(state)
 
     def _count(self, body: dict[str, Any]) -> None:
         self.asked[body["model"] + hashlib.sha256(prompt_of(body).encode()).hexdigest()] += 1

@@ -216,3 +216,39 @@ def test_a_short_key_is_for_private_servers(
     with pytest.raises(JudgeUnavailableError, match="judge j: the key in SOME_KEY has") as told:
         asyncio.run(judge.ready())
     assert key.strip() not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "masked",
+    [
+        "sk-A****StUv",
+        "sk-Ab/...QrStUv",
+        "sk-A…Uv",
+        r"sk-A\u2026StUv",
+        "sk-Ab/••••••••••••StUv",
+        "sk-A[...]StUv",
+        "sk-A[redacted]StUv",
+        r"sk-A\*\*\*\*StUv",
+        "SK-A * * * * stuv",
+        "sk-AxxxxxxxxxxxxxxxxxxxxStUv",
+        "************StUv",
+        "...QrStUv",
+        "sk-Ab/c+d=e~uSer_****",
+        "sk-A&hellip;StUv",
+    ],
+)
+def test_what_a_mask_leaves_of_a_key_is_taken_out(masked: str):
+    assert redacted(f"the key {masked}, of 34 signs", [LONG]) == ("the key (redacted), of 34 signs")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is so... true; sk-... and **stu** are no key.",
+        "sk-****",
+        "The stack [redacted] Stu said; v... ** a **",
+        "* " * 1000,
+    ],
+)
+def test_a_mask_beside_no_key_is_left(text: str):
+    assert redacted(text, [LONG]) == text

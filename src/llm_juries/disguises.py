@@ -1,7 +1,8 @@
-"""Find a key in a text that escapes it, encodes it, splits it or spaces it out.
+"""Find a key in a text that escapes it, encodes it, splits it, spaces it out or masks its middle.
 
 Only letters and digits are compared, without their case: all that such a disguise adds or changes
-is something else. So one plain search finds the key, whatever stands between its characters.
+is something else. So one plain search finds the key, whatever stands between its characters. Of a
+masked key only its ends are left: they are found beside the mask.
 """
 
 from __future__ import annotations
@@ -24,6 +25,16 @@ _PIECE = re.compile(
     r"|</?[a-zA-Z]{1,10}/?>"
 )
 """What stands for one character, or for none that matters, in URLs, JSON, code and HTML."""
+_MASK = re.compile(
+    r"\s?(?:"
+    r"(?:(?:\\?[*.•●∙·⋅…#█■_]|\\u(?:2026|2022)|&(?:hellip|bull|middot);)\s?){2,}"
+    r"|…|\\u2026|&hellip;|[xX]{3,}"
+    r"|[\[({<](?:\.\.\.?|…|\*+|[a-zA-Z]{4,12})[\])}>]"
+    r")\s?"
+)
+"""What stands for the middle of a masked key: stars, dots, an ellipsis, "[redacted]"."""
+ENDS = 5  # characters of both ends of a key beside a mask that are enough to be the key's
+TAIL, HEAD = 4, 8  # of one end alone; many keys of a vendor begin alike
 _KEPT = bytes(range(256)).lower()
 _DROPPED = bytes(code for code in range(256) if not (code < 128 and chr(code).isalnum()))
 
@@ -91,6 +102,39 @@ def without_disguised(text: str, key: str, instead: str) -> str:
             kept += [text[at:first], instead]
         at = max(at, last)
     return "".join([*kept, text[at:]])
+
+
+def without_masked(text: str, key: str, instead: str) -> str:
+    """Return a text without what a mask has left of a key: "sk-A****StUv", "...StUv"."""
+    if not _MASK.search(text):
+        return text
+    heads, tails = _ends(key)
+    known, kept, at = text.lower(), [], 0
+    for mask in _MASK.finditer(text):
+        begin, end = mask.start(), mask.end()
+        before, after = known[max(at, begin - len(key)) : begin], known[end : end + len(key)]
+        head = next((len(h) for h in heads.get(before[-1:], ()) if before.endswith(h)), 0)
+        tail = next((len(t) for t in tails.get(after[:1], ()) if after.startswith(t)), 0)
+        if (head and tail and head + tail >= ENDS) or head >= HEAD or tail >= TAIL:
+            found = mask[0]  # the space beside it is the key's only where there is an end of it
+            begin += -head or len(found) - len(found.lstrip())
+            kept += [text[at:begin], instead]
+            at = end + tail if tail else mask.start() + len(found.rstrip())
+    return "".join([*kept, text[at:]])
+
+
+@lru_cache(maxsize=256)
+def _ends(key: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return a key's beginnings by their last character and its ends by their first.
+
+    In lower case, the longest first.
+    """
+    heads, tails = dict[str, list[str]](), dict[str, list[str]]()
+    known = key.lower()
+    for length in range(len(known) - 1, 0, -1):
+        heads.setdefault(known[length - 1], []).append(known[:length])
+        tails.setdefault(known[-length], []).append(known[-length:])
+    return heads, tails
 
 
 def _start(found: re.Match[str] | None) -> int | None:

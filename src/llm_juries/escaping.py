@@ -39,9 +39,13 @@ def spreadsheet(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Return a cell of a Markdown table: on one line, without HTML, links or further columns."""
+    """Return a cell of a Markdown table: on one line, without HTML, links, math or more columns.
+
+    One dollar sign is an amount of money; what two enclose would be shown as a formula.
+    """
     text = _CONTROLS.sub(" ", text)
-    return text.replace("|", r"\|").replace("<", r"\<").replace("](", r"]\(")
+    text = text.replace("|", r"\|").replace("<", r"\<").replace("](", r"]\(")
+    return text.replace("$", r"\$") if text.count("$") > 1 else text
 
 
 def latex(text: str) -> str:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from .disguises import LEAST, core_of, without_disguised
+from .disguises import LEAST, core_of, without_disguised, without_masked
 
 SHORTEST = 8  # characters; a shorter key also occurs in a text by chance
 REDACTED = "(redacted)"
@@ -68,6 +68,8 @@ def redacted(text: str, keys: Iterable[str], instead: str = REDACTED) -> str:
         if "\\" in text and (escaped := _escaped(key)):
             text = escaped.sub(instead, text)
         text = without_disguised(text, key, instead)
+        if len(key) >= SHORTEST:
+            text = without_masked(text, key, instead)
     return text
 
 

@@ -194,6 +194,58 @@ def test_a_crash_while_handing_in_is_not_paid_twice(api: FaultyApi, tmp_path: Pa
     assert len(api.batches) == 1
 
 
+@pytest.mark.parametrize("lost", ["502", "html"])
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_batch_whose_answer_was_lost_is_found_in_the_list(
+    wire: str, lost: str, api: FaultyApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    asked = judge(api, wire)
+    api.batch_answers = lost
+    (tally,) = batched(tmp_path, plan(asked))
+    assert (tally.submitted, len(api.batches)) == (12, 1)
+    assert f"judge j: found batch {next(iter(api.batches))}, which had been" in caplog.text
+    while tickets(Store(tmp_path)):
+        batched(tmp_path, plan(asked))
+    assert (len(api.batches), max(api.asked.values())) == (1, 1)
+    assert all(
+        one is not None and one.outcome is Outcome.OK for one in found(tmp_path, plan(asked))
+    )
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_batch_that_may_have_been_started_is_not_submitted_again(
+    wire: str, api: FaultyApi, tmp_path: Path
+):
+    """While the list does not show it; a run finds it once the list does."""
+    asked = judge(api, wire)
+    api.batch_answers, api.lists_batches = "500", False
+    with pytest.raises(JuriesError, match=r"judge j: it is unknown whether a batch was submitted"):
+        batched(tmp_path, plan(asked))
+    with pytest.raises(JuriesError, match=r"json: a run ended while it submitted this batch"):
+        batched(tmp_path, plan(asked))
+    api.lists_batches = True
+    while tickets(Store(tmp_path)):
+        batched(tmp_path, plan(asked))
+    assert (len(api.batches), max(api.asked.values())) == (1, 1)
+
+
+def test_one_of_two_batches_of_one_size_is_not_guessed(api: FaultyApi, tmp_path: Path):
+    """Anthropic's list names no requests."""
+    asked = judge(api, "anthropic")
+    batched(tmp_path / "another store", plan(asked))
+    api.batch_answers = "500"
+    with pytest.raises(JuriesError, match=r"judge j: it is unknown whether a batch was submitted"):
+        batched(tmp_path / "this store", plan(asked))
+    assert len(api.batches) == 2
+
+
+def test_a_failed_upload_leaves_no_ticket(api: FaultyApi, tmp_path: Path):
+    api.upload_status = 503
+    with pytest.raises(JuriesError, match=r"judge j: POST /files: HTTP 503.*; run again later"):
+        batched(tmp_path, plan(judge(api)))
+    assert (tickets(Store(tmp_path)), api.batches) == ({}, {})
+
+
 def test_a_batch_the_provider_refuses_leaves_no_ticket(
     api: FaultyApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -13,6 +13,7 @@ from decision_api import DecisionApi
 from faulty_api import in_a_thread
 from llm_juries.collect import rate_limit
 from llm_juries.collect.check import check_judges
+from llm_juries.collect.estimate import forecast
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
 from llm_juries.collect.tally import Tally
@@ -79,6 +80,18 @@ def test_the_criteria_of_an_item_travel_in_one_call(api: DecisionApi, tmp_path: 
     before = len(api.bodies)
     again, _ = run(tmp_path, judge_of(api))
     assert (again.kept, len(api.bodies)) == (12, before)
+
+
+@pytest.mark.parametrize(("batch", "calls"), [(8, 5), (2, 8), (1, 12)])
+def test_a_dry_run_counts_the_calls_that_a_run_makes(
+    batch: int, calls: int, api: DecisionApi, tmp_path: Path
+):
+    judge = judge_of(api, limits=Limits(in_flight=1, batch=batch))
+    plan = Plan(judge, Dataset("d", ITEMS).by_criteria(CRITERIA), BY_CRITERIA)
+    table = forecast([plan], Store(tmp_path), Policy(dry_run=True))
+    assert table[["verdicts", "calls"]].to_numpy().tolist() == [[12, calls]]
+    run(tmp_path, judge)
+    assert len(api.bodies) == calls
 
 
 def test_both_orders_of_a_pair_are_calls_of_their_own(api: DecisionApi, tmp_path: Path):

@@ -120,9 +120,6 @@ SUBMITTING: dict[str, tuple[str, Change]] = {
     "a_list": ("POST /v1/files", lambda body: b"[" + body + b"]"),
     "redirected": ("POST /v1/files", refused(302, headers={"Location": "/"})),
     "too_large": ("POST /v1/files", lambda body: body + b" " * (2 << 20)),
-    "no_batch_id": ("POST /v1/batches", put(id="")),
-    "batch_id_an_object": ("POST /v1/batches", put(id={"a": 1})),
-    "batch_id_very_long": ("POST /v1/batches", put(id="x" * 10_000)),
     "error_in_200": ("POST /v1/batches", lambda _: b'{"error": {"message": "no", "code": 402}}'),
     "payment": ("POST /v1/batches", refused(402, text='{"error": {"message": "pay first"}}')),
 }
@@ -138,13 +135,32 @@ def test_a_batch_that_is_not_taken_is_one_line_and_the_other_is_submitted(
     assert said.startswith("judge a: ")
     assert "\n" not in said
     assert "planted-key" not in said
-    assert [ticket.judge for ticket in tickets(Store(tmp_path)).values() if ticket.batch] == ["b"]
-    for path, ticket in tickets(Store(tmp_path)).items():
-        if not ticket.batch:  # the connection broke: what the provider received is unknown
-            assert name == "too_large"
-            path.unlink()
+    assert [ticket.judge for ticket in tickets(Store(tmp_path)).values()] == ["b"]
     api.change = None
     finish(tmp_path, asked)
+
+
+STARTED: dict[str, Change] = {
+    "no_batch_id": put(id=""),
+    "batch_id_an_object": put(id={"a": 1}),
+    "batch_id_very_long": put(id="x" * 10_000),
+    "html": lambda _: b"<html>Sign in</html>",
+    "too_large": lambda body: body + b" " * (2 << 20),
+    "failed": refused(503, text="down"),
+}
+
+
+@pytest.mark.parametrize("name", STARTED)
+def test_a_batch_that_was_started_is_found_whatever_the_server_says(
+    name: str, api: HostileBatches, tmp_path: Path
+):
+    api.at, api.change = "POST /v1/batches", STARTED[name]
+    asked = judges(api)
+    assert run(tmp_path, asked) == "; "
+    assert [ticket.judge for ticket in tickets(Store(tmp_path)).values()] == ["a", "b"]
+    api.change = None
+    finish(tmp_path, asked)
+    assert max(api.asked.values()) == 1
 
 
 def finish(folder: Path, asked: list[HttpJudge]) -> None:

@@ -99,6 +99,49 @@ def test_runs_that_begin_at_once_ask_for_nothing_twice(api: FaultyApi, tmp_path:
     assert api.asked.total() == 40
 
 
+@pytest.mark.parametrize("other", [True, False])
+def test_a_run_that_was_suspended_looks_again_before_it_sends_anything(
+    other: bool,
+    api: FaultyApi,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    now, later, holding = leases.clock, [0.0], []
+
+    def wake(prompt: str) -> str:
+        if api.asked.total() == 9:  # meanwhile another run has begun
+            later[0] = 100.0
+            if other:
+                holding.append(held(tmp_path, plan(api, ITEMS[20:])))
+        return "True"
+
+    monkeypatch.setattr(leases, "clock", lambda: now() + later[0])
+    api.say = wake
+    tally = run(tmp_path, plan(api))
+    for one in holding:
+        one.__exit__(None, None, None)
+    assert "this run was suspended for longer than its leases last (55 s)" in caplog.text
+    assert (tally.requests, tally.kept, tally.asked) == (40, 0, 20 if other else 40)
+    assert tally.outcomes == {Outcome.OK: tally.asked}
+    assert (api.asked.total(), max(api.asked.values())) == (tally.asked, 1)
+    assert ("is asking for 20 of these verdicts" in tally.stopped) == other
+
+
+def test_a_lease_that_was_not_renewed_in_time_is_not_renewed_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with held(tmp_path, plan(FaultyApi(base_url="http://127.0.0.1:9"))) as own:
+        assert not own.lapsed
+        (path,) = tmp_path.glob("leases/*.lease")
+        os.utime(path, (1.0, 1.0))
+        now = leases.clock
+        monkeypatch.setattr(leases, "clock", lambda: now() + 56)
+        own.others()
+        assert own.lapsed
+        assert path.stat().st_mtime == 1.0
+
+
 def test_a_claim_that_becomes_a_lease_while_another_run_looks_is_seen(tmp_path: Path):
     codes = codes_of(["0" * 32])
     with Leases(tmp_path) as one, Leases(tmp_path) as two:

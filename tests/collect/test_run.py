@@ -145,6 +145,39 @@ def test_nothing_is_asked_twice_within_a_run(tmp_path: Path):
     assert len(judge.keys) == len(set(judge.keys)) == len(ITEMS)
 
 
+def test_a_store_that_can_not_be_written_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    append = Store.append
+
+    def full(self: Store, verdict: Verdict) -> None:
+        if len(self) == 5:
+            raise JuriesError(f"store {self.path}: can't write (No space left on device)")
+        append(self, verdict)
+
+    monkeypatch.setattr(Store, "append", full)
+    judge = Fake(limits=Limits(in_flight=2))
+    with pytest.raises(JuriesError, match=r"^store .*: can't write \(No space left on device\)$"):
+        run(tmp_path, judge)
+    assert len(judge.asked) <= 5 + 2 * 2  # those in flight, and those sent before it failed
+    assert len(Store(tmp_path)) == 5
+
+
+def test_replies_that_arrive_at_once_are_stored_as_they_come(tmp_path: Path):
+    """Nothing but a wait gives the event loop its turn."""
+    unstored = []
+
+    class AtOnce(Fake):
+        async def ask(self, requests: Sequence[Request]) -> list[Reply]:
+            unstored.append(len(self.asked) - len(Store(tmp_path)))
+            self.asked += requests
+            return [self.says(request) for request in requests]
+
+    run(tmp_path, AtOnce(limits=Limits(in_flight=3)))
+    assert len(unstored) == len(ITEMS)
+    assert max(unstored) <= 3
+
+
 def test_garbage_is_collected_less_often_while_a_run_asks_and_as_before_afterwards(tmp_path: Path):
     during = []
 

@@ -38,6 +38,15 @@ SMALL = {
 }
 
 
+API = {
+    "_target_": "llm_juries.judges.http.judge.HttpJudge",
+    "name": "a",
+    "family": "f",
+    "wire": "openai",
+    "model": "m",
+}
+
+
 def test_a_jury_is_built_from_its_node():
     built = build(OmegaConf.create(JURY | {"rule": "any"}), "juries.trio")
     assert built == Jury("trio", ("a", "b", "c"), "any")
@@ -90,6 +99,18 @@ def test_a_nested_dataclass_is_built_with_its_defaults():
         (
             SMALL | {"file": {"name": "x"}},
             "here.file: incomplete; set path, or the name, sha256 and size",
+        ),
+        (
+            API | {"server": {"batch": "foo"}},
+            "here.server.batch: there is no 'foo'; there are: openai, azure, together, mistral",
+        ),
+        (
+            API | {"lifetime": {"model": "m", "served_until": "soon"}},
+            "here.lifetime.served_until: 'soon' is no day; write one as 2026-11-26",
+        ),
+        (
+            API | {"lifetime": {"model": "m", "served_until": 2026}},
+            "here.lifetime.served_until: takes a day, as 2026-11-26 or null, got ",
         ),
         ({"name": "x"}, "here: has no _target_"),
         (

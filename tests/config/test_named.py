@@ -80,6 +80,21 @@ def test_a_mistake_in_a_yaml_is_one_line(tmp_path: Path, text: str, message: str
     assert "\n" not in str(caught.value)
 
 
+def test_a_successor_is_a_yaml(tmp_path: Path):
+    """Messages send users of a retired model to it."""
+    text = "defaults: [gpt_6_luna]\nlifetime: {successor: gpt_6_lunar}\n"
+    (tmp_path / "judge").mkdir()
+    (tmp_path / "judge" / "mine.yaml").write_text(text)
+    with pytest.raises(
+        JuriesError,
+        match=r"^judge mine\.lifetime\.successor: names no yaml of conf/judge or conf/candidate: "
+        r"'gpt_6_lunar'; leave it empty if there is none; did you mean gpt_6_luna",
+    ):
+        named.load_judge("mine", [tmp_path])
+    (tmp_path / "judge" / "gpt_6_lunar.yaml").write_text("name: x\n")
+    assert named.load_judge("mine", [tmp_path]).lifetime
+
+
 def test_an_unknown_name_or_file_is_one_line(tmp_path: Path):
     with pytest.raises(
         JuriesError, match="there is no judge 'gpt_4_turb'; did you mean gpt_4_turbo"

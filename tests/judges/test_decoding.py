@@ -55,6 +55,8 @@ def test_a_budget_must_leave_tokens_for_the_verdict():
 
 def test_the_limit_that_extra_sends_counts():
     assert Decoding(effort="low", max_tokens=16, extra={"max_completion_tokens": 4096})
+    with pytest.raises(JuriesError, match=r"^extra: 10 leaves no room for a verdict, since the"):
+        Decoding(reasons=True, extra={"max_completion_tokens": 10})
 
 
 def test_a_model_that_reasons_is_not_read_at_its_first_token():
@@ -79,6 +81,8 @@ def test_whether_a_model_reasons_is_no_part_of_a_key():
         ("openai_responses", {"thinking_tokens": 1024}, "thinking_tokens"),
         ("openai_text", {"effort": "low"}, "effort"),
         ("cohere", {"effort": "low"}, "effort"),
+        ("openai_responses", {"max_tokens_as": "max_completion_tokens"}, "max_tokens_as"),
+        ("anthropic", {"max_tokens_as": "max_completion_tokens"}, "max_tokens_as"),
     ],
 )
 def test_an_option_that_would_not_be_sent_is_refused(
@@ -105,6 +109,9 @@ def test_a_further_answer_has_a_seed_under_the_vendors_name():
         ({"thinking_tokens": -5}, "thinking_tokens: is -5"),
         ({"thinking": "disabled", "thinking_tokens": 1024}, "thinking is disabled"),
         ({"effort": ""}, "effort: is empty"),
+        ({"effort": "hihg"}, r"effort: there is no 'hihg'.*; did you mean high or xhigh\?"),
+        ({"effort": "none", "thinking": "enabled"}, "thinking: is enabled, and effort: none"),
+        ({"effort": "none", "thinking_tokens": 512}, "thinking_tokens: is 512, and effort: none"),
     ],
 )
 def test_options_that_would_ask_something_else_are_refused(options: dict[str, Any], problem: str):

@@ -398,7 +398,7 @@ def test_a_batch_has_the_form_of_its_server(name: str, api: Endpoint, tmp_path: 
         await judge.ready()
         await judge.open()
         try:
-            number = await judge.batch_submit([request])
+            number = await judge.batch_submit([request], await judge.batch_upload([request]))
             return await judge.batch_results(number, {request.key: request})
         finally:
             await judge.close()

@@ -435,6 +435,14 @@ def test_a_very_long_reply_is_read_in_linear_time(part: str):
     assert CORRECT.read(Reply(f"Good {part * (LONG // len(part))}")) == UNPARSED
 
 
+def test_a_reply_of_very_many_json_objects_has_no_verdict():
+    """A megabyte of small objects would take seconds."""
+    few, many = ('{"verdict": "True"}\n' * number for number in (10, 1001))
+    reader = LabelReader(Scale.binary(), ("True", "False"))
+    assert reader.read(Reply(few)).outcome is Outcome.OK
+    assert reader.read(Reply(many)).outcome is Outcome.UNPARSED
+
+
 def test_long_white_space_behind_a_score_is_read_in_linear_time():
     reader = LabelReader(Scale.ordinal(1, 5), tuple("12345"), name="Score")
     assert reader.read(Reply("Score: 4" + " " * 200_000 + "x")).outcome is Outcome.UNPARSED

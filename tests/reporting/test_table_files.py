@@ -59,6 +59,8 @@ def test_markdown_escapes_the_pipe():
         ("<img src=x onerror=alert(1)>", r"\<img src=x onerror=alert(1)>"),
         ("[x](javascript:y)", r"[x]\(javascript:y)"),
         ("A>>B", "A>>B"),
+        ("$0.03", "$0.03"),
+        (r"$\sqrt{2}$ or $$x$$", r"\$\sqrt{2}\$ or \$\$x\$\$"),
         ("[0.5, 0.6]", "[0.5, 0.6]"),
     ],
 )

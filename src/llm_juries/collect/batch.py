@@ -2,11 +2,13 @@
 
 A ticket in the store's folder `batches` lists the keys of a submitted batch, so that no run asks
 for them again while the batch is pending. The ticket is written before the batch is submitted and
-deleted after its replies are stored: a crash in between loses no reply and pays for none twice.
+deleted after its replies are stored: a crash in between loses no reply and pays for none twice. If
+the provider's answer was lost, its list of batches is searched for the batch.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import time
@@ -22,7 +24,7 @@ from ..errors import JuriesError
 from ..files import write_text
 from ..judges.base import Judge
 from ..judges.errors import JudgeUnavailableError, RateLimitedError, TransientError
-from ..judges.http.batch_api import batch_api_of
+from ..judges.http.batch_api import Submission, batch_api_of
 from ..judges.http.judge import HttpJudge
 from ..seats import Seat
 from ..store.leases import code_of, codes_of
@@ -135,11 +137,12 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budge
         if (ticket.model, ticket.base_url) == (judge.model, judge.base_url)
     }
     for path, ticket in own.items():
-        if not ticket.batch:
+        if not ticket.batch and not await _found(judge, store, path, ticket):
             raise JuriesError(
-                f"{path}: a run ended while it submitted this batch, which may be pending; find it "
-                f"at {judge.base_url} and write its id into the file, or delete the file to submit "
-                "it again"
+                f"{path}: a run ended while it submitted this batch, which may be pending; look "
+                f"for it at {judge.base_url}, where its list of batches shows none that is certain "
+                "to be this one, and write its id into the file, or delete the file to submit it "
+                "again"
             )
     submitted = {key for ticket in own.values() for key in ticket.keys}
     requests = {r.key: r for r in plan.requests() if r.key in submitted}
@@ -149,7 +152,7 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budge
     pending = pending_keys(store)
     unanswered = _unanswered(plan, store, policy, tally)
     cells = {cell_of(plan): codes_of(unanswered)} if unanswered else {}
-    async with claimed(store, cells, policy) as left:
+    async with claimed(store, cells, policy) as claims:
         if store.refresh() or pending_keys(store) != pending:  # another run may have ended since
             unanswered = _unanswered(plan, store, policy, tally)
         trial = Trial(policy.stop_after_unusable)
@@ -158,10 +161,16 @@ async def _one(plan: Plan, judge: HttpJudge, store: Store, policy: Policy, budge
         if requests_left and (stopped := trial.failed or tally.stopped):
             tally.stopped = stopped
             requests_left = []
-        elif other := left.get(cell_of(plan)):
+        elif other := claims.left.get(cell_of(plan)):
             tally.stopped = other.reason
             requests_left = [r for r in requests_left if code_of(r.key) not in other.codes]
         for start in range(0, len(requests_left), LARGEST):
+            if claims.lapsed:
+                tally.stopped = (
+                    "this run was suspended for longer than its lease lasts, and another may have "
+                    "submitted the same meanwhile"
+                )
+                break
             part = requests_left[start : start + LARGEST]
             await _submit(judge, store, policy, budget, part, tally)
     tally.seconds = time.monotonic() - began
@@ -253,9 +262,28 @@ async def _take(
         )
     ticket.keys = [key for key in ticket.keys if key not in requests]
     if ticket.keys:  # those of items that are not in this run
-        write_text(path, msgspec.json.encode(ticket).decode())
+        _write(path, ticket)
     else:
         path.unlink(missing_ok=True)  # another run may have taken the same replies
+
+
+async def _found(judge: HttpJudge, store: Store, path: Path, ticket: Ticket) -> bool:
+    """Look for a batch that may have been started among those that the server lists; note its id.
+
+    Nothing is submitted again as long as it may be pending.
+    """
+    known = frozenset(other.batch for other in tickets(store).values())
+    submission = Submission(ticket.file, len(ticket.keys), ticket.written_at, known)
+    with contextlib.suppress(JudgeUnavailableError, TransientError):
+        ticket.batch = await judge.batch_find(submission)
+    if ticket.batch:
+        log.warning("judge %s: found batch %s, which had been started", judge.name, ticket.batch)
+        _write(path, ticket)
+    return bool(ticket.batch)
+
+
+def _write(path: Path, ticket: Ticket) -> None:
+    write_text(path, msgspec.json.encode(ticket).decode())
 
 
 async def _submit(
@@ -279,18 +307,27 @@ async def _submit(
     keys = [request.key for request in affordable]
     ticket = Ticket(judge.name, judge.model, judge.base_url, keys, time.time())
     path = folder(store) / f"{Seat(judge.name).file_name}-{secrets.token_hex(6)}.json"
-    write_text(path, msgspec.json.encode(ticket).decode())
+    _write(path, ticket)
     try:
-        ticket.batch = await _when_allowed(judge, policy, lambda: judge.batch_submit(affordable))
+        ticket.file = await _when_allowed(judge, policy, lambda: judge.batch_upload(affordable))
+    except (JudgeUnavailableError, TransientError):
+        path.unlink()  # an upload starts nothing
+        raise
+    _write(path, ticket)
+    try:
+        ticket.batch = await _when_allowed(
+            judge, policy, lambda: judge.batch_submit(affordable, ticket.file)
+        )
     except JudgeUnavailableError:
         path.unlink()  # the provider rejected it
         raise
     except TransientError as error:
-        raise JuriesError(
-            f"judge {judge.name}: the connection failed while a batch was submitted ({error}); "
-            f"run again: the message about {path} says what to do"
-        ) from None
-    write_text(path, msgspec.json.encode(ticket).decode())
+        if not await _found(judge, store, path, ticket):
+            raise JuriesError(
+                f"judge {judge.name}: it is unknown whether a batch was submitted ({error}); run "
+                f"again to look for it: the message about {path} says what to do if it isn't found"
+            ) from None
+    _write(path, ticket)
     for most in reserved:  # what it costs is known when its replies are taken
         budget.settle(most, most)
     tally.submitted += len(affordable)

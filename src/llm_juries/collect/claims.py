@@ -28,6 +28,19 @@ class Left:
     reason: str
 
 
+@dataclass(frozen=True)
+class Claims:
+    """What this run holds leases on: `left` is what it leaves to others, by cell."""
+
+    leases: Leases
+    left: Mapping[Cell, Left]
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether this run was suspended for so long that another may ask for the same by now."""
+        return self.leases.lapsed
+
+
 def cell_of(plan: Plan) -> Cell:
     """Return the cell of a plan, as leases name it."""
     return plan.voter, plan.dataset.name, plan.prompt.name
@@ -36,8 +49,8 @@ def cell_of(plan: Plan) -> Cell:
 @asynccontextmanager
 async def claimed(
     store: Store, cells: Mapping[Cell, Codes], policy: Policy
-) -> AsyncIterator[dict[Cell, Left]]:
-    """Hold leases on the keys of cells; yield what other runs are asking for.
+) -> AsyncIterator[Claims]:
+    """Hold leases on the keys of cells; yield them, with what other runs are asking for.
 
     A lease of another machine may be that of a killed run: it counts if it is renewed while this
     run waits, which takes seconds, and up to a minute if it is not.
@@ -58,7 +71,7 @@ async def claimed(
             leases.hold(cell, _without(codes, left.get(cell)))
             if leaving:  # to those too that claimed the same after the first look
                 await _leave(leases, cell, codes, left, met)
-        yield left
+        yield Claims(leases, left)
 
 
 async def _leave(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from ..judges.base import Judge
+from ..judges.http.decision_judge import DecisionJudge
 from ..store.plan import Plan
 from ..store.store import Store
 from ..types import Reply, Request
@@ -24,7 +27,8 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
         output_tokens_at_most (int); usd_at_most, None where there is no price; usd_if_cached, the
         same where all requests but the first read the part that they share from the provider's
         cache, None where cached input has no price of its own; and prices_of, the date of the
-        price. Providers cache long prompts only; retries and second requests raise the cost.
+        price. What a decision model is asked about one item, as its criteria, is one call.
+        Providers cache long prompts only; retries and second requests raise the cost.
 
     Raises
     ------
@@ -40,6 +44,7 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
             continue
         tally = Tally.of(plan)
         asked: set[str] = set()
+        together: Counter[str] = Counter()
         sent, received = 0, 0
         price = plan.judge.price
         dollars, from_cache = 0.0, 0.0
@@ -59,6 +64,7 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
                     dollars += price.at_most(tokens, most, batched=batched)
                     from_cache += price.of(reply) or 0.0
                 asked.add(request.key)
+                together[request.call] += 1
         has_cached = price is not None and price.cached_input_usd is not None  # which may be 0
         rows.append(
             {
@@ -66,7 +72,7 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
                 "judge": tally.judge,
                 "verdicts": tally.requests,
                 "stored": tally.kept,
-                "calls": len(asked),
+                "calls": _calls(plan.judge, together),
                 "input_tokens": sent,
                 "counted": plan.judge.counted_by,
                 "output_tokens_at_most": received,
@@ -76,6 +82,17 @@ def forecast(plans: Sequence[Plan], store: Store, policy: Policy) -> pd.DataFram
             }
         )
     return pd.DataFrame(rows)
+
+
+def _calls(judge: Judge, together: Mapping[str, int]) -> int:
+    """Return the calls for requests, of which some may travel together.
+
+    The first is asked alone, before a judge is asked much.
+    """
+    if not isinstance(judge, DecisionJudge) or not together:
+        return sum(together.values())
+    first, *others = together.values()
+    return 1 + sum(-(-number // judge.questions_a_call) for number in (first - 1, *others))
 
 
 def _shared(request: Request) -> float:

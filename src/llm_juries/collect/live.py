@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..judges.errors import JudgeUnavailableError
-from ..store.leases import Cell, Codes
+from ..store.leases import LAPSES_S, Cell, Codes
 from ..store.plan import Plan
 from ..store.store import Store
 from . import event_loop
@@ -31,6 +32,7 @@ from .policy import Policy, missing
 from .tally import Tally
 from .worker import MOST_HELD, JudgeWorker, Progress, RunState
 
+log = logging.getLogger(__name__)
 DRAIN_S = 15.0  # how long a stopped run waits for requests in flight
 SAME_STOP_S = 1.0  # some clusters signal a job and its children, and the job passes it on to them
 ENDING_S = 1.0  # how long closing may take after a second signal, before the process ends anyway
@@ -81,26 +83,24 @@ class _Run:
         self.state.room = MOST_HELD
         for plan, tally in zip(self.plans, self.tallies, strict=True):
             worker = workers.setdefault(id(plan.judge), JudgeWorker(self.state, plan.judge))
-            found = missing(plan, self.state.store, self.state.policy, tally=tally)
+            mark = self.state.mark
+            found = missing(plan, self.state.store, self.state.policy, tally=tally, mark=mark)
             worker.add(plan, tally, filter(None, found))
         self.workers = [worker for worker in workers.values() if worker.work]
 
     async def run(self) -> list[Tally]:
         self.stopping.begin()
+        earlier: list[list[Tally]] = []
         try:
-            async with claimed(self.state.store, self._cells(), self.state.policy) as left:
-                if self.state.store.refresh():  # another run may have ended since the look-up
-                    self._look_up()
-                for work in (work for worker in self.workers for work in worker.work):
-                    if elsewhere := left.get(cell_of(work.plan)):
-                        work.leave(elsewhere.codes, elsewhere.reason)
-                try:
-                    with _fewer_collections():
-                        await self._ask()
-                finally:
-                    await _all(worker.judge.close() for worker in self.workers)
-                    for worker in self.workers:
-                        worker.limiter.pace.close()
+            while not await self._asked():
+                log.warning(
+                    "this run was suspended for longer than its leases last (%.0f s); looking "
+                    "again at what is missing, since another run may have asked for it",
+                    LAPSES_S,
+                )
+                earlier.append(self.tallies)
+                self.state.store.refresh()
+                self._look_up()
         except asyncio.CancelledError:
             if not self.state.signal:
                 raise
@@ -108,8 +108,32 @@ class _Run:
             raise KeyboardInterrupt
         if self.state.signal:
             sys.exit(128 + self.state.signal)
+        for before in earlier:
+            for tally, part in zip(self.tallies, before, strict=True):
+                tally.include(part)
         self._check_available()
         return self.tallies
+
+    async def _asked(self) -> bool:
+        """Ask for what is missing and not asked for elsewhere; return False if the claims lapsed.
+
+        Nothing is sent any more once they have.
+        """
+        async with claimed(self.state.store, self._cells(), self.state.policy) as claims:
+            if self.state.store.refresh():  # another run may have ended since the look-up
+                self._look_up()
+            self.state.claims = claims
+            for work in (work for worker in self.workers for work in worker.work):
+                if elsewhere := claims.left.get(cell_of(work.plan)):
+                    work.leave(elsewhere.codes, elsewhere.reason)
+            try:
+                with _fewer_collections():
+                    await self._ask()
+            finally:
+                await _all(worker.judge.close() for worker in self.workers)
+                for worker in self.workers:
+                    worker.limiter.pace.close()
+            return self.state.signal != 0 or not claims.lapsed
 
     def _cells(self) -> dict[Cell, Codes]:
         found: dict[Cell, Codes] = {}
@@ -124,7 +148,7 @@ class _Run:
         for step in (JudgeWorker.open, JudgeWorker.smoke):
             await _all(step(worker) for worker in self.workers)
             self._check_available()
-            if self.state.signal:
+            if self.state.halted:
                 return
         alone = [worker for worker in self.workers if worker.judge.limits.alone]
         together = [worker for worker in self.workers if not worker.judge.limits.alone]

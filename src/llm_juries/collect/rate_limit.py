@@ -138,12 +138,26 @@ class RateLimiter:
 
         Returns False, and takes no slot, if the limiter was closed.
         """
-        while self.in_flight >= int(self.width) and not self._closed.is_set():
-            await self.change()
+        await self.slot()
         if not await self.turn(tokens):
             return False
         self.in_flight += 1
         return True
+
+    async def slot(self) -> None:
+        """Wait for a free slot, or until the limiter is closed."""
+        while self.in_flight >= int(self.width) and not self._closed.is_set():
+            await self.change()
+
+    @property
+    def free(self) -> bool:
+        """Whether whoever holds a slot may start a further request in it at once."""
+        return (
+            self.in_flight <= int(self.width)
+            and not self._closed.is_set()
+            and not (self.limits.requests_per_minute or self.limits.tokens_per_minute)
+            and self._resume_at <= time.monotonic()
+        )
 
     async def turn(self, tokens: int = 0) -> bool:
         """Wait until a request of so many tokens may start; False if the limiter was closed."""

@@ -85,6 +85,19 @@ class Tally:
             "weights there are others, set another revision"
         )
 
+    def include(self, earlier: Tally) -> None:
+        """Add what an earlier part of the same run did: this one has found it stored."""
+        self.stored -= earlier.outcomes
+        self.kept = self.stored.total()
+        self.asked += earlier.asked
+        self.outcomes += earlier.outcomes
+        self.seconds += earlier.seconds
+        self.cost_usd += earlier.cost_usd
+        self.unpriced += earlier.unpriced
+        self.input_tokens += earlier.input_tokens
+        self.cached_tokens += earlier.cached_tokens
+        self.output_tokens += earlier.output_tokens
+
     def count_model(self, reply: Reply) -> None:
         """Count the model that a reply says it is from, and the server that sent it."""
         if reply.server:

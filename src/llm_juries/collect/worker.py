@@ -26,6 +26,7 @@ from ..store.plan import Plan
 from ..store.store import Store
 from ..types import Message, Outcome, Reply, Request, Verdict
 from .budget import Budget
+from .claims import Claims
 from .policy import Policy, missing
 from .rate_limit import REPORTED_S, RateLimiter, backoff
 from .tally import Tally, is_remote, keep, unpaid, verdict_of
@@ -66,6 +67,7 @@ class NoProgress:
 class RunState:
     """What all judges of a run share. `signal` is the one that asked for a stop, else 0.
 
+    `claims` are what is held while asking; nothing is sent after they have lapsed.
     `mark` separates what this run has stored from what was in the store before. `room` is how many
     characters of requests may be held from the look-up until they are sent.
     """
@@ -75,11 +77,17 @@ class RunState:
     progress: Progress
     budget: Budget
     signal: int = 0
+    claims: Claims | None = None
     room: int = MOST_HELD
     mark: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.mark = self.store.mark()
+
+    @property
+    def halted(self) -> bool:
+        """Whether nothing more may be sent: a signal arrived, or the claims have lapsed."""
+        return self.signal != 0 or (self.claims is not None and self.claims.lapsed)
 
 
 @dataclass
@@ -158,6 +166,8 @@ class JudgeWorker:
         self.gave_up = ""
         self.cost_ratio = 1.0  # of actual to estimated cost: providers add to what is sent
         self.tasks: set[asyncio.Task[None]] = set()
+        self._unkept = 0  # replies to be stored in the event loop's next turn
+        self._broken: Exception | None = None  # why that failed
         self._denied: list[tuple[Work, Request, Reply]] = []  # since the last good reply
         self._trials: dict[str, Trial] = {}  # by the prompt's name
         self._counted = np.empty(0, np.uint64)  # the codes of all work
@@ -201,9 +211,9 @@ class JudgeWorker:
 
     async def run(self) -> None:
         """Ask for everything that is missing."""
-        if self.judge.limits.alone and self.work and not self.state.signal:
+        if self.judge.limits.alone and self.work and not self.state.halted:
             await self._available(self.judge.open())
-        if not self.work or self.state.signal:
+        if not self.work or self.state.halted:
             return
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._watch())
@@ -213,13 +223,15 @@ class JudgeWorker:
                 await self._dispatch(work, group)
                 while self.tasks:
                     await asyncio.wait(self.tasks)
+                if self._broken is not None:
+                    raise self._broken
                 work.tally.seconds = time.monotonic() - began
             watch.cancel()
-        if not (self.gave_up or self.state.signal):
+        if not (self.gave_up or self.state.halted):
             self._record_denied()
         if self.judge.limits.alone:
             await self.judge.close()
-        if self.gave_up and not self.state.signal:
+        if self.gave_up and not self.state.halted:
             self._record_failed()
 
     def _begin(self, work: Work) -> None:
@@ -286,7 +298,12 @@ class JudgeWorker:
         budget, trial = self.state.budget, work.trial
         work.tally.stopped = work.other_run
         first = None if trial.passed else trial.most
-        for requests in work.batches(self.state, self.judge.limits.batch, first):
+        batches = work.batches(self.state, self.judge.limits.batch, first)
+        while True:
+            await self.limiter.slot()  # before a batch is taken, so that tasks take what follows
+            requests = next(batches, None)
+            if requests is None:
+                return
             if not requests:
                 await asyncio.sleep(0)  # many are stored: let other tasks run
                 continue
@@ -304,9 +321,23 @@ class JudgeWorker:
                 if self.state.signal:
                     work.tally.stopped = "stopped by a signal"
                 return
-            task = group.create_task(self._ask(work, requests, most))
+            task = group.create_task(self._send(work, requests, most, batches))
             self.tasks.add(task)
             task.add_done_callback(self._done)
+
+    async def _send(
+        self,
+        work: Work,
+        requests: list[Request],
+        most: float,
+        batches: Iterator[list[Request]],
+    ) -> None:
+        """Ask for a batch, then in its slot for further ones while nothing has to be waited for."""
+        while requests:
+            requests = await self._ask(work, requests, most, batches)
+            if requests:
+                most = 0.0
+                self.state.budget.reserve(most)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
@@ -340,13 +371,23 @@ class JudgeWorker:
         if most and paid > most:
             self.cost_ratio *= paid / most
 
-    async def _ask(self, work: Work, requests: Sequence[Request], most: float) -> None:
-        """Get replies to one batch and store them."""
-        paid = 0.0
+    async def _ask(
+        self,
+        work: Work,
+        requests: Sequence[Request],
+        most: float,
+        batches: Iterator[list[Request]],
+    ) -> list[Request]:
+        """Get replies to one batch and store them; return the next batch if it can go at once."""
+        paid, following = 0.0, list[Request]()
         try:
             answered = await self._answered(requests, self.judge.limits.attempts)
             if answered is not None:
-                paid = await self._keep(work, requests, *answered, most)
+                following = self._following(work, batches)
+                if following:
+                    self._keep_soon(work, requests, *answered)
+                else:
+                    paid = await self._keep(work, requests, *answered, most)
         except TransientError as error:
             failed = Reply(stop="error", error=str(error), text=error.raw)
             for request in requests:
@@ -355,6 +396,46 @@ class JudgeWorker:
             self._deny(work, requests, error)
         finally:
             self._settle(most, paid)
+        return following
+
+    def _following(self, work: Work, batches: Iterator[list[Request]]) -> list[Request]:
+        """Return a batch that may be sent at once: no limit, budget or second question is in play.
+
+        Not to a judge on this machine, nor where replies arrive without being waited for: the event
+        loop would never get its turn.
+        """
+        at_once = (
+            is_remote(self.judge)
+            and work.trial.passed
+            and self.state.budget.limit_usd is None
+            and not self.state.policy.ask_once_more
+            and self.limiter.free
+            and self._unkept < self.limiter.in_flight
+        )
+        return next(batches, []) if at_once else []
+
+    def _keep_soon(
+        self, work: Work, requests: Sequence[Request], replies: Sequence[Reply], attempts: int
+    ) -> None:
+        """Store replies in the event loop's next turn.
+
+        Replies arrive in bursts. Parsing and storing them would hold up the next requests of the
+        whole burst, so these are sent first.
+        """
+
+        def keep_now() -> None:
+            self._unkept -= 1
+            try:
+                for request, reply in zip(requests, replies, strict=True):
+                    self._record(work, request, reply, attempts)
+            except Exception as error:  # nobody awaits a callback: `run` raises it
+                self._broken = self._broken or error
+                self.limiter.close()
+                for task in self.tasks:
+                    task.cancel()
+
+        self._unkept += 1
+        asyncio.get_running_loop().call_soon(keep_now)
 
     def _deny(self, work: Work, requests: Sequence[Request], error: JudgeUnavailableError) -> None:
         """Give up on the judge, unless only this request may be denied: it has answered others.
@@ -406,11 +487,14 @@ class JudgeWorker:
     ) -> tuple[list[Reply], int] | None:
         """Ask until replies arrive; return them and the number of attempts.
 
-        None where the run was stopped meanwhile. Raises the last TransientError after all attempts,
-        JudgeUnavailableError at once.
+        None where the run was stopped or suspended meanwhile. Raises the last TransientError after
+        all attempts, JudgeUnavailableError at once.
         """
         for attempt in itertools.count(1):
             if attempt > 1 and not await self.limiter.turn(self._estimate(requests)[0]):
+                break
+            if self.state.halted:
+                self.limiter.close()
                 break
             sent_at = self.limiter.sent()
             try:

@@ -31,6 +31,7 @@ KINDS = {
     "bool": "true or false",
     "array": "a list",
     "object": "{KEY: VALUE}",
+    "date": "a day, as 2026-11-26",
 }
 """msgspec's names of types, in words."""
 SHOWN = ("name", "family", "vendor", "note")
@@ -176,7 +177,10 @@ def _wrong(place: str, value: Any, hint: Any, error: str) -> str:
     message, _, inside = error.partition(" - at `$")
     inside = inside.rstrip("`")
     if found := re.match(r"Invalid enum value '(.*)'", message):
-        return f"{place}{inside}: there is no {found[1]!r}; there are: {', '.join(_choices(hint))}"
+        there = ", ".join(_choices(_inner(hint, inside)))
+        return f"{place}{inside}: there is no {found[1]!r}; there are: {there}"
+    if message.startswith("Invalid RFC3339"):
+        return f"{place}{inside}: {_found(value, inside)!r} is no day; write one as 2026-11-26"
     found = re.match(r"Expected `(.*)`, got `.*`$", message)
     if found is None:
         return f"{place}{inside}: {message} (got {value!r})"
@@ -184,6 +188,28 @@ def _wrong(place: str, value: Any, hint: Any, error: str) -> str:
     remedy = f"; write {place}=[{value}]" if kinds[0] == KINDS["array"] and not inside else ""
     given = f"not {value!r}" if not inside else f"got {value!r}"
     return f"{place}{inside}: takes {' or '.join(kinds)}, {given}{remedy}"
+
+
+def _inner(hint: Any, inside: str) -> Any:
+    """Return the type hint at a place in a value, as msgspec writes it: ".batch", "[0].name"."""
+    for name in re.findall(r"\.(\w+)", inside):
+        nested = [typing.get_type_hints(one) for one in _dataclasses(hint)]
+        hint = next((hints[name] for hints in nested if name in hints), hint)
+    return hint
+
+
+def _dataclasses(hint: Any) -> Iterator[type]:
+    if is_dataclass(hint) and isinstance(hint, type):
+        yield hint
+    for argument in typing.get_args(hint):
+        yield from _dataclasses(argument)
+
+
+def _found(value: Any, inside: str) -> Any:
+    """Return what stands at a place in a value, the value itself where that can't be told."""
+    for name in re.findall(r"\.(\w+)", inside):
+        value = value.get(name) if isinstance(value, dict) else value
+    return value
 
 
 def _check_names(target: Any, values: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -154,6 +154,9 @@ def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
         _name_parts(finished.parts, folders)
     if "seats" in finished:
         _seat(finished, folders)
+    for group in {"judges", "candidates"} & set(map(str, finished)):
+        for name, node in finished[group].items():
+            named.check_successor(node, f"{group}.{name}", folders)
     OmegaConf.set_struct(finished, True)
     return finished
 

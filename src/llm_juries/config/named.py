@@ -56,6 +56,26 @@ def load_judge(name: str | Path, folders: Folders = ()) -> Judge:
     return found
 
 
+def check_successor(config: DictConfig, place: str, folders: Folders = ()) -> None:
+    """Check that the yaml that a model's lifetime names as its successor exists.
+
+    Raises
+    ------
+    JuriesError
+        If it does not: messages send users to it.
+    """
+    try:
+        successor = str(OmegaConf.select(config, "lifetime.successor") or "")
+    except OmegaConfBaseException:
+        return  # `build` says what is wrong
+    known = {*names("judge", folders), *names("candidate", folders)} if successor else set()
+    if successor and successor not in known:
+        raise JuriesError(
+            f"{place}.lifetime.successor: names no yaml of conf/judge or conf/candidate: "
+            f"{successor!r}; leave it empty if there is none{nearest(successor, sorted(known))}"
+        )
+
+
 def load_prompt(name: str | Path, folders: Folders = ()) -> Prompt:
     """Build a prompt by its name in conf/prompt or from the path of a yaml; see `load_judge`."""
     prompt = _build("prompt", name, folders)
@@ -103,6 +123,7 @@ def _build(group: str, name: str | Path, folders: Folders) -> Any:
     config = node(group, name, folders)
     for key in sorted(OmegaConf.missing_keys(config)):
         raise JuriesError(f"{group} {name}: {key} has no value; set it in a yaml of your own")
+    check_successor(config, f"{group} {name}", folders)
     return build(config, f"{group} {name}")
 
 

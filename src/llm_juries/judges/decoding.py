@@ -7,15 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from ..errors import JuriesError
+from ..errors import JuriesError, nearest
 from .word_logprobs import begin_alike
 
 USUAL, ROOM, LEAST = 16, 8192, 256
 """Tokens of a reply: by default, by default with reasoning, and the least with reasoning."""
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 """The names under which formats know `max_tokens`, also as fields of `extra`."""
-OPTIONS = ("seed", "effort", "thinking", "thinking_tokens")
+OPTIONS = ("seed", "effort", "thinking", "thinking_tokens", "max_tokens_as")
 """Options that not every format has a field for."""
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""What vendors call efforts of reasoning, the least first; which of them a model has differs."""
 ASKED = ("model", "messages", "prompt", "input", "state", "questions")
 """Fields of a request that say who is asked what: `extra` may not go over them."""
 
@@ -36,7 +38,7 @@ class Decoding:
         Of the reply, reasoning included; by default 16, and 8192 beside `thinking_tokens` for a
         model that reasons.
     max_tokens_as : {"max_tokens", "max_completion_tokens"}
-        The field's name in OpenAI's format: its reasoning models accept only the latter.
+        The field's name in OpenAI's chat format: its reasoning models accept only the latter.
     temperature : float, optional
         None sends none, for models that accept none.
     top : int
@@ -48,7 +50,7 @@ class Decoding:
     reasons : bool
         Whether the model reasons unless it is switched off; this is not sent.
     effort : str, optional
-        Of reasoning: none, minimal, low, medium, high ..., as the vendor names them.
+        Of reasoning, one of `EFFORTS` that the vendor knows.
     thinking : {"adaptive", "between_tools", "enabled", "disabled"}, optional
         Sent as `thinking: {type: ...}` (Anthropic, Cohere, DeepSeek).
     thinking_tokens : int, optional
@@ -112,9 +114,30 @@ class Decoding:
         named = (self.extra.get(name) for name in LIMITS)
         return max([self.max_tokens, *(n for n in named if isinstance(n, int))])
 
+    @property
+    def room(self) -> int:
+        """The fewest tokens to which a reply is limited: `extra` goes over `max_tokens`."""
+        named = [n for name in LIMITS if isinstance(n := self.extra.get(name), int)]
+        return min(named, default=self.max_tokens)
+
     def _check_reasoning(self) -> None:
         if self.effort == "":
             raise JuriesError("effort: is empty; write null to send none")
+        if self.effort is not None and self.effort not in EFFORTS:
+            raise JuriesError(
+                f"effort: there is no {self.effort!r} (what one vendor alone knows goes into "
+                f"extra, under its own field's name){nearest(self.effort, EFFORTS)}"
+            )
+        if self.effort == "none" and self.thinking not in (None, "disabled"):
+            raise JuriesError(
+                f"thinking: is {self.thinking}, and effort: none switches reasoning off; leave one "
+                "of them out"
+            )
+        if self.effort == "none" and self.thinking_tokens:
+            raise JuriesError(
+                f"thinking_tokens: is {self.thinking_tokens}, and effort: none switches reasoning "
+                "off; leave one of them out"
+            )
         if self.thinking_tokens is not None and self.thinking_tokens < 0:
             raise JuriesError(f"thinking_tokens: is {self.thinking_tokens}; must be 0 or more")
         if self.thinking == "disabled" and self.thinking_tokens:
@@ -125,9 +148,10 @@ class Decoding:
 
     def _check_room(self) -> None:
         least = max(LEAST, (self.thinking_tokens or 0) + 1)
-        if self.most_tokens < least:
+        if self.room < least:
+            where = "max_tokens" if self.room == self.max_tokens else "extra"
             raise JuriesError(
-                f"max_tokens: {self.most_tokens} leaves no room for a verdict, since the model "
+                f"{where}: {self.room} leaves no room for a verdict, since the model "
                 f"reasons first ({self.reasoning}) and its reasoning counts; leave it out (then it "
                 f"is {(self.thinking_tokens or 0) + ROOM}), set it to {least} or more, or switch "
                 "reasoning off with effort: none or thinking: disabled, as the vendor names it"
@@ -178,7 +202,7 @@ class Decoding:
     def check_sent(self, backend: str, known: Collection[str]) -> None:
         """Raise JuriesError for an option that a backend's format has no field for."""
         for name in OPTIONS:
-            if getattr(self, name) is not None and name not in known:
+            if getattr(self, name) != getattr(Decoding, name) and name not in known:
                 raise JuriesError(
                     f"decoding.{name}: {backend} has no such option, so it would not be sent; "
                     "leave it out"

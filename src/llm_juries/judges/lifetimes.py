@@ -96,7 +96,7 @@ def check_served(judges: Iterable[Hosted], day: datetime.date) -> None:
     models = "1 model is" if len(gone) == 1 else f"{len(gone)} models are"
     raise JuriesError(
         f"{models} retired and no longer served: {listed}; if you have access elsewhere, set "
-        "allow_retired=true"
+        "allow_retired=true (in Python, policy=Policy(allow_retired=True))"
     )
 
 

@@ -184,6 +184,7 @@ _PREFERRED = re.compile(
 """After one of a pair, at the end of a sentence: it is the verdict."""
 _SUPPOSED = re.compile(r"\b(?:if|unless|whether|says|said|claims|claimed|would|example)\b|\?")
 MOST_READ = 1_000_000  # characters that are parsed as JSON, those read twice counted twice
+MOST_OBJECTS = 1000  # of JSON, each with what stands before it; no reply to a prompt has so many
 
 
 @dataclass(frozen=True)
@@ -777,13 +778,14 @@ class _Object:
 def objects(text: str) -> Iterator[tuple[list[tuple[str, Any]] | None, int, int]]:
     """Yield the JSON objects in a text, as pairs of key and value, with their places.
 
-    A key may occur twice. After `MOST_READ` characters without an end to it, None.
+    A key may occur twice. After `MOST_READ` characters without an end to it, or `MOST_OBJECTS`,
+    None.
     """
     decoder = json.JSONDecoder(object_pairs_hook=_Object)
-    left, start = MOST_READ, _BRACE.search(text)
+    left, met, start = MOST_READ, 0, _BRACE.search(text)
     while start:
         at = start.start()
-        if left <= 0:
+        if left <= 0 or met == MOST_OBJECTS:
             yield None, at, len(text)
             return
         try:
@@ -795,5 +797,6 @@ def objects(text: str) -> Iterator[tuple[list[tuple[str, Any]] | None, int, int]
             left -= 10_000 + at // 16
             end = at + 1
         else:
+            met += 1
             yield found.pairs, at, end
         start = _BRACE.search(text, end)

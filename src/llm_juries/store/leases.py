@@ -5,6 +5,9 @@ it is, and 8 bytes of the key of each request. It renews the file every few seco
 and deletes it at its end; the file of a run that was killed expires. Nobody waits for a lease to
 read or to write, and none is ever taken over: names are used once.
 
+A run that was suspended for longer than its leases last (SIGSTOP, a laptop's sleep) has lost them
+when it wakes, whatever the files say: it claims again before it asks for anything.
+
 There are no locks, so it works on a shared file system. Two runs that begin at once both write a
 claim before they read those of others, so at least one of them sees the other; the claim with the
 earlier name goes first, and a claim never goes before a lease that is held already. A claim stays
@@ -36,7 +39,9 @@ from .segments import alive, lock
 
 RENEW_S, EXPIRES_S = 5.0, 60.0
 RETRIES = 20  # of writing to a folder that another run removes, since its own lease was the last
+LAPSES_S = EXPIRES_S - RENEW_S  # a run counts its own leases as lost before others do
 FOLDER, CLAIM, LEASE = "leases", ".claim", ".lease"
+SLEEPLESS = getattr(time, "CLOCK_BOOTTIME", None)  # runs on while the machine sleeps
 Codes = NDArray[np.uint64]
 Cell = tuple[str, str, str]
 """A judge's seat, a dataset and a prompt."""
@@ -98,6 +103,11 @@ class Other:
         return abs(now - self.renewed) > EXPIRES_S or self.alive is False
 
 
+def clock() -> float:
+    """Return seconds by a clock that runs on while this process is suspended."""
+    return time.monotonic() if SLEEPLESS is None else time.clock_gettime(SLEEPLESS)
+
+
 def code_of(key: str) -> int:
     """Return 8 bytes of a verdict's key as a number."""
     return int.from_bytes(code(key)[:8], "little")
@@ -122,6 +132,8 @@ class Leases:
         self._own: dict[Cell, Path] = {}
         self._files: dict[Path, BinaryIO] = {}
         self._done = threading.Event()
+        self._renewed_at = clock()
+        self._lost = False
 
     def __enter__(self) -> Self:
         return self
@@ -140,6 +152,12 @@ class Leases:
         with contextlib.suppress(OSError):  # others have leases, or there were none
             self.folder.rmdir()
 
+    @property
+    def lapsed(self) -> bool:
+        """Whether they were not renewed in time, so that others may be asking for the same."""
+        self._lost = self._lost or (bool(self._files) and clock() - self._renewed_at > LAPSES_S)
+        return self._lost
+
     def claim(self, cells: Mapping[Cell, Codes]) -> None:
         """Claim the keys of cells.
 
@@ -149,6 +167,7 @@ class Leases:
             If the store can't be written.
         """
         stamp = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        self._renewed_at = clock()
         for number, (cell, codes) in enumerate(cells.items()):
             self._write(cell, self.folder / f"{stamp}-{number}{CLAIM}", codes)
         if cells:
@@ -201,9 +220,13 @@ class Leases:
         return path.open("xb", buffering=0)
 
     def _touch(self) -> None:
+        now = clock()  # before the files: it may be suspended while it touches them
+        if self.lapsed:
+            return
         for file in list(self._files.values()):
             with contextlib.suppress(OSError, ValueError):  # dropped meanwhile
                 os.utime(file.fileno())
+        self._renewed_at = now
 
     def _renew(self) -> None:
         while not self._done.wait(RENEW_S):

@@ -13,7 +13,10 @@ from .store import Store
 
 
 class Ticket(msgspec.Struct):
-    """A batch that was submitted, or was about to be (`batch` is empty then)."""
+    """A batch that was submitted, or was about to be (`batch` is empty then).
+
+    `file` is the id of the file that was uploaded for it, if any.
+    """
 
     judge: str
     model: str
@@ -21,6 +24,7 @@ class Ticket(msgspec.Struct):
     keys: list[str]
     written_at: float
     batch: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]*\Z")] = ""
+    file: str = ""
 
 
 def folder(store: Store) -> Path:

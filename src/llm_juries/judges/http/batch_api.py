@@ -11,8 +11,9 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from ...errors import JuriesError
@@ -29,15 +30,44 @@ log = logging.getLogger(__name__)
 Results = dict[str, Reply]
 FILE = "requests.jsonl"
 MOST_ID = 200  # characters of a batch's or a file's id
+CLOCKS_S = 120.0  # by which the clocks of two machines may differ
+
+
+class Submission(NamedTuple):
+    """What is known of a batch that may have been started: its file, its size, and since when.
+
+    `known` are the ids of other batches, which it is not.
+    """
+
+    file: str
+    requests: int
+    since: float
+    known: frozenset[str]
 
 
 class BatchApi(Protocol):
-    """One provider's batch API."""
+    """One provider's batch API.
 
-    async def submit(
+    A batch is started by one call, whose response may be lost: `find` looks for it then.
+    """
+
+    async def upload(
         self, client: Client, model: str, requests: Sequence[Request], decoding: Decoding
     ) -> str:
-        """Submit requests; return the batch's id."""
+        """Upload requests, which starts and costs nothing; return the file's id, "" for none."""
+
+    async def submit(
+        self,
+        client: Client,
+        model: str,
+        requests: Sequence[Request],
+        decoding: Decoding,
+        file: str,
+    ) -> str:
+        """Start a batch; return its id. Raises TransientError where it may have been started."""
+
+    async def find(self, client: Client, submission: Submission) -> str:
+        """Return the id of a batch that may have been started, "" where none is listed."""
 
     async def results(
         self, client: Client, batch: str, requests: Mapping[str, Request]
@@ -48,17 +78,20 @@ class BatchApi(Protocol):
         """
 
 
-async def call(client: Client, method: str, path: str, **options: Any) -> Json:
+async def call(
+    client: Client, method: str, path: str, *, starts: bool = False, **options: Any
+) -> Json:
     """Return the JSON object that a batch API sends.
 
     Raises
     ------
     JudgeUnavailableError
-        With the provider's message, for any status but success, and for what is not an object.
+        With the provider's message, if it rejects the request, and for what is not an object.
     RateLimitedError
         If the provider did not take the request as too many were sent.
     TransientError
-        If the connection broke: what the provider received is unknown.
+        If the connection broke or the server failed, and where a request that `starts` a batch has
+        an answer that can't be read: whether the provider has taken it is unknown.
     """
     response = await client.send(method, path, **options)
     where = f"judge {client.judge}: {method} {client.base_url}{path}"
@@ -69,15 +102,18 @@ async def call(client: Client, method: str, path: str, **options: Any) -> Json:
             retry_after=retry_after(response.headers),
         )
     if not response.ok:
-        said = str(failure_of(response.status, response.body))
-        raise JudgeUnavailableError(f"{where}: {client.without_key(said)}")
+        said = client.without_key(str(failure_of(response.status, response.body)))
+        if response.status >= 500:
+            raise TransientError(f"{method} {path}: {said}")
+        raise JudgeUnavailableError(f"{where}: {said}")
+    unreadable = TransientError if starts else JudgeUnavailableError
     try:
         body = decoded(response.body)
     except ValueError as error:
         said = excerpt(response.body)[:300]
-        raise JudgeUnavailableError(f"{where}: the response is {error}: {said}") from None
+        raise unreadable(f"{where}: the response is {error}: {said}") from None
     if not isinstance(body, dict):
-        raise JudgeUnavailableError(f"{where}: the response is not an object")
+        raise unreadable(f"{where}: the response is not an object")
     if failure := failure_within(body):
         raise JudgeUnavailableError(f"{where}: {client.without_key(str(failure))}")
     return body
@@ -103,6 +139,8 @@ class Form:
         Whether the batch names the model, and its requests do not.
     output, errors : str
         The fields with the ids of the files of results and of errors.
+    recent : str
+        What is added to the path of batches to list recent ones; "" where no list is documented.
     """
 
     upload: str = "/files"
@@ -114,6 +152,7 @@ class Form:
     model_of_job: bool = False
     output: str = "output_file_id"
     errors: str = "error_file_id"
+    recent: str = "?limit=100"
 
     def job(self, model: str, file: str, path: str) -> Json:
         """Return the body that starts a batch over a file."""
@@ -132,6 +171,7 @@ FORMS: dict[BatchForm, Form] = {
         fields={"purpose": "batch-api", "file_name": FILE, "file_type": "jsonl"},
         addressed=False,
         window={},
+        recent="",
     ),
     # mistralai's client: batch.jobs.create
     "mistral": Form(
@@ -141,6 +181,7 @@ FORMS: dict[BatchForm, Form] = {
         model_of_job=True,
         output="output_file",
         errors="error_file",
+        recent="?page_size=100",
     ),
 }
 _ENDED = {
@@ -161,15 +202,39 @@ class OpenAIBatches:
         self.form = form or Form()
         self.path = self.form.root + wire.batch_path.removeprefix("/v1")
 
-    async def submit(
+    async def upload(
         self, client: Client, model: str, requests: Sequence[Request], decoding: Decoding
     ) -> str:
-        """Upload the requests as a file and start a batch over it."""
+        """Upload the requests as a file."""
         lines = "\n".join(json.dumps(self._line(model, r, decoding)) for r in requests).encode()
         file = await call(client, "POST", self.form.upload, data=partial(self._upload, lines))
-        wanted = self.form.job(model, _id(client, file.get("id")), self.path)
-        started = await call(client, "POST", self.form.jobs, json=wanted)
-        return _id(client, _job(started).get("id"))
+        return _id(client, file.get("id"))
+
+    async def submit(
+        self,
+        client: Client,
+        model: str,
+        requests: Sequence[Request],  # noqa: ARG002 - they are in the file
+        decoding: Decoding,  # noqa: ARG002
+        file: str,
+    ) -> str:
+        """Start a batch over a file."""
+        wanted = self.form.job(model, file, self.path)
+        started = await call(client, "POST", self.form.jobs, starts=True, json=wanted)
+        return _started(client, _job(started).get("id"))
+
+    async def find(self, client: Client, submission: Submission) -> str:
+        """Return the id of the batch over a file."""
+        if not (self.form.recent and submission.file):
+            return ""
+        listed = await call(client, "GET", f"{self.form.jobs}{self.form.recent}")
+        for one in _objects(listed.get("data")):
+            files = one.get("input_files")
+            if submission.file in (
+                files if isinstance(files, list) else [one.get("input_file_id")]
+            ):
+                return _id(client, one.get("id"))
+        return ""
 
     async def results(
         self, client: Client, batch: str, requests: Mapping[str, Request]
@@ -226,8 +291,17 @@ class AnthropicBatches:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
 
+    async def upload(self, *_: object) -> str:
+        """Upload nothing: the call that starts a batch holds its requests."""
+        return ""
+
     async def submit(
-        self, client: Client, model: str, requests: Sequence[Request], decoding: Decoding
+        self,
+        client: Client,
+        model: str,
+        requests: Sequence[Request],
+        decoding: Decoding,
+        file: str,  # noqa: ARG002 - there is none
     ) -> str:
         """Submit all requests with one call."""
         made = [
@@ -237,8 +311,23 @@ class AnthropicBatches:
             }
             for request in requests
         ]
-        batch = await call(client, "POST", "/messages/batches", json={"requests": made})
-        return _id(client, batch.get("id"))
+        batch = await call(
+            client, "POST", "/messages/batches", starts=True, json={"requests": made}
+        )
+        return _started(client, batch.get("id"))
+
+    async def find(self, client: Client, submission: Submission) -> str:
+        """Return the id of the one batch of that size since then; a list names no requests."""
+        listed = await call(client, "GET", "/messages/batches?limit=100")
+        found = []
+        for one in _objects(listed.get("data")):
+            counts = one.get("request_counts")
+            numbers = counts.values() if isinstance(counts, dict) else ()
+            size = sum(n for n in numbers if isinstance(n, int))
+            recent = _seconds(one.get("created_at")) >= submission.since - CLOCKS_S
+            if recent and size == submission.requests and one.get("id") not in submission.known:
+                found.append(_id(client, one.get("id")))
+        return found[0] if len(found) == 1 else ""
 
     async def results(
         self, client: Client, batch: str, requests: Mapping[str, Request]
@@ -293,6 +382,25 @@ def _id(client: Client, found: Any) -> str:
         f"judge {client.judge}: {client.base_url} answers {str(found)[:60]!r} where its batch API "
         "has an id; check server.base_url"
     )
+
+
+def _started(client: Client, found: Any) -> str:
+    try:
+        return _id(client, found)
+    except JudgeUnavailableError as error:
+        raise TransientError(str(error)) from None
+
+
+def _objects(listed: Any) -> list[Json]:
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+
+
+def _seconds(written: Any) -> float:
+    """Return the Unix time of an RFC 3339 date, 0.0 for what is none."""
+    try:
+        return datetime.fromisoformat(written).timestamp()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return 0.0
 
 
 def _check_running(client: Client, batch: str, status: Any) -> None:

@@ -98,6 +98,11 @@ class DecisionJudge(HttpJudge):
             vendor=vendor,
         )
 
+    @property
+    def questions_a_call(self) -> int:
+        """How many questions about one item travel in one call at most."""
+        return min(self.limits.batch, self.capacity.questions)
+
     def _wire(self, name: str) -> Wire:
         return cast(Wire, DECISION_WIRES[name])  # its place and headers are what is used
 
@@ -185,7 +190,7 @@ class DecisionJudge(HttpJudge):
             replies = self._answers(held, questions, raw_of(response))
         seconds = time.monotonic() - began
         return [
-            replace(self._checked(request, reply), latency_s=seconds)
+            self._checked(request, reply, latency_s=seconds)
             for request, reply in zip(requests, replies, strict=True)
         ]
 

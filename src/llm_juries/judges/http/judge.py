@@ -24,7 +24,7 @@ from ..errors import JudgeUnavailableError, TransientError
 from ..lifetimes import Lifetime
 from ..pricing import Price
 from .addresses import address_of
-from .batch_api import BatchApi, batch_api_of
+from .batch_api import BatchApi, Submission, batch_api_of
 from .client import Client, Response
 from .credentials import Credentials
 from .failures import Failure, excerpt, failure_of, failure_within
@@ -172,10 +172,22 @@ class HttpJudge(ModelJudge):
             return [await self._ask(requests[0])]
         return list(await asyncio.gather(*map(self._ask, requests)))
 
-    async def batch_submit(self, requests: Sequence[Request]) -> str:
-        """Submit requests as a batch; return its id. Raises as `batch_api.call` does."""
+    async def batch_upload(self, requests: Sequence[Request]) -> str:
+        """Upload the requests of a batch; return the file's id, "" where the API has no files."""
         asked = [self.plain(request) for request in requests]
-        return await self._batches.submit(self._opened, self.model, asked, self.decoding)
+        return await self._batches.upload(self._opened, self.model, asked, self.decoding)
+
+    async def batch_submit(self, requests: Sequence[Request], file: str) -> str:
+        """Start a batch of requests that were uploaded; return its id.
+
+        Raises as `batch_api.call` does.
+        """
+        asked = [self.plain(request) for request in requests]
+        return await self._batches.submit(self._opened, self.model, asked, self.decoding, file)
+
+    async def batch_find(self, submission: Submission) -> str:
+        """Return the id of a batch that may have been started, "" where none is listed."""
+        return await self._batches.find(self._opened, submission)
 
     async def batch_results(
         self, batch: str, requests: Mapping[str, Request]
@@ -249,15 +261,14 @@ class HttpJudge(ModelJudge):
         """
         if not response.ok:
             return self._failed(failure_of(response.status, response.body), response)
-        raw = raw_of(response)
         try:
             body = decoded(response.body)
         except ValueError as error:
             said = f"the response is {error}: {excerpt(response.body)[:300]}"
-            raise TransientError(said, raw=raw) from None
+            raise TransientError(said, raw=raw_of(response)) from None
         if not isinstance(body, dict):
             said = f"the response is not an object: {excerpt(response.body)[:300]}"
-            raise TransientError(said, raw=raw)
+            raise TransientError(said, raw=raw_of(response))
         if failure := failure_within(body):
             return self._failed(failure, response)
         return body
@@ -284,19 +295,16 @@ class HttpJudge(ModelJudge):
                 )
         return failure.reply()
 
-    def _checked(self, request: Request, reply: Reply) -> Reply:
+    def _checked(self, request: Request, reply: Reply, latency_s: float | None = None) -> Reply:
         """Return a reply without the key, and without a usage that can't be true."""
-        reply = replace(self._scrubbed(reply), server=self.address)
+        texts: dict[str, Any] = {}
+        if self.credentials.known:
+            texts = {
+                name: self.credentials.scrubbed(getattr(reply, name))
+                for name in ("text", "error", "thinking", "finish_reason", "model")
+            }
+        reply = replace(reply, server=self.address, latency_s=latency_s, **texts)
         return believed(self.name, request, self.decoding, reply)
-
-    def _scrubbed(self, reply: Reply) -> Reply:
-        if not self.credentials.known:
-            return reply
-        texts: dict[str, Any] = {
-            name: self.credentials.scrubbed(getattr(reply, name))
-            for name in ("text", "error", "thinking", "finish_reason", "model")
-        }
-        return replace(reply, **texts)
 
 
 def _check_written_for(model: str, price: Price | None, lifetime: Lifetime | None) -> None:

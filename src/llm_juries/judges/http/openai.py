@@ -34,7 +34,7 @@ class OpenAI:
     key_env: str | None = "OPENAI_API_KEY"
     batch_path: str = "/v1/chat/completions"
     verdicts: tuple[str, ...] = ("text", "schema", "choice", "logprobs")
-    options: tuple[str, ...] = ("seed", "effort", "thinking", "thinking_tokens")
+    options: tuple[str, ...] = ("seed", "effort", "thinking", "thinking_tokens", "max_tokens_as")
 
     def headers(self, decoding: Decoding) -> dict[str, str]:  # noqa: ARG002
         """Return no headers of its own."""
@@ -95,7 +95,7 @@ class OpenAIText(OpenAI):
     path: str = "/completions"
     batch_path: str = "/v1/completions"
     verdicts: tuple[str, ...] = ("text", "choice", "logprobs")
-    options: tuple[str, ...] = ("seed", "thinking_tokens")
+    options: tuple[str, ...] = ("seed", "thinking_tokens", "max_tokens_as")
 
     def body(self, model: str, request: Request, decoding: Decoding) -> Json:
         """Return the body of POST /completions."""
