@@ -14,6 +14,7 @@ from llm_juries.data.dataset import Dataset
 from llm_juries.judges.errors import JudgeUnavailableError, TransientError
 from llm_juries.judges.http.client import Response
 from llm_juries.judges.http.judge import HttpJudge
+from llm_juries.judges.http.wire import decoded
 from llm_juries.judges.pricing import Price
 from llm_juries.store import segments
 from llm_juries.store.plan import Plan
@@ -79,9 +80,30 @@ GOOD: dict[str, Any] = {
         },
     },
 }
-DEEP = json.loads("[" * 400 + "]" * 400)
+GOOD["openai_responses"] = {
+    "model": "m",
+    "status": "completed",
+    "error": None,
+    "incomplete_details": None,
+    "output": [
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
+        {
+            "type": "message",
+            "content": [
+                {"type": "output_text", "text": "True", "logprobs": [{"top_logprobs": TOP}]}
+            ],
+        },
+    ],
+    "usage": {
+        "input_tokens": 40,
+        "input_tokens_details": {"cached_tokens": 20},
+        "output_tokens": 2,
+        "output_tokens_details": {"reasoning_tokens": 1},
+    },
+}
+DEEP = json.loads("[" * 90 + "]" * 90)
 THOUGHTS: Any = "Hm."
-for _ in range(300):
+for _ in range(40):
     THOUGHTS = [{"type": "thinking", "thinking": THOUGHTS}]
 ODD: list[Any] = [
     None, True, False, 0, -1, 7, 2.5, 1 << 70, -(1 << 70), 1e308, float("nan"), float("inf"),
@@ -122,7 +144,9 @@ def test_the_good_response_is_read_whole(wire: str):
     assert reply.finish_reason == GOOD[wire].get("stop_reason") or reply.finish_reason
     assert reply.thinking == ("" if wire == "openai_text" else "Hm.")
     assert reply.model == ("" if wire == "cohere" else "m")
-    assert reply.thinking_tokens == (1 if wire in ("openai", "anthropic") else None)
+    assert reply.thinking_tokens == (
+        1 if wire in ("openai", "openai_responses", "anthropic") else None
+    )
     assert (reply.label_mass is not None) is wire.startswith("openai")
 
 
@@ -149,6 +173,21 @@ def test_nothing_at_any_place_makes_more_than_a_failed_vote(wire: str):
             if reply.stop == "error":
                 assert reply.error, (path, odd)
     assert {Outcome.OK, Outcome.FAILED} <= outcomes
+
+
+@pytest.mark.parametrize("sign", ["[]", "{}"])
+def test_what_is_nested_too_deeply_is_no_response(sign: str):
+    """Python's own limit is met while a reply is read, or not, by how deep its caller stands."""
+    opening, closing = sign
+    named = '"a":' if sign == "{}" else ""
+
+    def nested(times: int) -> bytes:
+        return (f"{opening}{named}" * (times - 1) + sign + closing * (times - 1)).encode()
+
+    assert decoded(nested(100))
+    for times in (101, 970, 100_000):
+        with pytest.raises(ValueError, match="nested too deeply"):
+            decoded(nested(times))
 
 
 @pytest.mark.parametrize("wire", GOOD)

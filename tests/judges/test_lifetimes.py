@@ -41,7 +41,7 @@ def test_all_retired_models_are_refused_in_one_message_with_their_successors():
     assert str(caught.value) == (
         "2 models are retired and no longer served: gone (m-1, until 2026-10-23): use newer; "
         "today (m-1, until 2026-11-26): no successor is known; if you have access elsewhere, set "
-        "allow_retired=true"
+        "allow_retired=true (in Python, policy=Policy(allow_retired=True))"
     )
     check_served(judges[:2], DAY)
 

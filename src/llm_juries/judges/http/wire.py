@@ -24,6 +24,7 @@ Stop = Literal["stop", "length", "refusal", "error"]
 LOWEST = -1e308  # finite log-probability; an int below it may not fit into a float
 ROUNDING = 0.01  # how far probabilities may be above 1
 MOST_TOKENS = 1 << 31  # of one reply: more can't be true, and fits into every store
+MOST_DEEP = 100  # lists and objects in each other; replies have about ten
 MOST_TOLD = 100
 _told: set[str] = set()
 
@@ -107,13 +108,31 @@ def decoded(raw: bytes) -> Any:
         If it is not JSON in UTF-8, is nested too deeply, or gives one field two values.
     """
     try:
-        return _DECODER.decode(raw.decode("utf-8-sig"))
+        value = _DECODER.decode(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 ({error.reason} at byte {error.start})") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error})") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if raw.count(b"[") + raw.count(b"{") > MOST_DEEP and _is_deep(value):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Return whether a value is nested more than `MOST_DEEP` times: reading it may not end well."""
+    level = [value]
+    for _ in range(MOST_DEEP):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, list | dict)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Json:
