@@ -5,6 +5,11 @@
 Three judges and a mock server in its own process share this machine's cores. The same run also
 times a bare aiohttp loop that stores nothing and, where it is installed, the official openai
 client, against the same server. "x ideal" is the time divided by calls * latency / in flight.
+
+All take turns, `--repeat` times after one run that is not counted; the table has medians, and the
+range. The server sends canned bytes, so that it takes little of the cores; `--server tests` takes
+that of the tests, which costs as much CPU time as a client. To compare another commit, run this
+file with PYTHONPATH=THAT/src.
 """
 
 from __future__ import annotations
@@ -14,11 +19,15 @@ import asyncio
 import json
 import logging
 import resource
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import canned_api
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from faulty_api import Remote, in_a_process
@@ -129,6 +138,17 @@ async def official(server: Remote, items: Dataset, in_flight: int) -> None:
         await asyncio.gather(*(work() for _ in range(in_flight)))
 
 
+@contextmanager
+def served(which: str, latency: float) -> Iterator[Remote]:
+    """Serve from a process of its own."""
+    if which == "tests":
+        with in_a_process(latency=latency) as server:
+            yield server
+    else:
+        with canned_api.in_a_process(latency) as base_url:
+            yield Remote(base_url)
+
+
 def peak_mb() -> float:
     """Return this process's peak memory in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
@@ -140,48 +160,60 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--in-flight", type=int, default=64)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--server", choices=("canned", "tests"), default="canned")
+    parser.add_argument("--clients", nargs="*", help="of llm-juries, bare, openai; all by default")
     parser.add_argument("--replayed", type=int, default=100_000)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
 
     import aiohttp  # noqa: F401 - imports are not timed
 
-    try:
-        import openai  # noqa: F401
-
-        clients = {"openai client": official}
-    except ImportError:
-        clients = {}
     items = dataset(arguments.items)
     calls = JUDGES * arguments.items
     ideal = calls * arguments.latency / arguments.in_flight
-    rows = []
-    with in_a_process(latency=arguments.latency) as server, tempfile.TemporaryDirectory() as folder:
+    with served(arguments.server, arguments.latency) as server:
 
         def ask() -> None:
-            with Store(folder) as store:
+            with tempfile.TemporaryDirectory() as folder, Store(folder) as store:
                 tallies = collect(plans(server, items, arguments.in_flight), store)
             assert sum(tally.asked for tally in tallies) == calls, tallies
 
-        def row(name: str, wall: float, cpu: float) -> dict[str, object]:
-            return {
-                "client": name,
-                "seconds": wall,
-                "x ideal": wall / ideal,
-                "verdicts/s": round(calls / wall),
-                "CPU ms per call": 1000 * cpu / calls,
-                "peak MB so far": round(peak_mb()),
-            }
-
-        rows.append(row("llm-juries, store written", *timed(ask)))
-        for name, client in {"bare aiohttp loop": bare, **clients}.items():
-            done = timed(lambda c=client: asyncio.run(c(server, items, arguments.in_flight)))
-            rows.append(row(name, *done))
+        clients: dict[str, Callable[[], None]] = {"llm-juries": ask}
+        for name, client in {"bare": bare, "openai": official}.items():
+            clients[name] = lambda c=client: asyncio.run(c(server, items, arguments.in_flight))
+        try:
+            import openai  # noqa: F401
+        except ImportError:
+            del clients["openai"]
+        clients = {k: v for k, v in clients.items() if k in (arguments.clients or clients)}
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in clients}
+        for turn in range(arguments.repeat + 1):
+            for name, work in clients.items():
+                done = timed(work)
+                found[name] += [done] if turn else []
     import pandas as pd
 
     print(f"{calls} calls, {arguments.latency:g} s latency, {arguments.in_flight} in flight")
-    print(markdown(pd.DataFrame(rows)))
-    replay(arguments.replayed)
+    print(markdown(pd.DataFrame([_row(n, done, ideal, calls) for n, done in found.items()])))
+    print(f"peak {peak_mb():.0f} MB")
+    if arguments.replayed:
+        replay(arguments.replayed)
+
+
+def _row(
+    client: str, done: list[tuple[float, float]], ideal: float, calls: int
+) -> dict[str, object]:
+    walls, cpus = zip(*done, strict=True)
+    ratios = [wall / ideal for wall in walls]
+    return {
+        "client": client,
+        "x ideal": statistics.median(ratios),
+        "from": min(ratios),
+        "to": max(ratios),
+        "verdicts/s": round(calls / statistics.median(walls)),
+        "CPU ms per call": 1000 * statistics.median(cpus) / calls,
+    }
 
 
 def replay(number: int) -> None:
