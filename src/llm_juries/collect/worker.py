@@ -166,8 +166,6 @@ class JudgeWorker:
         self.gave_up = ""
         self.cost_ratio = 1.0  # of actual to estimated cost: providers add to what is sent
         self.tasks: set[asyncio.Task[None]] = set()
-        self._unkept = 0  # replies to be stored in the event loop's next turn
-        self._broken: Exception | None = None  # why that failed
         self._denied: list[tuple[Work, Request, Reply]] = []  # since the last good reply
         self._trials: dict[str, Trial] = {}  # by the prompt's name
         self._counted = np.empty(0, np.uint64)  # the codes of all work
@@ -223,8 +221,6 @@ class JudgeWorker:
                 await self._dispatch(work, group)
                 while self.tasks:
                     await asyncio.wait(self.tasks)
-                if self._broken is not None:
-                    raise self._broken
                 work.tally.seconds = time.monotonic() - began
             watch.cancel()
         if not (self.gave_up or self.state.halted):
@@ -383,11 +379,8 @@ class JudgeWorker:
         try:
             answered = await self._answered(requests, self.judge.limits.attempts)
             if answered is not None:
+                paid = await self._keep(work, requests, *answered, most)
                 following = self._following(work, batches)
-                if following:
-                    self._keep_soon(work, requests, *answered)
-                else:
-                    paid = await self._keep(work, requests, *answered, most)
         except TransientError as error:
             failed = Reply(stop="error", error=str(error), text=error.raw)
             for request in requests:
@@ -401,41 +394,16 @@ class JudgeWorker:
     def _following(self, work: Work, batches: Iterator[list[Request]]) -> list[Request]:
         """Return a batch that may be sent at once: no limit, budget or second question is in play.
 
-        Not to a judge on this machine, nor where replies arrive without being waited for: the event
-        loop would never get its turn.
+        Only to judges whose replies are waited for: else the event loop would never get its turn.
         """
         at_once = (
-            is_remote(self.judge)
+            isinstance(self.judge, HttpJudge)
             and work.trial.passed
             and self.state.budget.limit_usd is None
             and not self.state.policy.ask_once_more
             and self.limiter.free
-            and self._unkept < self.limiter.in_flight
         )
         return next(batches, []) if at_once else []
-
-    def _keep_soon(
-        self, work: Work, requests: Sequence[Request], replies: Sequence[Reply], attempts: int
-    ) -> None:
-        """Store replies in the event loop's next turn.
-
-        Replies arrive in bursts. Parsing and storing them would hold up the next requests of the
-        whole burst, so these are sent first.
-        """
-
-        def keep_now() -> None:
-            self._unkept -= 1
-            try:
-                for request, reply in zip(requests, replies, strict=True):
-                    self._record(work, request, reply, attempts)
-            except Exception as error:  # nobody awaits a callback: `run` raises it
-                self._broken = self._broken or error
-                self.limiter.close()
-                for task in self.tasks:
-                    task.cancel()
-
-        self._unkept += 1
-        asyncio.get_running_loop().call_soon(keep_now)
 
     def _deny(self, work: Work, requests: Sequence[Request], error: JudgeUnavailableError) -> None:
         """Give up on the judge, unless only this request may be denied: it has answered others.
