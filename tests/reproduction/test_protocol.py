@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -121,3 +122,38 @@ def test_a_file_of_labels_of_other_answers_is_refused(tmp_path: Path):
     labels.write_text("item_id,candidate,human\nq9,m,1\nq0,m,0\n")
     (item,) = materials.labelled(found, found.parts[0], answers("red")).items
     assert item.human == "0"
+
+
+def test_labels_of_another_sheet_replace_those_of_the_run_before(tmp_path: Path):
+    own = protocol(tmp_path)
+    dataset = answers("it is red", "blue")
+    export_sheet(dataset, str(own.next_sheet(own.parts[0])))
+    fill(own.sheet(own.parts[0]))
+    assert all(item.human for item in materials.labelled(own, own.parts[0], dataset).items)
+    other = tmp_path / "other.csv"
+    export_sheet(answers("it is red"), str(other))
+    fill(other)
+    named = protocol(tmp_path, f"human={{kilt_nq: {other}}}")
+    found = materials.labelled(named, named.parts[0], dataset)
+    assert [item.human is not None for item in found.items] == [True, False]
+
+
+def test_answers_of_another_sample_are_no_answers(tmp_path: Path):
+    two, three = (protocol(tmp_path, f"limit={number}") for number in (2, 3))
+    part = two.parts[0]
+    path = two.answers(part)
+    path.parent.mkdir()
+    row = {"item_id": "q", "candidate": "m", "question": "Q?", "answer": "red", "references": []}
+    path.write_text(json.dumps(row) + "\n")
+    made = materials.made_by(two, part)
+    facts = materials.Written(made, "long", "bm25", 10, 1, 2, {"m": {"ok": 1}}, {"m": "m"}, {})
+    materials.keep(two, part, facts)
+    found = materials.dataset_of(two, part)
+    assert isinstance(found, Dataset)
+    assert len(found.items) == 1
+    assert materials.dataset_of(three, three.parts[0]) == "no answers by these settings"
+    path.write_text(path.read_text() * 2)  # not the table that was written: made again
+    assert materials.written(two, part) is None
+    materials.discard(three, three.parts[0])
+    assert materials.written(two, part) is None
+    assert materials.dataset_of(two, part) == "no answers"

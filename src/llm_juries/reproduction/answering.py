@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -95,8 +94,7 @@ def answer(
     waiting = sum(tally.pending + tally.submitted for tally in tallies)
     made = _made(made_by, part.answering, part, questions, protocol.candidates, answers, tallies)
     if done is not None and done.made_by != made_by:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()  # rows of other candidates or settings; their replies are in the store
+        materials.discard(protocol, part)  # of other settings; their replies are in the store
     if made.answers:
         table.write(path, answers, part.answering.name)
         materials.keep(protocol, part, made)

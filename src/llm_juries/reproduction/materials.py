@@ -93,20 +93,35 @@ class Written:
 
 
 def written(protocol: Protocol, part: Part) -> Written | None:
-    """Return how a part's answers were made, None where there is no table of them."""
-    path = _facts(protocol.answers(part))
-    if not path.is_file() or not protocol.answers(part).is_file():
+    """Return how a part's answers were made, None where there is no table of them, or a part."""
+    table = protocol.answers(part)
+    path = _facts(table)
+    if not path.is_file() or not table.is_file():
         return None
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Written)
+        found = msgspec.json.decode(path.read_bytes(), type=Written)
     except msgspec.DecodeError as error:
         raise JuriesError(f"{path}: can't be read ({error}); delete it and run again") from None
+    with table.open("rb") as lines:
+        return found if sum(1 for _ in lines) == found.answers else None
 
 
 def keep(protocol: Protocol, part: Part, made: Written) -> None:
     """Keep how a part's answers were made beside their table."""
     path = _facts(protocol.answers(part))
     write_text(path, json.dumps(asdict(made), indent=1, ensure_ascii=False) + "\n")
+
+
+def stale(protocol: Protocol, part: Part) -> bool:
+    """Return whether a part's answers are those of another sample, or of other candidates."""
+    done = written(protocol, part)
+    return done is not None and done.made_by != made_by(protocol, part)
+
+
+def discard(protocol: Protocol, part: Part) -> None:
+    """Delete the table of a part's answers; how it was made goes first, lest it describe another."""
+    for path in (_facts(protocol.answers(part)), protocol.answers(part)):
+        path.unlink(missing_ok=True)
 
 
 def made_by(protocol: Protocol, part: Part) -> str:
@@ -161,6 +176,8 @@ def dataset_of(protocol: Protocol, part: Part, *, download: bool = False) -> Dat
     path = protocol.answers(part)
     if part.written and not path.is_file():
         return "no answers"
+    if part.written and stale(protocol, part):
+        return "no answers by these settings"
     about = AS_GIVEN if part.options.answers else About(labels="none")
     return answer_tables.load(str(path), part.name, about).loaded()
 
@@ -187,6 +204,7 @@ def labelled(protocol: Protocol, part: Part, dataset: Dataset) -> Dataset:
             return dataset
         file = str(into)
     elif _is_sheet(located(file)):
+        into.unlink(missing_ok=True)  # labels of other sheets, of an earlier run
         annotation_sheets.import_sheet(dataset, file, ANNOTATOR, str(into))
         file = str(into)
     how = HumanLabels(file, protocol.adjudicator, protocol.label_rule)
