@@ -119,7 +119,7 @@ def stale(protocol: Protocol, part: Part) -> bool:
 
 
 def discard(protocol: Protocol, part: Part) -> None:
-    """Delete the table of a part's answers; how it was made goes first, lest it describe another."""
+    """Delete the table of a part's answers; first how it was made, which is of that table."""
     for path in (_facts(protocol.answers(part)), protocol.answers(part)):
         path.unlink(missing_ok=True)
 
