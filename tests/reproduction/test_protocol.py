@@ -14,7 +14,8 @@ from llm_juries.config.composing import composed
 from llm_juries.data.annotation_sheets import export_sheet
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
-from llm_juries.reproduction import materials
+from llm_juries.reproduction import materials, stages
+from llm_juries.reproduction.answering import Answered
 from llm_juries.reproduction.planning import next_steps
 from llm_juries.reproduction.protocol import Protocol, protocol_of
 from llm_juries.reproduction.stages import Run
@@ -157,3 +158,15 @@ def test_answers_of_another_sample_are_no_answers(tmp_path: Path):
     materials.discard(three, three.parts[0])
     assert materials.written(two, part) is None
     assert materials.dataset_of(two, part) == "no answers"
+
+
+def test_what_a_run_may_spend_is_named_where_answers_are_missing(
+    whole: Protocol, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    note = "STOPPED: m on kilt_nq: could exceed max_cost_usd=0.0001"
+    monkeypatch.setattr(stages, "answer", lambda *_: Answered("", (note,), incomplete=3))
+    monkeypatch.setattr(Run, "_check_asked", lambda *_: None)
+    with Store(tmp_path) as store:
+        run = Run(whole, store, Policy(max_cost_usd=0.0001), lambda *_: iter(()))
+        with pytest.raises(JuriesError, match=r"missing \(could exceed max_cost_usd=0.0001\); run"):
+            list(run.stages("answers"))

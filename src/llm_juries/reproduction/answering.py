@@ -93,8 +93,8 @@ def answer(
             tallies += asked
     waiting = sum(tally.pending + tally.submitted for tally in tallies)
     made = _made(made_by, part.answering, part, questions, protocol.candidates, answers, tallies)
-    if done is not None and done.made_by != made_by:
-        materials.discard(protocol, part)  # of other settings; their replies are in the store
+    if done is None or done.made_by != made_by:
+        materials.discard(protocol, part)  # damaged or of other settings; replies are in the store
     if made.answers:
         table.write(path, answers, part.answering.name)
         materials.keep(protocol, part, made)

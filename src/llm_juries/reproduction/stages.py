@@ -133,6 +133,7 @@ class Run:
 
     def _answers(self, budget: Budget) -> Iterator[str]:
         missing = waiting = 0
+        reasons: dict[str, None] = {}
         for part in self.protocol.parts:
             if not part.written:
                 continue
@@ -143,6 +144,8 @@ class Run:
                 continue
             yield f"answers: {done.line}"
             yield from done.notes
+            ends = [note for note in done.notes if note.startswith(("STOPPED: ", "GAVE UP: "))]
+            reasons |= dict.fromkeys(note.rpartition(": ")[2] for note in ends)
             waiting += done.waiting
             missing += done.incomplete if not done.waiting else 0
         if waiting:
@@ -150,7 +153,8 @@ class Run:
                 f"{waiting:,} answers are in pending batches; run again once they have ended"
             )
         if missing:
-            self.wrong.append(f"{missing:,} answers are missing; run again to ask for them")
+            why = f" ({', '.join(reasons)})" * bool(reasons)
+            self.wrong.append(f"{missing:,} answers are missing{why}; run again to ask for them")
 
     def _name_unanswered(self, absent: Mapping[str, str]) -> None:
         """Add the parts that a single stage passes over, as nobody has answered them yet."""
