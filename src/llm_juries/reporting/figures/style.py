@@ -7,6 +7,7 @@ follow `plt.style.use("llm_juries.print")` as they follow a style sheet of one's
 
 from __future__ import annotations
 
+import logging
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -379,8 +380,10 @@ def save(ax: Axes, folder: Path, name: str, formats: Sequence[str] = ("png", "pd
 def leave_layout_tables_out() -> None:
     """Embed fonts in PDFs without the tables that lay text out, which matplotlib has done.
 
-    To subset these tables takes two thirds of the time that a figure's fonts take.
+    To subset these tables takes two thirds of the time that a figure's fonts take. fontTools logs
+    every table of every font as information, which is nothing to a user.
     """
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     from fontTools.subset import Options
 
     Options._drop_tables_default = [*Options._drop_tables_default, "GSUB", "GPOS", "GDEF", "kern"]
