@@ -452,12 +452,12 @@ def test_each_rule_is_searched_by_itself():
 def test_the_figures_name_what_is_on_the_front_and_what_is_not_drawn():
     court = panel()
     found = search_juries(court, FEW, Criteria(dollars={"a": 0.25, "b": 0.5, "c": 0.1})).juries
-    drawn = figures.kappa_against_cost(found, "made", 0.95)
+    drawn = figures.kappa_against_cost(found, note="made").figure
     said = "\n".join(text.get_text() for text in drawn.findobj(Text))
     assert all(name in said for name in found.loc[found["pareto"], "jury"])
     assert "not drawn, of unknown cost or without a kappa: 8" in said
     pairs = error_pairs(court, FEW)
-    map_ = figures.error_correlations(pairs, "made")
+    map_ = figures.error_correlations(pairs, note="made").figure
     cells = [text.get_text() for text in map_.findobj(Text) if "\nn " in text.get_text()]
     expected = [f"{r:.2f}\nn {n}" for r, n in zip(pairs["correlation"], pairs["n"], strict=True)]
     assert sorted(cells) == sorted(expected)

@@ -110,7 +110,7 @@ def test_under_several_prompts_a_seat_is_named_by_its_prompt_where_that_is_anoth
         (["seats=mock*3"], "seats: is not a list; write seats=[mock*3]"),
         (["seats=[mock,mock:1]"], "mock is named twice"),
         (["seats=[mock*0]"], "'0' is not a number of answers"),
-        (["seats=[mock@zeroshot]"], "there is no prompt 'zeroshot'; did you mean zero_shot?"),
+        (["seats=[mock@zeroshot]"], "there is no prompt 'zeroshot'; did you mean zero_shot"),
         (["seats=[contains*2]"], "seat contains:2: would be a copy of contains: contains always"),
         (["seats=[smollm2*2]"], "smollm2 scores tokens"),
         (["seats=[claude_3_haiku:2]"], "claude_3_haiku has temperature 0; set its decoding"),
