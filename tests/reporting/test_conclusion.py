@@ -123,3 +123,10 @@ def test_names_of_others_stay_one_line_without_markup():
     assert found.markdown() == r"- **Best:** judge a\|b\<img> next, kappa 0.1"
     assert "\x1b" not in found.plain()
     assert found.plain().count("\n") == 1
+
+
+def test_a_jury_of_few_votes_is_not_said_to_be_absent(tmp_path: Path, truth: np.ndarray):
+    votes = noisy(np.random.default_rng(7), truth, 0.2, 3)
+    votes[50:, 1:] = np.nan  # no quorum
+    made = study(tmp_path, votes, [str(h) for h in truth], [TRIO], empty="unparsed")
+    assert lines_of(tmp_path, made)["Best"].endswith("; no jury votes on enough items")

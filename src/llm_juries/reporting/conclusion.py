@@ -139,7 +139,9 @@ def _best(
     panel: Panel, tables: Tables, jury: pd.Series[Any] | None, single: pd.Series[Any] | None, m: str
 ) -> str:
     said = [_value(one, m) for one in (jury, single) if one is not None]
-    if jury is None:
+    if jury is None and (tables["agreement"]["kind"] == "jury").any():
+        said.append("no jury votes on enough items")
+    elif jury is None:
         said.append("no jury was measured (jury=NAME seats one)")
     elif single is None:
         said.append("no judge votes on enough items")
