@@ -331,7 +331,7 @@ class Scale:
             If the scale is no preference.
         """
         if self.kind != "preference":
-            raise JuriesError(f"the scale {self} is no preference: it can't be turned round")
+            raise JuriesError(f"the scale {self} is not a preference, so it can't be turned round")
         return self.levels[len(self.levels) - 1 - self.levels.index(value)]
 
     def decode(self, code: float) -> str | None:

@@ -106,7 +106,7 @@ def test_a_nested_dataclass_is_built_with_its_defaults():
         ),
         (
             API | {"lifetime": {"model": "m", "served_until": "soon"}},
-            "here.lifetime.served_until: 'soon' is no day; write one as 2026-11-26",
+            "here.lifetime.served_until: 'soon' is not a date; write one as 2026-11-26",
         ),
         (
             API | {"lifetime": {"model": "m", "served_until": 2026}},

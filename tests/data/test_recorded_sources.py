@@ -232,7 +232,7 @@ def test_a_batch_that_does_not_fit_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(JuriesError, match=r"b1\.json, sample 1: has no 'absent'; use its pinned"):
         faithbench.load(source, "t", {"absent": RecordedColumn()})
     (tmp_path / "b1.json").write_text("[]")
-    with pytest.raises(JuriesError, match=r"b1\.json: is no batch of samples; use its pinned"):
+    with pytest.raises(JuriesError, match=r"b1\.json: is not a batch of samples; use its pinned"):
         faithbench.load(source, "t", {"gpt": RecordedColumn()})
 
 

@@ -108,8 +108,8 @@ def test_shots_and_the_criterion_are_part_of_the_instructions():
 @pytest.mark.parametrize(
     ("decision", "said"),
     [
-        (Decision(meanings={"Yess": "x"}), "'Yess' is no verdict word of the prompt"),
-        (Decision(fields={"anser": "x"}), "'anser' is no text of the prompt"),
+        (Decision(meanings={"Yess": "x"}), "'Yess' is not a verdict word of the prompt"),
+        (Decision(fields={"anser": "x"}), "'anser' is not a text of the prompt"),
         (Decision(fields={"answer": "question"}), "two texts have one name"),
         (Decision(fields={"answer": ""}), "two texts have one name, or one has none"),
     ],

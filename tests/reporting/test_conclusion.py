@@ -60,6 +60,14 @@ def test_a_jury_that_is_clearly_better_leaves_nothing_to_settle(tmp_path: Path, 
     assert found["Missing"].startswith("none, of 200 votes each; cost unknown")
 
 
+def test_a_judge_that_is_ahead_of_its_jury_is_named_first(tmp_path: Path, truth: np.ndarray):
+    rng = np.random.default_rng(8)
+    votes = np.hstack([noisy(rng, truth, 0.05, 1), noisy(rng, truth, 0.4, 2)])
+    found = lines_of(tmp_path, study(tmp_path, votes, [str(h) for h in truth], [TRIO]))
+    assert found["Best"].startswith("judge judge_0, kappa ")
+    assert "; jury trio, kappa " in found["Best"]
+
+
 def test_an_open_difference_names_the_labels_that_would_settle_it(
     tmp_path: Path, truth: np.ndarray
 ):

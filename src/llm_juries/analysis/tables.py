@@ -326,7 +326,7 @@ TABLES = (
         "As good as a judge, or as a person?",
         "'not inferior' shows (p < .05) that the voter is worse by less than the margin, "
         "'equivalent' that it is neither worse nor better by it, 'inferior' that it is worse by "
-        "more; 'not shown' is no proof of either. The best judge is picked on these items.",
+        "more; 'not shown' proves neither. The best judge is picked on these items.",
         LABELLED + ", and a jury or two annotators",
     ),
     Table(
@@ -341,7 +341,7 @@ TABLES = (
         "between_judges",
         lambda of: between_judges(of.panel, of.analysis.bootstrap),
         "Agreement of each two judges with each other",
-        "Needs no human labels and says nothing of who is right; two that agree far more than the "
+        "Needs no human labels and does not say who is right; two that agree far more than the "
         "others may be one model twice.",
         "two judges or more",
     ),

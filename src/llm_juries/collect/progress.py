@@ -76,7 +76,7 @@ class Shown:
     """Counts the progress of each judge, with a first look at its agreement with the labels.
 
     The look is at the verdicts of this run alone, as they come: the share of those that are the
-    human label itself, of single answers whose labels are on the prompt's scale. It is no result.
+    human label itself, of single answers whose labels are on the prompt's scale: not a result.
 
     Parameters
     ----------

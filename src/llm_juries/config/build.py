@@ -180,7 +180,7 @@ def _wrong(place: str, value: Any, hint: Any, error: str) -> str:
         there = ", ".join(_choices(_inner(hint, inside)))
         return f"{place}{inside}: there is no {found[1]!r}; there are: {there}"
     if message.startswith("Invalid RFC3339"):
-        return f"{place}{inside}: {_found(value, inside)!r} is no day; write one as 2026-11-26"
+        return f"{place}{inside}: {_found(value, inside)!r} is not a date; write one as 2026-11-26"
     found = re.match(r"Expected `(.*)`, got `.*`$", message)
     if found is None:
         return f"{place}{inside}: {message} (got {value!r})"

@@ -208,7 +208,7 @@ class Prompt:
             for key in keys:
                 if key not in known:
                     raise JuriesError(
-                        f"prompt {self.name}: decision: {key!r} is no {what} of the prompt"
+                        f"prompt {self.name}: decision: {key!r} is not a {what} of the prompt"
                         f"{nearest(key, known)}"
                     )
         names = {decision.fields.get(text, text) for text in TEXTS}

@@ -92,13 +92,12 @@ def _lines(panel: Panel, tables: Tables, results: Results) -> list[Line]:
         share = f"{results.analysis.settings.coverage:.0%}"
         reason = f"no voter has a {_words(measure)} and votes on {share} of the labelled items"
         return [Line("Best", reason), *_missing(panel, tables, [])]
-    juries, singles = (able[(able["kind"] == "jury") == is_jury] for is_jury in (True, False))
-    jury = juries.iloc[0] if len(juries) else None
-    single = singles.iloc[0] if len(singles) else None
-    best = [one for one in (jury, single) if one is not None]
+    # The best jury and the best judge, the better one first.
+    best = [row for _, row in able[~(able["kind"] == "jury").duplicated()].iterrows()]
+    jury = next((row for row in best if row["kind"] == "jury"), None)
     gap = _gap(tables, jury)
     return [
-        Line("Best", _best(panel, tables, jury, single, measure)),
+        Line("Best", _best(panel, tables, best, measure)),
         *_difference(tables, jury, gap),
         *_people(tables, able.iloc[0]),
         *_votes(tables, jury),
@@ -127,7 +126,7 @@ def _without_labels(panel: Panel, tables: Tables) -> list[Line]:
             Line(
                 "Between judges",
                 f"{_words(measure)} {low:.3f} to {high:.3f} over {len(pairs)} pairs of judges, "
-                "which says nothing of who is right",
+                "which does not say who is right",
             )
         )
     lines += _missing(panel, tables, [])
@@ -135,18 +134,21 @@ def _without_labels(panel: Panel, tables: Tables) -> list[Line]:
     return lines
 
 
-def _best(
-    panel: Panel, tables: Tables, jury: pd.Series[Any] | None, single: pd.Series[Any] | None, m: str
-) -> str:
-    said = [_value(one, m) for one in (jury, single) if one is not None]
-    if jury is None and (tables["agreement"]["kind"] == "jury").any():
-        said.append("no jury votes on enough items")
-    elif jury is None:
-        said.append("no jury was measured (jury=NAME seats one)")
-    elif single is None:
+def _best(panel: Panel, tables: Tables, best: Sequence[pd.Series[Any]], measure: str) -> str:
+    searched = tables.get("juries", pd.DataFrame())
+    said = [
+        _value(row, measure)
+        + ", too high, since a search picked it on these items"
+        * (row["kind"] == "jury" and bool(picked_here(panel, searched, str(row["voter"]))))
+        for row in best
+    ]
+    seated = (tables["agreement"]["kind"] == "jury").any()
+    if all(row["kind"] == "jury" for row in best):
         said.append("no judge votes on enough items")
-    elif picked_here(panel, tables.get("juries", pd.DataFrame()), str(jury["voter"])):
-        said[0] += ", too high, since a search picked it on these items"
+    elif len(best) == 1 and seated:
+        said.append("no jury votes on enough items")
+    elif len(best) == 1:
+        said.append("no jury was measured (jury=NAME seats one)")
     if few := few_questions(panel):
         said.append(f"{few[0].lower()}{few[1:]}, so a rough guide only")
     return "; ".join(said)

@@ -76,7 +76,7 @@ MORE = {
 PAPER_NOTE = (
     "The paper's kappas are printed numbers (arXiv 2404.18796, Table 1) of other judges on other "
     "answers with labels that were never released. They stand beside ours for scale; a difference "
-    "between the two is no finding."
+    "between the two is not a finding."
 )
 FILES_NOTE = (
     "`report.html` is this report as a page, with every item; `tables/` holds every table as CSV "

@@ -66,7 +66,7 @@ def _samples(file: Path, batch: str, judges: Mapping[str, RecordedColumn]) -> It
     try:
         samples = json.loads(file.read_text(encoding="utf-8"))["samples"]
     except (KeyError, TypeError, ValueError):
-        raise JuriesError(f"{file}: is no batch of samples; use its pinned file") from None
+        raise JuriesError(f"{file}: is not a batch of samples; use its pinned file") from None
     for number, sample in enumerate(samples, 1):
         place = f"{file}, sample {number}"
         try:

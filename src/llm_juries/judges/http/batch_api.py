@@ -280,7 +280,7 @@ class OpenAIBatches:
         if not number and isinstance(body, dict):  # whatever its status is written as
             return _reply(self.wire, body, request, raw)
         if not number and body is not None:
-            return Reply(stop="error", error="the result's body is no object", text=plain(raw))
+            return Reply(stop="error", error="the result's body is not an object", text=plain(raw))
         stated = body if isinstance(body, dict) and not line.get("error") else line
         return failure_of(number or 500, json.dumps(stated).encode()).reply()
 

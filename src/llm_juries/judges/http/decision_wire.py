@@ -201,7 +201,7 @@ def by_name(given: Any, names: Sequence[str], where: str = "probabilities") -> l
 def place_of(choice: Any, words: Sequence[str]) -> int:
     """Return the place of the option that a server decided for. Raises MalformedError."""
     if choice not in words:
-        raise MalformedError(f"the choice is {_shown(choice)}, which is no option")
+        raise MalformedError(f"the choice is {_shown(choice)}, which is not an option")
     return words.index(choice)
 
 

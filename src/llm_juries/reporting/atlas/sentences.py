@@ -137,8 +137,8 @@ def _rule(found: Atlas) -> str:
     rules = found.rules.set_index("rule").to_dict("index")
     lead, always = rules["seat it if the lead is small"], rules["always seat the trio"]
     hedge = (
-        f"With {lead['sources']} sources, fewer than {FEW}, it is no rule to rely on: measure your "
-        "own case."
+        f"With {lead['sources']} sources, fewer than {FEW}, it is not a rule to rely on: measure "
+        "your own case."
         if lead["sources"] < FEW
         else "Measure your own case all the same."
     )
