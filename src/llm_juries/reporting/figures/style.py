@@ -365,14 +365,18 @@ def save(ax: Axes, folder: Path, name: str, formats: Sequence[str] = ("png", "pd
 
     The layout is settled once: to do so for each format takes longer than to draw.
     """
+    from matplotlib import rc_context
+
     folder.mkdir(parents=True, exist_ok=True)
     name, figure = file_name(name), whole(ax)
     settle(figure)
     leave_layout_tables_out()
-    for ending in dict.fromkeys(("png", *formats)):
-        beside = folder / f".{name}.{ending}"
-        figure.savefig(beside, format=ending, metadata=DATELESS[ending])
-        beside.replace(folder / f"{name}.{ending}")
+    # A style may give a figure without a layout engine one of its own while it is written.
+    with rc_context(NO_LAYOUT):
+        for ending in dict.fromkeys(("png", *formats)):
+            beside = folder / f".{name}.{ending}"
+            figure.savefig(beside, format=ending, metadata=DATELESS[ending])
+            beside.replace(folder / f"{name}.{ending}")
     return folder / f"{name}.png"
 
 
@@ -390,12 +394,20 @@ def leave_layout_tables_out() -> None:
 
 
 def settle(figure: Figure) -> None:
-    """Lay out a figure once and for all."""
+    """Lay out a figure once and for all.
+
+    Then it has no layout engine at all. With "none" it would have a placeholder, for which
+    matplotlib draws each figure twice when it writes it.
+    """
+    from matplotlib import rc_context
+
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
-        figure.set_layout_engine("none")
+        with rc_context(NO_LAYOUT):
+            figure.set_layout_engine(None)
 
 
+NO_LAYOUT = {"figure.autolayout": False, "figure.constrained_layout.use": False}
 DATELESS = {"pdf": {"CreationDate": None}, "png": {"Software": None}, "svg": {"Date": None}}
 """So that the same figure has the same bytes."""
 
