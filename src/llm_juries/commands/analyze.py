@@ -22,7 +22,8 @@ def analyze(cfg: DictConfig) -> None:
     from ..markdown import markdown
     from ..reporting import summary
     from ..reporting.conclusion import conclusions
-    from ..reporting.figures import FigureOptions
+    from ..reporting.drawing import draw
+    from ..reporting.figures import FigureOptions, drawers
     from ..reporting.page import page
     from ..reporting.tracking import agreement_metrics
     from ..store.store import Store
@@ -33,29 +34,32 @@ def analyze(cfg: DictConfig) -> None:
     figures = read(FigureOptions, cfg.figures, "figures")
     store_folder = settings(cfg).places.store
     browsing = build(cfg.page, "page")
-    found = studies(cfg)
     folder = Path(cfg.output_dir)
-    config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
-    plans = [plan for study in found for plan in study.plans]
-    with Store(store_folder) as store:
-        # Rules and recordings answer on the spot; models were asked by `llm-juries judge`.
-        collect([plan for plan in plans if plan.judge.free], store)
-        results = measure(found, store, analysis)
-        drawn = summary.write(results, folder, config, figures)
-        page.write(results, store, folder / "report.html", drawn, browsing)
-        names = ("report.md", "report.html", "provenance.json", "tables", "figures")
-        run = tracking.log(
-            folder,
-            "analyze",
-            written(cfg),
-            results.tables,
-            drawn,
-            agreement_metrics(results.tables["agreement"]),
-            group=experiment() or found[0].dataset.name,
-            plans=plans,
-            store=store,
-            files=[folder / name for name in names],
-        )
+    with drawers(figures) as others:
+        found = studies(cfg)
+        plans = [plan for study in found for plan in study.plans]
+        with Store(store_folder) as store:
+            # Rules and recordings answer on the spot; models were asked by `llm-juries judge`.
+            collect([plan for plan in plans if plan.judge.free], store)
+            results = measure(found, store, analysis)
+            drawn = draw(results, folder / "figures", figures, others)
+            summary.write_tables(results, folder, figures)
+            page.write(results, store, folder / "report.html", drawn, browsing)
+            config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
+            summary.write_report(results, folder, drawn, config)
+            names = ("report.md", "report.html", "provenance.json", "tables", "figures")
+            run = tracking.log(
+                folder,
+                "analyze",
+                written(cfg),
+                results.tables,
+                drawn,
+                agreement_metrics(results.tables["agreement"]),
+                group=experiment() or found[0].dataset.name,
+                plans=plans,
+                store=store,
+                files=[folder / name for name in names],
+            )
     for table in summary.first_tables(results):
         print(f"{markdown(table)}\n")
     for panel in results.panels:

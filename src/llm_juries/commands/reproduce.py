@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -19,7 +20,7 @@ def reproduce(cfg: DictConfig) -> None:
     from ..config.settings import Places
     from ..markdown import markdown
     from ..reporting import paper
-    from ..reporting.figures import FigureOptions
+    from ..reporting.figures import Drawers, FigureOptions, drawers
     from ..reproduction import planning, power
     from ..reproduction.judging import Seated
     from ..reproduction.merging import merged
@@ -44,7 +45,7 @@ def reproduce(cfg: DictConfig) -> None:
         parts: Sequence[Seated], absent: dict[str, str], state: Sequence[str]
     ) -> Iterator[str]:
         result = merged(protocol, parts, absent, store, settings)
-        drawn = paper.write(result, folder, state, figures)
+        drawn = paper.write(result, folder, state, figures, others)
         logged = tracking.log(Path(cfg.output_dir), "reproduce", written(cfg), result.tables, drawn)
         yield markdown(result.tables["table1_kappa"].drop(columns="differs"))
         yield f"page: {folder / 'README.md'}" + (f"; W&B run: {logged}" if logged else "")
@@ -57,9 +58,11 @@ def reproduce(cfg: DictConfig) -> None:
                 print(f"\n{power.printed(protocol, settings.paper)}")
             print(f"\n{planning.next_steps(protocol, steps, policy, given_overrides())}")
             return
-        run = Run(protocol, store, policy, page)
-        for line in run.stages(cfg.stage):
-            print(line, flush=True)
+        draws = cfg.stage in (None, "page")
+        with drawers(figures) if draws else nullcontext(Drawers()) as others:
+            run = Run(protocol, store, policy, page)
+            for line in run.stages(cfg.stage):
+                print(line, flush=True)
 
 
 def main() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +20,12 @@ from ..config.study import source_of
 from ..data.tables import located
 from ..metrics.correlation import ranks
 from . import figures
-from .figures import FigureOptions
+from .figures import Drawers, Drawn, FigureOptions, Order, Planned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    Drawn = Iterator[tuple[str, Axes]]
-
-
-log = logging.getLogger(__name__)
+Figures = Iterator[Planned]
 MOST_HEAT_MAPS = 6  # a figure each: with more voters, only the humans' and the juries'
 
 
@@ -74,8 +71,15 @@ class Context:
     options: FigureOptions = field(default_factory=FigureOptions)
 
 
-def draw(results: Results, folder: Path, options: FigureOptions | None = None) -> list[Path]:
+def draw(
+    results: Results,
+    folder: Path,
+    options: FigureOptions | None = None,
+    drawers: Drawers | None = None,
+) -> Drawn:
     """Write the figures of `FIGURES` that the tables have rows for; return the PNGs' paths.
+
+    With `drawers` that draw in another process, this begins to.
 
     Raises
     ------
@@ -87,8 +91,6 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
     families = {plan.voter: plan.judge.family for plan in plans if plan.judge.family != UNKNOWN}
     options = replace(options, families={**families, **(options.families or {})})
     options.check({name for panel in results.panels for name in panel.votes.names})
-    if options.draw == "none":
-        return []
     agreement = results.tables.get("agreement", pd.DataFrame())
     context = Context(
         {study.dataset.name: source_of(study) for study in results.studies},
@@ -103,20 +105,13 @@ def draw(results: Results, folder: Path, options: FigureOptions | None = None) -
         {dataset: options.placed(rows) for dataset, rows in by_dataset(agreement)},
         options,
     )
-    drawn = []
-    with options.look(_names(results) + "".join((options.names or {}).values())) as missing:
-        if missing:
-            log.warning(
-                "figures: no font on this machine has %s, drawn as boxes; install one, such as "
-                "Noto Sans CJK, Noto Sans Arabic or Noto Emoji",
-                missing[:20] + ("..." if len(missing) > 20 else ""),
-            )
-        for drawing in FIGURES:
-            rows = results.tables.get(drawing.table, pd.DataFrame())
-            if not rows.empty and (drawing.main or options.draw == "all"):
-                for name, axes in drawing.draw(rows, context):
-                    drawn.append(figures.save(axes, folder, name, options.formats))
-    return drawn
+    planned = []
+    for drawing in FIGURES:
+        rows = results.tables.get(drawing.table, pd.DataFrame())
+        if not rows.empty and (options.draw == "all" or (options.draw == "main" and drawing.main)):
+            planned += drawing.plan(rows, context)
+    names = _names(results) + "".join((options.names or {}).values())
+    return (drawers or Drawers()).begin(Order(planned, folder, options, names))
 
 
 def _names(results: Results) -> str:
@@ -154,25 +149,35 @@ def _placed(
         yield dataset, rows, {"note": context.sources[dataset], "options": context.options}
 
 
-def _kappa(agreement: pd.DataFrame, context: Context) -> Drawn:
+def _kappa(agreement: pd.DataFrame, context: Context) -> Figures:
     measured = agreement[agreement["n"] > 0]
     if not measured.empty:
-        yield (
+        yield Planned(
             "kappa",
-            figures.kappa_per_voter(
-                measured, notes=context.sources, level=context.level, options=context.options
+            partial(
+                figures.kappa_per_voter,
+                measured,
+                notes=context.sources,
+                level=context.level,
+                options=context.options,
             ),
         )
 
 
-def _gains(against: pd.DataFrame, context: Context) -> Drawn:
-    yield (
+def _gains(against: pd.DataFrame, context: Context) -> Figures:
+    yield Planned(
         "gains",
-        figures.gains(against, level=context.level, margin=context.margin, options=context.options),
+        partial(
+            figures.gains,
+            against,
+            level=context.level,
+            margin=context.margin,
+            options=context.options,
+        ),
     )
 
 
-def _kappa_beside_paper(agreement: pd.DataFrame, context: Context) -> Drawn:
+def _kappa_beside_paper(agreement: pd.DataFrame, context: Context) -> Figures:
     measured = agreement[agreement["n"] > 0]
     if measured.empty or context.options.paper_table1 is None or "kappa" not in measured:
         return
@@ -181,9 +186,10 @@ def _kappa_beside_paper(agreement: pd.DataFrame, context: Context) -> Drawn:
     printed = pd.read_csv(located(context.options.paper_table1))
     # The paper's table is of single answers judged against references, so no pairs.
     ours = measured[measured["dataset"].isin(context.singles)]
-    yield (
+    yield Planned(
         "kappa_beside_paper",
-        figures.printed_beside_ours(
+        partial(
+            figures.printed_beside_ours,
             figures.printed_rows(printed, ours, context.options),
             note="Not the same experiment: other models, other answers, other human labels.",
             level=context.level,
@@ -192,31 +198,37 @@ def _kappa_beside_paper(agreement: pd.DataFrame, context: Context) -> Drawn:
     )
 
 
-def _deltas(deltas: pd.DataFrame, context: Context) -> Drawn:
+def _deltas(deltas: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _placed(deltas[deltas["n"] > 0], context):
-        yield (
+        yield Planned(
             f"deltas_{dataset}",
-            figures.delta_per_candidate(
-                rows, level=context.level, graded=dataset in context.graded, **how
+            partial(
+                figures.delta_per_candidate,
+                rows,
+                level=context.level,
+                graded=dataset in context.graded,
+                **how,
             ),
         )
 
 
-def _value_shares(shares: pd.DataFrame, context: Context) -> Drawn:
+def _value_shares(shares: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _placed(shares, context):
-        yield (
+        yield Planned(
             f"value_shares_{dataset}",
-            figures.value_shares(rows, **how | {"note": _said(dataset, context)}),
+            partial(figures.value_shares, rows, **how | {"note": _said(dataset, context)}),
         )
 
 
-def _confusion(confusion: pd.DataFrame, context: Context) -> Drawn:
+def _confusion(confusion: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _placed(confusion, context):
         values = context.steps[dataset]
         if len(values) <= figures.MOST_LEVELS:
-            yield (
+            yield Planned(
                 f"confusion_{dataset}",
-                figures.confusion_maps(rows, values, **how | {"note": _said(dataset, context)}),
+                partial(
+                    figures.confusion_maps, rows, values, **how | {"note": _said(dataset, context)}
+                ),
             )
 
 
@@ -228,62 +240,66 @@ def _said(dataset: str, context: Context) -> str:
     return f"{values[-1]}: the first answer is preferred, {values[0]}: the second; {source}"
 
 
-def _votes_at_labels(spread: pd.DataFrame, context: Context) -> Drawn:
+def _votes_at_labels(spread: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _placed(spread, context):
         if (rows["n"] > 0).any() and dataset not in context.crossed:
-            yield f"votes_by_label_{dataset}", figures.votes_at_labels(rows, **how)
+            yield Planned(
+                f"votes_by_label_{dataset}", partial(figures.votes_at_labels, rows, **how)
+            )
 
 
-def _one_each(stem: str, figure: Callable[..., Axes]) -> Callable[[pd.DataFrame, Context], Drawn]:
-    """Return what draws a figure of each dataset's rows, with its source and the level."""
+def _one_each(stem: str, figure: Callable[..., Axes]) -> Callable[[pd.DataFrame, Context], Figures]:
+    """Return what plans a figure of each dataset's rows, with its source and the level."""
 
-    def draw(table: pd.DataFrame, context: Context) -> Drawn:
+    def plan(table: pd.DataFrame, context: Context) -> Figures:
         for dataset, rows, how in _placed(table, context):
-            yield f"{stem}_{dataset}", figure(rows, level=context.level, **how)
+            yield Planned(f"{stem}_{dataset}", partial(figure, rows, level=context.level, **how))
 
-    return draw
+    return plan
 
 
-def _kappa_against_cost(juries: pd.DataFrame, context: Context) -> Drawn:
+def _kappa_against_cost(juries: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _placed(juries, context):
         for rule, own in rows.groupby("rule", sort=False):
             if own["usd_per_item"].notna().any():
-                yield (
+                yield Planned(
                     f"kappa_against_cost_{dataset}_{rule}",
-                    figures.kappa_against_cost(own, level=context.level, **how),
+                    partial(figures.kappa_against_cost, own, level=context.level, **how),
                 )
 
 
-def _power(table: pd.DataFrame, context: Context) -> Drawn:
+def _power(table: pd.DataFrame, context: Context) -> Figures:
     planned = table[(table["of"] == BEFOREHAND) & (table["detectable"] > 0)]
     for dataset, rows, how in _placed(planned, context):
-        yield f"power_{dataset}", figures.detectable_differences(rows, **how)
+        yield Planned(f"power_{dataset}", partial(figures.detectable_differences, rows, **how))
 
 
-def _errors(pairs: pd.DataFrame, context: Context) -> Drawn:
+def _errors(pairs: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _placed(pairs, context):
         if (rows["n"] > 0).any():
-            yield f"errors_{dataset}", figures.error_correlations(rows, **how)
+            yield Planned(f"errors_{dataset}", partial(figures.error_correlations, rows, **how))
 
 
-def _ranks(ranking: pd.DataFrame, context: Context) -> Drawn:
+def _ranks(ranking: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _ranked(ranking, context):
-        yield f"ranks_{dataset}", figures.bump_chart(rows, **how)
+        yield Planned(f"ranks_{dataset}", partial(figures.bump_chart, rows, **how))
 
 
-def _ranks_against_reference(ranking: pd.DataFrame, context: Context) -> Drawn:
+def _ranks_against_reference(ranking: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _ranked(ranking, context):
         for name, reference in references(rows, context.rankings).items():
             others = rows[rows["voter"] != name]
             if comparable(others, reference):
                 note = f"{how['note']}; true rank: {name}"
-                yield (
+                yield Planned(
                     f"rank_against_{Path(name).stem}_{dataset}",
-                    figures.rank_against_reference(others, reference, **how | {"note": note}),
+                    partial(
+                        figures.rank_against_reference, others, reference, **how | {"note": note}
+                    ),
                 )
 
 
-def _battles(battles: pd.DataFrame, context: Context) -> Drawn:
+def _battles(battles: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _placed(battles, context):
         if len({*rows["first"], *rows["second"]}) < FEWEST_MODELS:
             continue
@@ -293,9 +309,9 @@ def _battles(battles: pd.DataFrame, context: Context) -> Drawn:
         for voter, own in rows.groupby("voter", sort=False):
             if not context.options.voters or voter in chosen:
                 called = f"{context.options.name(dataset)}, {context.options.name(str(voter))}"
-                yield (
+                yield Planned(
                     f"battles_{dataset}_{voter}",
-                    figures.battle_heat_map(own, title=called, **how),
+                    partial(figures.battle_heat_map, own, title=called, **how),
                 )
 
 
@@ -309,8 +325,8 @@ class Drawing:
         What the names of its files begin with.
     table : str
         Whose rows it draws.
-    draw : function of rows and a Context
-        Yields the names of files and figures.
+    plan : function of rows and a Context
+        Yields the figures to draw.
     needs : str
         What it takes, for analyses without it; "" if nobody misses it.
     main : bool
@@ -319,7 +335,7 @@ class Drawing:
 
     name: str
     table: str
-    draw: Callable[[pd.DataFrame, Context], Drawn]
+    plan: Callable[[pd.DataFrame, Context], Figures]
     needs: str
     main: bool = False
 

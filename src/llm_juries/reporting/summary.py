@@ -87,7 +87,7 @@ FILES_NOTE = (
 
 def write(
     results: Results, folder: Path, config: str = "", options: FigureOptions | None = None
-) -> list[Path]:
+) -> Sequence[Path]:
     """Write tables/, figures/, report.md, config.yaml and provenance.json; return the figures.
 
     Parameters
@@ -98,15 +98,25 @@ def write(
         The resolved config as yaml; without one, no config.yaml is written.
     options : FigureOptions, optional
     """
+    write_tables(results, folder, options)
+    drawn = draw(results, folder / "figures", options)
+    write_report(results, folder, drawn, config)
+    return drawn
+
+
+def write_tables(results: Results, folder: Path, options: FigureOptions | None = None) -> None:
+    """Write every table into tables/, those in LaTeX with the figures' display names."""
     for name, table in results.tables.items():
         write_table(table, folder / "tables", name, (options or FigureOptions()).names)
-    drawn = draw(results, folder / "figures", options)
+
+
+def write_report(results: Results, folder: Path, drawn: Sequence[Path], config: str = "") -> None:
+    """Write report.md, config.yaml and provenance.json; without a config, no config.yaml."""
     if config:
         write_text(folder / "config.yaml", config)
     facts = provenance()
     write_text(folder / "provenance.json", json.dumps(facts, indent=2) + "\n")
     write_text(folder / "report.md", _report(results, drawn, facts))
-    return drawn
 
 
 def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -> str:

@@ -7,17 +7,23 @@ from .calibration import detectable_differences, reliability_diagram
 from .juries import error_correlations, kappa_against_cost, risk_coverage
 from .levels import MOST_LEVELS, confusion_maps, value_shares, votes_at_labels
 from .options import FigureOptions, shortened
+from .processes import Drawers, Drawn, Order, Planned, drawers
 from .ranks import bump_chart, rank_against_reference
 from .style import save
 
 __all__ = [
     "MOST_LEVELS",
+    "Drawers",
+    "Drawn",
     "FigureOptions",
+    "Order",
+    "Planned",
     "battle_heat_map",
     "bump_chart",
     "confusion_maps",
     "delta_per_candidate",
     "detectable_differences",
+    "drawers",
     "error_correlations",
     "gains",
     "kappa_against_cost",

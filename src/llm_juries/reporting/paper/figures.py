@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from .. import figures
 from ..drawing import by_dataset, comparable, drawable, headline, references
-from ..figures import FigureOptions
+from ..figures import Drawers, Drawn, FigureOptions, Order, Planned
 from .reproduction import Reproduction
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
+def draw(
+    found: Reproduction,
+    folder: Path,
+    options: FigureOptions | None = None,
+    drawers: Drawers | None = None,
+) -> Drawn:
+    """Draw the paper's figures from our verdicts; return the PNGs' paths.
 
-def draw(found: Reproduction, folder: Path, options: FigureOptions | None = None) -> list[Path]:
-    """Draw the paper's figures from our verdicts; return the PNGs' paths."""
+    With `drawers` that draw in another process, this begins to.
+    """
     options = options or FigureOptions()
-    if options.draw == "none":
-        return []
+    wanted = {"all": None, "main": "figure1_kappa", "none": ""}[options.draw]
+    planned = [one for one in _planned(found, options) if wanted in (None, one.name)]
     voters = set() if found.agreement.empty else set(found.agreement["voter"])
-    with options.look("".join(sorted({*voters, *(options.names or {}).values()}))):
-        return [
-            figures.save(axes, folder, name, options.formats)
-            for name, axes in _drawn(found, options)
-            if options.draw == "all" or name == "figure1_kappa"
-        ]
+    names = "".join(sorted({*voters, *(options.names or {}).values()}))
+    return (drawers or Drawers()).begin(Order(planned, folder, options, names))
 
 
-def _drawn(found: Reproduction, options: FigureOptions) -> Iterator[tuple[str, Axes]]:
+def _planned(found: Reproduction, options: FigureOptions) -> Iterator[Planned]:
     sources, level = found.sources, found.settings.analysis.bootstrap.level
     if not found.agreement.empty and (found.agreement["n"] > 0).any():
-        yield (
+        yield Planned(
             "figure1_kappa",
-            figures.printed_beside_ours(
+            partial(
+                figures.printed_beside_ours,
                 beside(found.tables["table1_kappa"], found.agreement),
                 note="Other models, other answers, other human labels: see Table 1. "
                 + _where(found.tables["table1_kappa"]),
@@ -50,16 +52,20 @@ def _drawn(found: Reproduction, options: FigureOptions) -> Iterator[tuple[str, A
             continue
         note = sources[dataset]
         if "figure1" in found.feeds[dataset]:
-            yield f"figure1_ranks_{dataset}", figures.bump_chart(best, note=note, options=options)
+            yield Planned(
+                f"figure1_ranks_{dataset}",
+                partial(figures.bump_chart, best, note=note, options=options),
+            )
         if "table2" not in found.feeds[dataset]:
             continue
         others = best[best["kind"].isin(("judge", "jury"))]
         for name, reference in references(best, found.rankings[dataset]).items():
             if comparable(others, reference):
                 against = "ranks" if name == "humans" else "leaderboard"
-                yield (
+                yield Planned(
                     f"figure2_{against}_{dataset}",
-                    figures.rank_against_reference(
+                    partial(
+                        figures.rank_against_reference,
                         others,
                         reference,
                         note=f"{note}; true rank: {Path(name).stem}",
@@ -70,10 +76,14 @@ def _drawn(found: Reproduction, options: FigureOptions) -> Iterator[tuple[str, A
         judged = rows[rows["n"] > 0]
         if not judged.empty:
             ordered = _in_order(judged, dataset, found, options)
-            yield (
+            yield Planned(
                 f"figures3_4_deltas_{dataset}",
-                figures.delta_per_candidate(
-                    ordered, note=sources[dataset], level=level, options=options
+                partial(
+                    figures.delta_per_candidate,
+                    ordered,
+                    note=sources[dataset],
+                    level=level,
+                    options=options,
                 ),
             )
 

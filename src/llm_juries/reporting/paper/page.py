@@ -9,7 +9,7 @@ from ... import escaping
 from ...files import write_text
 from ...markdown import markdown
 from .. import tables
-from ..figures import FigureOptions
+from ..figures import Drawers, FigureOptions
 from .figures import draw
 from .inputs import SEPARATOR
 from .reproduction import Reproduction
@@ -21,13 +21,14 @@ def write(
     folder: Path,
     state: Sequence[str] = (),
     options: FigureOptions | None = None,
-) -> list[Path]:
+    drawers: Drawers | None = None,
+) -> Sequence[Path]:
     """Write tables/, figures/ and README.md, which shows both; return the PNGs' paths.
 
     `state` are lines on what is missing, which stand at the top.
     """
     options = options or FigureOptions()
-    drawn = draw(found, folder / "figures", options)
+    drawn = draw(found, folder / "figures", options, drawers)
     for name, table in found.tables.items():
         tables.write(table, folder / "tables", name, options.names)
     parts = [
