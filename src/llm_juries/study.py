@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .data.dataset import Dataset
+from .judges.recorded import RecordedJudge
 from .juries.pooling import Pooling
 from .juries.stored import NOT_ASKED, Distribution, StoredVotes
 from .scale import Scale
@@ -26,39 +28,74 @@ class Study:
 
 
 def read(plans: Sequence[Plan], dataset: Dataset, store: Store) -> StoredVotes:
-    """Read the stored verdicts of plans, whose dataset is in memory, in one pass over each."""
-    row = {id(item): number for number, item in enumerate(dataset.items)}
-    orders = {order: at for at, order in enumerate(dataset.orders)}
-    shape = len(row), len(plans), len(orders)
+    """Read the stored verdicts of plans, whose dataset is in memory, in one pass over each.
+
+    Recorded verdicts are taken from the recordings, a whole judge at a time.
+    """
+    shape = len(tuple(dataset.items)), len(plans), len(dataset.orders)
     labels, scores, usd, usd_today = (np.full(shape, np.nan) for _ in range(4))
     tokens = np.full((*shape, 3), np.nan)
     keys, outcomes = np.full(shape, None, object), np.full(shape, NOT_ASKED, "U16")
-    found: dict[str, Distribution] = {}
+    distributions: dict[str, Distribution] = {}
     scales = [plan.judge.reader(plan.prompt, Order.ORIGINAL).scale for plan in plans]
+    votes = StoredVotes(
+        [plan.voter for plan in plans],
+        scales, keys, labels, scores, outcomes, usd, usd_today, tokens, distributions,
+    )  # fmt: skip
+    rows: dict[int, npt.NDArray[np.int64]] = {}  # judges of one table share its rows
     for column, plan in enumerate(plans):
-        for request, verdict in look_up(plan, store):
-            if verdict is None:
-                continue
-            at = row[id(request.item)], column, orders[request.order]
-            keys[at], outcomes[at] = request.key, verdict.outcome
-            labels[at] = scales[column].encode(verdict.value)
-            scores[at] = np.nan if verdict.score is None else verdict.score
-            if plan.judge.price is not None and verdict.cost_usd is not None:
-                usd[at] = verdict.cost_usd
-                usd_today[at] = plan.judge.price.of(verdict.reply)
-                tokens[at] = _tokens(verdict.reply)
-            if scales[column].kind == "binary":
-                continue  # its score says it all
-            chances = plan.judge.reader(plan.prompt, request.order).probabilities(verdict.reply)
-            if chances and verdict.value is not None:
-                if plan.voter not in found:
-                    found[plan.voter] = _no_distribution(chances, scales[column], shape[::2])
-                place, mass = (at[0], at[2]), verdict.reply.label_mass
-                into = found[plan.voter]
-                into.chances[place] = [chances[value] for value in into.values]
-                into.label_mass[place] = np.nan if mass is None else mass
-    names = [plan.voter for plan in plans]
-    return StoredVotes(names, scales, keys, labels, scores, outcomes, usd, usd_today, tokens, found)
+        if isinstance(plan.judge, RecordedJudge):
+            cells = plan.judge.cells
+            if id(cells.rows) not in rows:
+                rows[id(cells.rows)] = cells.numbers_of(dataset.items)
+            _take(votes, column, plan, cells.at(rows[id(cells.rows)], dataset.orders))
+        else:
+            _look_up(votes, distributions, column, plan, store)
+    return votes
+
+
+def _take(votes: StoredVotes, column: int, plan: Plan, codes: npt.NDArray[np.int32]) -> None:
+    """Fill in a recorded judge's votes: each different cell is read once."""
+    judge, scale = plan.judge, votes.scales[column]
+    assert isinstance(judge, RecordedJudge)  # noqa: S101 - as the caller says
+    reader = judge.reader(plan.prompt, Order.ORIGINAL)
+    readings = [reader.read(Reply(text)) for text in judge.cells.texts]
+    for into, values in (  # the last of each is that of a cell that is not there: -1
+        (votes.outcomes, [*(str(one.outcome) for one in readings), NOT_ASKED]),
+        (votes.given_labels, [*(scale.encode(one.value) for one in readings), np.nan]),
+        (votes.given_scores, [*(np.nan if r.score is None else r.score for r in readings), np.nan]),
+    ):
+        into[:, column] = np.array(values)[codes]
+
+
+def _look_up(
+    votes: StoredVotes, found: dict[str, Distribution], column: int, plan: Plan, store: Store
+) -> None:
+    """Fill in the stored votes of a judge that was asked."""
+    row = {id(item): number for number, item in enumerate(plan.dataset.items)}
+    orders = {order: at for at, order in enumerate(plan.dataset.orders)}
+    scale = votes.scales[column]
+    for request, verdict in look_up(plan, store):
+        if verdict is None:
+            continue
+        at = row[id(request.item)], column, orders[request.order]
+        votes.keys[at], votes.outcomes[at] = request.key, verdict.outcome
+        votes.given_labels[at] = scale.encode(verdict.value)
+        votes.given_scores[at] = np.nan if verdict.score is None else verdict.score
+        if plan.judge.price is not None and verdict.cost_usd is not None:
+            votes.usd[at] = verdict.cost_usd
+            votes.usd_today[at] = plan.judge.price.of(verdict.reply)
+            votes.tokens[at] = _tokens(verdict.reply)
+        if scale.kind == "binary":
+            continue  # its score says it all
+        chances = plan.judge.reader(plan.prompt, request.order).probabilities(verdict.reply)
+        if chances and verdict.value is not None:
+            if plan.voter not in found:
+                found[plan.voter] = _no_distribution(chances, scale, votes.keys.shape[::2])
+            place, mass = (at[0], at[2]), verdict.reply.label_mass
+            into = found[plan.voter]
+            into.chances[place] = [chances[value] for value in into.values]
+            into.label_mass[place] = np.nan if mass is None else mass
 
 
 def _tokens(reply: Reply) -> tuple[float, float, float]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..judges.recorded import RecordedJudge
 from ..juries.panel import Panel
 from ..juries.stored import NOT_ASKED
 from ..store.plan import Plan
@@ -46,6 +47,9 @@ def absent(studies: Sequence[Study], panels: Sequence[Panel], store: Path) -> li
             if outcomes:
                 said = ", ".join(f"{n} {outcome}" for outcome, n in sorted(outcomes.items()))
                 found.append(f"{where}: no usable verdict ({said})")
+                continue
+            if isinstance(plan.judge, RecordedJudge):
+                found.append(f"{where}: its recording has no verdict on these items")
                 continue
             if counts is None:
                 counts = outcome_counts(store)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..juries.panel import Panel
+from ..juries.stored import NOT_ASKED
 from ..juries.votes import Voter
 from ..metrics.arrays import Array, Mask
 from ..store.plan import Plan
@@ -45,7 +46,7 @@ def costs(panel: Panel, plans: Sequence[Plan], large: str | None = None) -> pd.D
     if not per_1000 or panel.stored is None:
         return pd.DataFrame()
     stored = panel.stored
-    asked = {name: stored.keys[:, at] != None for at, name in enumerate(stored.judges)}  # noqa: E711 - of an array
+    asked = {name: stored.outcomes[:, at] != NOT_ASKED for at, name in enumerate(stored.judges)}
     priced = {name: ~np.isnan(stored.usd[:, at]) for at, name in enumerate(stored.judges)}
     dates = {plan.voter: plan.judge.price.as_of for plan in plans if plan.judge.price}
     orders = len(panel.dataset.orders)

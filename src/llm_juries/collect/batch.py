@@ -29,7 +29,7 @@ from ..judges.http.judge import HttpJudge
 from ..seats import Seat
 from ..store.leases import code_of, codes_of
 from ..store.pending_batches import Ticket, folder, pending_keys, tickets
-from ..store.plan import Plan
+from ..store.plan import Plan, verdict_of
 from ..store.store import Store
 from ..types import Outcome, Request
 from . import event_loop
@@ -38,7 +38,7 @@ from .claims import cell_of, claimed
 from .live import raise_unavailable
 from .policy import Policy, counted, missing
 from .rate_limit import RateLimiter, backoff
-from .tally import Tally, keep, unpaid, verdict_of
+from .tally import Tally, keep, unpaid
 from .trial import Trial
 
 log = logging.getLogger(__name__)
@@ -250,7 +250,7 @@ async def _take(
             reply = replace(reply, stop="rejected")
         stored += 1
         if known is None or known.outcome is Outcome.FAILED:
-            verdict = keep(store, verdict_of(plan, request, reply, attempts=1))
+            verdict = keep(store, verdict_of(plan, request, reply, 1, time.time()))
             tally.count(verdict, judge)
     if not stored:  # submitted again at once, its requests would fail again
         why = failed[0] if failed else "there are no results"

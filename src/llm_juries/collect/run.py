@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from ..errors import JuriesError
+from ..judges.recorded import RecordedJudge
 from ..store.plan import Plan, check_distinct
 from ..store.store import Store
 from ..study import Study
@@ -14,7 +15,7 @@ from .budget import Budget, budget_of
 from .live import collect_live
 from .policy import Policy, check_lifetimes, counted
 from .sequential import collect_by_jury
-from .tally import Tally, is_remote
+from .tally import Tally, is_remote, taken
 from .worker import NoProgress, Progress
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ def collect(
     budget: Budget | None = None,
 ) -> list[Tally]:
     """Ask for the verdicts that are missing from the store, as the policy says.
+
+    Recorded verdicts are taken as they are: they are neither asked for nor stored.
 
     Parameters
     ----------
@@ -84,18 +87,20 @@ def _collected(
     progress: Progress,
     budget: Budget,
 ) -> list[Tally]:
-    if policy.mode == "batch":
-        free = [plan for plan in plans if plan.judge.free]
-        batched = [plan for plan in plans if not plan.judge.free]
-        tallies = [
-            *zip(free, collect_live(free, store, policy, progress, budget), strict=True),
-            *zip(batched, collect_batches(batched, store, policy, budget), strict=True),
-        ]
-        by_plan = {id(plan): tally for plan, tally in tallies}
-        return [by_plan[id(plan)] for plan in plans]
-    if policy.asking == "all":
-        return collect_live(plans, store, policy, progress, budget)
-    return collect_by_jury(studies, store, policy, progress, budget)
+    if policy.asking != "all":
+        return collect_by_jury(studies, store, policy, progress, budget)
+    tallies = {
+        id(plan): taken(plan, plan.judge) for plan in plans if isinstance(plan.judge, RecordedJudge)
+    }
+    asked = [plan for plan in plans if id(plan) not in tallies]
+    live = [plan for plan in asked if policy.mode == "live" or plan.judge.free]
+    batched = [plan for plan in asked if policy.mode == "batch" and not plan.judge.free]
+    for part, collected in (
+        (live, collect_live(live, store, policy, progress, budget) if live else []),
+        (batched, collect_batches(batched, store, policy, budget) if batched else []),
+    ):
+        tallies |= {id(plan): tally for plan, tally in zip(part, collected, strict=True)}
+    return [tallies[id(plan)] for plan in plans]
 
 
 def _check(plans: Sequence[Plan], store: Store, policy: Policy) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Self
+
+import numpy as np
 
 from ..errors import MOST_NAMED
 from ..judges.base import Judge
 from ..judges.http.judge import HttpJudge
 from ..judges.http.served import same_model
+from ..judges.recorded import RecordedJudge
 from ..store.plan import Plan
 from ..store.store import Store, UnstorableError
-from ..types import Outcome, Reply, Request, Verdict
+from ..types import Order, Outcome, Reply, Verdict
 
 MOST_KEPT = 1 << 16  # characters of a reply that can't be stored as it is
 
@@ -119,31 +121,18 @@ class Tally:
         self.output_tokens += reply.output_tokens or 0
 
 
-def verdict_of(plan: Plan, request: Request, reply: Reply, attempts: int) -> Verdict:
-    """Return a reply as a verdict: parsed, priced and dated."""
-    reader = plan.judge.reader(plan.prompt, request.order)
-    outcome, value, score = reader.read(reply)
-    item = request.item
-    return Verdict(
-        key=request.key,
-        judge=plan.judge.name,
-        prompt=request.prompt,
-        dataset=plan.dataset.name,
-        item_id=item.item_id,
-        candidate=item.candidate,
-        opponent=item.opponent,
-        order=request.order,
-        outcome=outcome,
-        value=value,
-        score=score,
-        reader=reader.id,
-        reply=reply,
-        cost_usd=plan.judge.price.of(reply) if plan.judge.price else None,
-        attempts=attempts,
-        asked_at=time.time(),
-        repeat=request.repeat,
-        criterion=item.criterion,
-    )
+def taken(plan: Plan, judge: RecordedJudge) -> Tally:
+    """Return the tally of a recorded judge: its verdicts are taken as they are, and not stored."""
+    reader = judge.reader(plan.prompt, Order.ORIGINAL)
+    cells = judge.cells
+    codes = cells.at(cells.numbers_of(plan.dataset.items), plan.dataset.orders)
+    times = np.bincount(codes[codes >= 0], minlength=len(cells.texts)).tolist()
+    tally = Tally.of(plan)
+    tally.requests = tally.asked = sum(times)
+    for text, number in zip(cells.texts, times, strict=True):
+        tally.outcomes[reader.read(Reply(text)).outcome] += number
+    tally.outcomes = +tally.outcomes  # without those that are 0
+    return tally
 
 
 def keep(store: Store, verdict: Verdict) -> Verdict:

@@ -22,14 +22,14 @@ from ..judges.errors import JudgeUnavailableError, TransientError
 from ..judges.http.judge import HttpJudge
 from ..store.leases import code_of, codes_of
 from ..store.ledger import Ledger
-from ..store.plan import Plan
+from ..store.plan import Plan, verdict_of
 from ..store.store import Store
 from ..types import Message, Outcome, Reply, Request, Verdict
 from .budget import Budget
 from .claims import Claims
 from .policy import Policy, missing
 from .rate_limit import REPORTED_S, RateLimiter, backoff
-from .tally import Tally, is_remote, keep, unpaid, verdict_of
+from .tally import Tally, is_remote, keep, unpaid
 from .trial import Trial
 
 log = logging.getLogger(__name__)
@@ -443,7 +443,7 @@ class JudgeWorker:
             paid += self._cost(reply, most / len(requests))
             if self._needs_second_request(work, request, reply):
                 # The first reply is kept even if the second request fails.
-                keep(self.state.store, verdict_of(work.plan, request, reply, attempts))
+                keep(self.state.store, verdict_of(work.plan, request, reply, attempts, time.time()))
                 both, more = await self._ask_once_more(request, reply)
                 self._record(work, request, both, attempts + more)
             else:
@@ -584,7 +584,9 @@ class JudgeWorker:
 
     def _record(self, work: Work, request: Request, reply: Reply, attempts: int) -> None:
         """Store a reply's verdict and count it."""
-        verdict = keep(self.state.store, verdict_of(work.plan, request, reply, attempts))
+        verdict = keep(
+            self.state.store, verdict_of(work.plan, request, reply, attempts, time.time())
+        )
         work.in_flight.discard(request.key)
         work.tally.count(verdict, self.judge)
         if not work.trial.passed:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from ..errors import JuriesError, nearest
 from ..scale import Scale
 from ..types import Item
-from .tables import Row, Table, as_list, as_text, is_missing
+from .tables import Column, Columns, Row, Table, as_list, as_text, distinct, is_missing
 
 Given: TypeAlias = "Mapping[str, str | tuple[str, ...]]"
 """The table's own names of known columns: {"item_id": ("subset", "number"), "human": "gold"}."""
@@ -154,7 +156,15 @@ def named(
                     cells[name] = _cell(name, [row.get(part) for part in parts])
             yield place, cells
 
-    return Named(Table(table.name, rows), own, others)
+    def columns(names: Sequence[str]) -> Columns:
+        parts = dict.fromkeys(part for name in names for part in own.get(name, (name,)))
+        read = table.columns(tuple(parts))
+        return {
+            name: _column(name, [read[part] for part in own[name]]) if name in own else read[name]
+            for name in names
+        }
+
+    return Named(Table(table.name, rows, columns_of=columns), own, others)
 
 
 def _parts(
@@ -176,6 +186,16 @@ def _parts(
     return parts
 
 
+def _column(name: str, parts: Sequence[Column]) -> Column:
+    """Return what `_cell` makes of each row's cells; -1 where it has none of them."""
+    if len(parts) == 1:
+        return Column(parts[0].codes, [_cell(name, [value]) for value in parts[0].values])
+    rows = distinct(parts)
+    cells = [[part.at(row) for part in parts] for row in rows.values]
+    absent = np.all([part.codes < 0 for part in parts], axis=0)
+    return Column(np.where(absent, -1, rows.codes), [_cell(name, each) for each in cells])
+
+
 def _cell(name: str, cells: list[Any]) -> Any:
     if name in TEXTS:
         return cells[0] if len(cells) == 1 else [cell for cell in cells if cell is not None]
@@ -184,4 +204,6 @@ def _cell(name: str, cells: list[Any]) -> Any:
         return plain
     if len(plain) == 1:
         return plain[0]
+    if nested := [cell for cell in plain if isinstance(cell, list | tuple | Mapping)]:
+        return nested[0]  # no text, which its reader says
     return None if None in plain else "/".join(map(str, map(as_text, plain)))

@@ -7,12 +7,13 @@ yours) that returns a Dataset.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import JuriesError
 from ..scale import Scale
@@ -36,6 +37,82 @@ class Seen(NamedTuple):
     criterion: str = ""
 
 
+Identity = tuple[str, str, str, str]
+"""What tells an item from others: item_id, candidate, opponent, criterion."""
+SHOWN = tuple(Order)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells(Mapping[Seen, str]):
+    """One judge's recorded cells by what it was shown, each different text held once.
+
+    Parameters
+    ----------
+    rows : mapping of Identity to int
+        The row of each item; judges of one table share it.
+    codes : array of int of shape (rows, 2)
+        Which of the texts a judge gave in each `Order`; -1 for none.
+    texts : sequence of str
+    """
+
+    rows: Mapping[Identity, int]
+    codes: npt.NDArray[np.int32]
+    texts: Sequence[str]
+
+    @classmethod
+    def of(cls, cells: Mapping[Seen, str]) -> Self:
+        """Return cells given as any mapping."""
+        rows: dict[Identity, int] = {}
+        texts: dict[str, int] = {}
+        for seen, text in cells.items():
+            rows.setdefault(identity_of(seen), len(rows))
+            texts.setdefault(text, len(texts))
+        codes = np.full((len(rows), len(SHOWN)), -1, np.int32)
+        for seen, text in cells.items():
+            codes[rows[identity_of(seen)], SHOWN.index(seen.order)] = texts[text]
+        return cls(rows, codes, tuple(texts))
+
+    def at(self, rows: npt.NDArray[np.int64], orders: Sequence[Order]) -> npt.NDArray[np.int32]:
+        """Return the numbers of the texts of some rows, a column an order; -1 for none.
+
+        A row of -1 has none.
+        """
+        found = self.codes[rows][:, [SHOWN.index(order) for order in orders]]
+        found[rows < 0] = -1
+        return found
+
+    def numbers_of(self, items: Iterable[Item]) -> npt.NDArray[np.int64]:
+        """Return the row of each item, -1 for one that the table does not have."""
+        get = self.rows.get
+        return np.fromiter((get(identity_of(item), -1) for item in items), np.int64)
+
+    @property
+    def different(self) -> list[str]:
+        """The texts that occur."""
+        there = np.unique(self.codes)
+        return [self.texts[code] for code in there.tolist() if code >= 0]
+
+    def __getitem__(self, seen: Seen) -> str:
+        code = self.codes[self.rows[identity_of(seen)], SHOWN.index(seen.order)]
+        if code < 0:
+            raise KeyError(seen)
+        return self.texts[code]
+
+    def __iter__(self) -> Iterator[Seen]:
+        for identity, row in self.rows.items():
+            for at, order in enumerate(SHOWN):
+                if self.codes[row, at] >= 0:
+                    yield Seen(*identity[:3], order, identity[3])
+
+    def __len__(self) -> int:
+        return int((self.codes >= 0).sum())
+
+
+def identity_of(one: Seen | Item) -> Identity:
+    """Return what tells an item from others."""
+    return one.item_id, one.candidate, one.opponent, one.criterion
+
+
 @dataclass(frozen=True)
 class Recording:
     """One judge's recorded verdicts, as the cells of the table they came in.
@@ -48,6 +125,7 @@ class Recording:
     source : str
         SHA-256 of the file they were read from: it identifies the judge in every key.
     cells : mapping of Seen to str
+        Any mapping; it is held as `Cells`.
     scale : Scale
         Of the cells; with a threshold what they become.
     threshold : float, optional
@@ -73,6 +151,16 @@ class Recording:
     usd_per_question: float | None = None
     repeats_of: str | None = None
     calls: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.cells, Cells):
+            object.__setattr__(self, "cells", Cells.of(self.cells))
+
+    @property
+    def held(self) -> Cells:
+        """The cells by rows and columns."""
+        assert isinstance(self.cells, Cells)  # noqa: S101 - since it was made
+        return self.cells
 
 
 @dataclass(frozen=True)
@@ -300,14 +388,14 @@ def check_unique(placed: Iterable[tuple[str, Item]], path: str) -> None:
     `placed` yields each item with its place in the file and is iterated a second time if a
     duplicate is likely; only a hash of 8 bytes per item is kept in memory.
     """
-    codes = np.fromiter((hash(_identity(item)) for _, item in placed), np.int64)
+    codes = np.fromiter((hash(identity_of(item)) for _, item in placed), np.int64)
     found, counts = np.unique(codes, return_counts=True)
     twice = set(found[counts > 1].tolist())
     if not twice:
         return
     first: dict[tuple[str, ...], str] = {}
     for place, item in placed:
-        identity = _identity(item)
+        identity = identity_of(item)
         if hash(identity) not in twice:
             continue
         if identity in first:
@@ -317,7 +405,3 @@ def check_unique(placed: Iterable[tuple[str, Item]], path: str) -> None:
                 "an item_id, candidate and criterion of its own"
             )
         first[identity] = place
-
-
-def _identity(item: Item) -> tuple[str, ...]:
-    return item.item_id, item.candidate, item.opponent, item.criterion

@@ -12,16 +12,26 @@ import csv
 import itertools
 import json
 import logging
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from ..errors import JuriesError, nearest
 from ..files import bundled
 from ..scale import MISSING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 log = logging.getLogger(__name__)
 Row = tuple[str, dict[str, Any]]
@@ -31,16 +41,110 @@ LONGEST_CELL = 1 << 30  # characters: traces and documents are longer than csv's
 
 
 @dataclass(frozen=True)
+class Column:
+    """The cells of a column: each different one once, and which of them each row has.
+
+    Attributes
+    ----------
+    codes : array of int of shape (rows,)
+        Numbers of `values`; -1 in a row that lacks the column.
+    values : sequence
+        The different cells: 1, 1.0, "1" and true differ.
+    """
+
+    codes: npt.NDArray[np.int64]
+    values: Sequence[Any]
+
+    @cached_property
+    def first(self) -> npt.NDArray[np.int64]:
+        """The first row of each value."""
+        found = np.zeros(len(self.values) + 1, np.int64)  # the last one is for -1
+        found[self.codes[::-1]] = np.arange(len(self.codes))[::-1]
+        return found[:-1]
+
+    def at(self, row: int) -> Any:
+        """Return the cell of a row, None where it lacks the column."""
+        code = self.codes[row]
+        return self.values[code] if code >= 0 else None
+
+
+Columns: TypeAlias = "Mapping[str, Column]"
+
+
+@dataclass(frozen=True)
 class Table:
-    """A table in a file or in memory: its name in errors, and its rows, anew on each call."""
+    """A table in a file or in memory: its name in errors, and its rows, anew on each call.
+
+    Where it is held by columns, `head_of` and `columns_of` give its columns' names, and some of its
+    columns, without making its rows.
+    """
 
     name: str
     rows: Callable[[], Iterator[Row]]
+    head_of: Callable[[], list[str]] | None = None
+    columns_of: Callable[[Sequence[str]], Columns] | None = None
 
     @property
     def head(self) -> list[str]:
         """All columns, in the order in which they first occur."""
+        if self.head_of is not None:
+            return self.head_of()
         return list(dict.fromkeys(column for _, row in self.rows() for column in row))
+
+    def columns(self, names: Sequence[str]) -> Columns:
+        """Return some of the columns, with all of their cells in memory."""
+        if self.columns_of is not None:
+            return self.columns_of(names)
+        found = {name: _Encoding() for name in names}
+        encodings = tuple(found.items())
+        for _, row in self.rows():
+            for name, encoding in encodings:
+                encoding.add(row[name]) if name in row else encoding.codes.append(-1)
+        return {name: encoding.column for name, encoding in found.items()}
+
+    def place(self, number: int) -> str:
+        """Return the place of a row ("line 3") by its number, from 0."""
+        return next(place for place, _ in itertools.islice(self.rows(), number, None))
+
+
+class _Encoding:
+    """A column as it grows cell by cell."""
+
+    def __init__(self) -> None:
+        self.codes = array("q")
+        self.values: list[Any] = []
+        self._known: dict[Any, int] = {}
+
+    def add(self, cell: Any) -> None:
+        key = cell if isinstance(cell, str) else (type(cell), repr(cell))
+        code = self._known.setdefault(key, len(self.values))
+        if code == len(self.values):
+            self.values.append(cell)
+        self.codes.append(code)
+
+    @property
+    def column(self) -> Column:
+        return Column(np.frombuffer(self.codes, np.int64), self.values)
+
+
+def distinct(columns: Sequence[Column]) -> Column:
+    """Return the different rows of some columns, each as the number of its first row."""
+    import pandas as pd
+
+    codes = np.zeros(len(columns[0].codes), np.int64)
+    for column in columns:
+        if len(codes) and column.codes.min() != column.codes.max():
+            codes, _ = pd.factorize(codes * (len(column.values) + 1) + column.codes + 1)
+    numbered = Column(codes, range(int(codes.max(initial=-1)) + 1))
+    return Column(codes, numbered.first.tolist())
+
+
+def encoded(cells: Iterable[Any]) -> Column:
+    """Return cells as a column."""
+    encoding = _Encoding()
+    for cell in cells:
+        encoding.add(cell)
+    return encoding.column
 
 
 def located(path: str) -> Path:
@@ -70,6 +174,14 @@ def located(path: str) -> Path:
         near = sorted(p.name for p in file.parent.glob("*")) if file.parent.is_dir() else []
         raise JuriesError(f"{file}: no such file{nearest(file.name, near) if near else ''}")
     return file
+
+
+def table_at(file: Path) -> Table:
+    """Return the table in a file; nothing is read yet."""
+    if file.suffix.lower() == ".parquet":
+        head = partial(_parquet_head, file)
+        return Table(str(file), partial(rows, file), head, partial(_parquet_columns, file))
+    return Table(str(file), partial(rows, file))
 
 
 def rows(file: Path) -> Iterator[Row]:
@@ -257,19 +369,58 @@ def _calendar(cell: object) -> object:
     return str(cell)
 
 
-def _parquet(file: Path) -> Iterator[Row]:
+@contextmanager
+def _opened_parquet(file: Path) -> Iterator[pq.ParquetFile]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(file) as table:
             _check_header(table.schema_arrow.names, str(file))
-            batches = (batch.to_pylist() for batch in table.iter_batches(1024))
-            for number, row in enumerate(itertools.chain.from_iterable(batches), 1):
-                yield f"row {number}", row
+            yield table
     except (pa.ArrowException, OSError) as error:
         said = " ".join(str(error).split())
         raise JuriesError(f"{file}: can't be read as Parquet ({said}); check the file") from None
+
+
+def _parquet(file: Path) -> Iterator[Row]:
+    with _opened_parquet(file) as table:
+        batches = (batch.to_pylist() for batch in table.iter_batches(1024))
+        for number, row in enumerate(itertools.chain.from_iterable(batches), 1):
+            yield f"row {number}", row
+
+
+def _parquet_head(file: Path) -> list[str]:
+    with _opened_parquet(file) as table:
+        return list(table.schema_arrow.names) if table.metadata.num_rows else []
+
+
+def _parquet_columns(file: Path, names: Sequence[str]) -> Columns:
+    with _opened_parquet(file) as table:
+        read = table.read(columns=list(names))
+        return {name: arrow_column(read.column(name)) for name in names}
+
+
+def arrow_column(cells: pa.ChunkedArray) -> Column:
+    """Return a column of Arrow, whose cells become Python's own types."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        if pa.types.is_dictionary(cells.type):
+            cells = cells.cast(cells.type.value_type)
+        whole = cells.dictionary_encode().unify_dictionaries()
+    except (pa.ArrowNotImplementedError, pa.ArrowTypeError):  # lists and objects
+        return encoded(cells.to_pylist())
+    values = whole.chunk(0).dictionary.to_pylist() if whole.num_chunks else []
+    missing = pa.scalar(len(values), pa.int64())
+    codes = [
+        pc.fill_null(pc.cast(chunk.indices, pa.int64()), missing).to_numpy()
+        for chunk in whole.chunks
+    ]
+    if cells.null_count:
+        values.append(None)
+    return Column(np.concatenate(codes) if codes else np.empty(0, np.int64), values)
 
 
 def _parsed(raw: bytes) -> Any:

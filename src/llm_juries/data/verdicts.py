@@ -24,6 +24,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from ..arguments import check_fields
 from ..errors import JuriesError, nearest
 from ..prompts.parsers import CellReader
@@ -32,12 +34,24 @@ from ..scale import Scale, is_number
 from ..seats import Seat, seat_of
 from ..types import Item, Order, Outcome, Reply
 from .columns import Given, Named, annotators_of, is_measurement, is_of_humans, named
-from .conversations import as_text as conversation_text
-from .conversations import messages_of
-from .dataset import AS_GIVEN, UNNAMED, About, Dataset, Recording, Seen, Size
+from .dataset import AS_GIVEN, SHOWN, About, Dataset, Recording, Size
 from .human_labels import combined
-from .tables import Table, as_text, is_missing, located, rows, texts
+from .tables import Column, Columns, Table, distinct, located, rows, table_at
 from .tables import field as cell_of
+from .verdict_sheet import (
+    JUDGE,
+    NESTED,
+    NO_JUDGE,
+    TWICE,
+    Numbers,
+    Sheet,
+    Voted,
+    fits,
+    is_none,
+    merged,
+    named_cell,
+    repeated,
+)
 
 log = logging.getLogger(__name__)
 LENGTHS = ("answer_length", "opponent_length")
@@ -193,7 +207,7 @@ def load(
         Naming the file, and the row and column where there is one.
     """
     file = located(path)
-    table = Table(str(file), lambda: rows(file))
+    table = table_at(file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     voters = Voters(described(judges), families or {}, tuple(prompts or ()))
     layout = Layout(columns or {}, words or {}, lengths, empty)
@@ -264,23 +278,24 @@ def read(
     about : About
     """
     found, scales = named(table, layout.columns), scales or Scales()
-    pairs = _check_table(found, layout, scales)
-    scale = _verdict_scale(found, layout.words, scales, pairs=pairs)
+    columns = found.table.columns(_needed(found, voters, scales))
+    pairs = _check_table(table, found, columns, layout, scales)
+    scale = _verdict_scale(found, columns, layout.words, scales, pairs=pairs)
     human_scale = scales.labels or scale
-    sheet = _Sheet(found, name, human_scale, pairs, layout.empty == "unparsed")
+    sheet = Sheet(found, table, columns, name, human_scale, pairs, layout.empty == "unparsed")
     if "judge" in found.own:
         judges = _read_long(sheet, voters)
         unused = found.others
     else:
-        columns, unused = _judge_columns(found, voters, scale)
-        judges = _read_wide(sheet, columns)
-    _check_named(found.table.name, voters, sheet)
+        listed, unused = _judge_columns(sheet, voters, scale)
+        judges = _read_wide(sheet, listed)
+    _check_named(table.name, voters, sheet)
     recordings = tuple(_recordings(sheet, judges, voters, digest, scale))
-    _check_seats(found.table.name, recordings)
-    items = tuple(sheet.items.values())
+    _check_seats(table.name, recordings)
+    items = tuple(sheet.items)
     if layout.lengths is not None:
         items = _measured(items, layout.lengths, found.own["item_id"])
-    swapped = any(seen.order is Order.SWAPPED for r in recordings for seen in r.cells)
+    swapped = any((one.held.codes[:, SHOWN.index(Order.SWAPPED)] >= 0).any() for one in recordings)
     dataset = Dataset(
         name,
         items,
@@ -298,7 +313,19 @@ def read(
     return Recognised(dataset, names, tuple(c for c in unused if c not in found.annotators))
 
 
-def _check_table(found: Named, layout: Layout, scales: Scales) -> bool:
+def _needed(found: Named, voters: Voters, scales: Scales) -> tuple[str, ...]:
+    """Return the columns that are read: not the texts of a table whose judges are named."""
+    if "judge" in found.own:
+        return (*found.own, *found.annotators)
+    if voters.judges is None or "opponent" in found.own or scales.pairs or scales.verdicts:
+        return (*found.own, *found.others)  # any may hold verdicts, or show levels of a preference
+    named = {n for j, facts in voters.judges.items() for n in (facts.column or j, facts.swapped)}
+    return (*found.own, *(c for c in found.others if c in named or c in found.annotators))
+
+
+def _check_table(
+    table: Table, found: Named, columns: Columns, layout: Layout, scales: Scales
+) -> bool:
     """Return whether the rows are pairs.
 
     Raises
@@ -306,31 +333,32 @@ def _check_table(found: Named, layout: Layout, scales: Scales) -> bool:
     JuriesError
         If the table has no rows or no ids, or some rows are pairs and some are not.
     """
-    name, head = found.table.name, [*found.own, *found.others]
-    if next(found.table.rows(), None) is None:
+    name, head = table.name, [*found.own, *found.others]
+    if not head:
         raise JuriesError(f"{name}: has no rows")
     if "item_id" not in found.own:
         raise JuriesError(f"{name}: has no column 'item_id'{nearest('item_id', head)}")
     preferred = scales.verdicts is not None and scales.verdicts.kind == "preference"
-    with_opponent = [
-        (place, row.get("opponent") is not None) for place, row in found.table.rows()
-    ] if "opponent" in found.own else []  # fmt: skip
-    first = with_opponent[0] if with_opponent else ("", False)
-    for place, paired in with_opponent:
-        if paired != first[1]:
-            what = ("a pair", "a single answer") if paired else ("a single answer", "a pair")
-            raise JuriesError(
-                f"{name}, {place}, column {found.called('opponent')}: makes the row {what[0]}, but "
-                f"{first[0]} is {what[1]}; put pairs and single answers into separate files"
-            )
-    pairs = scales.pairs or preferred or first[1]
+    paired = np.zeros(1, bool)
+    if "opponent" in columns:
+        opponent = columns["opponent"]
+        paired = np.array([cell is not None for cell in (*opponent.values, None)])[opponent.codes]
+    if paired.any() and not paired.all():
+        other = int((paired != paired[0]).argmax())
+        what = ("a pair", "a single answer") if paired[other] else ("a single answer", "a pair")
+        raise JuriesError(
+            f"{name}, {table.place(other)}, column {found.called('opponent')}: makes the row "
+            f"{what[0]}, but {table.place(0)} is {what[1]}; put pairs and single answers into "
+            "separate files"
+        )
+    pairs = scales.pairs or preferred or bool(paired[0])
     if layout.lengths is not None and not pairs:
         raise JuriesError(f"{name}: lengths are for pairs only; set pairs=true or remove lengths")
     return pairs
 
 
 def _verdict_scale(
-    found: Named, words: Mapping[str, float], scales: Scales, *, pairs: bool
+    found: Named, columns: Columns, words: Mapping[str, float], scales: Scales, *, pairs: bool
 ) -> Scale:
     if scales.verdicts is not None and (words or scales.verdicts != Scale.preference()):
         if words:
@@ -342,8 +370,9 @@ def _verdict_scale(
     judged = ["label"] if "judge" in found.own else found.others
     leveled = any(
         isinstance(cell, str) and cell.strip().casefold().startswith(signs)
-        for _, row in found.table.rows()
-        for cell in (row.get("human"), *map(row.get, judged))
+        for name in ("human", *judged)
+        if name in columns
+        for cell in columns[name].values
     )
     return LEVELS if leveled else Scale.preference()
 
@@ -381,150 +410,7 @@ def scale_of_cells(words: Mapping[str, float], *, pairs: bool = False) -> Scale:
     return scale_of(words, compares=True)
 
 
-class _Place(NamedTuple):
-    """An item of a row, and whether the row names its two models the other way round."""
-
-    item: Item
-    turned: bool
-
-
-@dataclass
-class _Sheet:
-    """A table of verdicts as it is read, row by row."""
-
-    found: Named
-    dataset: str
-    scale: Scale
-    pairs: bool
-    unparsed: bool
-    items: dict[tuple[str, ...], Item] = field(default_factory=dict)
-    cells: dict[tuple[str, str], dict[Seen, str]] = field(default_factory=dict)
-    names: dict[str, None] = field(default_factory=dict)
-    prompts: dict[str, None] = field(default_factory=dict)
-    places: dict[tuple[str, str, str], str] = field(default_factory=dict)  # a cell's first
-    first: dict[tuple[str, ...], str] = field(default_factory=dict)  # an item's first row
-
-    @property
-    def file(self) -> str:
-        """The table's name in errors."""
-        return self.found.table.name
-
-    def at(self, place: str, column: str) -> str:
-        """Return where a cell stands, for errors."""
-        return f"{self.file}, {place}, column {self.found.called(column)}"
-
-    def item(self, place: str, row: Mapping[str, Any]) -> _Place:
-        """Return the item of a row, which is new or the one of an earlier row."""
-        item = self._item(place, row)
-        identity = item.item_id, item.candidate, item.opponent, item.criterion
-        turned_identity = item.item_id, item.opponent, item.candidate, item.criterion
-        turned = self.pairs and turned_identity in self.items and identity not in self.items
-        if turned:
-            if "order" in self.found.own:
-                raise JuriesError(
-                    f"{self.file}, {place}: item {item.item_id!r} has {item.candidate!r} against "
-                    f"{item.opponent!r}, and the other way round in {self.first[turned_identity]}; "
-                    "beside a column order, name the pair in one way"
-                )
-            identity, item = turned_identity, self._turned(item)
-        known = self.items.setdefault(identity, item)
-        self.first.setdefault(identity, place)
-        if None not in (known.human, item.human) and known.human != item.human:
-            raise JuriesError(
-                f"{self.file}, {place}: item {item.item_id!r} of {item.candidate!r} has the human "
-                f"label {item.human} here and {known.human} in {self.first[identity]}; keep one"
-            )
-        if known.human is None and item.human is not None:
-            known = self.items[identity] = replace(known, human=item.human)
-        return _Place(known, turned)
-
-    def _turned(self, item: Item) -> Item:
-        """Return a pair with its two answers in each other's place."""
-        if self.scale.kind != "preference":
-            raise JuriesError(
-                f"{self.file}: item {item.item_id!r} names {item.candidate!r} and "
-                f"{item.opponent!r} in both ways, and its labels are {self.scale}, which can't be "
-                "turned round; name each pair in one way, and the order in a column order"
-            )
-        human, *votes = (
-            None if label is None else self.scale.mirrored(str(label))
-            for label in (item.human, *item.human_votes)
-        )
-        return replace(
-            item,
-            candidate=item.opponent,
-            opponent=item.candidate,
-            answer=item.opponent_answer,
-            opponent_answer=item.answer,
-            human=human,
-            human_votes=tuple(votes),
-        )
-
-    def _item(self, place: str, row: Mapping[str, Any]) -> Item:
-        def text(column: str, default: str = "") -> str:
-            try:
-                return as_text(row.get(column)) or default
-            except TypeError:
-                raise JuriesError(
-                    f"{self.at(place, column)}: {row[column]!r} is not a text; set a text"
-                ) from None
-
-        item_id = text("item_id")
-        if not item_id:
-            raise JuriesError(
-                f"{self.file}, {place}, column item_id: is empty; give each row an item_id"
-            )
-        question, answer = text("question"), text("answer")
-        if "messages" in row:
-            messages = messages_of(row["messages"], self.at(place, "messages"))
-            replied = messages[-1].role == "assistant" and not answer
-            question = conversation_text(messages[:-1] if replied else messages)
-            answer = messages[-1].content if replied else answer
-        candidate, opponent = UNNAMED if self.pairs else ("candidate", "")
-        return Item(
-            dataset=self.dataset,
-            item_id=item_id,
-            candidate=text("candidate", candidate),
-            question=question,
-            answer=answer,
-            references=texts(row.get("references"), self.at(place, "references")),
-            opponent=text("opponent", opponent),
-            opponent_answer=text("opponent_answer"),
-            human=self.scale.value_at(row.get("human"), self.at(place, "human")),
-            human_votes=self.found.votes(row, place, self.scale),
-            cluster=text("cluster"),
-            subset=text("subset"),
-            criterion=text("criterion"),
-        )
-
-    def order(self, place: str, row: Mapping[str, Any]) -> Order:
-        """Return the order in which a row's pair was shown."""
-        order = str(row.get("order") or Order.ORIGINAL)
-        if order not in tuple(Order):
-            raise JuriesError(
-                f"{self.at(place, 'order')}: unknown order {order!r}{nearest(order, Order)}"
-            )
-        return Order(order)
-
-    def add(self, judge: str, prompt: str, seen: Seen, given: object, place: str) -> None:
-        """Keep a judge's cell, unless it is empty."""
-        cells = self.cells.setdefault((judge, prompt), {})
-        if seen in cells:
-            raise JuriesError(
-                f"{self.file}, {place}: a second verdict of {judge!r} on item {seen.item_id!r} of "
-                f"{seen.candidate!r}; distinguish them by a column prompt or order"
-            )
-        said = "" if given is None else str(given)
-        if said or self.unparsed:
-            cells[seen] = said
-            self.places.setdefault((judge, prompt, said), place)
-
-
-def _seen(item: Item, order: Order) -> Seen:
-    return Seen(item.item_id, item.candidate, item.opponent, order, item.criterion)
-
-
-def _read_long(sheet: _Sheet, voters: Voters) -> Mapping[str, RecordedColumn] | None:
+def _read_long(sheet: Sheet, voters: Voters) -> Mapping[str, RecordedColumn] | None:
     found = sheet.found
     if "label" not in found.own:
         head = [*found.own, *found.others]
@@ -535,92 +421,76 @@ def _read_long(sheet: _Sheet, voters: Voters) -> Mapping[str, RecordedColumn] | 
                 f"judges.{name}: a long table has one column of verdicts, "
                 f"{found.called('label')}; leave out column and swapped"
             )
-    given: set[tuple[str, str, Seen]] = set()
-    for place, row in found.table.rows():
-        item, turned = sheet.item(place, row)
-        prompt, judge = (_name(row.get(column)) for column in ("prompt", "judge"))
-        if not judge:
-            raise JuriesError(f"{sheet.at(place, 'judge')}: is empty; name the judge")
-        sheet.names.setdefault(judge)
-        sheet.prompts.setdefault(prompt)
-        if voters.prompts and prompt not in voters.prompts:
-            continue
-        order = Order.SWAPPED if turned else sheet.order(place, row)
-        seen = _seen(item, order)
-        if (judge, prompt, seen) in given:
-            raise JuriesError(
-                f"{sheet.file}, {place}: a second verdict of {judge!r} on item {seen.item_id!r} of "
-                f"{seen.candidate!r}; distinguish them by a column prompt or order"
-            )
-        given.add((judge, prompt, seen))
-        _add(sheet, (judge, prompt), seen, row.get("label"), place, turned=turned)
+    sheet.read_items()
+    number = np.arange(len(sheet.item_of))
+    prompt, judge = (
+        merged(sheet.cleaned(name, named_cell, JUDGE, number < sheet.sound))
+        for name in ("prompt", "judge")
+    )
+    nobody = np.array([not name for name in judge.values])[judge.codes]
+    sheet.fail(
+        nobody & (number < sheet.sound),
+        NO_JUDGE,
+        lambda row: JuriesError(f"{sheet.at(row, 'judge')}: is empty; name the judge"),
+    )
+    kept = np.array([not voters.prompts or one in voters.prompts for one in prompt.values])
+    among = kept[prompt.codes] & (number < sheet.sound)
+    orders = sheet.orders(among)
+    rows = np.flatnonzero(among & (number < sheet.sound))
+    voter = distinct([Column(one.codes[rows], one.values) for one in (judge, prompt)])
+    shown = sheet.item_of[rows] * len(SHOWN) + orders[rows]
+    again = repeated(voter.codes * (len(sheet.items) * len(SHOWN)) + shown)
+    sheet.fail(rows[again], TWICE, lambda row: sheet.twice(judge.at(row), row))
+    label = sheet.columns["label"]
+    sheet.check_plain(rows, label, judge.at, NESTED)
+    sheet.check()
+    for names, column in ((sheet.names, judge), (sheet.prompts, prompt)):
+        there = np.unique(column.codes, return_index=True)[1]
+        names.update(dict.fromkeys(column.at(row) for row in sorted(there)))
+    ends = np.cumsum(np.bincount(voter.codes))
+    of_voter = np.split(rows[np.argsort(voter.codes, kind="stable")], ends)
+    for first, own in zip(voter.values, of_voter, strict=False):  # the last part is empty
+        name, under = judge.at(rows[first]), prompt.at(rows[first])
+        sheet.add(name, under, [Voted(own, orders[own], label)])
     return voters.judges
 
 
-def _read_wide(sheet: _Sheet, judges: Mapping[str, RecordedColumn]) -> Mapping[str, RecordedColumn]:
-    shown: dict[Seen, str] = {}
-    for place, row in sheet.found.table.rows():
-        item, turned = sheet.item(place, row)
-        order = Order.SWAPPED if turned else sheet.order(place, row)
-        seen = _seen(item, order)
-        if seen in shown:
-            raise JuriesError(
-                f"{sheet.file}, {place}: item {item.item_id!r} of candidate {item.candidate!r} is "
-                f"already in {shown[seen]}; give each answer an item_id, candidate and criterion "
-                "of its own"
-            )
-        shown[seen] = place
-        for name, facts in judges.items():
-            cell = row.get(facts.column or name)
-            _add(sheet, (name, ""), seen, cell, place, turned=turned)
-            if facts.swapped:
-                other = seen._replace(order=Order.SWAPPED)
-                _add(sheet, (name, ""), other, row.get(facts.swapped), place, turned=turned)
-    for name in judges:
+def _read_wide(sheet: Sheet, judges: Mapping[str, RecordedColumn]) -> Mapping[str, RecordedColumn]:
+    sheet.read_items()
+    orders = sheet.orders(np.arange(len(sheet.item_of)) < sheet.sound)
+    rows = np.arange(sheet.sound)
+    shown = sheet.item_of[rows] * len(SHOWN) + orders[rows]
+    sheet.fail(rows[repeated(shown)], TWICE, lambda row: _second(sheet, row, shown))
+    rows = rows[: sheet.sound]
+    swapped = np.full(len(orders), SHOWN.index(Order.SWAPPED), np.int8)
+    for step, (name, facts) in enumerate(judges.items(), NESTED):
+        columns = [(orders, facts.column or name)]
+        columns += [(swapped, facts.swapped)] if facts.swapped else []
+        for _, column in columns:
+            sheet.check_plain(rows, sheet.columns[column], lambda _, judge=name: judge, step)
+        voted = [Voted(rows, order[rows], sheet.columns[column]) for order, column in columns]
+        sheet.add(name, "", voted, step)
         sheet.names.setdefault(name)
-        sheet.cells.setdefault((name, ""), {})
+    sheet.check()
     return judges
 
 
-def _add(
-    sheet: _Sheet, voter: tuple[str, str], seen: Seen, cell: object, place: str, *, turned: bool
-) -> None:
-    """Add a cell in terms of the item's own candidate."""
-    if isinstance(cell, Mapping | list | tuple):
-        raise JuriesError(
-            f"{sheet.file}, {place}, verdict of {voter[0]}: is a nested "
-            f"{'list' if isinstance(cell, list | tuple) else 'object'}; a verdict is a word or a "
-            "number. Published judgments of Arena-Hard, MT-Bench, AlpacaEval, lm-eval and Inspect "
-            "have readers of their own: dataset=arena_hard_judgments ..."
-        )
-    missing = cell is None or _is_none(cell, sheet.scale)
-    given: object = None if missing else cell
-    if turned and given is not None:
-        try:
-            value = sheet.scale.value(given)
-        except JuriesError:
-            value = None
-        given = given if value is None else sheet.scale.mirrored(value)
-    sheet.add(*voter, seen, given, place)
-
-
-def _is_none(cell: object, scale: Scale) -> bool:
-    """Return whether a cell stands for nothing, and is not a value of the scale."""
-    return is_missing(cell) and not (_fits(cell, scale) and scale.value(cell) is not None)
-
-
-def _name(cell: object) -> str:
-    """Return a judge's or prompt's cell as text; a list of parts, as FastChat writes, is joined."""
-    if isinstance(cell, list | tuple):
-        return "/".join(map(str, cell))
-    return as_text(cell) or ""
+def _second(sheet: Sheet, row: int, shown: Numbers) -> JuriesError:
+    """Return the error for a second row of one item in one order."""
+    item = sheet.items[sheet.item_of[row]]
+    earlier = sheet.table.place(int((shown == shown[row]).argmax()))
+    return JuriesError(
+        f"{sheet.file}, {sheet.table.place(row)}: item {item.item_id!r} of candidate "
+        f"{item.candidate!r} is already in {earlier}; give each answer an item_id, candidate and "
+        "criterion of its own"
+    )
 
 
 def _judge_columns(
-    found: Named, voters: Voters, scale: Scale
+    sheet: Sheet, voters: Voters, scale: Scale
 ) -> tuple[dict[str, RecordedColumn], tuple[str, ...]]:
     """Return a wide table's judges, and the columns that are used for nothing."""
-    name = found.table.name
+    found, name = sheet.found, sheet.file
     others = [column for column in found.others if column not in found.annotators]
     known = [column for column in ("label", "prompt") if column in found.own]
     if voters.judges is not None:
@@ -638,7 +508,7 @@ def _judge_columns(
             f"{name}: on the scale {scale} any column of numbers could be a judge; name the "
             f"judges' columns with judges=[...] ({', '.join(others)})"
         )
-    surveys = {c: _survey(found, c, scale) for c in others if not is_measurement(c)}
+    surveys = {c: _survey(sheet, c, scale) for c in others if not is_measurement(c)}
     fitting = {c: RecordedColumn() for c, s in surveys.items() if s.fits and s.odd is None}
     if not fitting:
         raise JuriesError(_no_judge(name, surveys, others, scale))
@@ -664,22 +534,24 @@ class _Survey(NamedTuple):
     numbers: tuple[float, float] | None
 
 
-def _survey(found: Named, column: str, scale: Scale) -> _Survey:
-    fits, odd, numbers, words = 0, None, [], 0
-    for place, row in found.table.rows():
-        cell = row.get(column)
-        if cell is None or _is_none(cell, scale):
+def _survey(sheet: Sheet, column: str, scale: Scale) -> _Survey:
+    cells = sheet.columns[column]
+    times = np.bincount(cells.codes[cells.codes >= 0], minlength=len(cells.values))
+    fits_in, odd, numbers, words = 0, list[int](), [], 0
+    for code, cell in enumerate(cells.values):
+        if cell is None or is_none(cell, scale):
             continue
         if is_number(str(cell)):
             numbers.append(float(str(cell)))
         else:
             words += 1
-        if _fits(cell, scale):
-            fits += 1
+        if fits(cell, scale):
+            fits_in += int(times[code])
         else:
-            odd = odd or (place, cell)
+            odd.append(int(cells.first[code]))
     ends = (min(numbers), max(numbers)) if numbers and not words else None
-    return _Survey(fits, odd, ends)
+    first = (sheet.table.place(min(odd)), cells.at(min(odd))) if odd else None
+    return _Survey(fits_in, first, ends)
 
 
 def _why(column: str, survey: _Survey | None) -> str:
@@ -713,16 +585,7 @@ def _no_judge(
     )
 
 
-def _fits(cell: object, scale: Scale) -> bool:
-    """Return whether a cell is empty or a value of a scale."""
-    try:
-        scale.value(cell)
-    except JuriesError:
-        return False
-    return True
-
-
-def _check_named(file: str, voters: Voters, sheet: _Sheet) -> None:
+def _check_named(file: str, voters: Voters, sheet: Sheet) -> None:
     """Raise JuriesError if a judge or prompt that is named is not in the table."""
     for judge in sorted({*(voters.judges or ()), *voters.families}):
         if judge not in sheet.names:
@@ -733,7 +596,7 @@ def _check_named(file: str, voters: Voters, sheet: _Sheet) -> None:
 
 
 def _recordings(
-    sheet: _Sheet,
+    sheet: Sheet,
     judges: Mapping[str, RecordedColumn] | None,
     voters: Voters,
     digest: str,
@@ -801,22 +664,22 @@ def _measured(items: Sequence[Item], lengths: str, columns: Sequence[str]) -> tu
     return tuple(replace(item, lengths=found.get(item.item_id)) for item in items)
 
 
-def _check_readable(recording: Recording, sheet: _Sheet) -> None:
+def _check_readable(recording: Recording, sheet: Sheet) -> None:
     """Raise JuriesError for a number off the scale, or if none of a judge's cells can be read.
 
     Words off the scale are what judges say beside verdicts ("I cannot judge this"): they count as
     unparsed, with a warning.
     """
     reader = CellReader(recording.scale, recording.threshold)
-    full = {cell for cell in recording.cells.values() if cell}
+    full = {cell for cell in recording.held.different if cell}
     numbers = [float(cell) for cell in full if is_number(cell)]
     odd = sorted(cell for cell in full if reader.read(Reply(cell)).outcome is not Outcome.OK)
     judge, column = recording.judge, "label" if "judge" in sheet.found.own else recording.judge
     for given in odd:
         if is_number(given):
-            place = sheet.places[judge, recording.prompt, given]
+            row = sheet.first_row(judge, recording.prompt, given)
             raise JuriesError(
-                f"{sheet.at(place, column)}: {given!r} is not on the scale {recording.scale}; set "
+                f"{sheet.at(row, column)}: {given!r} is not on the scale {recording.scale}; set "
                 f"scale, or the number from which one counts as positive (those of {judge} go from "
                 f"{min(numbers):g} to {max(numbers):g}): judges={{{judge}: {{threshold: ...}}}}"
             )

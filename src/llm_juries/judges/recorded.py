@@ -1,11 +1,11 @@
-"""Recorded judges: verdicts looked up in the table that they came in."""
+"""Recorded judges: verdicts looked up in the table that they came in, and never stored again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..data.dataset import Dataset, Recording, Seen
+from ..data.dataset import Cells, Dataset, Recording, Seen
 from ..prompts.parsers import CellReader, Reader
 from ..prompts.prompt import Askable
 from ..seats import seat_of
@@ -35,14 +35,28 @@ class RecordedJudge(FreeJudge):
         shown = seen if seen.criterion else seen[:4]
         return Request(key_of(self._fingerprint, shown), item, order, self._recording.prompt)
 
+    @property
+    def cells(self) -> Cells:
+        """The recorded cells by rows and columns."""
+        return self._recording.held
+
+    def reply(self, request: Request) -> Reply:
+        """Return the recorded cell as the reply to a request."""
+        return Reply(self._recording.cells[_seen(request.item, request.order)])
+
+    def replies(self, items: Sequence[Item], orders: Sequence[Order]) -> list[list[Reply | None]]:
+        """Return the reply on each item, None where nothing was recorded, in each of the orders."""
+        replies = [*map(Reply, self.cells.texts), None]
+        codes = self.cells.at(self.cells.numbers_of(items), orders)
+        return [[replies[code] for code in column] for column in codes.T.tolist()]
+
     def reader(self, prompt: Askable, order: Order) -> Reader:  # noqa: ARG002
         """Return the reader of the recording's own scale and threshold."""
         return CellReader(self._recording.scale, self._recording.threshold)
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Return the recorded cells."""
-        cells = self._recording.cells
-        return [Reply(cells[_seen(request.item, request.order)]) for request in requests]
+        return [self.reply(request) for request in requests]
 
 
 def recorded_judges(dataset: Dataset) -> list[RecordedJudge]:

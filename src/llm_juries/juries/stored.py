@@ -61,7 +61,8 @@ class StoredVotes:
     scales : sequence of Scale
         Of each judge's prompt or recording.
     keys : array of str or None of shape (n, k, orders)
-        Under which the store has each verdict with its reply; None where it has none.
+        Under which the store has each verdict with its reply; None where it has none, and of
+        recorded verdicts, which are not in it.
     given_labels, given_scores : arrays of shape (n, k, orders)
         As codes on each judge's own scale, NaN where missing.
     outcomes : array of str of shape (n, k, orders)
@@ -174,7 +175,7 @@ class StoredVotes:
         """Return the mean cost of each judge's stored calls, None where one is not known."""
         found: dict[str, float | None] = {}
         for column, judge in enumerate(self.judges):
-            costs = self.usd[:, column][self.keys[:, column] != None]  # noqa: E711 - of an array
+            costs = self.usd[:, column][self.outcomes[:, column] != NOT_ASKED]
             known = len(costs) > 0 and not np.isnan(costs).any()
             found[judge] = sum(costs.tolist()) / len(costs) if known else None
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +17,11 @@ from itertools import zip_longest
 from ..data.dataset import Dataset
 from ..errors import JuriesError
 from ..judges.base import Judge, always_same, key_of
+from ..judges.recorded import RecordedJudge
 from ..prompts.prompt import Askable
 from ..scale import Scale
 from ..seats import Seat
-from ..types import Outcome, Request, Verdict
+from ..types import Outcome, Reply, Request, Verdict
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -145,6 +147,10 @@ def look_up(
     many then read otherwise is logged, once. `requests` are those of the plan that an earlier look
     has rendered, and counted; all by default.
     """
+    if isinstance(plan.judge, RecordedJudge):  # what it says is at hand, and never stored
+        for request in plan.requests() if requests is None else requests:
+            yield request, verdict_of(plan, request, plan.judge.reply(request), 1, math.nan)
+        return
     changed: Counter[str] = Counter()
     readers = {order: plan.judge.reader(plan.prompt, order) for order in plan.dataset.orders}
     ids = {order: reader.id for order, reader in readers.items()}
@@ -189,6 +195,35 @@ def look_up(
             f"judge {plan.voter}, prompt {plan.prompt.name}: {changed.total()} stored replies are "
             f"read otherwise than before, by a newer parser or other labels ({kinds})"
         )
+
+
+def verdict_of(
+    plan: Plan, request: Request, reply: Reply, attempts: int, asked_at: float
+) -> Verdict:
+    """Return a reply as a verdict: parsed, priced and dated (Unix time in seconds)."""
+    reader = plan.judge.reader(plan.prompt, request.order)
+    outcome, value, score = reader.read(reply)
+    item = request.item
+    return Verdict(
+        key=request.key,
+        judge=plan.judge.name,
+        prompt=request.prompt,
+        dataset=plan.dataset.name,
+        item_id=item.item_id,
+        candidate=item.candidate,
+        opponent=item.opponent,
+        order=request.order,
+        outcome=outcome,
+        value=value,
+        score=score,
+        reader=reader.id,
+        reply=reply,
+        cost_usd=plan.judge.price.of(reply) if plan.judge.price else None,
+        attempts=attempts,
+        asked_at=asked_at,
+        repeat=request.repeat,
+        criterion=item.criterion,
+    )
 
 
 def _is_of(stored: Verdict, plan: Plan, request: Request) -> bool:

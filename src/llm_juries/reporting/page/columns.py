@@ -17,6 +17,7 @@ import numpy as np
 from ...analysis.run import Results
 from ...data.dataset import sampling_key
 from ...errors import JuriesError
+from ...judges.recorded import RecordedJudge
 from ...juries.panel import Panel
 from ...juries.rules import SIDED
 from ...juries.stored import StoredVotes
@@ -170,9 +171,15 @@ def _read(study: Study, panel: Panel, questions: set[str], store: Store) -> _Kep
         verdict = store.get(key) if key is not None else None
         return verdict.reply if verdict is not None else None
 
-    keys = stored.keys[rows].transpose(1, 2, 0).tolist()
-    replies = [[[reply(key) for key in order] for order in judge] for judge in keys]
-    return _Kept(study, panel, stored, rows, [item for _, item in numbered], replies)
+    items = [item for _, item in numbered]
+    replies = []
+    for at, plan in enumerate(study.plans):
+        if isinstance(plan.judge, RecordedJudge):
+            replies.append(plan.judge.replies(items, panel.dataset.orders))
+        else:
+            keys = stored.keys[rows, at].T.tolist()
+            replies.append([[reply(key) for key in order] for order in keys])
+    return _Kept(study, panel, stored, rows, items, replies)
 
 
 def _size(part: _Kept, row: int, strings: Strings) -> int:
