@@ -58,7 +58,7 @@ def analyzed(table: Path, checkout: Path, options: list[str]) -> dict[str, objec
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.perf_counter()
         command = ["analyze", "dataset=verdicts", f"dataset.path={table}", *options]
-        done = subprocess.run(  # noqa: S603 - our own
+        done = subprocess.run(
             [sys.executable, "-m", "llm_juries", *command],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(checkout / "src")},
@@ -76,6 +76,7 @@ def analyzed(table: Path, checkout: Path, options: list[str]) -> dict[str, objec
 
 
 def main() -> None:
+    """Write the table and print a row a checkout."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
@@ -96,7 +97,7 @@ def main() -> None:
         for checkout in filter(None, (ROOT, chosen.beside)):
             again = ["--table", table, "--only", checkout.resolve()]
             options = [f"--option={option}" for option in chosen.option]
-            said = subprocess.run(  # noqa: S603 - this script
+            said = subprocess.run(
                 [sys.executable, __file__, *map(str, again), *options],
                 stdout=subprocess.PIPE, text=True, check=True,
             ).stdout  # fmt: skip

@@ -28,6 +28,21 @@ def study_of(dataset: Dataset, juries: Sequence[Jury] = ()) -> Study:
     return Study(dataset, plans, tuple(juries))
 
 
+class _Asked:
+    """A recorded judge that counts as one that is asked: its verdicts are stored."""
+
+    def __init__(self, recorded: Any) -> None:
+        self._recorded = recorded
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._recorded, name)
+
+
+def as_asked(plans: Iterable[Plan]) -> tuple[Plan, ...]:
+    """Return plans of recorded judges as those of judges that are asked."""
+    return tuple(replace(plan, judge=_Asked(plan.judge)) for plan in plans)
+
+
 def study_of_rows(
     path: Path, rows: Iterable[str], juries: Sequence[Jury] = (), **how: Any
 ) -> Study:

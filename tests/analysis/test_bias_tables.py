@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from shared_prompts import ANSWER as PROMPT
+from studies import as_asked
 
 FEW = Bootstrap(resamples=50)
 TRIO = Jury("trio", ("gpt_4", "text_davinci_003", "bem"))
@@ -166,6 +168,7 @@ def test_a_live_sequential_collection_asks_what_the_replay_said(
     study: Study, panel: Panel, tmp_path: Path
 ):
     calls = policies(panel, study.plans, study.juries, {}).set_index("policy")["calls"]
+    study = replace(study, plans=as_asked(study.plans))
     with Store(tmp_path / "sequential") as store:
         collect([study], store, Policy(asking="sequential"))
         assert len(store) == calls["sequential_majority"]

@@ -33,6 +33,7 @@ from llm_juries.store.store import Store
 from llm_juries.types import Item, Reply
 from recorded_votes import TRIO, llmbar, nq301, trio_votes
 from shared_prompts import QUESTION_AND_ANSWER as PROMPT
+from studies import as_asked
 
 NAN = math.nan
 SEATS = ("a", "b", "c", "d", "e")
@@ -193,8 +194,8 @@ def test_cyclic_means_on_recorded_votes_hold_the_panels():
     assert (one.asked.sum(axis=1) == 1).all()
 
 
-def recorded_trio(tmp_path: Path) -> tuple[Dataset, list[Plan]]:
-    """Return recorded judges that agree on some items and lack votes on others."""
+def trio(tmp_path: Path) -> tuple[Dataset, tuple[Plan, ...]]:
+    """Return judges that agree on some items and lack votes on others."""
     path = tmp_path / "votes.csv"
     path.write_text(
         "item_id,candidate,human,a,b,c\n"
@@ -203,7 +204,7 @@ def recorded_trio(tmp_path: Path) -> tuple[Dataset, list[Plan]]:
     dataset = load(
         str(path), judges={name: RecordedColumn("f") for name in "abc"}, empty="unparsed"
     )
-    return dataset, [Plan(judge, dataset, PROMPT) for judge in recorded_judges(dataset)]
+    return dataset, as_asked(Plan(j, dataset, PROMPT) for j in recorded_judges(dataset))
 
 
 def stored(store: Store) -> dict[str, list[str]]:
@@ -214,7 +215,7 @@ def stored(store: Store) -> dict[str, list[str]]:
 
 
 def test_a_live_collection_stores_no_more_than_it_needs(tmp_path: Path):
-    _, plans = recorded_trio(tmp_path)
+    _, plans = trio(tmp_path)
     with Store(tmp_path / "store") as store:
         tallies = collect_in_rounds(plans, SequentialMajority(("a", "b", "c")), store)
         assert [(tally.judge, tally.asked) for tally in tallies] == [("a", 5), ("b", 5), ("c", 2)]
@@ -224,7 +225,7 @@ def test_a_live_collection_stores_no_more_than_it_needs(tmp_path: Path):
 
 
 def test_a_live_collection_uses_what_the_store_has(tmp_path: Path):
-    _, plans = recorded_trio(tmp_path)
+    _, plans = trio(tmp_path)
     with Store(tmp_path / "store") as store:
         collect([plan for plan in plans if plan.judge.name == "c"], store)
         collect_in_rounds(plans, SequentialMajority(("a", "b", "c")), store)
@@ -247,7 +248,7 @@ def test_a_live_cycle_asks_one_judge_an_item(tmp_path: Path):
 
 
 def test_a_judge_that_can_t_be_asked_leaves_its_vote_missing(tmp_path: Path):
-    dataset, plans = recorded_trio(tmp_path)
+    dataset, plans = trio(tmp_path)
     lexical = Plan(LexicalJudge("em", "exact_match"), dataset, PROMPT)  # there are no references
     with Store(tmp_path / "store") as store:
         collect_in_rounds([lexical, *plans], SequentialMajority(("em", "a", "b")), store, Policy())
@@ -277,7 +278,7 @@ def test_a_vote_that_fails_is_missing_in_this_run_and_asked_for_in_the_next(tmp_
 
 
 def test_mistakes_are_told(tmp_path: Path):
-    _, plans = recorded_trio(tmp_path)
+    _, plans = trio(tmp_path)
     other = Plan(plans[1].judge, Dataset("o", (Item("o", "1", "m"),)), PROMPT)
     with Store(tmp_path / "store") as store:
         with pytest.raises(JuriesError, match="no plan asks judge 'z'"):

@@ -24,6 +24,7 @@ from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from shared_prompts import ANSWER as PROMPT
+from studies import as_asked
 
 SEQUENTIAL = Policy(asking="sequential")
 
@@ -39,7 +40,7 @@ def dataset() -> Dataset:
 
 
 def study(dataset: Dataset, jury: Any) -> Study:
-    plans = tuple(Plan(judge, dataset, PROMPT) for judge in recorded_judges(dataset))
+    plans = as_asked(Plan(judge, dataset, PROMPT) for judge in recorded_judges(dataset))
     return Study(dataset, plans, (jury,))
 
 

@@ -11,7 +11,7 @@ from llm_juries.collect.run import collect
 from llm_juries.reporting.verdict_sample import sample
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
-from studies import recorded_plans
+from studies import as_asked, recorded_plans
 
 
 @pytest.fixture
@@ -53,6 +53,6 @@ def test_a_sample_is_that_of_its_seed_whatever_the_order(plans: list[Plan], stor
 
 
 def test_nothing_stored_is_an_empty_table(plans: list[Plan], tmp_path: Path):
-    drawn = sample(plans, Store(tmp_path / "none"), 10, seed=0)
+    drawn = sample(as_asked(plans), Store(tmp_path / "none"), 10, seed=0)
     assert drawn.table.empty
     assert drawn.total == 0

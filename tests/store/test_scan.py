@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from test_store import verdict
 from llm_juries.analysis.agreement import agreement
 from llm_juries.analysis.panels import read_panel
 from llm_juries.analysis.scanned import panel
+from llm_juries.collect.run import collect
 from llm_juries.data.dataset import Dataset, Recording, Seen
 from llm_juries.errors import JuriesError
 from llm_juries.judges.recorded import recorded_judges
@@ -26,11 +26,12 @@ from llm_juries.juries.votes import Voter
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.store.compaction import compact
-from llm_juries.store.plan import Plan, look_up
+from llm_juries.store.plan import Plan
 from llm_juries.store.scan import Wanted, outcome_counts, parts
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from llm_juries.types import Item, Order, Outcome, Verdict
+from studies import as_asked
 
 PROMPT = Prompt(name="p", template="{{ answer }}", labels={"True": 1.0, "False": 0.0})
 
@@ -92,7 +93,7 @@ def study(pairs: bool) -> Study:
     )  # fmt: skip
     dataset = Dataset("d", tuple(items), orders=orders, recordings=recordings)
     judges = recorded_judges(dataset)
-    return Study(dataset, tuple(Plan(judge, dataset, PROMPT) for judge in judges), ())
+    return Study(dataset, as_asked(Plan(judge, dataset, PROMPT) for judge in judges), ())
 
 
 @pytest.mark.parametrize("compacted", [False, True])
@@ -100,10 +101,7 @@ def study(pairs: bool) -> Study:
 def test_votes_of_a_scan_are_those_of_the_plans(pairs: bool, compacted: bool, tmp_path: Path):
     one = study(pairs)
     with Store(tmp_path) as store:
-        for plan in one.plans:  # as if it had been asked: recorded verdicts are not stored
-            for _, verdict in look_up(plan, store):
-                assert verdict is not None
-                store.append(replace(verdict, asked_at=0.0))
+        collect(one.plans, store)
         asked = read_panel(one, store)
         (prompt,) = {each.prompt for each in store}
     if compacted:
