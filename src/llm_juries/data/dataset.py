@@ -93,7 +93,7 @@ class Cells(Mapping[Seen, str]):
         return [self.texts[code] for code in there.tolist() if code >= 0]
 
     def __getitem__(self, seen: Seen) -> str:
-        code = self.codes[self.rows[identity_of(seen)], SHOWN.index(seen.order)]
+        code = int(self.codes[self.rows[identity_of(seen)], SHOWN.index(seen.order)])
         if code < 0:
             raise KeyError(seen)
         return self.texts[code]

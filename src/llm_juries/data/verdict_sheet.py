@@ -357,9 +357,9 @@ class Sheet:
         )
 
     def check_plain(
-        self, rows: Numbers, cells: Column, judge: Callable[[int], str], step: int
+        self, rows: Numbers, cells: Column, judge: str | Callable[[int], str], step: int
     ) -> None:
-        """Note a cell that is a list or an object; `judge` names a row's."""
+        """Note a cell that is a list or an object; of a judge, or of the one that a row names."""
         nested = np.array([isinstance(v, Mapping | list | tuple) for v in (*cells.values, None)])
         if not nested.any():
             return
@@ -367,7 +367,8 @@ class Sheet:
             rows[nested[cells.codes[rows]]],
             step,
             lambda row: JuriesError(
-                f"{self.file}, {self.table.place(row)}, verdict of {judge(row)}: is a nested "
+                f"{self.file}, {self.table.place(row)}, verdict of "
+                f"{judge if isinstance(judge, str) else judge(row)}: is a nested "
                 f"{'object' if isinstance(cells.at(row), Mapping) else 'list'}; a verdict is a "
                 "word or a number. Published judgments of Arena-Hard, MT-Bench, AlpacaEval, "
                 "lm-eval and Inspect have readers of their own: dataset=arena_hard_judgments ..."

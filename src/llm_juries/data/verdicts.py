@@ -467,7 +467,7 @@ def _read_wide(sheet: Sheet, judges: Mapping[str, RecordedColumn]) -> Mapping[st
         columns = [(orders, facts.column or name)]
         columns += [(swapped, facts.swapped)] if facts.swapped else []
         for _, column in columns:
-            sheet.check_plain(rows, sheet.columns[column], lambda _, judge=name: judge, step)
+            sheet.check_plain(rows, sheet.columns[column], name, step)
         voted = [Voted(rows, order[rows], sheet.columns[column]) for order, column in columns]
         sheet.add(name, "", voted, step)
         sheet.names.setdefault(name)
