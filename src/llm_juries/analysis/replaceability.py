@@ -7,7 +7,7 @@ annotators, or against the majority of the others, on the same items.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
 from ..juries.rules import side
-from ..metrics.alternative import Alternative, alternative_test
+from ..metrics.alternative import Comparisons
 from ..metrics.arrays import Array, Mask, ratio
 from ..metrics.equivalence import Estimate
 from ..metrics.intervals import (
@@ -271,18 +271,10 @@ def alt_test(
     both = _with_two(footing)
     rows: dict[str, list[object]] = {}
     for votes in footing.votes.T:
-
-        def tested(epsilon: float, votes: Array = votes) -> Alternative:
-            return alternative_test(
-                votes,
-                footing.annotations,
-                footing.questions,
-                epsilon,
-                graded=footing.scale.graded,
-                level=level,
-            )
-
-        found, n = tested(epsilon), int((both & ~np.isnan(votes)).sum())
+        compared = Comparisons.of(
+            votes, footing.annotations, footing.questions, graded=footing.scale.graded
+        )
+        found, n = compared.tested(epsilon, level), int((both & ~np.isnan(votes)).sum())
         enough = n >= coverage * both.sum()
         verdict = ("passes" if found.passes else "fails") if enough else "voted on too few items"
         for column, value in {
@@ -291,15 +283,19 @@ def alt_test(
             "advantage": found.advantage,
             "epsilon": epsilon,
             "winning_rate": found.winning_rate,
-            "passes_from": _smallest(lambda epsilon: tested(epsilon).passes),
+            "passes_from": _smallest(compared, level),
             "verdict": verdict,
         }.items():
             rows.setdefault(column, []).append(value)
     return by_voter(panel, panel.votes.voters, {"annotators": ", ".join(footing.names), **rows})
 
 
-def _smallest(passes: Callable[[float], bool]) -> float:
+def _smallest(compared: Comparisons, level: float) -> float:
     """Return the smallest epsilon in [0, 1] that passes, NaN where none does."""
+
+    def passes(epsilon: float) -> bool:
+        return compared.tested(epsilon, level).passes
+
     if not passes(1.0):
         return np.nan
     low, high = 0.0, 1.0

@@ -171,10 +171,15 @@ class Panel:
     @property
     def annotations(self) -> Array:
         """The single annotators' labels, of shape (n, annotators), NaN where one gave none."""
+        return self._annotations.copy()
+
+    @cached_property
+    def _annotations(self) -> Array:
         votes = [item.human_votes for item in self.dataset.items]
         labels = np.full((len(votes), len(self.dataset.annotators)), np.nan)
-        for row, given in enumerate(votes):
-            labels[row, : len(given)] = self._codes(given)
+        rows = np.repeat(np.arange(len(votes)), [len(given) for given in votes])
+        columns = np.array([at for given in votes for at in range(len(given))], int)
+        labels[rows, columns] = self._codes([vote for given in votes for vote in given])
         return labels
 
     def _codes(self, values: Sequence[float | str | None]) -> Array:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -150,6 +150,12 @@ def check_judges(name: str, judges: tuple[str, ...]) -> None:
 
 def majority_of(given: Mapping[str, Cast], judges: tuple[str, ...]) -> tuple[float, str]:
     """Return the majority over all seats of some judges, and the outcome."""
-    row = np.array([[given[judge].label if judge in given else NAN for judge in judges]])
+    votes = (given[judge].label if judge in given else NAN for judge in judges)
+    return _majority(tuple(None if math.isnan(vote) else vote for vote in votes))
+
+
+@lru_cache(maxsize=4096)  # a replay asks for a few patterns of votes thousands of times
+def _majority(votes: tuple[float | None, ...]) -> tuple[float, str]:
+    row = np.array([[NAN if vote is None else vote for vote in votes]])
     labels, outcomes = majority(row)
     return float(labels[0]), str(outcomes[0])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .intervals import Interval, percentile_interval
 MOST_RESAMPLES = 1_000_000
 FEWEST_RESAMPLES = 2  # a spread takes two
 HELD_WEIGHTS = 1 << 20  # weights in memory at a time
+SHARED_WEIGHTS = 1 << 22  # weights that are kept for the next table, at most: 32 MB
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,10 @@ class Bootstrap:
 
         Each resample draws as many clusters as there are, with replacement.
         """
-        rng = np.random.default_rng(self.seed)
-        rows = max(1, HELD_WEIGHTS // clusters)
-        for start in range(0, self.resamples, rows):
-            size = min(rows, self.resamples - start)
-            drawn = rng.integers(clusters, size=(size, clusters))
-            drawn += clusters * np.arange(size)[:, None]
-            times = np.bincount(drawn.ravel(), minlength=size * clusters)
-            yield times.reshape(size, clusters).astype(float)
+        if self.resamples * clusters <= SHARED_WEIGHTS:
+            yield from _shared(self.seed, self.resamples, clusters)
+        else:
+            yield from _weights(self.seed, self.resamples, clusters)
 
     def draws(self, statistic: Callable[[Array], Array], sums: Array) -> Array:
         """Return a statistic of each resample's totals.
@@ -102,6 +100,26 @@ class Bootstrap:
     def ends(self, draws: Array) -> tuple[Array, Array]:
         """Return the ends of the interval of draws over their first axis."""
         return percentile_interval(draws, self.level)
+
+
+def _weights(seed: int, resamples: int, clusters: int) -> Iterator[Array]:
+    rng = np.random.default_rng(seed)
+    rows = max(1, HELD_WEIGHTS // clusters)
+    for start in range(0, resamples, rows):
+        size = min(rows, resamples - start)
+        drawn = rng.integers(clusters, size=(size, clusters))
+        drawn += clusters * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * clusters)
+        yield times.reshape(size, clusters).astype(float)
+
+
+@lru_cache(maxsize=1)
+def _shared(seed: int, resamples: int, clusters: int) -> tuple[Array, ...]:
+    """Return the weights that several tables of one dataset take."""
+    held = tuple(_weights(seed, resamples, clusters))
+    for weights in held:
+        weights.flags.writeable = False
+    return held
 
 
 def cluster_sums(values: Array, clusters: Sequence[Any]) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Self
 
-from scipy import stats
+from scipy.special import stdtr
 
 from .intervals import NO_SPREAD, Jackknifed
 
@@ -35,7 +35,7 @@ class Estimate(NamedTuple):
         """Return the p value of the test that shows the true value to lie below a bound."""
         if self.error <= NO_SPREAD:  # all clusters say the same
             return float(self.centre >= bound)
-        return float(stats.t.cdf((self.centre - bound) / self.error, self.clusters - 1))
+        return float(stdtr(self.clusters - 1, (self.centre - bound) / self.error))
 
     def above(self, bound: float) -> float:
         """Return the p value of the test that shows the true value to lie above a bound."""

@@ -29,8 +29,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy import stats
-from scipy.special import expit, logit, stdtrit
+from scipy.special import expit, logit, stdtr, stdtrit
 
 from .arrays import Array, Index, Mask
 
@@ -365,7 +364,7 @@ def p_values(found: Interval, questions: Index, level: float = 0.95) -> Array:
     """
     free = np.maximum(questions - 1, 1)
     error = (found.high - found.low) / 2 / stdtrit(free, (1 + level) / 2)
-    return np.asarray(2 * stats.t.sf(np.abs(found.high + found.low) / 2 / error, free))
+    return np.asarray(2 * stdtr(free, -np.abs(found.high + found.low) / 2 / error))
 
 
 def caution(questions: int, found: Interval, few: int = FEW_CLUSTERS) -> str:

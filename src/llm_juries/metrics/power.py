@@ -14,6 +14,7 @@ standard error is itself an estimate: with few questions so is the plan.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtr, ndtri, stdtrit
 
 from ..errors import JuriesError
 from .arrays import Array
@@ -23,16 +24,12 @@ POWER = 0.8
 
 def critical_value(level: float = 0.95) -> float:
     """Return the two-sided critical value of one comparison named beforehand."""
-    from scipy.stats import norm
-
-    return float(norm.ppf((1 + level) / 2))
+    return float(ndtri((1 + level) / 2))
 
 
 def standard_error(low: Array, high: Array, questions: Array, level: float = 0.95) -> Array:
     """Return the standard error behind a cluster-robust t interval of a difference."""
-    from scipy.stats import t
-
-    return np.asarray((high - low) / 2 / t.ppf((1 + level) / 2, np.maximum(questions - 1, 1)))
+    return np.asarray((high - low) / 2 / stdtrit(np.maximum(questions - 1, 1), (1 + level) / 2))
 
 
 def questions_needed(
@@ -68,13 +65,11 @@ def questions_needed(
     JuriesError
         If the power is not between 0 and 1.
     """
-    from scipy.stats import norm
-
     if not 0 < power < 1:
         raise JuriesError(f"power: is {power}; set a share between 0 and 1, such as 0.8")
     c = critical_value() if critical is None else critical
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (c + norm.ppf(power)) * np.asarray(error, float) / np.abs(difference)
+        ratio = (c + ndtri(power)) * np.asarray(error, float) / np.abs(difference)
     return np.asarray(np.ceil(np.asarray(questions, float) * ratio**2))
 
 
@@ -95,11 +90,9 @@ def detectable_difference(
     planned : array or float, optional
         As many as the pilot has by default.
     """
-    from scipy.stats import norm
-
     c = critical_value() if critical is None else critical
     share = 1.0 if planned is None else np.asarray(questions, float) / planned
-    return np.asarray((c + norm.ppf(power)) * np.asarray(error, float) * np.sqrt(share))
+    return np.asarray((c + ndtri(power)) * np.asarray(error, float) * np.sqrt(share))
 
 
 def power_of(
@@ -111,8 +104,6 @@ def power_of(
     critical: Array | float | None = None,
 ) -> Array:
     """Return the chance that `planned` questions find a difference, on its own side of zero."""
-    from scipy.stats import norm
-
     c = critical_value() if critical is None else critical
     then = np.asarray(error, float) * np.sqrt(np.asarray(questions, float) / planned)
-    return np.asarray(norm.sf(c - np.abs(difference) / then))
+    return np.asarray(ndtr(np.abs(difference) / then - c))
