@@ -9,11 +9,12 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from .. import escaping
 from ..files import write_text
-from ..markdown import markdown, rounded
+from ..markdown import markdown, texts
 
 MOST_TYPESET = 5000  # rows that a document may hold
 
@@ -39,7 +40,11 @@ def as_csv(table: pd.DataFrame) -> str:
         # csv quotes no line breaks but its own.
         return escaping.spreadsheet(text).replace("\r\n", "\n").replace("\r", "\n")
 
-    shown = table.map(lambda value: cell(value) if isinstance(value, str) else value)
+    shown = table.copy()
+    for name, kind in table.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(kind):
+            column = table[name].astype(object)
+            shown[name] = [cell(one) if isinstance(one, str) else one for one in column]
     shown.columns = [cell(str(name)) for name in table]
     return str(shown.to_csv(index=False, lineterminator="\n"))
 
@@ -62,22 +67,30 @@ def latex(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> str:
     """
     if table.empty:
         return "% (no rows)\n"
-    named = table.map(lambda cell: (names or {}).get(cell, cell) if isinstance(cell, str) else cell)
-    shown = rounded(named).map(escaping.latex)
     kinds = [_alignment(table[column]) for column in table]
-    for column, kind in zip(table, kinds, strict=True):
-        if column in BEST and "voter" in table:
-            best = _highest(table, column)
-            shown.loc[best, column] = [
-                f"\\multicolumn{{1}}{{>{{\\boldmath}}{kind}}}{{{text}}}"
-                for text in shown.loc[best, column]
-            ]
-    heads = [escaping.latex(str(name)) for name in table]
-    shown.columns = [
-        f"\\multicolumn{{1}}{{c}}{{{head}}}" if kind.startswith("D") else head
-        for head, kind in zip(heads, kinds, strict=True)
+    columns = [
+        [escaping.latex(text) for text in column] for column in texts(_renamed(table, names or {}))
     ]
-    return str(shown.to_latex(index=False, column_format="".join(kinds)))
+    for at, (name, kind) in enumerate(zip(table, kinds, strict=True)):
+        if name in BEST and "voter" in table:
+            for row in np.flatnonzero(_highest(table, name)):
+                bold = f"\\multicolumn{{1}}{{>{{\\boldmath}}{kind}}}{{{columns[at][row]}}}"
+                columns[at][row] = bold
+    heads = [
+        f"\\multicolumn{{1}}{{c}}{{{head}}}" if kind.startswith("D") else head
+        for head, kind in zip((escaping.latex(str(name)) for name in table), kinds, strict=True)
+    ]
+    lines = [f"{' & '.join(row)} \\\\" for row in (heads, *zip(*columns, strict=True))]
+    begin, end = f"\\begin{{tabular}}{{{''.join(kinds)}}}", "\\end{tabular}"
+    return "\n".join(
+        [begin, "\\toprule", lines[0], "\\midrule", *lines[1:], "\\bottomrule", end, ""]
+    )
+
+
+def _renamed(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    if not names:
+        return table
+    return table.map(lambda cell: names.get(cell, cell) if isinstance(cell, str) else cell)
 
 
 def _highest(table: pd.DataFrame, column: str) -> pd.Series[bool]:

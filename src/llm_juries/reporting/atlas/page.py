@@ -10,7 +10,7 @@ import pandas as pd
 from ...analysis.atlas.contrasts import HEADLINE
 from ...analysis.atlas.summary import Atlas
 from ...files import write_text
-from ...markdown import markdown, rounded
+from ...markdown import markdown, texts
 from .. import tables
 from ..figures import FigureOptions, save
 from .figures import draw
@@ -129,7 +129,7 @@ def _html(found: Atlas, said: list[str], command: str, drawn: set[str]) -> str:
             "text": text,
             "figures": shown,
             "columns": [] if name in LONG else list(table),
-            "rows": [] if name in LONG else rounded(table).to_numpy().tolist(),
+            "rows": [] if name in LONG else [*zip(*texts(table), strict=True)],
             "file": f"tables/{name}.csv",
         }
         for name, title, text, table, shown in _sections(found, drawn)

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from ...analysis.run import Results
 from ...analysis.tables import TABLES, Table
 from ...files import write_text
-from ...markdown import rounded
+from ...markdown import numeric, texts
 from ...store.store import Store
 from ..drawing import not_drawn
 from ..provenance import provenance
@@ -122,13 +122,12 @@ def _embedded(path: Path) -> str:
 
 
 def _table(table: Table, rows: pd.DataFrame) -> dict[str, Any]:
-    shown = rounded(rows.head(MOST_ROWS))
     return {
         "name": table.name,
         "title": table.title,
         "look_for": table.look_for,
-        "columns": [(str(column), pd.api.types.is_numeric_dtype(rows[column])) for column in rows],
-        "rows": shown.to_numpy().tolist(),
+        "columns": [(str(name), numeric(rows, at)) for at, name in enumerate(rows)],
+        "rows": [*zip(*texts(rows.head(MOST_ROWS)), strict=True)],
         "total": len(rows),
     }
 
