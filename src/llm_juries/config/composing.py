@@ -249,10 +249,13 @@ def _check_keys(cfg: DictConfig, overrides: Sequence[str], command: str) -> None
     """
     known = top_level(command)
     given = {key_of(override).partition(".")[0] for override in overrides}
-    elsewhere = {key for other in commands() for key in top_level(other)}
     for key in map(str, cfg):
-        if key not in known and (key in given or key not in elsewhere):
+        if key not in known and (key in given or not _somewhere(key)):
             raise JuriesError(f"{key}: no such key of {command}{nearest(key, known)}")
+
+
+def _somewhere(key: str) -> bool:
+    return any(key in top_level(command) for command in commands())
 
 
 def check_overrides(overrides: Sequence[str]) -> None:

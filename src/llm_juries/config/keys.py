@@ -60,6 +60,9 @@ def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 
+LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+
 @cache
 def keys(command: str) -> tuple[Key, ...]:
     """Return the keys of a command, in the order in which its yaml and the shared ones have them.
@@ -90,7 +93,7 @@ def head(command: str) -> str:
 def _keys(path: Path, *, own: bool) -> Iterator[Key]:
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
-    root: Any = yaml.compose(text)
+    root: Any = yaml.compose(text, Loader=LOADER)
     shared: list[Key] = []
     groups: list[Key] = []
     plain: list[Key] = []

@@ -105,7 +105,7 @@ def draw(
         {dataset: options.placed(rows) for dataset, rows in by_dataset(agreement)},
         options,
     )
-    planned = []
+    planned: list[Planned] = []
     for drawing in FIGURES:
         rows = results.tables.get(drawing.table, pd.DataFrame())
         if not rows.empty and (options.draw == "all" or (options.draw == "main" and drawing.main)):

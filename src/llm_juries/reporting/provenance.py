@@ -8,25 +8,31 @@ import platform
 import re
 import subprocess
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 
 def provenance() -> dict[str, Any]:
     """Return the time, Python, platform, package versions and git commit."""
-    named = importlib.metadata.requires("llm-juries") or []
-    packages: dict[str, str | None] = {"llm-juries": importlib.metadata.version("llm-juries")}
-    for name in sorted({re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in named}):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # of another extra
-            packages[name] = importlib.metadata.version(name)
     return {
         "made_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": packages,
+        "packages": dict(_packages()),
         "git_commit": _git("rev-parse", "HEAD"),
         "git_changed_files": len((_git("status", "--porcelain") or "").splitlines()),
     }
+
+
+@cache
+def _packages() -> dict[str, str]:
+    named = importlib.metadata.requires("llm-juries") or []
+    packages = {"llm-juries": importlib.metadata.version("llm-juries")}
+    for name in sorted({re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in named}):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # of another extra
+            packages[name] = importlib.metadata.version(name)
+    return packages
 
 
 def _git(*arguments: str) -> str | None:

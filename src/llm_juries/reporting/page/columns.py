@@ -6,6 +6,7 @@ vote is null, never a number.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -301,4 +302,4 @@ def _shares(codes: Array, scale: Scale) -> list[float]:
 
 def _number(value: float | None) -> float | None:
     """Return a finite number to four decimals, None otherwise."""
-    return round(value, 4) if value is not None and np.isfinite(value) else None
+    return round(value, 4) if value is not None and math.isfinite(value) else None
