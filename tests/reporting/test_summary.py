@@ -14,6 +14,8 @@ from llm_juries.data.verdicts import load
 from llm_juries.errors import JuriesError
 from llm_juries.juries.rules import Jury
 from llm_juries.reporting import summary
+from llm_juries.reporting.drawing import draw, not_drawn
+from llm_juries.reporting.figures import FigureOptions
 from llm_juries.reporting.page import page
 from llm_juries.store.store import Store
 from llm_juries.study import Study
@@ -63,6 +65,20 @@ def test_a_voter_without_votes_and_one_without_labelled_votes_are_told_apart(tmp
     assert "**never** has no votes; see the table of outcomes" in report
     assert "**elsewhere** has no vote on an item with a human label" in report
     assert "Best single judge: **one**" in report
+
+
+def test_figures_that_are_left_out_are_named(tmp_path: Path):
+    study = made_up(tmp_path, ["1,1,0", "0,0,1", "1,1,1", "0,0,0"] * 10)
+    with Store(tmp_path / "store") as store:
+        results = measured([study], store)
+    drawn = draw(results, tmp_path, FigureOptions(draw="main"))
+    assert [path.stem for path in drawn] == ["kappa", "gains"]
+    assert {"deltas_made_up", "errors_made_up"} <= set(drawn.left_out)
+    said = not_drawn(drawn)
+    assert said.startswith(f"Left out by figures.draw: {', '.join(drawn.left_out)}. Not drawn")
+    assert "deltas (" not in said
+    assert "battles (" in said
+    assert not draw(results, tmp_path, FigureOptions(draw="none"))
 
 
 def test_voters_that_say_what_humans_say_and_nothing_else_have_votes(tmp_path: Path):

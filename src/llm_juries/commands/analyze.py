@@ -67,7 +67,12 @@ def analyze(cfg: DictConfig) -> None:
             print(f"{panel.dataset.name}: {panel.cut_at}")
     print(f"page:    {folder / 'report.html'}\nreport:  {folder / 'report.md'}")
     print(f"tables:  {folder / 'tables'}")
-    print(f"figures: {folder / 'figures'}" + (f"\nW&B run: {run}" if run else ""))
+    if drawn:
+        print(f"figures: {folder / 'figures'}")
+    if drawn.left_out:
+        print(f"not drawn: {', '.join(drawn.left_out)}; to draw them, add figures.draw=all")
+    if run:
+        print(f"W&B run: {run}")
     for conclusion in conclusions(results):
         print(f"\n{conclusion.plain()}")
     if results.absent:

@@ -48,6 +48,8 @@ def reproduce(cfg: DictConfig) -> None:
         drawn = paper.write(result, folder, state, figures, others)
         logged = tracking.log(Path(cfg.output_dir), "reproduce", written(cfg), result.tables, drawn)
         yield markdown(result.tables["table1_kappa"].drop(columns="differs"))
+        if drawn.left_out:
+            yield f"not drawn: {', '.join(drawn.left_out)}; to draw them, add figures.draw=all"
         yield f"page: {folder / 'README.md'}" + (f"; W&B run: {logged}" if logged else "")
 
     with Store(places.store) as store:

@@ -106,12 +106,17 @@ def draw(
         options,
     )
     planned: list[Planned] = []
+    left_out: list[str] = []
     for drawing in FIGURES:
         rows = results.tables.get(drawing.table, pd.DataFrame())
-        if not rows.empty and (options.draw == "all" or (options.draw == "main" and drawing.main)):
+        if rows.empty:
+            continue
+        if options.draw == "all" or (options.draw == "main" and drawing.main):
             planned += drawing.plan(rows, context)
+        else:
+            left_out += [one.name for one in drawing.plan(rows, context)]
     names = _names(results) + "".join((options.names or {}).values())
-    return (drawers or Drawers()).begin(Order(planned, folder, options, names))
+    return (drawers or Drawers()).begin(Order(planned, folder, options, names, left_out))
 
 
 def _names(results: Results) -> str:
@@ -128,14 +133,19 @@ def _names(results: Results) -> str:
 
 def not_drawn(drawn: Iterable[Path]) -> str:
     """Return a sentence on the figures that an analysis has not, and what they need; else ""."""
-    names = [path.stem for path in drawn]
+    left_out = list(drawn.left_out) if isinstance(drawn, Drawn) else []
+    names = [*(path.stem for path in drawn), *left_out]
     missing = [
         f"{drawing.name.replace('_', ' ')} ({drawing.needs})"
         for drawing in FIGURES
         if drawing.needs
         and not any(name == drawing.name or name.startswith(f"{drawing.name}_") for name in names)
     ]
-    return f"Not drawn, with what each needs: {'; '.join(missing)}." if missing else ""
+    said = [
+        f"Left out by figures.draw: {', '.join(left_out)}." if left_out else "",
+        f"Not drawn, with what each needs: {'; '.join(missing)}." if missing else "",
+    ]
+    return " ".join(filter(None, said))
 
 
 def _placed(

@@ -56,12 +56,16 @@ class Planned:
 
 @dataclass(frozen=True)
 class Order:
-    """Figures to draw, where and how; `text` are all the names in them, joined."""
+    """Figures to draw, where and how.
+
+    `text` are all the names in them, joined; `left_out` the names of figures that are not wanted.
+    """
 
     planned: Sequence[Planned]
     folder: Path
     options: FigureOptions
     text: str = ""
+    left_out: Sequence[str] = ()
 
     def draw(self, processes: int = 1) -> list[Path]:
         """Write the figures; return the PNGs' paths.
@@ -111,9 +115,16 @@ class Order:
 
 
 class Drawn(Sequence[Path]):
-    """The PNGs of figures that may still be drawn: whoever looks at them waits."""
+    """The PNGs of figures that may still be drawn: whoever looks at them waits.
 
-    def __init__(self, receive: Callable[[], list[Path]]) -> None:
+    Attributes
+    ----------
+    left_out : sequence of str
+        The names of the figures that `options.draw` leaves out.
+    """
+
+    def __init__(self, receive: Callable[[], list[Path]], left_out: Sequence[str] = ()) -> None:
+        self.left_out = left_out
         self._receive = receive
         self._paths: list[Path] | None = None
 
@@ -150,9 +161,9 @@ class Drawers:
         """Begin to draw, or in this process draw at once."""
         if self._forked is None:
             drawn = order.draw()
-            return Drawn(lambda: drawn)
+            return Drawn(lambda: drawn, order.left_out)
         self._forked.send(order)
-        return Drawn(self._forked.receive)
+        return Drawn(self._forked.receive, order.left_out)
 
 
 @contextmanager

@@ -26,10 +26,12 @@ def draw(
     """
     options = options or FigureOptions()
     wanted = {"all": None, "main": "figure1_kappa", "none": ""}[options.draw]
-    planned = [one for one in _planned(found, options) if wanted in (None, one.name)]
+    every = list(_planned(found, options))
+    planned = [one for one in every if wanted in (None, one.name)]
+    left_out = [one.name for one in every if wanted not in (None, one.name)]
     voters = set() if found.agreement.empty else set(found.agreement["voter"])
     names = "".join(sorted({*voters, *(options.names or {}).values()}))
-    return (drawers or Drawers()).begin(Order(planned, folder, options, names))
+    return (drawers or Drawers()).begin(Order(planned, folder, options, names, left_out))
 
 
 def _planned(found: Reproduction, options: FigureOptions) -> Iterator[Planned]:

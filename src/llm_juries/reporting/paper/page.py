@@ -9,7 +9,7 @@ from ... import escaping
 from ...files import write_text
 from ...markdown import markdown
 from .. import tables
-from ..figures import Drawers, FigureOptions
+from ..figures import Drawers, Drawn, FigureOptions
 from .figures import draw
 from .inputs import SEPARATOR
 from .reproduction import Reproduction
@@ -22,7 +22,7 @@ def write(
     state: Sequence[str] = (),
     options: FigureOptions | None = None,
     drawers: Drawers | None = None,
-) -> Sequence[Path]:
+) -> Drawn:
     """Write tables/, figures/ and README.md, which shows both; return the PNGs' paths.
 
     `state` are lines on what is missing, which stand at the top.
