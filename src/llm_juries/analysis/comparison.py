@@ -65,7 +65,7 @@ def against_best(panel: Panel, bootstrap: Bootstrap, coverage: float = COVERAGE)
             best = best_of(value[candidates], n[candidates], labelled, names, coverage)
             if best is None:
                 continue
-            found = _Pair.of(measure, rated, at, candidates[best], bootstrap)
+            found = Pair.of(measure, rated, at, candidates[best], bootstrap)
             rows.append(
                 {
                     "dataset": panel.dataset.name,
@@ -117,7 +117,7 @@ def against(
         for at, voter in enumerate(voters):
             if voter.name == reference or voter.name in named[:number]:  # compared already
                 continue
-            found = _Pair.of(measure, rated, at, names.index(reference), bootstrap)
+            found = Pair.of(measure, rated, at, names.index(reference), bootstrap)
             rows.append(
                 {
                     "dataset": panel.dataset.name,
@@ -142,7 +142,7 @@ def against(
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
     """Two voters on the n items both voted on, and their difference over these questions."""
 
     own: float
@@ -155,6 +155,7 @@ class _Pair:
     def of(
         cls, measure: AnyMeasure, rated: Ratings, at: int, other: int, bootstrap: Bootstrap
     ) -> Self:
+        """Return the voter of column `at` less that of column `other`."""
         pair = replace(rated, votes=rated.votes[:, [at, other]]).common()
         own, beside = measure.over(pair).point
         gap = estimates([measure], pair, bootstrap, difference)[measure.name]

@@ -19,6 +19,7 @@ from .absent import absent
 from .found_juries import JurySearch
 from .jury_search import search_juries
 from .measured import one_label
+from .overview import overview
 from .panels import read_panel
 from .settings import Analysis
 from .tables import TABLES, Subject
@@ -43,6 +44,8 @@ class Results:
 def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = None) -> Results:
     """Read the studies' verdicts and make the tables of `analysis.tables` that have rows.
 
+    Of several studies also those of `analysis.overview`, which put them side by side.
+
     Raises
     ------
     JuriesError
@@ -65,6 +68,10 @@ def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = 
         made = joined([table.make(subject) for subject in subjects])
         if table.kept_empty or not made.empty:
             tables[table.name] = made
+    if len(panels) > 1:
+        settings = analysis.settings
+        found = overview(panels, analysis.bootstrap, settings.coverage, settings.same_voters)
+        tables |= found.tables
     panels = [subject.panel for subject in subjects]
     return Results([subject.study for subject in subjects], panels, tables, analysis, lines)
 

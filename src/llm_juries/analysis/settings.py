@@ -46,6 +46,8 @@ class Settings:
         By what agreement is measured on parts of the items too; see `analysis.agreement_by`.
     vote : {"most_probable", "expected"}
         What a judge's token probabilities vote for; see `juries.stored`.
+    same_voters : mapping of str to sequence of str, optional
+        What a voter is called on other datasets: see `analysis.overview`.
     """
 
     inconsistent: Inconsistent = "missing"
@@ -59,6 +61,7 @@ class Settings:
     epsilon: float = EPSILON
     slices: tuple[str, ...] = ("subset", "criterion")
     vote: Vote = "most_probable"
+    same_voters: Mapping[str, tuple[str, ...]] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.coverage <= 1:

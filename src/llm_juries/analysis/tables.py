@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -131,7 +132,8 @@ class Table:
     name : str
         Of its function and its files.
     make : function of a Subject
-        Returns the dataset's rows, none where the table does not apply.
+        Returns the dataset's rows, none where the table does not apply. Of a table over several
+        datasets, a function of their `overview.Overview`.
     title : str
     look_for : str
         A sentence on how to read it.
@@ -142,7 +144,7 @@ class Table:
     """
 
     name: str
-    make: Callable[[Subject], pd.DataFrame]
+    make: Callable[[Any], pd.DataFrame]
     title: str
     look_for: str
     applies: str

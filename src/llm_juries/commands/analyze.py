@@ -21,6 +21,7 @@ def analyze(cfg: DictConfig) -> None:
     from ..config.study import studies
     from ..markdown import markdown
     from ..reporting import summary
+    from ..reporting.across import conclusion_across
     from ..reporting.conclusion import conclusions
     from ..reporting.drawing import draw
     from ..reporting.figures import FigureOptions, drawers
@@ -75,6 +76,8 @@ def analyze(cfg: DictConfig) -> None:
         print(f"W&B run: {run}")
     for conclusion in conclusions(results):
         print(f"\n{conclusion.plain()}")
+    if overall := conclusion_across(results.tables):
+        print(f"\n{overall.plain()}")
     if results.absent:
         raise JuriesError("; ".join(results.absent))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omegaconf import DictConfig
@@ -16,8 +16,6 @@ from ..prompts.prompt import Prompt
 from ..seats import Seat, seat_of, seats_named, seats_of
 from ..store.plan import Plan
 
-NAMING = ("members", "vetoers", "weights", "large", "fallback")
-"""The fields of juries that name seats."""
 UNKNOWN = "unknown"
 """The family of a judge whose base weights are not known."""
 
@@ -171,21 +169,3 @@ def _expanded(name: str) -> Sequence[Seat | str]:
         return seats_of([name])
     except JuriesError:  # a recorded judge of any name
         return [name]
-
-
-def renamed(jury: Pooling, voters: Mapping[str, str]) -> Pooling:
-    """Return a jury whose seats have the names that their voters have in the run."""
-    if not is_dataclass(jury) or all(voters.get(m, m) == m for m in members_of(jury)):
-        return jury
-    changed: dict[str, Any] = {}
-    for one in fields(jury):
-        value = getattr(jury, one.name)
-        if one.name not in NAMING or not value:
-            continue
-        if isinstance(value, str):
-            changed[one.name] = voters.get(value, value)
-        elif isinstance(value, Mapping):
-            changed[one.name] = {voters.get(name, name): weight for name, weight in value.items()}
-        else:
-            changed[one.name] = tuple(voters.get(name, name) for name in value)
-    return replace(jury, **changed)

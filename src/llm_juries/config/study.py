@@ -17,7 +17,7 @@ from ..errors import JuriesError, nearest
 from ..judges.base import Judge
 from ..judges.recorded import recorded_judges
 from ..juries.criteria import check_criteria
-from ..juries.pooling import Pooling
+from ..juries.pooling import Pooling, renamed
 from ..prompts.prompt import Prompt
 from ..seats import Seat, seat_of, seats_of
 from ..store.plan import Plan, check_distinct
@@ -25,7 +25,7 @@ from ..study import Study
 from . import named
 from .build import RESOURCES, build
 from .keys import choices
-from .seating import Seating, members_of, renamed, shared_weights
+from .seating import Seating, members_of, shared_weights
 from .settings import settings
 
 log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ..metrics.arrays import Array
 from ..scale import Kind, Scale
 from ..seats import members_of
 from .votes import Votes
+
+NAMING = ("members", "vetoers", "weights", "large", "fallback")
+"""The fields of juries that name seats."""
 
 
 class ScaleError(JuriesError):
@@ -105,6 +108,24 @@ def seats_of(jury: Pooling) -> tuple[str, ...]:
     """Return whose votes a jury needs: its members, and a judge that it falls back on."""
     fallback = getattr(jury, "fallback", None)
     return (*jury.members, *(() if fallback is None or fallback in jury.members else (fallback,)))
+
+
+def renamed(jury: Pooling, voters: Mapping[str, str]) -> Pooling:
+    """Return a jury whose seats have the names that their voters have in the run."""
+    if not is_dataclass(jury) or all(voters.get(m, m) == m for m in seats_of(jury)):
+        return jury
+    changed: dict[str, Any] = {}
+    for one in fields(jury):
+        value = getattr(jury, one.name)
+        if one.name not in NAMING or not value:
+            continue
+        if isinstance(value, str):
+            changed[one.name] = voters.get(value, value)
+        elif isinstance(value, Mapping):
+            changed[one.name] = {voters.get(name, name): weight for name, weight in value.items()}
+        else:
+            changed[one.name] = tuple(voters.get(name, name) for name in value)
+    return replace(jury, **changed)
 
 
 def needed(context: Context | None, jury: str) -> Context:

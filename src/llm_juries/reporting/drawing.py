@@ -55,6 +55,8 @@ class Context:
         By which a jury may be worse and still as good.
     places : mapping of str to mapping of str to int
         The order of each dataset's voters.
+    pooled : DataFrame
+        Each voter over all datasets.
     options : FigureOptions
     """
 
@@ -68,6 +70,7 @@ class Context:
     rankings: Rankings = field(default_factory=Rankings)
     margin: float = 0.02
     places: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    pooled: pd.DataFrame = field(default_factory=pd.DataFrame)
     options: FigureOptions = field(default_factory=FigureOptions)
 
 
@@ -103,6 +106,7 @@ def draw(
         results.analysis.ranking,
         results.analysis.settings.margin,
         {dataset: options.placed(rows) for dataset, rows in by_dataset(agreement)},
+        results.tables.get("pooled", pd.DataFrame()),
         options,
     )
     planned: list[Planned] = []
@@ -157,6 +161,16 @@ def _placed(
             place = rows["voter"].map(context.places.get(dataset, {}))
             rows = rows.loc[place.sort_values(kind="stable", na_position="first").index]
         yield dataset, rows, {"note": context.sources[dataset], "options": context.options}
+
+
+def _across(ranks: pd.DataFrame, context: Context) -> Figures:
+    pooled = None if context.pooled.empty else context.pooled
+    drawn = ranks[ranks["voter"].isin(context.options.voters or ranks["voter"])]
+    if len(set(drawn["dataset"])) > 1 and drawn["agreement"].notna().any():
+        yield Planned(
+            "across_datasets",
+            partial(figures.agreement_map, drawn, pooled, options=context.options),
+        )
 
 
 def _kappa(agreement: pd.DataFrame, context: Context) -> Figures:
@@ -351,6 +365,7 @@ class Drawing:
 
 
 FIGURES = (
+    Drawing("across_datasets", "voter_ranks", _across, "", main=True),
     Drawing("kappa", "agreement", _kappa, "human labels", main=True),
     Drawing("gains", "against_best", _gains, "juries beside a judge with human labels", main=True),
     Drawing("kappa_beside_paper", "agreement", _kappa_beside_paper, ""),

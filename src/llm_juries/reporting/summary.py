@@ -23,6 +23,7 @@ from ..juries.votes import DECIDED
 from ..markdown import markdown
 from ..metrics.bootstrap import Bootstrap
 from ..study import Study
+from .across import ALL, conclusion_across, parts_across
 from .conclusion import conclusions, tables_of
 from .drawing import draw, not_drawn
 from .figures import FigureOptions
@@ -124,6 +125,8 @@ def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -
     names = [escaping.markdown(panel.dataset.name) for panel in results.panels]
     one = len(names) == 1
     parts = [f"# {names[0]}: juries and judges against humans" if one else f"# {TITLE}"]
+    if overall := conclusion_across(results.tables):
+        parts += [f"**{ALL}**", overall.markdown()]
     for name, conclusion in zip(names, found, strict=True):
         parts += [conclusion.markdown()] if one else [f"**{name}**", conclusion.markdown()]
     parts += [markdown(rows) for rows in first_tables(results)]
@@ -136,9 +139,13 @@ def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -
         f"- [{name}](#{_anchor(number)}): " + ", ".join(section.link for section in sections)
         for number, (name, (_, sections)) in enumerate(zip(names, below, strict=True))
     ]
+    if overall:
+        contents.insert(0, f"- [{ALL}](#across)")
     figures = ["[Figures](#figures)"] * bool(drawn)
     more = ["[How to read the numbers](#reading)", *figures, "[Files and versions](#files)"]
     parts += ["## Contents", "\n".join([*contents, f"- {', '.join(more)}"])]
+    if overall:
+        parts += [f'<a id="across"></a>\n\n## {ALL}', *parts_across(results.tables)]
     for head, sections in below:
         parts += [*head, *(part for section in sections for part in section.parts)]
     parts += ['<a id="reading"></a>\n\n## How to read the numbers']

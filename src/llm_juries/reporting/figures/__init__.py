@@ -4,6 +4,7 @@ from .agreement import gains, kappa_per_voter, printed_beside_ours, printed_rows
 from .battles import battle_heat_map
 from .bias import delta_per_candidate, length_bias, position_bias
 from .calibration import detectable_differences, reliability_diagram
+from .datasets import agreement_map
 from .juries import error_correlations, kappa_against_cost, risk_coverage
 from .levels import MOST_LEVELS, confusion_maps, value_shares, votes_at_labels
 from .options import FigureOptions, shortened
@@ -18,6 +19,7 @@ __all__ = [
     "FigureOptions",
     "Order",
     "Planned",
+    "agreement_map",
     "battle_heat_map",
     "bump_chart",
     "confusion_maps",

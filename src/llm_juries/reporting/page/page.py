@@ -18,11 +18,13 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from ...analysis.overview import ACROSS
 from ...analysis.run import Results
 from ...analysis.tables import TABLES, Table
 from ...files import write_text
 from ...markdown import numeric, texts
 from ...store.store import Store
+from ..across import conclusion_across
 from ..drawing import not_drawn
 from ..provenance import provenance
 from ..sentences import absence
@@ -71,10 +73,11 @@ def write(
         data=Markup(as_data(data)),  # noqa: S704 - no markup is left in it
         data_type=READ_BY_THE_SCRIPT,
         left_out=left_out,
+        across=conclusion_across(results.tables),
         datasets=headlines(results),
         tables=[
             _table(table, results.tables[table.name])
-            for table in TABLES
+            for table in (*ACROSS, *TABLES)
             if not results.tables.get(table.name, pd.DataFrame()).empty
         ],
         absent=[

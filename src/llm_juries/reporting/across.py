@@ -1,0 +1,114 @@
+"""What an analysis of several datasets found over all of them, in a few lines and three tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from ..analysis.overview import ACROSS
+from ..markdown import markdown
+from .conclusion import Conclusion, Line
+
+ALL = "All datasets"
+NAMED = 5  # voters of the line on ranks
+MANY_ROWS = 40  # of a table that is shown whole
+
+
+def conclusion_across(tables: Mapping[str, pd.DataFrame]) -> Conclusion | None:
+    """Return what the tables of `analysis.overview` say, None where there are none."""
+    if "pooled" not in tables:
+        return None
+    pooled, ranks = tables["pooled"], tables["voter_ranks"]
+    datasets = list(dict.fromkeys(ranks["dataset"]))
+    several = pooled[pooled["datasets"] > 1]
+    if several.empty:
+        return Conclusion(
+            ALL,
+            (
+                Line(
+                    "Pooled",
+                    f"no voter is measured on two of the {len(datasets)} datasets, so nothing is "
+                    "pooled; the map shows each by itself",
+                ),
+            ),
+        )
+    most = several[several["datasets"] == several["datasets"].max()]
+    best = [
+        _value(rows.iloc[0], len(datasets))
+        for kind in ("jury", "judge", "lexical")
+        if len(rows := most[most["kind"] == kind])
+    ]
+    lines = [Line("Best", "; ".join(best)), *_spread(most.iloc[0]), *_ranks(ranks)]
+    if (left := int(several["left_out"].sum())) > 0:
+        lines.append(
+            Line("Left out", f"{left} values without an interval, of the pooled estimates only")
+        )
+    return Conclusion(ALL, tuple(lines))
+
+
+def _value(row: pd.Series[Any], datasets: int) -> str:
+    word = {"jury": "jury", "judge": "judge"}.get(row["kind"], "string rule")
+    once = row["sources"] < row["datasets"] - row["left_out"]
+    shared = f" ({row['sources']} independent, as some share their questions)" * bool(once)
+    return (
+        f"{word} {row['voter']}, {row['measure'].replace('_', ' ')} {row['agreement']:.3f} "
+        f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}] pooled over {row['datasets']} of "
+        f"{datasets} datasets{shared}, mean rank {row['mean_rank']:.1f}"
+    )
+
+
+def _spread(row: pd.Series[Any]) -> list[Line]:
+    """Say how far datasets differ for the best of the voters on most datasets."""
+    if pd.isna(row["tau"]):
+        return []
+    new = (
+        f"; on a new dataset {row['new_low']:.3f} to {row['new_high']:.3f}"
+        if pd.notna(row["new_low"])
+        else "; two are too few to say what a new one would give"
+    )
+    more = "more than chance" if row["q_p"] < 0.05 else "no more than chance explains"
+    return [
+        Line(
+            "Datasets",
+            f"for {row['voter']} they differ by {more} (I2 {row['i2']:.0%}, tau "
+            f"{row['tau']:.3f}, p {row['q_p']:.3f}){new}",
+        )
+    ]
+
+
+def _ranks(ranks: pd.DataFrame) -> list[Line]:
+    """Name the first of each dataset."""
+    first = ranks[ranks["rank"] == 1].groupby("voter", sort=False)["dataset"].nunique()
+    total = ranks[ranks["rank"].notna()]["dataset"].nunique()
+    if not total:
+        return []
+    named = first.sort_values(ascending=False, kind="stable").head(NAMED)
+    more = f" and {len(first) - NAMED} more voters" * (len(first) > NAMED)
+    return [
+        Line(
+            "First",
+            ", ".join(f"{voter} on {count}" for voter, count in named.items())
+            + f"{more}, of {total} datasets",
+        )
+    ]
+
+
+def parts_across(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return the tables over several datasets as parts of a report in Markdown."""
+    parts = []
+    for table in ACROSS:
+        rows = tables.get(table.name, pd.DataFrame())
+        if rows.empty:
+            continue
+        head = f'<a id="across-{table.name}"></a>\n\n### {table.title}'
+        note = f"{table.look_for} (docs/analysis_tables.md#{table.name})"
+        shown = markdown(rows.head(MANY_ROWS))
+        more = f"\n\n`tables/{table.name}.csv` has all {len(rows):,} rows." * (
+            len(rows) > MANY_ROWS
+        )
+        summary = f"{len(rows):,} row{'s' * (len(rows) != 1)}, {table.name}.csv"
+        folded = f"<details><summary>{summary}</summary>\n\n{shown}{more}\n\n</details>"
+        parts += [head, note, folded]
+    return parts
