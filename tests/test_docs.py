@@ -22,6 +22,7 @@ from hydra.utils import get_object
 
 import llm_juries
 from conftest import ROOT
+from llm_juries.analysis.changes import DIFFERENCES
 from llm_juries.analysis.overview import ACROSS
 from llm_juries.analysis.tables import TABLES
 from llm_juries.config.composing import composed
@@ -259,7 +260,7 @@ def test_every_table_of_a_report_is_described_as_the_report_describes_it():
     assert described == {
         table.name: f"**{table.title}.** {table.look_for} "
         + ("Always there." if table.applies == "always" else f"Needs {table.applies}.")
-        for table in (*ACROSS, *TABLES)
+        for table in (*ACROSS, *DIFFERENCES, *TABLES)
     }
 
 

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 import yaml
 
 from .analysis import agreement as agreement_tables
-from .analysis import comparison, jury_search, rankings, tables
+from .analysis import changes, comparison, jury_search, rankings, runs, tables
 from .analysis import dependence as dependence_tables
+from .analysis import overview as overviews
 from .analysis import power as power_tables
 from .analysis.atlas import advice
 from .analysis.found_juries import JurySearch
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .analysis.atlas.advice import Advice
+    from .analysis.changes import Difference
+    from .analysis.overview import Overview
 
 Answers: TypeAlias = "Tabular | Dataset"
 """Answers to judge: a table, a dataset, or the name of one in conf/dataset."""
@@ -394,6 +397,114 @@ def compare(
             "see agreement(panel) for the votes and labels of each"
         )
     return table
+
+
+@checked
+def difference(
+    before: Panel,
+    after: Panel | None = None,
+    replace: Mapping[str, str] | Sequence[str] | None = None,
+    bootstrap: Bootstrap | None = None,
+    *,
+    margin: float = MARGIN,
+    coverage: float = COVERAGE,
+) -> Difference:
+    """Say what changed between two panels of the same items, or when a judge was replaced.
+
+    Parameters
+    ----------
+    before : Panel
+    after : Panel, optional
+        Another run, or the same answers under another prompt; by default the same panel, with
+        `replace`.
+    replace : mapping of str to str, or sequence of str, optional
+        Who replaces whom: {"gpt35": "gpt4"}; juries that seat gpt35 then decide anew with gpt4 in
+        its place. A list of judges of conf/judge stands for the successors that their yamls name.
+    bootstrap : Bootstrap, optional
+    margin : float
+        What a voter may be worse by and still be as good, stated beforehand.
+    coverage : float
+        The share of the labelled items that both sides must have voted on for a finding.
+
+    Returns
+    -------
+    Difference
+        Printed, it is a few lines, the answer first. Its tables: `changes`, the paired change of
+        agreement of each voter with its interval and a finding; `flips`, the votes that changed, in
+        each direction; `ranks`, before and after.
+
+    Raises
+    ------
+    JuriesError
+        If there are no common items or voters, they are on different scales, human labels differ,
+        or there is no voter of a name.
+    """
+    margin = Settings(margin=margin, coverage=coverage).margin  # checked
+    replaced = named.replacements(replace)
+    other = before if after is None else after
+    return changes.difference(before, other, replaced, bootstrap, margin, coverage)
+
+
+@checked
+def overview(
+    panels: Sequence[Panel],
+    bootstrap: Bootstrap | None = None,
+    *,
+    same_voters: Mapping[str, Sequence[str]] | None = None,
+    coverage: float = COVERAGE,
+) -> Overview:
+    """Put the voters of several panels side by side: datasets, prompts or runs.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        Of different datasets' names.
+    bootstrap : Bootstrap, optional
+    same_voters : mapping of str to sequence of str, optional
+        What a voter is called in other panels: {"gpt_4": ["GPT-4", "gpt4"]}.
+    coverage : float
+        The share of the labelled items that a voter must have voted on to be ranked.
+
+    Returns
+    -------
+    Overview
+        Its tables: `by_dataset`, a row a voter and a column a dataset; `voter_ranks`, each voter's
+        agreement and rank on each dataset; `pooled`, one estimate a voter by random effects, with
+        its interval and how much the datasets differ.
+
+    Raises
+    ------
+    JuriesError
+        If there are no panels, two of one name, or nobody has human labels of two values.
+    """
+    names = [panel.dataset.name for panel in panels]
+    if not names or len(set(names)) < len(names):
+        raise JuriesError(
+            f"overview: got panels of {', '.join(names) or 'nothing'}; give panels of different "
+            "names (read_verdicts(..., name=))"
+        )
+    coverage = Settings(coverage=coverage).coverage  # checked
+    found = overviews.overview(panels, bootstrap or Bootstrap(), coverage, same_voters)
+    if found.pooled.empty:
+        raise JuriesError(f"overview: {', '.join(names)}: have no human labels of two values")
+    return found
+
+
+@checked
+def read_run(folder: str | Path) -> list[Panel]:
+    """Return the panels whose votes an earlier analysis wrote to its folder, one a dataset.
+
+    Parameters
+    ----------
+    folder : path
+        Of `llm-juries analyze`, of `report`, or of a sweep (-m) of analyses.
+
+    Raises
+    ------
+    JuriesError
+        If there is no such folder, or it holds no votes.
+    """
+    return runs.read_runs([Path(folder).expanduser()])
 
 
 @checked

@@ -23,6 +23,8 @@ BAD = (
 COMMANDS = {
     "judge": ("dataset=jsonl", "dataset.path=a.jsonl", "judge=[contains]"),
     "analyze": ("dataset=verdicts", "dataset.path=v.csv", "analysis.bootstrap.resamples=50"),
+    "difference": ("dataset=verdicts", "dataset.path=v.csv", "replace={j: k}",
+                   "figures.draw=none"),
     "label": ("action=write", "dataset=jsonl", "dataset.path=a.jsonl"),
     "answer": ("dataset=questions", "dataset.path=q.jsonl", "dry_run=true"),
     "reproduce": ("stage=plan",),
@@ -31,7 +33,15 @@ COMMANDS = {
     "status": ("judge=contains", "dataset=jsonl", "dataset.path=a.jsonl"),
     "store": ("action=count",),
 }  # fmt: skip
-VALUES = {"store": 6, "label": 3, "analyze": 1, "reproduce": 1, "submit": 1, "status": 1}
+VALUES = {
+    "store": 6,
+    "label": 3,
+    "analyze": 1,
+    "reproduce": 1,
+    "submit": 1,
+    "status": 1,
+    "difference": 0,
+}
 """How many of the bad values each key gets; two where nothing is said."""
 TWICE = (
     ("judge", "store="), ("judge", "store=null"), ("judge", "store='  '"), ("judge", "judge=null"),
@@ -53,6 +63,11 @@ TWICE = (
     ("store", "action=export"), ("store", "action=import"), ("store", "action=nothing"),
     ("analyze", "store="), ("analyze", "analysis.bootstrap.level=2"),
     ("analyze", "analysis.bootstrap.resamples=-1"), ("analyze", "analysis.threshold=nan"),
+    ("analyze", "runs=1"), ("analyze", "runs=[null]"), ("analyze", "runs=['']"),
+    ("analyze", "runs={a: b}"), ("difference", "replace=1"), ("difference", "replace=[null]"),
+    ("difference", "replace={j: null}"), ("difference", "replace={j: [k]}"),
+    ("difference", "replace=[contains]"), ("difference", "replace=null"),
+    ("difference", "before="), ("difference", "before=v.csv"), ("difference", "prompts=[a]"),
     ("label", "action=nothing"), ("label", "dataset=null"), ("answer", "candidate=[nobody]"),
     ("reproduce", "results="), ("reproduce", "paper=null"), ("reproduce", "stage=plans"),
     ("reproduce", "human={kilt_nq: a.csv}"), ("reproduce", "parts.recorded_nq301=null"),

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 NAMED = 3  # voters of a line
+SAME = "the same votes"
+"""The finding on a voter none of whose votes changed."""
 
 
 def lines(
@@ -42,26 +44,31 @@ def lines(
             ),
         )
     else:
-        judges = table[table["kind"] != "jury"]
-        shown = judges if len(judges) else table
+        alike = table[table["finding"] == SAME]["voter"].tolist()
+        moved = table[table["finding"] != SAME]
+        judges = moved[moved["kind"] != "jury"]
+        shown = judges if len(judges) else moved
         if len(shown) <= NAMED:
-            yield "Answer", "; ".join(_change(row) for _, row in shown.iterrows())
+            said = [_change(row) for _, row in shown.iterrows()]
+            said += [f"{_some(alike)}: {SAME}"] * bool(alike)
+            yield "Answer", "; ".join(said)
         else:
             yield "Answer", _counted(table)
-            most = table.loc[table["change"].abs().idxmax()]
+            most = table.sort_values("change", key=abs, ascending=False).iloc[0]
             yield "Largest", _change(most)
     if len(flipped) and not table.empty:
-        singles = flipped[flipped["kind"] != "jury"]
+        singles = flipped[(flipped["kind"] != "jury") & (flipped["changed"] > 0)]
         often = singles.sort_values("changed", ascending=False, kind="stable").head(NAMED)
         if len(often):
             yield "Flips", "; ".join(_flip(row) for _, row in often.iterrows())
     juries = table[table["kind"] == "jury"] if len(table) else table
+    juries = juries[juries["finding"] != SAME] if len(juries) else juries
     if len(juries):
-        moved = flipped.set_index("voter")
+        each = flipped.set_index("voter")
         yield (
             "Juries",
             "; ".join(
-                f"{_share_of(moved.loc[row['voter']])} of the verdicts of {_change(row)}"
+                f"{_share_of(each.loc[row['voter']])} of the verdicts of {_change(row)}"
                 for _, row in juries.head(NAMED).iterrows()
             ),
         )
@@ -95,23 +102,30 @@ def _counted(table: pd.DataFrame) -> str:
     kinds = table["finding"].str.partition(",")[0]
     said = []
     for finding, names in table["voter"].groupby(kinds, sort=False):
-        more = f" and {len(names) - NAMED} more" * (len(names) > NAMED)
-        said.append(f"{len(names)} {finding} ({', '.join(names.head(NAMED))}{more})")
+        said.append(f"{len(names)} {finding} ({_some(names.tolist())})")
     return f"of {len(table)} voters " + ", ".join(said)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" * (len(names) > NAMED)
+    return ", ".join(names[:NAMED]) + more
 
 
 def _flip(row: pd.Series[Any]) -> str:
     by = f"{_called(row)}: {row['changed']:,} of {row['n']:,} votes changed"
     if pd.notna(row.get("improved", np.nan)):
-        by += (
-            f", {row['improved']:.0f} to right or nearer, {row['worsened']:.0f} to wrong or farther"
-        )
+        by += f", {row['improved']:,.0f} for the better, {row['worsened']:,.0f} for the worse"
     return by
 
 
 def _share_of(row: pd.Series[Any]) -> str:
     interval = f" [{row['ci_low']:.1%}, {row['ci_high']:.1%}]" * bool(pd.notna(row["ci_low"]))
-    return f"{row['share']:.1%}{interval}"
+    gone = [
+        f"{row[name]:,} {what}"
+        for name, what in (("only_before", "lost"), ("only_after", "gained"))
+        if row[name]
+    ]
+    return f"{row['share']:.1%}{interval}{' (' * bool(gone)}{', '.join(gone)}{')' * bool(gone)}"
 
 
 def _places(ranks: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -127,7 +141,7 @@ def _places(ranks: pd.DataFrame) -> Iterator[tuple[str, str]]:
     said = f"{now} is first, as before" if now == first else f"{now} is first, {first} was"
     moves = placed[placed["moved"] != 0]
     if len(moves):
-        most = moves.loc[moves["moved"].abs().idxmax()]
+        most = moves.sort_values("moved", key=abs, ascending=False, kind="stable").iloc[0]
         said += (
             f"; {len(moves)} of {len(placed)} moved, {_called(most)} from "
             f"{most['rank_before']:.0f} to {most['rank_after']:.0f}"

@@ -25,14 +25,14 @@ from ..metrics.intervals import cautions, p_values, share_t
 from ..metrics.measure import Ratings
 from ..metrics.power import standard_error
 from ..metrics.significance import holm
-from .change_lines import lines
+from .change_lines import SAME, lines
 from .comparison import Pair
 from .measured import COVERAGE, compared, labelled, one_label
 from .replaceability import ALPHA, MARGIN
 from .tables import Table
 
 BETTER, WORSE = "clearly better", "clearly worse"
-UNCLEAR, SAME = "not clear", "the same votes"
+UNCLEAR = "not clear"
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,12 @@ class Difference:
 
     def __str__(self) -> str:
         """Return the lines, below the names of both sides."""
-        head = f"{self.dataset}: {self.after} after {self.before}"
-        return "\n".join([head, *(f"{about}: {text}" for about, text in self.lines)])
+        return "\n".join([self.title, *(f"{about}: {text}" for about, text in self.lines)])
+
+    @property
+    def title(self) -> str:
+        """What is compared, in a few words."""
+        return f"{self.dataset}: {self.after} compared with {self.before}"
 
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:
@@ -125,6 +129,7 @@ def difference(
     bootstrap: Bootstrap | None = None,
     margin: float = MARGIN,
     coverage: float = COVERAGE,
+    names: tuple[str, str] | None = None,
 ) -> Difference:
     """Compare two panels of the same items, voter by voter.
 
@@ -140,6 +145,8 @@ def difference(
         What a voter may be worse by and still be as good, stated beforehand.
     coverage : float
         The share of the labelled items that both sides must have voted on for a finding.
+    names : (str, str), optional
+        Of both sides; by default those of their datasets, or of the voters.
 
     Raises
     ------
@@ -156,7 +163,7 @@ def difference(
     sides, notes = _sides(first, second, replaced, alone=alone)
     return Difference(
         before.dataset.name,
-        *_names(before, after, replaced),
+        *(names or _names(before, after, replaced)),
         changes(sides, bootstrap, margin, coverage),
         flips(sides, bootstrap),
         ranks(sides, coverage),
@@ -245,8 +252,8 @@ def _common(before: Panel, after: Panel) -> tuple[Panel, Panel, tuple[int, int]]
         item = tuple(first.dataset.items)[int(np.flatnonzero(differ)[0])]
         raise JuriesError(
             f"{before.dataset.name} and {after.dataset.name}: {int(differ.sum())} common items "
-            f"have different human labels (the first: {item.item_id!r}, {item.candidate!r}); analyze "
-            "both with the same labels"
+            f"have different human labels (the first: {item.item_id!r}, {item.candidate!r}); "
+            "analyze both with the same labels"
         )
     return first, ordered, (int((~kept).sum()), len(items) - len(order))
 
@@ -364,7 +371,7 @@ def changes(
                 "caution": cautions(found.questions, found.gap)[0],
             }
         )
-        if found.n and not moved[0]:
+        if found.n and not moved:
             rows[-1] |= {"finding": SAME, "caution": SAME}
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p"].to_numpy())
@@ -387,12 +394,11 @@ def _finding(found: Pair, margin: float, level: float) -> str:
     return UNCLEAR + f", but worse by {margin:g} at most" * (gap.above(-margin) < ALPHA)
 
 
-def _moved(rated: Ratings, at: int, to: int) -> tuple[int, Array]:
-    """Return on how many labelled items two voters differ, and where both have a vote."""
+def _moved(rated: Ratings, at: int, to: int) -> int:
+    """Return on how many labelled items two voters have different votes."""
     pair = rated.votes[:, [at, to]]
-    both = ~np.isnan(pair).any(axis=1)
-    known = both & ~np.isnan(rated.human)
-    return int((pair[known, 0] != pair[known, 1]).sum()), both
+    known = ~np.isnan(pair).any(axis=1) & ~np.isnan(rated.human)
+    return int((pair[known, 0] != pair[known, 1]).sum())
 
 
 def flips(sides: _Sides, bootstrap: Bootstrap) -> pd.DataFrame:
@@ -474,7 +480,9 @@ def ranks(sides: _Sides, coverage: float = COVERAGE) -> pd.DataFrame:
     able = np.where(n >= coverage * total, values, np.nan)
     pairs = [*sides.pairs, *((at, at) for at in sides.others)]
     before, after = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
-    first, second = (rankdata(-able[at], method="min", nan_policy="omit") for at in (before, after))
+    first, second = (
+        rankdata(-able[at], method="min", nan_policy="omit").astype(float) for at in (before, after)
+    )
     table = pd.DataFrame([sides.of(at, to) for at, to in pairs]).assign(
         measure=measure.name,
         before=values[before],

@@ -53,12 +53,7 @@ def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = 
         usable verdict of anyone, or as the functions of the tables raise.
     """
     analysis = analysis or Analysis()
-    _check(studies, analysis)
-    panels = [_panel(study, store, analysis) for study in studies]
-    lines = absent(studies, panels, store.path)
-    if len(lines) == sum(len(study.plans) for study in studies):
-        more = f" ({len(lines) - 1} more judges have none either)" if len(lines) > 1 else ""
-        raise JuriesError(f"nothing to analyze: {lines[0]}{more}")
+    panels, lines = read_panels(studies, store, analysis)
     subjects = []
     for study, panel in zip(studies, panels, strict=True):
         subjects.append(_subject(study, panel, analysis, alone=len(studies) == 1))
@@ -74,6 +69,25 @@ def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = 
         tables |= found.tables
     panels = [subject.panel for subject in subjects]
     return Results([subject.study for subject in subjects], panels, tables, analysis, lines)
+
+
+def read_panels(
+    studies: Sequence[Study], store: Store, analysis: Analysis
+) -> tuple[list[Panel], list[str]]:
+    """Return the studies' panels, and a line for each judge without a usable verdict.
+
+    Raises
+    ------
+    JuriesError
+        As `measure` does, of what the tables have no part in.
+    """
+    _check(studies, analysis)
+    panels = [_panel(study, store, analysis) for study in studies]
+    lines = absent(studies, panels, store.path)
+    if len(lines) == sum(len(study.plans) for study in studies):
+        more = f" ({len(lines) - 1} more judges have none either)" if len(lines) > 1 else ""
+        raise JuriesError(f"nothing to analyze: {lines[0]}{more}")
+    return panels, lines
 
 
 def _check(studies: Sequence[Study], analysis: Analysis) -> None:

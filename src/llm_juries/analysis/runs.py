@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +11,21 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import JuriesError
+from ..files import file_name
 from ..juries.panel import Panel
-from ..juries.votes_file import identities, read
+from ..juries.votes_file import identities, read, write
 
+log = logging.getLogger(__name__)
 VOTES = "votes"
 """The folder of an analysis that holds its votes, a file a dataset."""
+
+
+def keep(panels: Sequence[Panel], folder: Path) -> None:
+    """Write the votes of panels into the folder of their analysis, in place of earlier ones."""
+    for old in (folder / VOTES).glob("*.parquet"):
+        old.unlink()
+    for place, panel in enumerate(panels):
+        write(panel, folder / VOTES / f"{file_name(panel.dataset.name)}.parquet", place)
 
 
 def read_run(folder: Path) -> list[Panel]:
@@ -82,6 +93,57 @@ def side_by_side(runs: Sequence[tuple[str, Sequence[Panel]]]) -> list[Panel]:
         for name, group in named.items()
         for run, panel in group
     ]
+
+
+def read_runs(folders: Sequence[Path]) -> list[Panel]:
+    """Read the panels of several runs or sweeps, side by side.
+
+    Raises
+    ------
+    JuriesError
+        As `read_run` and `run_names` do.
+    """
+    found = [run for folder in folders for run in runs_in(folder)]
+    names = run_names(found)
+    return side_by_side([(name, read_run(run)) for name, run in zip(names, found, strict=True)])
+
+
+def matched(before: Sequence[Panel], after: Sequence[Panel]) -> list[tuple[Panel, Panel]]:
+    """Return the panels of two runs that are about the same dataset, a pair each.
+
+    Datasets have one name, or one name before the @ of a prompt or run, or are the only ones. What
+    only one run has is left out, with a warning.
+
+    Raises
+    ------
+    JuriesError
+        If there is no such pair.
+    """
+    if len(before) == len(after) == 1:
+        return [(before[0], after[0])]
+    exact = {panel.dataset.name: panel for panel in after}
+    rough: dict[str, list[Panel]] = {}
+    for panel in after:
+        rough.setdefault(_base(panel), []).append(panel)
+    pairs = []
+    for panel in before:
+        alike = rough.get(_base(panel), [])
+        other = exact.get(panel.dataset.name) or (alike[0] if len(alike) == 1 else None)
+        if other is not None:
+            pairs.append((panel, other))
+    taken = {id(panel) for pair in pairs for panel in pair}
+    alone = [one.dataset.name for one in (*before, *after) if id(one) not in taken]
+    if not pairs:
+        raise JuriesError(
+            f"no dataset is in both runs: {', '.join(alone)}; compare runs on the same datasets"
+        )
+    if alone:
+        log.warning("left out, as only one run has it: %s", ", ".join(alone))
+    return pairs
+
+
+def _base(panel: Panel) -> str:
+    return panel.dataset.name.partition("@")[0]
 
 
 def _called(panel: Panel, name: str) -> Panel:

@@ -6,6 +6,7 @@ COMMANDS = {
     "answer": "let models answer questions and keep their answers",
     "label": "label answers by hand, blind, in a spreadsheet",
     "analyze": "measure stored verdicts, pool them into juries, write a report",
+    "difference": "say what changed between two runs, judges or prompts, and how sure that is",
     "reproduce": "put the paper's tables and figures beside ours",
     "atlas": "measure on all recorded sources where juries help",
     "advise": "say from a pilot whether to seat a jury, and which",

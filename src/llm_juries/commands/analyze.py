@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ..errors import JuriesError
 from . import command_line
@@ -26,10 +26,14 @@ def analyze(cfg: DictConfig) -> None:
     from ..reporting.drawing import draw
     from ..reporting.figures import FigureOptions, drawers
     from ..reporting.page import page
+    from ..reporting.summary_fields import of_analysis
     from ..reporting.tracking import agreement_metrics
     from ..store.store import Store
     from .hydra_app import experiment
 
+    if cfg.runs is not None and cfg.runs != []:
+        _analyze_runs(cfg)
+        return
     tracking = build(cfg.wandb, "wandb")
     analysis = read_analysis(cfg.analysis)
     figures = read(FigureOptions, cfg.figures, "figures")
@@ -56,6 +60,7 @@ def analyze(cfg: DictConfig) -> None:
                 results.tables,
                 drawn,
                 agreement_metrics(results.tables["agreement"]),
+                summary=of_analysis(results.panels, results.tables),
                 group=experiment() or found[0].dataset.name,
                 plans=plans,
                 store=store,
@@ -80,6 +85,60 @@ def analyze(cfg: DictConfig) -> None:
         print(f"\n{overall.plain()}")
     if results.absent:
         raise JuriesError("; ".join(results.absent))
+
+
+def _analyze_runs(cfg: DictConfig) -> None:
+    """Put the voters of earlier runs side by side, from the votes in their folders."""
+    from ..analysis.runs import read_runs
+    from ..config.analysis import read_analysis
+    from ..config.build import build, read
+    from ..config.composing import written
+    from ..config.study import SUBJECT, VOTERS
+    from ..markdown import markdown
+    from ..reporting import many_runs
+    from ..reporting.figures import FigureOptions
+    from ..reporting.summary_fields import of_analysis
+    from ..reporting.tracking import agreement_metrics
+    from .hydra_app import given_overrides
+
+    for override in given_overrides():
+        if override.partition("=")[0].lstrip("+~").partition(".")[0] in (*SUBJECT, *VOTERS):
+            raise JuriesError(
+                f"{override}: is not used, as runs= are earlier analyses with votes of their own; "
+                "set one of the two"
+            )
+    tracking = build(cfg.wandb, "wandb")
+    analysis = read_analysis(cfg.analysis)
+    figures = read(FigureOptions, cfg.figures, "figures")
+    panels = read_runs(_folders(cfg.runs))
+    folder = Path(cfg.output_dir)
+    config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
+    tables, drawn = many_runs.write(panels, folder, analysis, config, figures)
+    run = tracking.log(
+        folder,
+        "analyze",
+        written(cfg),
+        tables,
+        drawn,
+        agreement_metrics(tables["agreement"]),
+        summary=of_analysis(panels, tables),
+        group="runs",
+        files=[folder / name for name in ("report.md", "report.html", "tables", "figures")],
+    )
+    if "by_dataset" in tables:
+        print(f"{markdown(tables['by_dataset'])}\n")
+    print(f"page:    {folder / 'report.html'}\nreport:  {folder / 'report.md'}")
+    print(f"tables:  {folder / 'tables'}" + (f"\nW&B run: {run}" if run else ""))
+    for conclusion in many_runs.conclusions(tables):
+        print(f"\n{conclusion.plain()}")
+
+
+def _folders(runs: object) -> list[Path]:
+    """Return the folders of runs=, checked."""
+    named = list(runs) if isinstance(runs, ListConfig) else [None]
+    if not all(isinstance(run, str) and run.strip() for run in named):
+        raise JuriesError(f"runs: are {runs!r}; name folders of analyses: runs=[A,B]")
+    return [Path(run).expanduser() for run in named]
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ place (`/backend/vllm@_here_`). Entries that would land elsewhere in a config ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,39 @@ def check_successor(config: DictConfig, place: str, folders: Folders = ()) -> No
             f"{place}.lifetime.successor: names no yaml of conf/judge or conf/candidate: "
             f"{successor!r}; leave it empty if there is none{nearest(successor, sorted(known))}"
         )
+
+
+def replacements(given: object) -> dict[str, str]:
+    """Return who replaces whom: as given, or judges of conf/judge by their yamls' successors.
+
+    Parameters
+    ----------
+    given : mapping of str to str, or sequence of str, optional
+        {OLD: NEW}, or names of judges whose lifetimes name a successor.
+
+    Raises
+    ------
+    JuriesError
+        If it is neither, or a judge has no successor.
+    """
+    if not given:
+        return {}
+    if isinstance(given, Mapping):
+        for old, new in given.items():
+            if not isinstance(new, str):
+                raise JuriesError(f"replace.{old}: is {new}; name its successor")
+        return {str(old): str(new) for old, new in given.items()}
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise JuriesError(f"replace: is {given!r}; write {{OLD: NEW}}, or [OLD] for its successor")
+    found = {}
+    for name in map(str, given):
+        lifetime = getattr(load_judge(name), "lifetime", None)
+        if lifetime is None or not lifetime.successor:
+            raise JuriesError(
+                f"replace: {name} has no successor in its yaml; name one: {{{name}: NEW}}"
+            )
+        found[name] = lifetime.successor
+    return found
 
 
 def load_prompt(name: str | Path, folders: Folders = ()) -> Prompt:

@@ -15,6 +15,7 @@ from .. import escaping
 from ..analysis.measured import best_first, headline_of, labelled, one_label, ranked_by
 from ..analysis.rankings import unranked
 from ..analysis.run import Results
+from ..analysis.runs import keep
 from ..analysis.tables import TABLES, Table
 from ..files import write_text
 from ..juries.panel import Panel
@@ -81,15 +82,15 @@ PAPER_NOTE = (
 )
 FILES_NOTE = (
     "`report.html` is this report as a page, with every item; `tables/` holds every table as CSV "
-    "(all digits), Markdown and LaTeX; `figures/` every figure as PNG and PDF; `config.yaml` the "
-    "resolved config; `provenance.json` the versions."
+    "(all digits), Markdown and LaTeX; `figures/` every figure as PNG and PDF; `votes/` the votes, "
+    "for comparing runs; `config.yaml` the resolved config; `provenance.json` the versions."
 )
 
 
 def write(
     results: Results, folder: Path, config: str = "", options: FigureOptions | None = None
 ) -> Sequence[Path]:
-    """Write tables/, figures/, report.md, config.yaml and provenance.json; return the figures.
+    """Write tables/, votes/, figures/, report.md and more; return the figures.
 
     Parameters
     ----------
@@ -106,7 +107,8 @@ def write(
 
 
 def write_tables(results: Results, folder: Path, options: FigureOptions | None = None) -> None:
-    """Write every table into tables/, those in LaTeX with the figures' display names."""
+    """Write every table to tables/, those in LaTeX with display names, and votes to votes/."""
+    keep(results.panels, folder)
     for name, table in results.tables.items():
         write_table(table, folder / "tables", name, (options or FigureOptions()).names)
 

@@ -78,6 +78,7 @@ class Tracking:
         figures: Sequence[Path] = (),
         metrics: Mapping[str, float] | None = None,
         *,
+        summary: Mapping[str, float | str] | None = None,
         group: str | None = None,
         plans: Sequence[Plan] = (),
         store: Store | None = None,
@@ -97,6 +98,8 @@ class Tracking:
         figures : sequence of Path
         metrics : mapping of str to float, optional
             For plots across runs, in the run's history and summary; NaN is left out.
+        summary : mapping of str to float or str, optional
+            The fields that runs of all kinds have: see `reporting.summary_fields`.
         group : str, optional
             Used if the config names none.
         plans, store : optional
@@ -119,6 +122,8 @@ class Tracking:
             # Not as a context, which prints the traceback of what is raised in it.
             with _noted(problems):
                 self._fill(run, tables, figures, metrics or {}, problems)
+            with _noted(problems):
+                run.summary.update(dict(summary or {}))
             with _noted(problems):
                 _add_files(run, folder, job, files)
             with _noted(problems):

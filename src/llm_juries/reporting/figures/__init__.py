@@ -4,6 +4,7 @@ from .agreement import gains, kappa_per_voter, printed_beside_ours, printed_rows
 from .battles import battle_heat_map
 from .bias import delta_per_candidate, length_bias, position_bias
 from .calibration import detectable_differences, reliability_diagram
+from .changes import change_forest
 from .datasets import agreement_map
 from .juries import error_correlations, kappa_against_cost, risk_coverage
 from .levels import MOST_LEVELS, confusion_maps, value_shares, votes_at_labels
@@ -22,6 +23,7 @@ __all__ = [
     "agreement_map",
     "battle_heat_map",
     "bump_chart",
+    "change_forest",
     "confusion_maps",
     "delta_per_candidate",
     "detectable_differences",

@@ -1,0 +1,149 @@
+"""Runs compared from the command line: reports, tables, W&B's fields, and mistakes in one line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_tracking import told
+
+from in_process import Ended, ended
+from llm_juries.analysis.runs import keep, read_run
+from llm_juries.reporting.summary_fields import FIELDS, PREFIX, of_analysis
+from studies import measured, study_of_rows
+
+QUICK = ("analysis.bootstrap.resamples=50", "figures.formats=[png]")
+
+
+class Runs(NamedTuple):
+    """A folder with two runs, old and new, and what the commands on them said."""
+
+    folder: Path
+    difference: Ended
+    many: Ended
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    import wandb
+
+    folder = tmp_path_factory.mktemp("runs")
+    rng = np.random.default_rng(0)
+    human = rng.integers(0, 2, 60)
+    hits = rng.random((60, 3)) < (0.7, 0.9, 0.8)
+    votes = np.where(hits, human[:, None], 1 - human[:, None])
+    rows = [f"q{n},m,{human[n]},{','.join(map(str, row))}" for n, row in enumerate(votes)]
+    (folder / "v.csv").write_text("\n".join(["item_id,candidate,human,a,b,c", *rows]))
+    given = ("dataset=verdicts", "dataset.path=v.csv", "dataset.name=set", "figures.draw=none")
+    first = ended(folder, "analyze", *given, *QUICK, "hydra.run.dir=old")
+    assert first.code == 0, first.err + first.bug
+    (panel,) = read_run(folder / "old")
+    labels = panel.votes.labels.copy()
+    labels[:20, 0] = panel.human[:20]
+    keep([replace(panel, votes=replace(panel.votes, labels=labels))], folder / "new")
+    told_off = ("before=old", "after=new", "hydra.run.dir=diff", "wandb=offline")
+    difference = ended(folder, "difference", *told_off, *QUICK)
+    many = ended(folder, "analyze", "runs=[old,new]", "hydra.run.dir=many", *QUICK)
+    wandb.teardown()
+    return Runs(folder, difference, many)
+
+
+def test_a_difference_says_the_answer_first(runs: Runs):
+    assert runs.difference.code == 0, runs.difference.err + runs.difference.bug
+    lines = (runs.folder / "diff" / "report.md").read_text().splitlines()
+    assert lines[0] == "# set: new compared with old"
+    assert lines[2].startswith("- **Answer:** a: kappa 0.")
+    assert lines[2].endswith("clearly better; b, c: the same votes")
+    answer = lines[2].removeprefix("- **Answer:** ")
+    assert answer in runs.difference.out
+    assert answer in (runs.folder / "diff" / "report.html").read_text()
+    changes = pd.read_csv(runs.folder / "diff" / "tables" / "changes.csv").set_index("voter")
+    assert changes.loc["b", "finding"] == "the same votes"
+    flips = pd.read_csv(runs.folder / "diff" / "tables" / "flips.csv").set_index("voter")
+    assert flips.loc["a", "worsened"] == 0
+    assert (runs.folder / "diff" / "figures" / "changes.png").is_file()
+
+
+def test_earlier_runs_stand_side_by_side(runs: Runs):
+    assert runs.many.code == 0, runs.many.err + runs.many.bug
+    wide = pd.read_csv(runs.folder / "many" / "tables" / "by_dataset.csv")
+    assert list(wide)[-2:] == ["set@old", "set@new"]
+    assert "1 independent, as some share their questions" in runs.many.out
+    assert (runs.folder / "many" / "report.html").is_file()
+
+
+def fields_of(runs: Runs) -> dict[str, Any]:
+    (log,) = (runs.folder / "diff").glob("wandb/offline-run-*/run-*.wandb")
+    summary = told(log)["summary"]
+    return {name: value for name, value in summary.items() if name.startswith(PREFIX)}
+
+
+def test_a_wandb_run_has_the_fields_that_have_a_value_and_no_other(runs: Runs):
+    found = fields_of(runs)
+    assert {name.removeprefix(PREFIX) for name in found} <= set(FIELDS)
+    assert found["summary/changed_voter"] == "a"
+    assert found["summary/finding"] == "clearly better"
+    assert found["summary/change_low"] < found["summary/change"] < found["summary/change_high"]
+    assert found["summary/items"] == 60
+    assert found["summary/worsened"] == 0
+    assert "summary/best_jury" not in found
+    assert all(value == value and value != "" for value in found.values())
+
+
+def test_one_dataset_and_several_have_the_same_fields(tmp_path: Path):
+    from llm_juries.juries.rules import Jury
+    from llm_juries.store.store import Store
+
+    head = "item_id,candidate,human,x,y,z"
+    rows = [f"q{n},m,{n % 2},{(n + (n < 2)) % 2},{(n + (n > 24)) % 2},{n % 2}" for n in range(30)]
+    jury = [Jury("all", ("x", "y", "z"))]
+    studies = [study_of_rows(tmp_path / f"{name}.csv", [head, *rows], jury) for name in "st"]
+    with Store(tmp_path / "store") as store:
+        one, two = (measured(studies[:number], store) for number in (1, 2))
+    single, several = (of_analysis(results.panels, results.tables) for results in (one, two))
+    assert list(single) == [PREFIX + name for name in FIELDS if PREFIX + name in single]
+    assert single["summary/best_judge"] == several["summary/best_judge"] == "z"
+    assert single["summary/best_jury_agreement"] == 1.0
+    assert single["summary/gain"] == 0.0
+    assert "summary/gain" not in several  # of one dataset only
+    assert (several["summary/datasets"], several["summary/items"]) == (2.0, 60.0)
+    assert "summary/best_jury_usd_per_1000" not in single
+
+
+MISTAKES = {
+    "one side": (("before=old",), "after: is not set beside before"),
+    "the same run": (("before=old", "after=old"), "before and after are both old"),
+    "no such run": (("before=old", "after=nowhere"), "nowhere: there is no such run"),
+    "a file": (("before=old", "after=v.csv"), "v.csv: is a file; name the folder of a run"),
+    "no votes": (("before=old", "after=old/tables"), "holds no votes of an analysis"),
+    "a key without use": (
+        ("before=old", "after=new", "dataset=verdicts"),
+        "dataset=verdicts: is not used",
+    ),
+    "nothing": (("dataset=verdicts", "dataset.path=v.csv"), "nothing to compare: name two runs"),
+    "no voter": (("before=old", "after=new", "replace={a: d}"), "has no voter 'd'"),
+    "three prompts": (
+        ("dataset=verdicts", "dataset.path=v.csv",
+         "prompts=[zero_shot,few_shot_standard,no_instruction]"),
+        "prompts: are 3; name two",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line(runs: Runs, mistake: str):
+    given, said = MISTAKES[mistake]
+    done = ended(runs.folder, "difference", *given, "hydra.run.dir=mistake")
+    assert (done.code, done.bug) == (2, "")
+    (line,) = [one for one in done.err.splitlines() if one.startswith("error: ")]
+    assert said in line
+
+
+def test_runs_beside_a_dataset_are_one_line(runs: Runs):
+    done = ended(runs.folder, "analyze", "runs=[old,new]", "dataset=verdicts", "hydra.run.dir=x")
+    assert done.code == 2
+    assert "dataset=verdicts: is not used, as runs= are earlier analyses" in done.err
