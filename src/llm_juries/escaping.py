@@ -48,6 +48,11 @@ def markdown(text: str) -> str:
     return text.replace("$", r"\$") if text.count("$") > 1 else text
 
 
+def image(text: str) -> str:
+    """Return the text of an image in Markdown: on one line, which it cannot end."""
+    return re.sub(r"([\\\[\]<`$])", r"\\\1", _CONTROLS.sub(" ", text))
+
+
 def latex(text: str) -> str:
     """Return a cell of a LaTeX table: on one line, without commands."""
     text = _CONTROLS.sub(" ", text).translate(_LATEX)

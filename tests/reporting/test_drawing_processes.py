@@ -33,7 +33,9 @@ PLAIN = FigureOptions()
 
 def order(folder: Path, number: int, draw: Any = None, options: FigureOptions = PLAIN) -> Order:
     draw = draw or partial(figures.kappa_per_voter, ROWS, notes={"d": "made up"})
-    return Order([Planned(f"kappa_{at}", draw) for at in range(number)], folder, options, "ab")
+    return Order(
+        [Planned(f"kappa_{at}", draw, "a kappa") for at in range(number)], folder, options, "ab"
+    )
 
 
 @pytest.fixture(autouse=True)

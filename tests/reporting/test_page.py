@@ -26,6 +26,7 @@ from llm_juries.judges.base import Limits, PromptedJudge
 from llm_juries.judges.decoding import Decoding
 from llm_juries.juries.rules import Jury
 from llm_juries.prompts.prompt import Prompt
+from llm_juries.reporting.figures import Drawn
 from llm_juries.reporting.page import page
 from llm_juries.reporting.page.columns import Strings, browsable
 from llm_juries.store.plan import Plan
@@ -45,7 +46,7 @@ HOSTILE = (
 )
 
 
-def written(studies: list[Study], folder: Path, *figures: Path) -> Path:
+def written(studies: list[Study], folder: Path, figures: Drawn | None = None) -> Path:
     path = folder / "report.html"
     with Store(folder / "store") as store:
         page.write(measured(studies, store), store, path, figures)
@@ -414,7 +415,11 @@ def test_hostile_texts_are_shown_as_text(chromium: Browser, tmp_path: Path):
 
 
 def test_no_less_than_sign_is_left_in_the_data(tmp_path: Path):
-    html = written([study_of(made_up(HOSTILE))], tmp_path).read_text(encoding="utf-8")
+    figure = tmp_path / "kappa.png"
+    figure.write_bytes(b"")
+    drawn = Drawn(lambda: [figure], ['<script>"quoted"'])
+    html = written([study_of(made_up(HOSTILE))], tmp_path, drawn).read_text(encoding="utf-8")
+    assert 'alt="&lt;script&gt;&#34;quoted&#34;"' in html
     (data,) = re.findall(r'<script type="application/json" id="data">([^<]*)</script>', html)
     assert json.loads(data)["datasets"][0]["name"] == "made_up"
     assert html.count("<script") == 2

@@ -19,7 +19,7 @@ from ..config.seating import UNKNOWN
 from ..config.study import source_of
 from ..data.tables import located
 from ..metrics.correlation import ranks
-from . import figures
+from . import descriptions, figures
 from .figures import Drawers, Drawn, FigureOptions, Order, Planned
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ def _across(ranks: pd.DataFrame, context: Context) -> Figures:
         yield Planned(
             "across_datasets",
             partial(figures.agreement_map, drawn, pooled, options=context.options),
+            descriptions.agreement_map(drawn, context.options),
         )
 
 
@@ -185,6 +186,7 @@ def _kappa(agreement: pd.DataFrame, context: Context) -> Figures:
                 level=context.level,
                 options=context.options,
             ),
+            descriptions.kappa_per_voter(measured, context.options),
         )
 
 
@@ -198,6 +200,7 @@ def _gains(against: pd.DataFrame, context: Context) -> Figures:
             margin=context.margin,
             options=context.options,
         ),
+        descriptions.gains(against, context.options),
     )
 
 
@@ -210,29 +213,27 @@ def _kappa_beside_paper(agreement: pd.DataFrame, context: Context) -> Figures:
     printed = pd.read_csv(located(context.options.paper_table1))
     # The paper's table is of single answers judged against references, so no pairs.
     ours = measured[measured["dataset"].isin(context.singles)]
+    rows = figures.printed_rows(printed, ours, context.options)
     yield Planned(
         "kappa_beside_paper",
         partial(
             figures.printed_beside_ours,
-            figures.printed_rows(printed, ours, context.options),
+            rows,
             note="Not the same experiment: other models, other answers, other human labels.",
             level=context.level,
             options=context.options,
         ),
+        descriptions.printed_beside_ours(rows),
     )
 
 
 def _deltas(deltas: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _placed(deltas[deltas["n"] > 0], context):
+        graded = dataset in context.graded
         yield Planned(
             f"deltas_{dataset}",
-            partial(
-                figures.delta_per_candidate,
-                rows,
-                level=context.level,
-                graded=dataset in context.graded,
-                **how,
-            ),
+            partial(figures.delta_per_candidate, rows, level=context.level, graded=graded, **how),
+            descriptions.delta_per_candidate(rows, context.options, graded=graded),
         )
 
 
@@ -241,6 +242,7 @@ def _value_shares(shares: pd.DataFrame, context: Context) -> Figures:
         yield Planned(
             f"value_shares_{dataset}",
             partial(figures.value_shares, rows, **how | {"note": _said(dataset, context)}),
+            descriptions.value_shares(rows, context.options),
         )
 
 
@@ -253,6 +255,7 @@ def _confusion(confusion: pd.DataFrame, context: Context) -> Figures:
                 partial(
                     figures.confusion_maps, rows, values, **how | {"note": _said(dataset, context)}
                 ),
+                descriptions.confusion_maps(rows, context.options),
             )
 
 
@@ -268,16 +271,26 @@ def _votes_at_labels(spread: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _placed(spread, context):
         if (rows["n"] > 0).any() and dataset not in context.crossed:
             yield Planned(
-                f"votes_by_label_{dataset}", partial(figures.votes_at_labels, rows, **how)
+                f"votes_by_label_{dataset}",
+                partial(figures.votes_at_labels, rows, **how),
+                descriptions.votes_at_labels(rows, context.options),
             )
 
 
-def _one_each(stem: str, figure: Callable[..., Axes]) -> Callable[[pd.DataFrame, Context], Figures]:
+def _one_each(
+    stem: str,
+    figure: Callable[..., Axes],
+    described: Callable[[pd.DataFrame, FigureOptions], str],
+) -> Callable[[pd.DataFrame, Context], Figures]:
     """Return what plans a figure of each dataset's rows, with its source and the level."""
 
     def plan(table: pd.DataFrame, context: Context) -> Figures:
         for dataset, rows, how in _placed(table, context):
-            yield Planned(f"{stem}_{dataset}", partial(figure, rows, level=context.level, **how))
+            yield Planned(
+                f"{stem}_{dataset}",
+                partial(figure, rows, level=context.level, **how),
+                described(rows, context.options),
+            )
 
     return plan
 
@@ -289,24 +302,37 @@ def _kappa_against_cost(juries: pd.DataFrame, context: Context) -> Figures:
                 yield Planned(
                     f"kappa_against_cost_{dataset}_{rule}",
                     partial(figures.kappa_against_cost, own, level=context.level, **how),
+                    descriptions.kappa_against_cost(own, context.options),
                 )
 
 
 def _power(table: pd.DataFrame, context: Context) -> Figures:
     planned = table[(table["of"] == BEFOREHAND) & (table["detectable"] > 0)]
     for dataset, rows, how in _placed(planned, context):
-        yield Planned(f"power_{dataset}", partial(figures.detectable_differences, rows, **how))
+        yield Planned(
+            f"power_{dataset}",
+            partial(figures.detectable_differences, rows, **how),
+            descriptions.detectable_differences(rows, context.options),
+        )
 
 
 def _errors(pairs: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _placed(pairs, context):
         if (rows["n"] > 0).any():
-            yield Planned(f"errors_{dataset}", partial(figures.error_correlations, rows, **how))
+            yield Planned(
+                f"errors_{dataset}",
+                partial(figures.error_correlations, rows, **how),
+                descriptions.error_correlations(rows, context.options),
+            )
 
 
 def _ranks(ranking: pd.DataFrame, context: Context) -> Figures:
     for dataset, rows, how in _ranked(ranking, context):
-        yield Planned(f"ranks_{dataset}", partial(figures.bump_chart, rows, **how))
+        yield Planned(
+            f"ranks_{dataset}",
+            partial(figures.bump_chart, rows, **how),
+            descriptions.bump_chart(rows, context.options),
+        )
 
 
 def _ranks_against_reference(ranking: pd.DataFrame, context: Context) -> Figures:
@@ -320,6 +346,7 @@ def _ranks_against_reference(ranking: pd.DataFrame, context: Context) -> Figures
                     partial(
                         figures.rank_against_reference, others, reference, **how | {"note": note}
                     ),
+                    descriptions.rank_against_reference(others, reference, context.options),
                 )
 
 
@@ -336,6 +363,7 @@ def _battles(battles: pd.DataFrame, context: Context) -> Figures:
                 yield Planned(
                     f"battles_{dataset}_{voter}",
                     partial(figures.battle_heat_map, own, title=called, **how),
+                    descriptions.battle_heat_map(own, context.options),
                 )
 
 
@@ -394,26 +422,26 @@ FIGURES = (
     Drawing(
         "position",
         "position",
-        _one_each("position", figures.position_bias),
+        _one_each("position", figures.position_bias, descriptions.position_bias),
         "pairs shown in both orders",
     ),
     Drawing(
         "length",
         "length_bins",
-        _one_each("length", figures.length_bias),
+        _one_each("length", figures.length_bias, descriptions.length_bias),
         "pairs of answers with known lengths",
     ),
     Drawing("kappa_against_cost", "juries", _kappa_against_cost, "searched juries of known cost"),
     Drawing(
         "risk_coverage",
         "risk_coverage",
-        _one_each("risk_coverage", figures.risk_coverage),
+        _one_each("risk_coverage", figures.risk_coverage, descriptions.risk_coverage),
         "votes of two sides with human labels, of a jury or a judge with probabilities",
     ),
     Drawing(
         "reliability",
         "reliability_curve",
-        _one_each("reliability", figures.reliability_diagram),
+        _one_each("reliability", figures.reliability_diagram, descriptions.reliability_diagram),
         "yes-or-no votes with probabilities and human labels",
     ),
     Drawing("power", "power", _power, "a jury beside a judge with human labels"),

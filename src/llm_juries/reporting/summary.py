@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from ..study import Study
 from .across import ALL, conclusion_across, parts_across
 from .conclusion import conclusions, tables_of
 from .drawing import draw, not_drawn
-from .figures import FigureOptions
+from .figures import Drawn, FigureOptions
 from .provenance import provenance
 from .sentences import (
     NARROW,
@@ -89,7 +89,7 @@ FILES_NOTE = (
 
 def write(
     results: Results, folder: Path, config: str = "", options: FigureOptions | None = None
-) -> Sequence[Path]:
+) -> Drawn:
     """Write tables/, votes/, figures/, report.md and more; return the figures.
 
     Parameters
@@ -113,7 +113,7 @@ def write_tables(results: Results, folder: Path, options: FigureOptions | None =
         write_table(table, folder / "tables", name, (options or FigureOptions()).names)
 
 
-def write_report(results: Results, folder: Path, drawn: Sequence[Path], config: str = "") -> None:
+def write_report(results: Results, folder: Path, drawn: Drawn, config: str = "") -> None:
     """Write report.md, config.yaml and provenance.json; without a config, no config.yaml."""
     if config:
         write_text(folder / "config.yaml", config)
@@ -122,7 +122,7 @@ def write_report(results: Results, folder: Path, drawn: Sequence[Path], config: 
     write_text(folder / "report.md", _report(results, drawn, facts))
 
 
-def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -> str:
+def _report(results: Results, drawn: Drawn, facts: Mapping[str, Any]) -> str:
     found = conclusions(results)
     names = [escaping.markdown(panel.dataset.name) for panel in results.panels]
     one = len(names) == 1
@@ -132,7 +132,11 @@ def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -
     for name, conclusion in zip(names, found, strict=True):
         parts += [conclusion.markdown()] if one else [f"**{name}**", conclusion.markdown()]
     parts += [markdown(rows) for rows in first_tables(results)]
-    parts += [f"![{path.stem}](figures/{path.name})" for path in drawn[:1]]
+    shown = [
+        f"![{escaping.image(shows)}](figures/{path.name})"
+        for path, shows in zip(drawn, drawn.shows, strict=True)
+    ]
+    parts += shown[:1]
     below = [
         _dataset_parts(number, study, panel, results)
         for number, (study, panel) in enumerate(zip(results.studies, results.panels, strict=True))
@@ -154,7 +158,7 @@ def _report(results: Results, drawn: Sequence[Path], facts: Mapping[str, Any]) -
     parts.append(_reading(results.analysis.bootstrap))
     if drawn:
         parts.append('<a id="figures"></a>\n\n## Figures')
-        parts += [f"![{path.stem}](figures/{path.name})" for path in drawn[1:]]
+        parts += shown[1:]
         if any(path.stem == "kappa_beside_paper" for path in drawn):
             parts.append(PAPER_NOTE)
         parts.append(not_drawn(drawn))

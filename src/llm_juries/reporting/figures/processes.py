@@ -48,10 +48,13 @@ class Planned:
         Of its files, without an ending.
     draw : function without arguments
         Returns its axes. It is pickled: a `functools.partial` of a function of `figures`.
+    shows : str
+        What is on it, in a sentence or two, for those who can't see it.
     """
 
     name: str
     draw: Callable[[], Axes]
+    shows: str
 
 
 @dataclass(frozen=True)
@@ -119,11 +122,19 @@ class Drawn(Sequence[Path]):
 
     Attributes
     ----------
+    shows : sequence of str
+        What each figure shows.
     left_out : sequence of str
         The names of the figures that `options.draw` leaves out.
     """
 
-    def __init__(self, receive: Callable[[], list[Path]], left_out: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        receive: Callable[[], list[Path]],
+        shows: Sequence[str],
+        left_out: Sequence[str] = (),
+    ) -> None:
+        self.shows = shows
         self.left_out = left_out
         self._receive = receive
         self._paths: list[Path] | None = None
@@ -159,11 +170,12 @@ class Drawers:
 
     def begin(self, order: Order) -> Drawn:
         """Begin to draw, or in this process draw at once."""
+        shows = [one.shows for one in order.planned]
         if self._forked is None:
             drawn = order.draw()
-            return Drawn(lambda: drawn, order.left_out)
+            return Drawn(lambda: drawn, shows, order.left_out)
         self._forked.send(order)
-        return Drawn(self._forked.receive, order.left_out)
+        return Drawn(self._forked.receive, shows, order.left_out)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from ...markdown import numeric, texts
 from ...store.store import Store
 from ..across import conclusion_across
 from ..drawing import not_drawn
+from ..figures import Drawn
 from ..provenance import provenance
 from ..sentences import absence
 from .columns import Options, browsable
@@ -40,7 +40,7 @@ def write(
     results: Results,
     store: Store,
     path: Path,
-    figures: Sequence[Path] = (),
+    figures: Drawn | None = None,
     options: Options | None = None,
 ) -> None:
     """Write an analysis as one self-contained HTML file.
@@ -52,8 +52,8 @@ def write(
         Where the studies' verdicts with their raw replies are.
     path : Path
         The file; its folder is created if missing.
-    figures : sequence of Path
-        PNG files, in the order in which they are shown.
+    figures : Drawn, optional
+        In the order in which they are shown.
     options : Options, optional
         How many items are included; the page says what is left out.
     """
@@ -86,8 +86,11 @@ def write(
             if (reason := absence(table, results.tables.get(table.name, pd.DataFrame())))
         ],
         most_rows=MOST_ROWS,
-        figures=[{"name": p.stem.replace("_", " "), "source": _embedded(p)} for p in figures],
-        not_drawn=not_drawn(figures),
+        figures=[
+            {"name": path.stem.replace("_", " "), "shows": shows, "source": _embedded(path)}
+            for path, shows in (zip(figures, figures.shows, strict=True) if figures else ())
+        ],
+        not_drawn=not_drawn(figures or ()),
         judges=_judges(results),
         bootstrap=results.analysis.bootstrap,
         facts=provenance(),

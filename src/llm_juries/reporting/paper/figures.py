@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .. import figures
+from .. import descriptions, figures
 from ..drawing import by_dataset, comparable, drawable, headline, references
 from ..figures import Drawers, Drawn, FigureOptions, Order, Planned
 from .reproduction import Reproduction
@@ -37,16 +37,18 @@ def draw(
 def _planned(found: Reproduction, options: FigureOptions) -> Iterator[Planned]:
     sources, level = found.sources, found.settings.analysis.bootstrap.level
     if not found.agreement.empty and (found.agreement["n"] > 0).any():
+        rows = beside(found.tables["table1_kappa"], found.agreement)
         yield Planned(
             "figure1_kappa",
             partial(
                 figures.printed_beside_ours,
-                beside(found.tables["table1_kappa"], found.agreement),
+                rows,
                 note="Other models, other answers, other human labels: see Table 1. "
                 + _where(found.tables["table1_kappa"]),
                 level=level,
                 options=options,
             ),
+            descriptions.printed_beside_ours(rows),
         )
     for dataset, rows in by_dataset(found.ranking):
         best = _in_order(headline(rows), dataset, found, options)
@@ -57,6 +59,7 @@ def _planned(found: Reproduction, options: FigureOptions) -> Iterator[Planned]:
             yield Planned(
                 f"figure1_ranks_{dataset}",
                 partial(figures.bump_chart, best, note=note, options=options),
+                descriptions.bump_chart(best, options),
             )
         if "table2" not in found.feeds[dataset]:
             continue
@@ -73,6 +76,7 @@ def _planned(found: Reproduction, options: FigureOptions) -> Iterator[Planned]:
                         note=f"{note}; true rank: {Path(name).stem}",
                         options=options,
                     ),
+                    descriptions.rank_against_reference(others, reference, options),
                 )
     for dataset, rows in by_dataset(found.deltas):
         judged = rows[rows["n"] > 0]
@@ -87,6 +91,7 @@ def _planned(found: Reproduction, options: FigureOptions) -> Iterator[Planned]:
                     level=level,
                     options=options,
                 ),
+                descriptions.delta_per_candidate(ordered, options, graded=False),
             )
 
 

@@ -47,8 +47,11 @@ def write(
         parts += [f"## {title}", text]
         if name in found.tables:
             parts += _shown(name, found)
-        shown = [path for path in drawn if path.stem.startswith(FIGURES.get(name, (name,)))]
-        parts += [f"![{path.stem}](figures/{path.name})" for path in shown]
+        parts += [
+            f"![{escaping.image(shows)}](figures/{path.name})"
+            for path, shows in zip(drawn, drawn.shows, strict=True)
+            if path.stem.startswith(FIGURES.get(name, (name,)))
+        ]
     write_text(folder / "README.md", "\n\n".join(part for part in parts if part) + "\n")
     return drawn
 
