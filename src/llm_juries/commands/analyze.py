@@ -138,7 +138,7 @@ def _folders(runs: object) -> list[Path]:
     named = list(runs) if isinstance(runs, ListConfig) else [None]
     if not all(isinstance(run, str) and run.strip() for run in named):
         raise JuriesError(f"runs: are {runs!r}; name folders of analyses: runs=[A,B]")
-    return [Path(run).expanduser() for run in named]
+    return [Path(str(run)).expanduser() for run in named]
 
 
 def main() -> None:

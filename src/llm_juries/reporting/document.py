@@ -18,7 +18,7 @@ import pandas as pd
 from .. import escaping
 from ..analysis.tables import Table
 from ..files import write_text
-from ..markdown import markdown, rounded
+from ..markdown import markdown, texts
 from .conclusion import Conclusion
 from .provenance import provenance
 from .tables import write as write_table
@@ -127,7 +127,7 @@ def _html(document: Document, shown: Shown, made: str) -> str:
             "title": table.title,
             "look_for": table.look_for,
             "columns": [(str(name), pd.api.types.is_numeric_dtype(rows[name])) for name in rows],
-            "rows": rounded(rows.head(MOST_ROWS)).to_numpy().tolist(),
+            "rows": [*zip(*texts(rows.head(MOST_ROWS)), strict=True)],
             "total": len(rows),
         }
         for table, rows in shown
