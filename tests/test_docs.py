@@ -39,6 +39,7 @@ COMMANDS = {
     "answer",
     "label",
     "analyze",
+    "difference",
     "reproduce",
     "atlas",
     "advise",

@@ -67,7 +67,8 @@ def random_effects(effects: Array, errors: Array, level: float = 0.95) -> Pooled
         return NOTHING._replace(k=1, mean=float(effects[0]))
     from statsmodels.stats.meta_analysis import combine_effects
 
-    found = combine_effects(np.asarray(effects), np.asarray(errors) ** 2, method_re="pm")
+    with np.errstate(divide="ignore", invalid="ignore"):  # of effects that are all the same
+        found = combine_effects(np.asarray(effects), np.asarray(errors) ** 2, method_re="pm")
     tau2 = max(float(found.tau2), 0.0)
     error = float(np.sqrt(max(found.var_hksj_re, found.var_eff_w_re)))
     mean, q = float(found.mean_effect_re), float(found.q)

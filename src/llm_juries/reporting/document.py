@@ -18,7 +18,7 @@ import pandas as pd
 from .. import escaping
 from ..analysis.tables import Table
 from ..files import write_text
-from ..markdown import markdown, texts
+from ..markdown import markdown, numeric, texts
 from .conclusion import Conclusion
 from .provenance import provenance
 from .tables import write as write_table
@@ -126,7 +126,7 @@ def _html(document: Document, shown: Shown, made: str) -> str:
             "name": table.name,
             "title": table.title,
             "look_for": table.look_for,
-            "columns": [(str(name), pd.api.types.is_numeric_dtype(rows[name])) for name in rows],
+            "columns": [(str(name), numeric(rows, at)) for at, name in enumerate(rows)],
             "rows": [*zip(*texts(rows.head(MOST_ROWS)), strict=True)],
             "total": len(rows),
         }
