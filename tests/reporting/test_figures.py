@@ -12,6 +12,7 @@ from matplotlib.text import Annotation
 
 from llm_juries.errors import JuriesError
 from llm_juries.reporting.figures import (
+    FigureOptions,
     battle_heat_map,
     bump_chart,
     length_bias,
@@ -190,7 +191,7 @@ def test_the_reference_is_not_drawn_against_itself():
     assert legend(axis) == ["v"]
 
 
-@pytest.mark.parametrize(("models", "voters"), [(2, 1), (9, 3), (20, 1), (20, 3), (14, 4)])
+@pytest.mark.parametrize(("models", "voters"), [(2, 1), (9, 3), (20, 1), (20, 3), (12, 4)])
 def test_names_stay_clear_of_each_other_and_of_the_frame(models: int, voters: int):
     figure = rank_against_reference(*shuffled(models, voters), note="a note")
     figure.figure.draw_without_rendering()  # lays out anew, as saving does
@@ -201,6 +202,35 @@ def test_names_stay_clear_of_each_other_and_of_the_frame(models: int, voters: in
         assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
         assert all(box.x0 > axis.bbox.x0 and box.x1 < axis.bbox.x1 for box in boxes)
         assert all(box.y0 > axis.bbox.y0 and box.y1 < axis.bbox.y1 for box in boxes)
+
+
+def test_many_models_of_many_voters_have_a_row_each_whose_name_stands_once():
+    rows, true = shuffled(20, 5)
+    short = {name: f"m{at}" for at, name in enumerate(true["model"])}
+    rows, true = rows.replace({"model": short}), true.replace({"model": short})
+    panels = shown(rank_against_reference(rows, true))
+    assert len(panels) == 5
+    best_last = list(true.sort_values("rank", ascending=False)["model"])
+    for panel, (_, own) in zip(panels, rows.groupby("voter", sort=False), strict=True):
+        assert not names_at_points(panel)
+        at = {text.get_text(): y for text, y in zip(panel.get_yticklabels(), panel.get_yticks())}  # noqa: B905
+        assert sorted(at, key=lambda name: at[name]) == best_last
+        points = {y: x for line in panel.lines[1:] for x, y in zip(*line.get_data(), strict=True)}
+        assert {name: points[at[name]] for name in at} == dict(
+            zip(own["model"], own["rank"], strict=True)
+        )
+
+
+def test_names_that_are_cut_alike_are_the_same_in_both_columns_of_a_battle():
+    names = [f"{'x' * 40}{at}{'y' * 40}" for at in range(3)]
+    rows = pd.DataFrame({"first": names[::-1], "second": [names[1], names[2], names[0]]})
+    cut = FigureOptions().chosen(rows)
+    called = dict(
+        zip([*rows["first"], *rows["second"]], [*cut["first"], *cut["second"]], strict=True)
+    )
+    assert len(set(called.values())) == 3
+    assert list(cut["second"]) == [called[name] for name in rows["second"]]
+    assert list(cut["first"]) == [called[name] for name in rows["first"]]
 
 
 def test_the_order_of_models_in_the_frame_moves_no_name():

@@ -232,7 +232,9 @@ def rank_against_reference(
     ranking: pd.DataFrame, reference: pd.DataFrame, options: FigureOptions
 ) -> str:
     """Say whose ranks are nearest to and furthest from the reference's."""
-    rows, true = options.chosen(ranking), options.chosen(reference)
+    models = {*ranking["model"], *reference["model"]}
+    rows = options.chosen(ranking, beside=models)
+    true = options.chosen(reference, beside=models)
     rows = rows[rows["rank"].notna() & (rows["kind"] != "reference")]
     rank = true.dropna(subset="rank").set_index("model")["rank"]
     rank = rank[rank.index.isin(rows["model"])].rank()

@@ -22,6 +22,7 @@ from .style import (
     hide_unused,
     hollow_note,
     ink,
+    longest,
     name_rows,
     row_height,
     row_places,
@@ -140,6 +141,7 @@ def gains(
         if several
         else [sheet.ax]
     )
+    side = 0.0
     for axis, (name, rows) in zip(axes, parts.items(), strict=True):
         at = np.arange(len(rows), dtype=float)[::-1]
         axis.axvspan(-margin, margin, color=ink(0.08), linewidth=0, zorder=0)
@@ -148,7 +150,9 @@ def gains(
              MARKERS["jury"])  # fmt: skip
         jury, judge = rows["jury"].map(options.name), rows["judge"].map(options.name)
         labels = jury + " − " + judge + rows["beside"].map(BESIDE)
-        name_rows(axis, at, all_fitting(list(labels), 0.5 * sheet.width), [""] * len(rows))
+        shown = all_fitting(list(labels), 0.5 * sheet.width)
+        side = max(side, longest(shown))
+        name_rows(axis, at, shown, [""] * len(rows))
         if several:
             axis.set_title(options.name(name))
     measures = {
@@ -158,7 +162,9 @@ def gains(
     }
     what = _measure(measures.pop()) if len(measures) == 1 else "agreement"
     axes[-1].set_xlabel(
-        wrapped(f"gain in {what} ({level:.0%} interval; grey: ±{margin:g})", 0.5 * sheet.width)
+        wrapped(
+            f"gain in {what} ({level:.0%} interval; grey: ±{margin:g})", sheet.width - side - 0.2
+        )
     )
     sheet.head("Gain of each jury over the best single judge")
     sheet.foot(

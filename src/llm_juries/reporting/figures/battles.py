@@ -21,11 +21,14 @@ from .style import (
     named,
     readable,
     small,
+    wide,
     width_of,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+MOST_TURNED = 10  # models whose names stand below their columns, too
 
 
 def battle_heat_map(
@@ -77,8 +80,15 @@ def battle_heat_map(
     labels = all_fitting(names, 0.3 * width, small())
     side = longest(labels, small())
     cell = min(5.2 * small() / 72, (width - side - 0.8) / len(names))
+    columns, turned = labels, True
+    if len(names) > MOST_TURNED:  # their names once, and a number for each column
+        columns, turned = [str(at) for at in range(1, len(names) + 1)], False
+        labels = [f"{name}  {at}" for name, at in zip(labels, columns, strict=True)]
+        side += wide("  00", small())
+        cell = min(cell, (width - side - 0.8) / len(names))
     numbered, counted = cell >= 2.9 * small() / 72, cell >= 4.4 * small() / 72
-    sheet = Sheet(ax, max(1.3, cell * len(names) * 0.85 + side + 0.1), options)
+    under = side if turned else 1.5 * small() / 72
+    sheet = Sheet(ax, max(1.3, cell * len(names) * 0.85 + under + 0.1), options)
     axis = sheet.ax
     shades = diverging()
     image = axis.imshow(np.ma.masked_invalid(shares), cmap=shades, vmin=0, vmax=1, aspect="auto")
@@ -99,7 +109,7 @@ def battle_heat_map(
         )
     at = range(len(names))
     axis.set_yticks(at, labels, fontsize=small())
-    axis.set_xticks(at, labels, fontsize=small(), rotation=90)
+    axis.set_xticks(at, columns, fontsize=small(), rotation=90 * turned)
     axis.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
     axis.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
     axis.grid(which="minor", linewidth=0.6)
@@ -126,5 +136,5 @@ def _both_ways(known: pd.DataFrame, names: Sequence[str]) -> tuple[Array, Array]
         np.add.at(counts, (a, b), n)
         np.add.at(wins, (a, b), mine)
     np.fill_diagonal(counts, 0)  # a model against itself says nothing
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(counts > 0, wins / counts, np.nan), counts

@@ -91,7 +91,7 @@ def detectable_differences(
     )
     axis.set_ylabel(
         wrapped(
-            f"smallest difference of {rows['measure'].iloc[0].replace('_', ' ')} found", 18 * em()
+            f"smallest difference of {rows['measure'].iloc[0].replace('_', ' ')} found", 24 * em()
         )
     )
     curves(sheet, f"{options.name(rows['dataset'].iloc[0])}: how much is enough", note)

@@ -20,6 +20,7 @@ from .style import (
     em,
     ink,
     longest,
+    named,
     readable,
     small,
     voter_colours,
@@ -126,23 +127,28 @@ def risk_coverage(
         Of the intervals.
     options : FigureOptions, optional
     """
+    from matplotlib import rcParams
+
     options = options or PLAIN
     rows = options.chosen(rows)
     sheet = Sheet(ax, 28 * em(), options)
     axis = sheet.ax
     colours = voter_colours(rows[["voter", "kind"]].drop_duplicates())
+    stroke = 0.8 * rcParams["lines.linewidth"]
+    judges = []
     for voter, own in rows.groupby("voter", sort=False):
         at, shade = own["coverage"], colours[str(voter)]
-        axis.vlines(at, own["ci_low"], own["ci_high"], color=shade, linewidth=0.9, alpha=0.75)
-        axis.plot(at, own["risk"], "-o", color=shade, linewidth=1, label=str(voter))
+        axis.vlines(at, own["ci_low"], own["ci_high"], color=shade, linewidth=stroke, alpha=0.75)
+        axis.plot(at, own["risk"], "-o", color=shade, linewidth=stroke, label=str(voter))
         if own["judge_risk"].notna().any():
-            name = f"{options.name(own['judge'].iloc[0])} on the items of {voter}"
-            axis.plot(at, own["judge_risk"], "--", color=shade, linewidth=1, label=name)
+            axis.plot(at, own["judge_risk"], "--", color=shade, linewidth=stroke)
+            judges.append(options.name(own["judge"].iloc[0]))
+    dashed = named("dashed, on the items of the voter of that colour", [*dict.fromkeys(judges)])
     axis.set_xlabel(
         wrapped("coverage: share of the labelled items, the surest first", 0.8 * sheet.width)
     )
     axis.set_ylabel(f"risk: share decided wrongly\n({level:.0%} interval)")
-    curves(sheet, f"{options.name(rows['dataset'].iloc[0])}: risk against coverage", note)
+    curves(sheet, f"{options.name(rows['dataset'].iloc[0])}: risk against coverage", note, dashed)
     return axis
 
 

@@ -217,6 +217,8 @@ def votes_at_labels(
         The source, for the caption.
     options : FigureOptions, optional
     """
+    from matplotlib import rcParams
+
     options = options or PLAIN
     given, spread = spread, options.chosen(spread)
     voters, left_out = _few(spread)
@@ -229,6 +231,7 @@ def votes_at_labels(
     sheet = Sheet(ax, 14 * em() * lines + under, options)
     axes = sheet.panels(lines, columns, sharex=True, sharey=True)
     hide_unused(axes, len(voters))
+    thin, size = rcParams["lines.linewidth"] / 1.2, rcParams["font.size"]
     for axis, voter in zip(axes.flat, voters, strict=False):
         own = spread[(spread["voter"] == voter) & (spread["n"] > 0)]
         kind = str(spread.loc[spread["voter"] == voter, "kind"].iloc[0])
@@ -244,7 +247,7 @@ def votes_at_labels(
             }
             for _, row in own.iterrows()
         ]
-        line = {"color": shade, "linewidth": 1}
+        line = {"color": shade, "linewidth": thin}
         axis.bxp(
             boxes,
             [labels.index(label) for label in own["human"]],
@@ -254,8 +257,8 @@ def votes_at_labels(
             showcaps=False,
             boxprops=line,
             whiskerprops=line,
-            medianprops={**line, "linewidth": 2},
-            meanprops={"marker": "o", "mfc": shade, "mec": ground(), "markersize": 4},
+            medianprops={**line, "linewidth": 2 * thin},
+            meanprops={"marker": "o", "mfc": shade, "mec": ground(), "markersize": 0.55 * size},
         )
         n, missing = own["n"].sum(), spread.loc[spread["voter"] == voter, "missing"].sum()
         counts = f"\n{n:,} votes" + f", {missing:,} missing" * bool(missing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +17,8 @@ from ...errors import JuriesError, nearest
 
 USUAL = "DejaVu Sans"  # comes with matplotlib
 STYLES = {"single": ("print", "single"), "double": ("print",), "slide": ("print", "slide")}
-NAMING = ("voter", "judge", "other", "candidate", "model", "first", "second")  # columns of names
+VOTERS = ("voter", "judge", "other")  # columns of their names
+MODELS = ("candidate", "model", "first", "second")
 LONGEST_NAME = 40  # characters
 ALWAYS = ("human", "reference")  # kinds that a choice of voters keeps
 
@@ -95,46 +96,62 @@ class FigureOptions:
                     f"figures.voters: there is no voter {one!r}{nearest(one, voters)}"
                 )
 
-    def chosen(self, rows: pd.DataFrame, order: Mapping[str, int] | None = None) -> pd.DataFrame:
+    def chosen(
+        self,
+        rows: pd.DataFrame,
+        order: Mapping[str, int] | None = None,
+        beside: Iterable[str] = (),
+    ) -> pd.DataFrame:
         """Return the rows of the chosen voters, in order, under their display names.
 
         Parameters
         ----------
         rows : DataFrame
-            Of one dataset, with a column of `NAMING`.
+            Of one dataset, with columns of `VOTERS` or `MODELS`.
         order : mapping of str to int, optional
             The place of each voter, as of `placed`; by default as given.
+        beside : iterable of str
+            Models of another table that is drawn with this one, so that names are cut alike.
 
         Raises
         ------
         JuriesError
-            If two of a column would have one name.
+            If two voters or two models would have one name.
         """
         if self.voters:
             kept = rows["kind"].isin(ALWAYS) if "kind" in rows else False
-            for column in {"voter", "judge", "other"} & set(rows):
+            for column in set(VOTERS) & set(rows):
                 rows = rows[rows[column].isin(self.voters) | kept]
         if "voter" in rows and self.order != "given" and (order or self.order == "name"):
             place = rows["voter"].map(order) if order else rows["voter"].map(self.name)
             rows = rows.loc[place.sort_values(kind="stable", na_position="last").index]
-        for column in NAMING:
-            if column in rows:
-                rows = rows.assign(**{column: rows[column].replace(self._displayed(rows[column]))})
+        for kind, more in ((VOTERS, ()), (MODELS, beside)):
+            columns = [column for column in kind if column in rows]
+            names = dict.fromkeys([*(name for c in columns for name in rows[c].unique()), *more])
+            shown = self._displayed(names)
+            rows = rows.assign(**{column: rows[column].replace(shown) for column in columns})
         return rows
 
-    def _displayed(self, names: pd.Series[str]) -> dict[str, str]:
-        """Return what to write for each name of a column: its display name, cut if it is long."""
-        shown = {name: self.name(name) for name in names.unique() if isinstance(name, str)}
+    def _displayed(self, names: Iterable[object]) -> dict[str, str]:
+        """Return what to write for each name: its display name, cut if it is long.
+
+        Names cut to the same are numbered by what was cut, whatever their order in the columns.
+        """
+        shown = {name: self.name(name) for name in names if isinstance(name, str)}
         if twice := [name for name, count in Counter(shown.values()).items() if count > 1]:
             both = " and ".join(name for name in shown if shown[name] == twice[0])
             raise JuriesError(
                 f"figures.names: {both} would both be called {twice[0]!r}; rename one"
             )
-        cut: dict[str, str] = {}
-        for raw, name in shown.items():
-            short = shortened(name, LONGEST_NAME // (1 if name.isascii() else 2))
-            taken = sum(other.startswith(short) for other in cut.values())
-            cut[raw] = f"{short} ({taken + 1})" if short != name and taken else short
+        cut = {
+            raw: shortened(name, LONGEST_NAME // (1 if name.isascii() else 2))
+            for raw, name in shown.items()
+        }
+        alike: Counter[str] = Counter()
+        for raw in sorted(cut):
+            alike[cut[raw]] += 1
+            if cut[raw] != shown[raw] and (number := alike[cut[raw]]) > 1:
+                cut[raw] = f"{cut[raw]} ({number})"
         return {raw: name for raw, name in cut.items() if raw != name}
 
     def placed(self, agreement: pd.DataFrame) -> dict[str, int]:

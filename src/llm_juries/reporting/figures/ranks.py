@@ -15,8 +15,10 @@ from .style import (
     PLAIN,
     Sheet,
     all_fitting,
+    bars,
     colour,
     em,
+    fitting,
     grid_of,
     hide_unused,
     hollow_note,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 STROKES = ("-", "--", ":")
 MOST_OVERLAID_RANKS = 3
+MOST_NAMED_POINTS = 12  # of a panel, whose names do not cover each other
+BY_VOTER = "rank by the voter (1 is best; line: its interval)"
 
 
 def rank_against_reference(
@@ -55,7 +59,8 @@ def rank_against_reference(
     """Draw each model's rank by each voter against its true rank, as in Figure 2 of the PoLL paper.
 
     On the diagonal a voter agrees with the reference. Up to three voters share one panel; more
-    have a panel each. True ranks are recomputed among the models drawn, ties at their mean.
+    have a panel each, and of more than twelve models a row a model. True ranks are recomputed
+    among the models drawn, ties at their mean.
 
     Parameters
     ----------
@@ -78,7 +83,9 @@ def rank_against_reference(
         If no model has both ranks.
     """
     options = options or PLAIN
-    ranking, reference = options.chosen(ranking), options.chosen(reference)
+    models = {*ranking["model"], *reference["model"]}
+    ranking = options.chosen(ranking, beside=models)
+    reference = options.chosen(reference, beside=models)
     rows, unranked = _ranked(ranking[ranking["kind"] != "reference"])
     true = reference.dropna(subset="rank").set_index("model")["rank"]
     unlisted = sorted(set(rows["model"]) - set(true.index))
@@ -96,6 +103,20 @@ def rank_against_reference(
     place = rows["voter"].map(voters.index) - (len(voters) - 1) / 2
     rows["at"] = rows["true"] + (0.22 * place if overlaid else 0)  # intervals lie side by side
     last = float(np.nanmax(rows[["rank", "rank_high", "true"]].to_numpy(float)))
+    dataset = options.name(str(rows["dataset"].iloc[0]))
+    title = title or f"{dataset}: ranks of {len(true)} models"
+    remarks = (
+        named("not in the reference, so not drawn, though the voters' ranks count them", unlisted),
+        unranked,
+        hollow_note(rows, "rank_low", "rank_high"),
+    )
+    if not overlaid and len(true) > MOST_NAMED_POINTS:
+        sheet = _row_a_model(rows, true, last, ax, options)
+        sheet.head(title)
+        sheet.foot(
+            note, *remarks, label=f"{BY_VOTER}; grey: the reference's, in whose order they are"
+        )
+        return sheet.ax
 
     width = width_of(ax)
     least = min((12 + 0.5 * min(last, 30)) * em(), width / 2 - 0.2)
@@ -128,21 +149,14 @@ def rank_against_reference(
             if not overlaid:
                 axis.set_title(wrapped(voter, size - 0.3), color=shade)
     handles = axes[0, 0].get_legend_handles_labels()[0] if overlaid else ()
-    dataset = options.name(str(rows["dataset"].iloc[0]))
-    sheet.head(title or f"{dataset}: ranks of {len(true)} models", handles)
+    sheet.head(title, handles)
     across = "rank in the reference, among these models (1 is best)"
-    up = "rank by the voter (1 is best; line: its interval)"
-    remarks = (
-        named("not in the reference, so not drawn, though the voters' ranks count them", unlisted),
-        unranked,
-        hollow_note(rows, "rank_low", "rank_high"),
-    )
     if overlaid:
         sheet.ax.set_xlabel(wrapped(across, 0.85 * width))
-        sheet.ax.set_ylabel(wrapped(up, size))
+        sheet.ax.set_ylabel(wrapped(BY_VOTER, size))
         sheet.foot(note, *remarks)
     else:
-        sheet.part.supylabel(up, fontsize="medium")
+        sheet.part.supylabel(BY_VOTER, fontsize="medium")
         sheet.foot(note, *remarks, label=across)
     if ax is None:
         settle(whole(sheet.ax))  # so that names can be measured
@@ -152,6 +166,42 @@ def rank_against_reference(
         axis.apply_aspect()
         name_models(axis, rows[rows["voter"].isin(group)])
     return sheet.ax
+
+
+def _row_a_model(
+    rows: pd.DataFrame, true: pd.Series[float], last: float, ax: Axes | None, options: FigureOptions
+) -> Sheet:
+    """Draw a panel a voter in which each model has a row, in the reference's order.
+
+    So the names stand once, at the left, instead of beside the points of every panel.
+    """
+    true = true.sort_values(kind="stable")
+    at = pd.Series(np.arange(len(true), 0, -1, dtype=float), index=true.index)
+    voters = list(dict.fromkeys(rows["voter"]))
+    width = width_of(ax)
+    names = all_fitting(list(map(str, true.index)), 0.32 * width, small())
+    room = width - longest(names, small()) - 0.2
+    lines, columns = grid_of(len(voters), 11 * em(), room)
+    tall = 1.3 * small() / 72 * len(true)
+    sheet = Sheet(ax, (tall + 2 * em()) * lines + 2 * em(), options)
+    axes = sheet.panels(lines, columns, sharex=True, sharey=True)
+    hide_unused(axes, len(voters))
+    for axis, voter in zip(axes.flat, voters, strict=False):
+        own = rows[rows["voter"] == voter]
+        kind = str(own["kind"].iloc[0])
+        axis.plot(true, at, color=ink(0.3), linewidth=0.9, zorder=0)
+        bars(
+            axis, own["rank"], own["rank_low"], own["rank_high"],
+            own["model"].map(at).to_numpy(float), colour(kind), MARKERS[kind],
+        )  # fmt: skip
+        shown = fitting(voter, room / columns - 0.1)
+        axis.set_title(shown, color=colour(kind))
+        axis.set_xticks(np.arange(1, last + 1, -(-last // 8)))
+        axis.set_yticks(at, names, fontsize=small())
+        axis.set_ylim(0.3, len(true) + 0.7)
+        axis.tick_params(axis="y", length=0)
+        axis.grid()
+    return sheet
 
 
 def bump_chart(

@@ -202,17 +202,25 @@ def longest(names: Sequence[str], size: float | None = None) -> float:
     return max((wide(name, size) for name in names), default=0.0)
 
 
-def fitting(name: str, room: float, size: float | None = None) -> str:
-    """Return a name whose middle is left out if it is wider than so many inches."""
+def fitting(name: str, room: float, size: float | None = None, *, end: bool = False) -> str:
+    """Return a name whose middle, or end, is left out if it is wider than so many inches."""
     if wide(name, size) <= room:
         return name
     keep = max(3, int(len(name) * room / wide(name, size)) - 1)
+    if end:
+        return f"{name[:keep]}…"
     return f"{name[: (keep + 1) // 2]}…{name[len(name) - keep // 2 :]}"
 
 
 def all_fitting(names: Sequence[str], room: float, size: float | None = None) -> list[str]:
-    """Return names cut to so many inches, all still different."""
+    """Return names cut to so many inches, all still different.
+
+    The middle is left out, or the end if more names differ then.
+    """
     cut = [fitting(name, room, size) for name in names]
+    ends = [fitting(name, room, size, end=True) for name in names]
+    if len(set(ends)) > len(set(cut)):
+        cut = ends
     before = [cut[:at].count(name) for at, name in enumerate(cut)]
     return [
         f"{name} ({alike + 1})" if alike else name for name, alike in zip(cut, before, strict=True)
