@@ -3,7 +3,8 @@
     LLM_JURIES_VLLM_PYTHON=.venv-vllm/bin/python python benchmarks/local_throughput.py
 
 All use the same few-shot prompts and the same SmolLM2-135M in one run; ratios are relative to the
-plain loop. For random weights of 8B parameters on a GPU: vllm_gpu.py.
+plain loop. With `--device gpu` vLLM and the plain loop run on a GPU, and llama.cpp on the CPU as
+ever. For random weights of 8B parameters on a GPU: vllm_gpu.py.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ def weights(gguf: Path, python: str) -> Path:
     return folder
 
 
-def compared(python: str, folder: Path, number: int) -> pd.DataFrame:
-    """Time all backends on the same prompts."""
+def compared(python: str, folder: Path, number: int, device: str) -> pd.DataFrame:
+    """Time all backends on the same prompts; vLLM on a device, "cpu" or "gpu"."""
     rows: list[dict[str, Any]] = []
 
     def add(name: str, seconds: float, cached: str = "") -> None:
@@ -116,7 +117,7 @@ def compared(python: str, folder: Path, number: int) -> pd.DataFrame:
             {"decoding": {"verdict_by": "text", "max_tokens": WORDS}},
         ),
     ):
-        judge, _ = configured("smollm2_vllm", model__path=str(folder), **changed)
+        judge, _ = configured("smollm2_vllm", model__path=str(folder), device=device, **changed)
         add(name, *_shares(*timed(judge, requests)))
     return pd.DataFrame(rows)
 
@@ -132,6 +133,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--prompts", type=int, default=200)
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     python = os.environ.get("LLM_JURIES_VLLM_PYTHON")
@@ -142,7 +144,7 @@ def main() -> None:
     small, _ = configured("smollm2")
     folder = weights(small.file.find(), python)
     print(f"{arguments.prompts} few-shot prompts, SmolLM2-135M")
-    table = compared(python, folder, arguments.prompts)
+    table = compared(python, folder, arguments.prompts, arguments.device)
     print(markdown(table))
 
 

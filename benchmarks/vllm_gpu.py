@@ -2,7 +2,7 @@
 
     LLM_JURIES_VLLM_PYTHON=.venv-vllm/bin/python python benchmarks/vllm_gpu.py --shape llama_8b
 
-Never run on a GPU by this project: there was none. `--shape toy --device cpu` tries the script on a
+Never run on a GPU by this project. `--shape toy --device cpu` tries the script on a
 CPU, and its figures mean nothing. The weights are random (vLLM's load_format=dummy), so the
 verdicts mean nothing either; the speed does.
 
