@@ -210,13 +210,13 @@ def test_many_models_of_many_voters_have_a_row_each_whose_name_stands_once():
     rows, true = rows.replace({"model": short}), true.replace({"model": short})
     panels = shown(rank_against_reference(rows, true))
     assert len(panels) == 5
-    best_last = list(true.sort_values("rank", ascending=False)["model"])
+    ticks = zip(panels[0].get_yticklabels(), panels[0].get_yticks(), strict=True)
+    at = {text.get_text(): y for text, y in ticks}
+    assert sorted(at, key=lambda name: -at[name]) == list(true.sort_values("rank")["model"])
     for panel, (_, own) in zip(panels, rows.groupby("voter", sort=False), strict=True):
         assert not names_at_points(panel)
-        at = {text.get_text(): y for text, y in zip(panel.get_yticklabels(), panel.get_yticks())}  # noqa: B905
-        assert sorted(at, key=lambda name: at[name]) == best_last
         points = {y: x for line in panel.lines[1:] for x, y in zip(*line.get_data(), strict=True)}
-        assert {name: points[at[name]] for name in at} == dict(
+        assert {name: points[y] for name, y in at.items()} == dict(
             zip(own["model"], own["rank"], strict=True)
         )
 
