@@ -424,7 +424,8 @@ def difference(
     margin : float
         What a voter may be worse by and still be as good, stated beforehand.
     coverage : float
-        The share of the labelled items that both sides must have voted on for a finding.
+        The share of the labelled items that both sides must have voted on for a finding without a
+        word on it, and to be ranked.
 
     Returns
     -------

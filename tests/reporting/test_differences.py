@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +14,23 @@ from test_tracking import told
 
 from in_process import Ended, ended
 from llm_juries.analysis.runs import keep, read_run
+from llm_juries.judges.lexical import LexicalJudge
 from llm_juries.reporting.summary_fields import FIELDS, PREFIX, of_analysis
+from llm_juries.types import Reply, Request
 from studies import measured, study_of_rows
 
 QUICK = ("analysis.bootstrap.resamples=50", "figures.formats=[png]")
+
+
+class Model(LexicalJudge):
+    """A string rule that is collected and stored like a model, and that may turn its verdicts."""
+
+    free = False
+    turned = False
+
+    async def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        replies = await super().ask(requests)
+        return [Reply(repr(1 - float(reply.text))) if self.turned else reply for reply in replies]
 
 
 class Runs(NamedTuple):
@@ -112,6 +126,26 @@ def test_one_dataset_and_several_have_the_same_fields(tmp_path: Path):
     assert "summary/gain" not in several  # of one dataset only
     assert (several["summary/datasets"], several["summary/items"]) == (2.0, 60.0)
     assert "summary/best_jury_usd_per_1000" not in single
+
+
+def test_two_stores_hold_what_a_judge_said_then_and_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    rows = [f"q{n},Q{n},yes,{'yes' if n % 3 else 'no'},{int(n % 3 > 0)}" for n in range(30)]
+    head = "item_id,question,references,answer,human"
+    (tmp_path / "a.csv").write_text("\n".join([head, *rows]))
+    asked = (
+        "dataset=jsonl", "dataset.path=a.csv",
+        "+judges.m={_target_: test_differences.Model, name: m, measure: contains}",
+    )  # fmt: skip
+    for store, turned in (("then", False), ("now", True)):
+        monkeypatch.setattr(Model, "turned", turned)
+        done = ended(tmp_path, "judge", *asked, f"store={store}", "progress=none")
+        assert done.code == 0, done.err + done.bug
+    done = ended(tmp_path, "difference", *asked, "before=then", "after=now", *QUICK)
+    assert done.code == 0, done.err + done.bug
+    assert "m: 30 of 30 votes changed, 0 for the better, 30 for the worse" in done.out
+    assert ": now compared with then" in next(tmp_path.rglob("report.md")).read_text()
 
 
 MISTAKES = {

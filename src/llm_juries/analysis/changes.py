@@ -144,7 +144,8 @@ def difference(
     margin : float
         What a voter may be worse by and still be as good, stated beforehand.
     coverage : float
-        The share of the labelled items that both sides must have voted on for a finding.
+        The share of the labelled items that both sides must have voted on for a finding without a
+        word on it, and to be ranked.
     names : (str, str), optional
         Of both sides; by default those of their datasets, or of the voters.
 
@@ -338,7 +339,8 @@ def changes(
         ties for half; change = after - before with ci_low and ci_high, the cluster-robust t
         interval; p and p_holm, corrected for all rows (float); finding ("clearly better", "clearly
         worse", "as good within MARGIN", "not clear", "not clear, but worse by MARGIN at most", "the
-        same votes", "too few items") (str); margin; questions, detectable and questions_needed as
+        same votes"; where both voted on less than `coverage` of the labelled items with the share)
+        (str); margin; questions, detectable and questions_needed as
         in `comparison.against`; caution. Empty without human labels of two values.
     """
     if not labelled(sides.panel) or one_label(sides.panel):
@@ -364,8 +366,8 @@ def changes(
                 "p": float(p_values(found.gap, found.questions, bootstrap.level)[0]),
                 "p_holm": np.nan,
                 "finding": _finding(found, margin, bootstrap.level)
-                if found.n >= coverage * total
-                else "too few items",
+                + f", on {found.n / max(total, 1):.0%} of the labelled items only"
+                * (found.n < coverage * total),
                 "margin": margin,
                 **shown,
                 "caution": cautions(found.questions, found.gap)[0],

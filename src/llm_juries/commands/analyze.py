@@ -52,7 +52,7 @@ def analyze(cfg: DictConfig) -> None:
             page.write(results, store, folder / "report.html", drawn, browsing)
             config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
             summary.write_report(results, folder, drawn, config)
-            names = ("report.md", "report.html", "provenance.json", "tables", "figures")
+            names = ("report.md", "report.html", "provenance.json", "tables", "figures", "votes")
             run = tracking.log(
                 folder,
                 "analyze",

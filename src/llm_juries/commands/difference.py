@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from ..analysis.settings import Analysis
     from ..juries.panel import Panel
 
+log = logging.getLogger(__name__)
 HOW = (
     "name two runs (before=FOLDER after=FOLDER), two prompts (prompts=[OLD,NEW]) or who replaces "
     "whom (replace={OLD: NEW})"
@@ -37,6 +40,7 @@ def difference(cfg: DictConfig) -> None:
     figures = read(FigureOptions, cfg.figures, "figures")
     replaced = replacements(_plain(cfg.replace))
     pairs, about, names = _pairs(cfg, analysis, alone=bool(replaced))
+    pairs = _with_replaced(pairs, replaced)
     settings, bootstrap = analysis.settings, analysis.bootstrap
     found = [
         changes.difference(old, new, replaced, bootstrap, settings.margin, settings.coverage, names)
@@ -59,22 +63,31 @@ def difference(cfg: DictConfig) -> None:
         files=[folder / name for name in ("report.md", "report.html", "tables", "figures")],
     )
     if "changes" in tables:
-        shown = [
-            "voter",
-            "replaced_by",
-            "before",
-            "after",
-            "change",
-            "ci_low",
-            "ci_high",
-            "finding",
-        ]
+        columns = ["voter", "replaced_by", "before", "after", "change", "ci_low", "ci_high"]
         several = ["dataset"] * (len(found) > 1)
-        print(f"{markdown(tables['changes'][[*several, *shown]])}\n")
+        print(f"{markdown(tables['changes'][[*several, *columns, 'finding']])}\n")
     print(f"page:    {folder / 'report.html'}\nreport:  {folder / 'report.md'}")
     print(f"tables:  {folder / 'tables'}" + (f"\nW&B run: {run}" if run else ""))
     for conclusion in differences.conclusions(found):
         print(f"\n{conclusion.plain()}")
+
+
+def _with_replaced(
+    pairs: list[tuple[Panel, Panel]], replaced: Mapping[str, str]
+) -> list[tuple[Panel, Panel]]:
+    """Return the pairs that have all replaced voters and their successors; warn of the others."""
+
+    def has_all(before: Panel, after: Panel) -> bool:
+        return set(replaced) <= {*before.votes.names} and {*replaced.values()} <= {
+            *after.votes.names
+        }
+
+    kept = [pair for pair in pairs if has_all(*pair)]
+    if not kept:
+        return pairs  # `changes.difference` says who is missing
+    if left := [one.dataset.name for one, other in pairs if not has_all(one, other)]:
+        log.warning("left out, without a replaced voter or its successor: %s", ", ".join(left))
+    return kept
 
 
 def _plain(replace: object) -> object:
@@ -97,12 +110,13 @@ def _pairs(
         before, after = str(cfg.before), str(cfg.after)
         if Path(before).resolve() == Path(after).resolve() and not alone:
             raise JuriesError(f"before and after are both {before}; {HOW}")
-        old, new = (_of_folder(cfg, analysis, key) for key in ("before", "after"))
-        names = ("before", "after")
-        if Path(before).resolve() != Path(after).resolve():
-            first, second = run_names([Path(before), Path(after)])
-            names = first, second
-        return matched(old, new), f"before: {before}; after: {after}", names
+        old = _of_folder(cfg, analysis, "before")
+        if Path(before).resolve() == Path(after).resolve():
+            return [(panel, panel) for panel in old], f"run: {before}", None
+        first, second = run_names([Path(before), Path(after)])
+        names = first, second
+        pairs = matched(old, _of_folder(cfg, analysis, "after"))
+        return pairs, f"before: {before}; after: {after}", names
     panels = _of_store(cfg, analysis, None)
     if cfg.prompts:
         if len(cfg.prompts) != 2:
