@@ -118,6 +118,20 @@ def test_a_judges_yaml_needs_no_package_line(
     assert errors.endswith("/my/judge/mine: holds no keys; write KEY: VALUE lines\n")
 
 
+@pytest.mark.parametrize("where", ["override", "yaml"])
+def test_a_user_may_make_a_multirun_without_a_flag(where: str, tmp_path: Path):
+    (tmp_path / "my" / "experiment").mkdir(parents=True)
+    yaml = "# @package _global_\nhydra:\n  mode: MULTIRUN\n"
+    (tmp_path / "my" / "experiment" / "many.yaml").write_text(yaml)
+    given = (
+        ["--config-dir", "my", "experiment=many"] if where == "yaml" else ["hydra.mode=MULTIRUN"]
+    )
+    swept = ["judge=contains,token_f1", "dataset.limit=1", "hydra.sweep.dir=runs"]
+    done = in_process.ended(tmp_path, "judge", *given, *swept)
+    assert done.code == 0, done
+    assert {path.name for path in (tmp_path / "runs").iterdir()} >= {"0", "1"}
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["judge", "--help"]])
 def test_a_closed_pipe_ends_quietly(arguments: list[str]):
     reader, writer = os.pipe()

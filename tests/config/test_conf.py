@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from conftest import ROOT
 from llm_juries.answers.rounds import Answering
 from llm_juries.config import composing
 from llm_juries.config.build import build, pick
-from llm_juries.config.keys import commands, keys
+from llm_juries.config.keys import LOADER, commands, keys
 from llm_juries.config.seating import shared_weights
 from llm_juries.config.study import studies
 from llm_juries.data.annotation_sheets import Task
@@ -46,8 +47,23 @@ def names(group: str) -> list[str]:
     return [name for name in found if group != "candidate" or name not in SETS]
 
 
+@cache
 def composed(primary: str, *overrides: str) -> DictConfig:
-    return composing.composed(primary, overrides)
+    """Return a composed config, composed once and so not to be changed; a test may copy it."""
+    cfg = composing.composed(primary, overrides)
+    OmegaConf.set_readonly(cfg, True)
+    return cfg
+
+
+def changeable(node: DictConfig) -> DictConfig:
+    copied = node.copy()
+    OmegaConf.set_readonly(copied, False)
+    return copied
+
+
+def every(group: str) -> str:
+    """Return the override that selects all yamls of a group that takes several."""
+    return f"{group}=[{','.join(names(group))}]"
 
 
 def overrides(primary: str) -> list[str]:
@@ -75,7 +91,7 @@ def overrides(primary: str) -> list[str]:
     found = []
     for group, stems in groups.items():
         if group in LISTED:
-            found.append(f"{group}=[{','.join(stems)}]")
+            found.append(every(group))
         else:
             whole = primary in ("judge", "answer") or group == "experiment"
             found += [f"{group}={stem}" for stem in (stems if whole else stems[:1])]
@@ -100,7 +116,7 @@ def test_every_dataset_yaml_composes_under_the_script_for_labels(name: str):
 
 @pytest.mark.parametrize("name", names("judge"))
 def test_a_judge_yaml_builds_a_judge_of_its_own_name(name: str):
-    node = composed("judge", f"judge={name}").judges[name]
+    node = composed("judge", every("judge")).judges[name]
     if wanted := sorted(OmegaConf.missing_keys(node)):
         with pytest.raises(JuriesError, match=rf"^{wanted[0]}: is required; set {wanted[0]}="):
             build(node, f"judges.{name}")
@@ -110,9 +126,10 @@ def test_a_judge_yaml_builds_a_judge_of_its_own_name(name: str):
     assert judge.family
 
 
+@cache
 def with_defaults(path: Path) -> dict[str, Any]:
     """Return a yaml's keys with those of the yamls that it is built on."""
-    node = yaml.safe_load(path.read_text())
+    node = yaml.load(path.read_text(), Loader=LOADER)  # noqa: S506 - a safe one
     for default in node.get("defaults", []):
         base = default if isinstance(default, str) else ""
         if base.endswith("@_here_"):
@@ -135,7 +152,7 @@ HOSTED = [
 def test_a_hosted_model_has_a_lifetime_and_a_dated_price_with_a_link(
     command: str, group: str, name: str
 ):
-    model = build(composed(command, f"{group}={name}")[f"{group}s"][name], name)
+    model = build(composed(command, every(group))[f"{group}s"][name], name)
     life, price = model.lifetime, model.price
     assert life.model == model.model
     assert life.link.startswith("https://")
@@ -163,13 +180,13 @@ def test_only_hosted_models_have_lifetimes_and_all_of_them():
 
 @pytest.mark.parametrize("name", names("candidate"))
 def test_a_candidate_yaml_builds_a_model_that_answers_in_text(name: str):
-    node = composed("answer", f"candidate={name}").candidates[name]
+    node = composed("answer", every("candidate")).candidates[name]
     judge = build(node, f"candidates.{name}")
     assert judge.name == name
     assert judge.decoding.verdict_by == "text"
     assert judge.decoding.max_tokens >= 256
     assert "jur" not in judge.note
-    long = composed("answer", f"candidate={name}", "answering=open_book_long").candidates[name]
+    long = composed("answer", every("candidate"), "answering=open_book_long").candidates[name]
     assert long.decoding.max_tokens >= 512
     assert f"candidate={name}" in (CONF / "candidate" / f"{name}.yaml").read_text()
 
@@ -209,7 +226,7 @@ def test_an_answering_yaml_builds_a_way_of_its_own_name_and_begins_with_its_comm
 
 @pytest.mark.parametrize("name", names("retrieval"))
 def test_a_retrieval_yaml_builds_or_asks_for_its_path(name: str):
-    node = composed("answer", f"retrieval={name}").retrieval
+    node = changeable(composed("answer", f"retrieval={name}").retrieval)
     if name in ("bm25", "bm25_disk"):
         with pytest.raises(JuriesError, match=r"^retrieval: path: missing"):
             build(node, "retrieval")
@@ -249,7 +266,7 @@ def test_a_dataset_yaml_loads_or_asks_for_its_path(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(ROOT)
-    node = composed("judge", f"dataset={name}").dataset
+    node = changeable(composed("judge", f"dataset={name}").dataset)
     source = node.get("source", {})
     if "repo" in source:  # tests/data/test_hub.py loads those of the hub
         return
@@ -266,6 +283,13 @@ def test_a_dataset_yaml_loads_or_asks_for_its_path(
     assert isinstance(dataset, Dataset)
     assert dataset.name == name
     assert dataset.labels
+
+
+def test_no_yaml_makes_a_multirun():
+    """Hydra would compose each config twice to see it; `hydra_app.ComposedOnce` does not."""
+    texts = [path.read_text() for path in CONF.rglob("*.yaml")]
+    nodes = [yaml.load(text, Loader=LOADER) or {} for text in texts]  # noqa: S506 - a safe one
+    assert not any("mode" in (node.get("hydra") or {}) for node in nodes)
 
 
 @pytest.mark.parametrize("name", names("wandb"))
@@ -343,6 +367,7 @@ def test_a_scale_is_set_in_a_yaml_or_on_the_command_line(tmp_path: Path):
     (study,) = studies(cfg)
     assert study.dataset.label_scale == Scale.ordinal(1, 5)
     assert [item.human for item in study.dataset.items] == ["4", "1"]
+    cfg = changeable(cfg)
     cfg.dataset.scale = {"kind": "ordinal", "low": 5, "high": 1}
     with pytest.raises(JuriesError, match=r"dataset\.scale: scale: low is 5 and high is 1"):
         studies(cfg)

@@ -8,18 +8,34 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hydra
+from hydra._internal import hydra as _hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ..config.composing import check_overrides, composed, finish, register
+from ..config.composing import check_overrides, composed, finish, key_of, register
 from ..config.locations import conf_dir
 from ..config.study import SUBJECT, VOTERS
 from .endings import end_of_pipe, parsed
 from .mistakes import TRACEBACKS, is_mistake, stop
 
 Command = Callable[[DictConfig], None]
+MODE = {"hydra", "hydra.mode", "hydra.searchpath"}
+"""Keys that say whether a run is a multirun, or where else a yaml may say so."""
+
+
+class ComposedOnce(_hydra.Hydra):
+    """Hydra composes a config twice, at first only to see a `hydra.mode`; no yaml here sets it."""
+
+    def get_mode(self, config_name: str | None, overrides: list[str]) -> RunMode | None:
+        """Return the mode that the user set, in an override or a yaml of their own."""
+        searched = {source.path for source in self.config_loader.get_search_path().get_path()}
+        usual = {"pkg://hydra.conf", str(conf_dir()), "structured://"}
+        if searched <= usual and not MODE & set(map(key_of, overrides)):
+            return None
+        mode: RunMode | None = super().get_mode(config_name, overrides)
+        return mode
 
 
 def check_arguments(name: str) -> None:
@@ -39,6 +55,7 @@ def check_arguments(name: str) -> None:
 def hydra_main(name: str, command: Command) -> Callable[[], None]:
     """Return a function that lets Hydra compose conf/NAME.yaml and runs a command on the result."""
     register()
+    _hydra.Hydra = ComposedOnce
     decorate = hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")
     main: Callable[[], None] = decorate(task(name, command))
     return main

@@ -28,6 +28,7 @@ from . import named
 from .keys import PACKAGES, choices, commands, groups, keys, top_level
 from .locations import conf_dir
 from .seating import members_of
+from .yamls import use_libyaml
 
 SEVERAL = ("judge", "jury", "candidate", "experiment")
 """Groups of which a list of names is composed as it stands."""
@@ -83,6 +84,7 @@ class FileConfigSource(PlainSource):
 
 def register() -> None:
     """Let Hydra include a jury's members; to be called before it composes anything."""
+    use_libyaml()
     Plugins.instance()  # registers Hydra's own sources, of which ours replaces one
     SourcesRegistry.instance().types["file"] = FileConfigSource
 
@@ -133,9 +135,7 @@ def finish(cfg: DictConfig, hydra: Any, command: str) -> DictConfig:
     overrides = [str(override) for override in hydra.overrides.task]
     for override in OverridesParser.create().parse_overrides(overrides):
         _check_single(override.key_or_group, override.value(), top_level(command))
-    finished = cfg.copy()
-    with open_dict(finished):
-        finished.pop("hydra", None)
+    finished = OmegaConf.masked_copy(cfg, [key for key in map(str, cfg) if key != "hydra"])
     _check_keys(finished, overrides, command)
     _check_sections(finished, command)
     for key in set(LISTS) & set(map(str, finished)):

@@ -22,6 +22,7 @@ from ..juries.pooling import Pooling
 from ..prompts.prompt import Prompt
 from .build import build
 from .locations import conf_dir
+from .yamls import use_libyaml
 
 HERE = "_here_"
 Folders = Sequence[str | Path]
@@ -179,6 +180,7 @@ def _find(roots: Sequence[Path], group: str, name: str) -> Path:
 
 def _merged(path: Path, group: str, roots: Sequence[Path], chain: tuple[Path, ...]) -> DictConfig:
     """Return a yaml over those that its defaults name, in Hydra's order."""
+    use_libyaml()
     try:
         own = OmegaConf.load(path)
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
