@@ -55,7 +55,7 @@ def check_arguments(name: str) -> None:
 def hydra_main(name: str, command: Command) -> Callable[[], None]:
     """Return a function that lets Hydra compose conf/NAME.yaml and runs a command on the result."""
     register()
-    _hydra.Hydra = ComposedOnce
+    _hydra.Hydra = ComposedOnce  # type: ignore[misc]
     decorate = hydra.main(config_path=str(conf_dir()), config_name=name, version_base="1.3")
     main: Callable[[], None] = decorate(task(name, command))
     return main

@@ -22,10 +22,11 @@ def _loader() -> Any:
     rules = _of_omegaconf()
     if not yaml.__with_libyaml__:
         return rules
+    from yaml._yaml import CParser
 
-    class Loader(yaml.cyaml.CParser, rules):  # type: ignore[misc, valid-type]
+    class Loader(CParser, rules):  # type: ignore[misc, valid-type]
         def __init__(self, stream: Any) -> None:
-            yaml.cyaml.CParser.__init__(self, stream)
+            CParser.__init__(self, stream)
             SafeConstructor.__init__(self)
             Resolver.__init__(self)
 
