@@ -244,8 +244,9 @@ def test_single_annotators_are_combined_by_a_rule():
 
 def test_the_numbers_are_those_of_the_command(run_process: Callable[..., Any], tmp_path: Path):
     done = run_process(
-        "analyze", "dataset=recorded_nq301", "jury=nq301_trio", "analysis.bootstrap.resamples=200"
-    )
+        "analyze", "dataset=recorded_nq301", "jury=nq301_trio", "figures.draw=none",
+        "analysis.bootstrap.resamples=200",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     panel = lj.read_verdicts("recorded_nq301").add(
         lj.Jury("nq301_trio", ["gpt_4", "text_davinci_003", "bem"])

@@ -130,7 +130,7 @@ def test_files_do_not_depend_on_the_hash_seed_or_the_order_of_judges(
     ):
         done = run_process(
             "analyze", f"judge=[{judges}]", "analysis.search.rules=[majority]",
-            "analysis.bootstrap.resamples=200",
+            "analysis.bootstrap.resamples=200", "figures.draw=none",
             f"hydra.run.dir={tmp_path / seed}", f"store={tmp_path / ('store' + seed)}",
             PYTHONHASHSEED=seed,
         )  # fmt: skip

@@ -59,7 +59,7 @@ def test_a_jury_of_deciders_is_asked_and_analysed_with_its_calibration(
         "gpt-6-luna", "pplx-decider-v1-27b", "solar-decide",
     }  # fmt: skip
 
-    done = run_script("analyze", *options, **KEYS)
+    done = run_script("analyze", *options, "figures.draw=none", **KEYS)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "out" / "tables"
     calibration = pd.read_csv(folder / "calibration.csv")

@@ -12,7 +12,7 @@ import yaml
 from conftest import Run
 from faulty_api import Fault, FaultyApi, in_a_thread
 
-FAST = "analysis.bootstrap.resamples=50"
+FAST = ("figures.draw=none", "analysis.bootstrap.resamples=50")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_run_without_a_usable_vote_and_its_analysis_end_with_2(
         "refusal": "error: a on mine: no usable verdict (30 refused); ask another judge",
     }
     assert line.startswith(expected[kind])
-    read = run_script("analyze", flag, "judge=a", *data, FAST)
+    read = run_script("analyze", flag, "judge=a", *data, *FAST)
     assert read.returncode == 2
     (line,) = read.stderr.splitlines()
     assert line.startswith("error: nothing to analyze: a on mine: no usable verdict (")
@@ -68,19 +68,19 @@ def test_an_analysis_of_what_is_not_there_says_what_is(
     flag = write_judge(tmp_path, "a", name="a", model="a", server=server(api))
     data = answers(tmp_path)
     assert run_script("judge", flag, "judge=a", *data).returncode == 0
-    other = run_script("analyze", flag, "judge=a", *data, "prompt=single_point_reference", FAST)
+    other = run_script("analyze", flag, "judge=a", *data, "prompt=single_point_reference", *FAST)
     (line,) = other.stderr.splitlines()
     assert (other.returncode, line.startswith("error: nothing to analyze: a on mine: ")) == (
         2,
         True,
     )
     assert "has no verdict under prompt single_point_reference; it has 30 of a on mine" in line
-    empty = run_script("analyze", flag, "judge=a", *data, FAST, f"store={tmp_path / 'none'}")
+    empty = run_script("analyze", flag, "judge=a", *data, *FAST, f"store={tmp_path / 'none'}")
     assert empty.returncode == 2
     assert "it is empty; collect verdicts with llm-juries judge, or set store=" in empty.stderr
     # Who has votes is reported all the same; the exit code tells of who has none.
     write_judge(tmp_path, "b", name="b", model="b", server=server(api))
-    both = run_script("analyze", flag, "judge=[a,b]", *data, FAST)
+    both = run_script("analyze", flag, "judge=[a,b]", *data, *FAST)
     assert (both.returncode, both.stdout.count("report:")) == (2, 1)
     assert both.stderr.startswith("error: b on mine: the store ")
 
@@ -92,7 +92,7 @@ def test_verdicts_without_human_labels_have_the_tables_that_need_none(
     rows = [f"q{n},m{n % 2},{human and ','}{n % 2},{n % 3 // 2}" for n in range(12)]
     table = tmp_path / "verdicts.csv"
     table.write_text(f"item_id,candidate,{human}j1,j2\n" + "\n".join(rows))
-    done = run_script("analyze", "dataset=verdicts", f"dataset.path={table}", FAST)
+    done = run_script("analyze", "dataset=verdicts", f"dataset.path={table}", *FAST)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("none, so no voter is measured against humans") == 1
     assert "ci_low" not in done.stdout
@@ -109,7 +109,7 @@ def test_where_all_humans_say_the_same_nobody_is_best_by_kappa(
     table = tmp_path / "verdicts.csv"
     table.write_text("item_id,human,j1,j2,j3\n" + "\n".join(rows))
     done = run_script(
-        "analyze", "dataset=verdicts", f"dataset.path={table}", FAST,
+        "analyze", "dataset=verdicts", f"dataset.path={table}", *FAST,
         "analysis.search.rules=[majority]",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

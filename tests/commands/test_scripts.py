@@ -21,6 +21,7 @@ from llm_juries.store.store import Store
 from llm_juries.types import Verdict
 
 SMALL = ("dataset.limit=3", "judge=smollm2", "judges.smollm2.threads=1")
+TABLES_ONLY = ("figures.draw=none", "analysis.bootstrap.resamples=50")
 
 
 def stored(folder: Path) -> list[dict[str, object]]:
@@ -109,7 +110,7 @@ def test_a_second_run_asks_the_model_nothing(run_script: Run, tmp_path: Path):
 
 @pytest.mark.model
 def test_a_kill_loses_no_verdict_and_repeats_none(run_script: Run, tmp_path: Path):
-    overrides = ["dataset.limit=8", "judge=smollm2", "judges.smollm2.threads=1"]
+    overrides = ["dataset.limit=4", "judge=smollm2", "judges.smollm2.threads=1"]
     run = subprocess.Popen(
         [*script("judge", tmp_path / "killed"), *overrides],
         cwd=ROOT,
@@ -130,7 +131,7 @@ def test_a_kill_loses_no_verdict_and_repeats_none(run_script: Run, tmp_path: Pat
         capture_output=True,
         text=True,
     )
-    assert f"{32 - len(kept)} model calls made; {len(kept)} verdicts" in again.stdout, again.stderr
+    assert f"{16 - len(kept)} model calls made; {len(kept)} verdicts" in again.stdout, again.stderr
     assert run_script("judge", *overrides).returncode == 0
     disturbed, calm = verdicts(tmp_path / "killed" / "store"), verdicts(tmp_path / "store")
     assert disturbed.keys() == calm.keys()
@@ -159,7 +160,7 @@ def test_the_larger_model_judges_better_than_chance(run_script: Run, tmp_path: P
         pytest.skip("its file (1.1 GB) is not in the cache; make quickstart fetches it")
     done = run_script("judge", "dataset.limit=6", "judge=qwen25_coder")
     assert done.returncode == 0, done.stderr
-    done = run_script("analyze", "dataset.limit=6", "judge=qwen25_coder")
+    done = run_script("analyze", "dataset.limit=6", "judge=qwen25_coder", *TABLES_ONLY)
     (row,) = table(tmp_path / "out" / "tables" / "agreement.csv")
     assert row["n"] == "24"
     assert float(row["kappa"]) > 0.3
@@ -174,7 +175,7 @@ def test_if_a_model_is_unavailable_the_others_go_on(run_script: Run, tmp_path: P
     done = run_script("judge", *overrides, "on_unavailable=skip")
     assert done.returncode == 0
     assert "SKIPPED: judge qwen25_coder: /nowhere/model.gguf" in done.stdout
-    done = run_script("analyze", *overrides)  # is written, but a judge without verdicts is named
+    done = run_script("analyze", *overrides, *TABLES_ONLY)  # is written, but a judge without verdicts is named
     assert done.returncode == 2
     assert "error: qwen25_coder on sample_qa: the store" in done.stderr
     rows = {row["voter"]: row for row in table(tmp_path / "out" / "tables" / "agreement.csv")}
@@ -227,7 +228,7 @@ def test_a_users_own_table_of_verdicts_is_analysed_with_no_model(run_script: Run
     )
     done = run_script(
         "analyze", "dataset=verdicts", f"dataset.path={path}",
-        "dataset.families={gpt: openai, haiku: anthropic}", "analysis.bootstrap.resamples=100",
+        "dataset.families={gpt: openai, haiku: anthropic}", *TABLES_ONLY,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = {row["voter"]: row for row in table(tmp_path / "out" / "tables" / "agreement.csv")}
@@ -263,16 +264,14 @@ def test_answers_are_labelled_blind_in_a_sheet_and_measured(run_script: Run, tmp
         "judge=[contains]",
         f"human={out}",
         "adjudicator=ann",
-        "analysis.bootstrap.resamples=50",
+        *TABLES_ONLY,
     )
     assert done.returncode == 0, done.stderr
     assert "labels of ann, ben joined to 40 of 140 items of sample_qa" in done.stderr
     (row,) = table(tmp_path / "out" / "tables" / "agreement.csv")
     assert (row["n"], row["missing"]) == ("40", "0")
     assert not (tmp_path / "out" / "tables" / "annotators.csv").exists()  # one is no agreement
-    done = run_script(
-        "analyze", "judge=[contains]", f"human={out}", "analysis.bootstrap.resamples=50"
-    )
+    done = run_script("analyze", "judge=[contains]", f"human={out}", *TABLES_ONLY)
     alpha, kappa = table(tmp_path / "out" / "tables" / "annotators.csv")
     assert (alpha["annotators"], alpha["n"]) == ("all", "27")
     assert (kappa["measure"], kappa["annotators"]) == ("cohen_kappa", "ann, ben")
