@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import JuriesError
-from .labels import backing, name_models
+from .labels import Sizes, backing, name_models
 from .options import FigureOptions
 from .style import (
     MARKERS,
@@ -162,9 +162,10 @@ def rank_against_reference(
         settle(whole(sheet.ax))  # so that names can be measured
     else:
         whole(ax).draw_without_rendering()
+    measured: Sizes = {}
     for axis, group in zip(axes.flat, shown, strict=False):
         axis.apply_aspect()
-        name_models(axis, rows[rows["voter"].isin(group)])
+        name_models(axis, rows[rows["voter"].isin(group)], measured)
     return sheet.ax
 
 
