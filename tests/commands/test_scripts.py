@@ -175,7 +175,8 @@ def test_if_a_model_is_unavailable_the_others_go_on(run_script: Run, tmp_path: P
     done = run_script("judge", *overrides, "on_unavailable=skip")
     assert done.returncode == 0
     assert "SKIPPED: judge qwen25_coder: /nowhere/model.gguf" in done.stdout
-    done = run_script("analyze", *overrides, *TABLES_ONLY)  # is written, but a judge without verdicts is named
+    # It is written, but a judge without verdicts is named.
+    done = run_script("analyze", *overrides, *TABLES_ONLY)
     assert done.returncode == 2
     assert "error: qwen25_coder on sample_qa: the store" in done.stderr
     rows = {row["voter"]: row for row in table(tmp_path / "out" / "tables" / "agreement.csv")}
