@@ -11,6 +11,7 @@ from llm_juries.analysis.jury_search import Criteria
 from llm_juries.analysis.settings import Analysis
 from llm_juries.juries.rules import Jury
 from llm_juries.reporting.conclusion import Conclusion, Line, conclusions
+from llm_juries.scale import Scale
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from studies import measured, study_of_rows
@@ -138,3 +139,23 @@ def test_a_jury_of_few_votes_is_not_said_to_be_absent(tmp_path: Path, truth: np.
     votes[50:, 1:] = np.nan  # no quorum
     made = study(tmp_path, votes, [str(h) for h in truth], [TRIO], empty="unparsed")
     assert lines_of(tmp_path, made)["Best"].endswith("; no jury votes on enough items")
+
+
+def test_people_are_measured_as_their_own_dataset_is(tmp_path: Path):
+    """The table has a column for each scale, and rows against majorities where there are three."""
+    rng = np.random.default_rng(0)
+    made = []
+    for name, people, scale in (("plain", 2, Scale.binary()), ("graded", 3, Scale.ordinal(1, 5))):
+        low, high = scale.ends
+        grades = rng.integers(int(low), int(high) + 1, (60, 1))
+        off = rng.random((60, people + 1)) < 0.2
+        rows = np.where(off, np.where(grades < high, grades + 1, grades - 1), grades).tolist()
+        head = ["item_id", "candidate", *(f"human_{at + 1}" for at in range(people)), "solo"]
+        lines = [",".join(head), *(f"q{n},m,{','.join(map(str, r))}" for n, r in enumerate(rows))]
+        made.append(study_of_rows(tmp_path / f"{name}.csv", lines, scale=scale))
+    with Store(tmp_path / "store") as store:
+        found = conclusions(measured(made, store))
+    people = [line.text for one in found for line in one.lines if line.about == "People"]
+    assert len(people) == 2
+    assert all(text.startswith("single annotators reach 0.") for text in people)
+    assert not any("nan" in text for text in people)

@@ -35,6 +35,7 @@ from .measured import COVERAGE, best_of, compared, credited, questions_of
 from .order import by_voter, in_order
 
 MARGIN, EPSILON = 0.02, 0.1
+SINGLE, OTHERS = "single annotators", "majority of the others"  # against whom
 SEEN = 0.5  # an annotator with fewer labels than this share of the median labelled a selection
 ALPHA = 0.05
 STEPS = 30  # of the bisection for the epsilon from which the test is passed
@@ -65,9 +66,9 @@ class _Footing:
         for at, own in enumerate(columns):
             for number, other in enumerate(columns):
                 if number != at:
-                    yield "single annotators", own, other
+                    yield SINGLE, own, other
             if len(columns) > 2:
-                yield "majority of the others", own, self._together(np.delete(columns, at, axis=0))
+                yield OTHERS, own, self._together(np.delete(columns, at, axis=0))
 
     def _together(self, others: Array) -> Array:
         there = ~np.isnan(others)

@@ -16,6 +16,7 @@ import pandas as pd
 from .. import escaping
 from ..analysis.costs import PAID
 from ..analysis.measured import best_first, headline_of, labelled, one_label, ranked_by
+from ..analysis.replaceability import SINGLE
 from ..analysis.run import Results
 from ..juries.panel import Panel
 from .sentences import few_questions, picked_here
@@ -211,15 +212,19 @@ def _finding(tables: Tables, gap: pd.Series[Any]) -> str:
 
 def _people(tables: Tables, best: pd.Series[Any]) -> list[Line]:
     ceiling = tables.get("human_ceiling", pd.DataFrame())
-    own = ceiling[ceiling["voter"] == best["voter"]] if len(ceiling) else ceiling
+    if ceiling.empty:
+        return []
+    own = ceiling[(ceiling["voter"] == best["voter"]) & (ceiling["against"] == SINGLE)]
     if own.empty:
         return []
-    row = own.iloc[0]
-    human = next(column for column in row.index if column.startswith("human_"))
+    row = own.iloc[0].dropna()  # each scale has columns of its own
+    human = next((column for column in row.index if column.startswith("human_")), None)
+    if human is None:
+        return []
     return [
         Line(
             "People",
-            f"single annotators reach {row[human]:.3f} where {best['voter']} reaches "
+            f"{SINGLE} reach {row[human]:.3f} where {best['voter']} reaches "
             f"{row[human.removeprefix('human_')]:.3f}: {_interval(row, 'difference')}, "
             f"{row['finding']}",
         )

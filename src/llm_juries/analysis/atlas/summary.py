@@ -14,7 +14,7 @@ from ...metrics.bootstrap import Bootstrap
 from ...metrics.intervals import FEW_CLUSTERS
 from ...metrics.meta_analysis import Pooled, random_effects, within_clusters
 from ...scale import Kind
-from ..replaceability import MARGIN, human_ceiling
+from ..replaceability import MARGIN, SINGLE, human_ceiling
 from . import trios as trio_tables
 from .contrasts import CONTRASTS, HEADLINE, contrasts, cross_fitted
 from .dependence import Moments, effective_votes
@@ -160,7 +160,7 @@ def _ceiling(source: Source, best: str) -> dict[str, float]:
     found = human_ceiling(source.panel.add(jury))
     if found.empty:
         return nothing
-    rows = found[found["against"] == "single annotators"].set_index("voter")
+    rows = found[found["against"] == SINGLE].set_index("voter")
     human = next(column for column in map(str, rows) if column.startswith("human_"))
     measure = human.removeprefix("human_")
     return {
