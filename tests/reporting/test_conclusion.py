@@ -152,7 +152,7 @@ def test_people_are_measured_as_their_own_dataset_is(tmp_path: Path):
         rows = np.where(off, np.where(grades < high, grades + 1, grades - 1), grades).tolist()
         head = ["item_id", "candidate", *(f"human_{at + 1}" for at in range(people)), "solo"]
         lines = [",".join(head), *(f"q{n},m,{','.join(map(str, r))}" for n, r in enumerate(rows))]
-        made.append(study_of_rows(tmp_path / f"{name}.csv", lines, scale=scale))
+        made.append(study_of_rows(tmp_path / f"{name}.csv", lines, scale=scale, judges=("solo",)))
     with Store(tmp_path / "store") as store:
         found = conclusions(measured(made, store))
     people = [line.text for one in found for line in one.lines if line.about == "People"]
