@@ -113,7 +113,7 @@ def test_who_voted_on_few_items_has_no_rank_and_what_has_no_labels_no_rows(panel
     few = replace(first, votes=replace(first.votes, labels=labels))
     rows = overview([few, panels[1]], BOOTSTRAP).voter_ranks
     mine = rows[rows["dataset"] == "set_0"].set_index("voter")
-    assert np.isnan(mine.loc["a", "rank"])
+    assert pd.isna(mine.loc["a", "rank"])
     assert mine.loc["b", "rank"] == 1
     assert set(mine["voters"]) == {2}
     bare = tuple(replace(item, human=None) for item in first.dataset.items)

@@ -72,6 +72,9 @@ def test_a_difference_says_the_answer_first(runs: Runs):
     assert lines[0] == "# set: new compared with old"
     assert lines[2].startswith("- **Answer:** a: kappa 0.")
     assert lines[2].endswith("clearly better; b, c: the same votes")
+    (figure,) = [line for line in lines if line.endswith("(figures/changes.png)")]
+    assert "Change of agreement with the human labels: highest a +0." in figure
+    assert "The intervals of 1 of 3 changes leave out 0." in figure
     answer = lines[2].removeprefix("- **Answer:** ")
     assert answer in runs.difference.out
     assert answer in (runs.folder / "diff" / "report.html").read_text()

@@ -470,8 +470,8 @@ def ranks(sides: _Sides, coverage: float = COVERAGE) -> pd.DataFrame:
     DataFrame
         A row a voter, the best afterwards first: dataset, voter, replaced_by, kind, measure (str);
         before and after, each side's agreement on all items it voted on; rank_before and
-        rank_after, NaN for who voted on less than `coverage` of the labelled items; moved, the
-        places gained (float). Empty without human labels of two values.
+        rank_after, missing for who voted on less than `coverage` of the labelled items; moved, the
+        places gained (int). Empty without human labels of two values.
     """
     panel = sides.panel
     if not labelled(panel) or one_label(panel):
@@ -493,6 +493,7 @@ def ranks(sides: _Sides, coverage: float = COVERAGE) -> pd.DataFrame:
         rank_after=second,
         moved=first - second,
     )
+    table = table.astype(dict.fromkeys(("rank_before", "rank_after", "moved"), "Int64"))
     order = ["rank_after", "rank_before", "voter"]
     return table.sort_values(order, kind="stable").reset_index(drop=True)
 

@@ -14,7 +14,7 @@ from ..juries.panel import Panel
 from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.intervals import cautions
-from ..metrics.measure import estimates
+from ..metrics.measure import estimates, grouped
 from ..metrics.meta_analysis import random_effects, within_clusters
 from ..metrics.power import standard_error
 from .measured import COVERAGE, compared, labelled, one_label, questions_of
@@ -124,7 +124,7 @@ def voter_ranks(panel: Panel, bootstrap: Bootstrap, coverage: float = COVERAGE) 
     DataFrame
         A row a voter: dataset, voter, kind, measure (str); agreement with ci_low and ci_high
         (float); rank, 1 for the best, equal ones sharing the better rank, with rank_low and
-        rank_high, percentiles over resampled questions (float, NaN for who voted on less than
+        rank_high, percentiles over resampled questions (int, missing for who voted on less than
         `coverage` of the labelled items); voters, how many are ranked; n and missing (int);
         caution (str); error, the standard error (float). Empty where nobody can be ranked.
     """
@@ -135,7 +135,7 @@ def voter_ranks(panel: Panel, bootstrap: Bootstrap, coverage: float = COVERAGE) 
     n, questions = rated.both.sum(axis=0), questions_of(rated)
     total = int((~np.isnan(rated.human)).sum())
     able = (n >= coverage * total) & ~np.isnan(found.value)
-    bound = measure.over(rated)
+    bound = measure.over(grouped(rated, bootstrap.seed))
     few = replace(bootstrap, resamples=min(bootstrap.resamples, RANK_RESAMPLES))
     drawn = [_ranks(bound.values(weights)[:, able]) for weights in few.weights(len(bound.used))]
     tail = 50 * (1 - bootstrap.level)
@@ -157,7 +157,8 @@ def voter_ranks(panel: Panel, bootstrap: Bootstrap, coverage: float = COVERAGE) 
         "caution": cautions(questions, found),
         "error": standard_error(found.low, found.high, questions.astype(float), bootstrap.level),
     }
-    return by_voter(panel, panel.votes.voters, columns)
+    table = by_voter(panel, panel.votes.voters, columns)
+    return table.astype(dict.fromkeys(("rank", "rank_low", "rank_high"), "Int64"))
 
 
 def _ranks(values: Array) -> Array:
@@ -224,7 +225,7 @@ def pooled(ranks: pd.DataFrame, sources: dict[str, str], level: float = 0.95) ->
                 "q_p": found.q_p,
                 "new_low": new_low,
                 "new_high": new_high,
-                "mean_rank": float(own["rank"].mean()),
+                "mean_rank": float(own["rank"].astype(float).mean()),
             }
         )
     table = pd.DataFrame(rows)
@@ -258,7 +259,7 @@ def by_dataset(ranks: pd.DataFrame) -> pd.DataFrame:
         datasets, on which it has a value (int); mean_rank (float); a column a dataset with its
         agreement, NaN where it has none (float).
     """
-    own = ranks[ranks["agreement"].notna()]
+    own = ranks[ranks["agreement"].notna()].astype({"rank": float})
     voters = own.groupby(["voter", "kind"], sort=False)
     head = voters.agg(datasets=("agreement", "size"), mean_rank=("rank", "mean"))
     cells = own.set_index(["voter", "kind", "dataset"])["agreement"].unstack()  # noqa: PD010

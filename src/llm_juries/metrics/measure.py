@@ -376,6 +376,18 @@ def quick(measure: AnyMeasure) -> bool:
     return isinstance(measure, (Measure, MeanOverClusters))
 
 
+def grouped(ratings: Ratings, seed: int) -> Ratings:
+    """Return ratings whose clusters, where they are more than `MOST_CLUSTERS`, are as many groups.
+
+    The groups are independent as the clusters are, so they too can be left out or drawn whole.
+    """
+    names, at = np.unique(np.asarray(ratings.clusters), return_inverse=True)
+    if len(names) <= MOST_CLUSTERS:
+        return ratings
+    dealt = np.random.default_rng(seed).permutation(len(names)) % MOST_CLUSTERS
+    return replace(ratings, clusters=dealt[at].tolist())
+
+
 def estimates(
     measures: Sequence[AnyMeasure],
     ratings: Ratings,
@@ -395,14 +407,10 @@ def estimates(
     contrast : callable, optional
         Estimate this of the voters' values, such as differences.
     """
-    grouped = ratings
-    names, at = np.unique(np.asarray(ratings.clusters), return_inverse=True)
-    if len(names) > MOST_CLUSTERS:
-        dealt = np.random.default_rng(options.seed).permutation(len(names)) % MOST_CLUSTERS
-        grouped = replace(ratings, clusters=dealt[at].tolist())
+    groups = ratings if all(map(quick, measures)) else grouped(ratings, options.seed)
     return {
         measure.name: cluster_t(
-            measure.over(ratings if quick(measure) else grouped, jointly=contrast is not None),
+            measure.over(ratings if quick(measure) else groups, jointly=contrast is not None),
             measure.transform,
             options.level,
             contrast,

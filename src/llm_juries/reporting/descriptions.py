@@ -27,6 +27,21 @@ def agreement_map(ranks: pd.DataFrame, options: FigureOptions) -> str:
     )
 
 
+def change_forest(changes: pd.DataFrame, options: FigureOptions) -> str:
+    """Say whose agreement rose and fell most, and how many changes are clear."""
+    rows = changes[changes["change"].notna()]
+    if options.voters:
+        rows = rows[rows["voter"].isin(options.voters)]
+    clear = (rows["ci_low"] > 0) | (rows["ci_high"] < 0)
+    names = rows["voter"].map(options.name)
+    replaced = " replaced by " + rows["replaced_by"].map(options.name)
+    names += replaced.where(rows["replaced_by"] != "", "")
+    return (
+        f"Change of agreement with the human labels: {_ends(rows, 'change', names, '+.3f')}. The "
+        f"intervals of {int(clear.sum())} of {len(rows)} changes leave out 0."
+    )
+
+
 def kappa_per_voter(agreement: pd.DataFrame, options: FigureOptions) -> str:
     """Say whose agreement with humans is the highest and the lowest on each dataset."""
     said = [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..analysis.changes import DIFFERENCES, Difference
+from . import descriptions
 from .conclusion import Conclusion, Line
 from .document import Document
 from .document import write as write_document
@@ -58,7 +59,8 @@ def write(
     tables = joined(differences)
     drawn = _drawn(tables, folder, options, level)
     title = differences[0].title if len(differences) == 1 else about
-    document = Document(title, about, conclusions(differences), tables, DIFFERENCES, drawn)
+    shows = [descriptions.change_forest(tables["changes"], options) for _ in drawn]
+    document = Document(title, about, conclusions(differences), tables, DIFFERENCES, drawn, shows)
     write_document(document, folder, config, options.names)
     return drawn
 

@@ -44,6 +44,8 @@ class Document:
         The title of each table, what to look for in it, and its place; others are files only.
     figures : sequence of Path
         PNG files in figures/.
+    shows : sequence of str
+        What each of them shows, in words.
     """
 
     title: str
@@ -52,6 +54,7 @@ class Document:
     tables: Mapping[str, pd.DataFrame]
     described: Sequence[Table]
     figures: Sequence[Path] = ()
+    shows: Sequence[str] = ()
 
 
 def write(
@@ -97,7 +100,10 @@ def _markdown(document: Document, shown: Shown, made: str) -> str:
         parts += [f"**{escaping.markdown(conclusion.dataset)}**"] * several
         parts.append(conclusion.markdown())
     parts.append(escaping.markdown(document.about))
-    parts += [f"![{path.stem}](figures/{path.name})" for path in document.figures]
+    parts += [
+        f"![{escaping.image(shows)}](figures/{path.name})"
+        for path, shows in zip(document.figures, document.shows, strict=True)
+    ]
     for table, rows in shown:
         more = f"\n\n`tables/{table.name}.csv` has all {len(rows):,} rows."
         parts += [
@@ -134,10 +140,10 @@ def _html(document: Document, shown: Shown, made: str) -> str:
     ]
     figures = [
         {
-            "name": path.stem.replace("_", " "),
+            "shows": shows,
             "source": "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode(),
         }
-        for path in document.figures
+        for path, shows in zip(document.figures, document.shows, strict=True)
     ]
     return environment.get_template("document.html.jinja").render(
         document=document, tables=tables, figures=figures, most_rows=MOST_ROWS, made=made

@@ -13,6 +13,7 @@ from ..analysis.run import joined
 from ..analysis.settings import Analysis
 from ..analysis.tables import TABLES
 from ..juries.panel import Panel
+from . import descriptions
 from .across import ALL, conclusion_across
 from .conclusion import Conclusion, Line
 from .document import Document
@@ -50,7 +51,8 @@ def write(
     names = ", ".join(panel.dataset.name for panel in panels)
     about = f"Earlier runs side by side, {len(panels)} datasets: {names}."
     described = (*ACROSS, AGREEMENT)
-    document = Document(ALL, about, conclusions(tables), tables, described, drawn)
+    shows = [descriptions.agreement_map(tables["voter_ranks"], options) for _ in drawn]
+    document = Document(ALL, about, conclusions(tables), tables, described, drawn, shows)
     write_document(document, folder, config, options.names)
     return tables, drawn
 

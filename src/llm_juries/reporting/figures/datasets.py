@@ -140,4 +140,6 @@ def agreement_map(
 def _wide(ranks: pd.DataFrame, values: str) -> pd.DataFrame:
     """Return a row a voter and a column a dataset, in the order given."""
     wide = ranks.set_index(["voter", "dataset"])[values].unstack()  # noqa: PD010
-    return wide.loc[list(dict.fromkeys(ranks["voter"])), list(dict.fromkeys(ranks["dataset"]))]
+    return wide.astype(float).loc[
+        list(dict.fromkeys(ranks["voter"])), list(dict.fromkeys(ranks["dataset"]))
+    ]
