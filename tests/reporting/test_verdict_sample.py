@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from llm_juries.collect.run import collect
+from llm_juries.data.dataset import Streamed
 from llm_juries.reporting.verdict_sample import sample
 from llm_juries.store.plan import Plan
 from llm_juries.store.store import Store
+from llm_juries.types import Item
 from studies import as_asked, recorded_plans
 
 
@@ -50,6 +54,19 @@ def test_a_sample_is_that_of_its_seed_whatever_the_order(plans: list[Plan], stor
     assert drawn.table.equals(sample(plans[::-1], store, 10, seed=0).table)
     assert drawn.table.equals(sample(plans, store, 50, seed=0).table.head(10))
     assert not drawn.table.equals(sample(plans, store, 10, seed=1).table)
+
+
+def test_a_file_of_items_is_not_read_again_for_each_verdict(plans: list[Plan], store: Store):
+    items, read = tuple(plans[0].dataset.items), list[int]()
+
+    def streamed() -> Iterator[Item]:
+        read.append(1)
+        return iter(items)
+
+    dataset = replace(plans[0].dataset, items=Streamed(streamed))
+    drawn = sample([replace(plan, dataset=dataset) for plan in plans], store, 1000, seed=0)
+    assert drawn.total == 120
+    assert len(read) < 10
 
 
 def test_nothing_stored_is_an_empty_table(plans: list[Plan], tmp_path: Path):

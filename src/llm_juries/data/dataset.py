@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain, islice
 from typing import Literal, NamedTuple, Self
 
@@ -281,12 +282,12 @@ class Dataset:
         if next(iter(self.items), None) is None:
             raise JuriesError(f"dataset {self.name}: has no items; check its file and filters")
 
-    @property
+    @cached_property  # items may be read from a file each time
     def pairwise(self) -> bool:
         """Whether the items are pairs of answers rather than single ones."""
         return any(item.opponent for item in self.items)
 
-    @property
+    @cached_property
     def label_scale(self) -> Scale:
         """The scale of the human labels."""
         return self.scale or (Scale.preference() if self.pairwise else Scale.binary())
