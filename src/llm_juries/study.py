@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from .data.dataset import Dataset
 from .judges.recorded import RecordedJudge
@@ -42,22 +41,18 @@ def read(plans: Sequence[Plan], dataset: Dataset, store: Store) -> StoredVotes:
         [plan.voter for plan in plans],
         scales, keys, labels, scores, outcomes, usd, usd_today, tokens, distributions,
     )  # fmt: skip
-    rows: dict[int, npt.NDArray[np.int64]] = {}  # judges of one table share its rows
     for column, plan in enumerate(plans):
         if isinstance(plan.judge, RecordedJudge):
-            cells = plan.judge.cells
-            if id(cells.rows) not in rows:
-                rows[id(cells.rows)] = cells.numbers_of(dataset.items)
-            _take(votes, column, plan, cells.at(rows[id(cells.rows)], dataset.orders))
+            _take(votes, column, plan, plan.judge)
         else:
             _look_up(votes, distributions, column, plan, store)
     return votes
 
 
-def _take(votes: StoredVotes, column: int, plan: Plan, codes: npt.NDArray[np.int32]) -> None:
+def _take(votes: StoredVotes, column: int, plan: Plan, judge: RecordedJudge) -> None:
     """Fill in a recorded judge's votes: each different cell is read once."""
-    judge, scale = plan.judge, votes.scales[column]
-    assert isinstance(judge, RecordedJudge)  # noqa: S101 - as the caller says
+    scale = votes.scales[column]
+    codes = judge.cells.on(plan.dataset.items, plan.dataset.orders)
     reader = judge.reader(plan.prompt, Order.ORIGINAL)
     readings = [reader.read(Reply(text)) for text in judge.cells.texts]
     for into, values in (  # the last of each is that of a cell that is not there: -1

@@ -18,9 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from llm_juries.errors import JuriesError
 from llm_juries.metrics import bootstrap as resampling
 from llm_juries.metrics import ranking
+from llm_juries.metrics.arrays import Array
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.metrics.ranking import (
     Battles,
+    Ranking,
     Weights,
     bradley_terry,
     bradley_terry_bootstrap,
@@ -80,6 +82,11 @@ WEIGHTS = [
     Weights(strong=3, slight="win"),
     Weights(strong=2.5, slight="share", ties="none"),
 ]
+
+
+def mean_scores_of(scores: Array, *how: Any) -> Ranking:
+    (found,) = mean_scores(scores[:, None], *how)
+    return found
 
 
 @pytest.mark.parametrize("weights", WEIGHTS, ids=str)
@@ -461,7 +468,7 @@ def test_mean_scores_are_means_and_intervals_draw_questions():
     questions, names = np.repeat(np.arange(40), 3), np.tile(["c", "a", "b"], 40)
     scores = rng.integers(1, 6, size=120).astype(float)
     scores[rng.random(120) < 0.1] = math.nan
-    found = mean_scores(scores, names, questions, Bootstrap(60, 2))
+    found = mean_scores_of(scores, names, questions, Bootstrap(60, 2))
     table = pd.DataFrame({"name": names, "score": scores, "question": questions})
     by_name = table.groupby("name")["score"]
     assert found.models == ("a", "b", "c")
@@ -475,20 +482,20 @@ def test_mean_scores_are_means_and_intervals_draw_questions():
 
 
 def test_a_candidate_without_scores_has_no_mean():
-    found = mean_scores(np.array([1.0, math.nan]), ["a", "b"], ["q", "q"], Bootstrap(10))
+    found = mean_scores_of(np.array([1.0, math.nan]), ["a", "b"], ["q", "q"], Bootstrap(10))
     np.testing.assert_array_equal(found.score, [1, math.nan])
     np.testing.assert_array_equal(found.rank, [1, math.nan])
 
 
 def test_equal_models_share_a_rank():
-    found = mean_scores(np.array([2.0, 3, 3]), ["a", "b", "c"], ["q"] * 3, Bootstrap(10))
+    found = mean_scores_of(np.array([2.0, 3, 3]), ["a", "b", "c"], ["q"] * 3, Bootstrap(10))
     assert found.rank.tolist() == [3, 1.5, 1.5]
     assert (found.rank_low.tolist(), found.rank_high.tolist()) == ([1, 1, 1], [3, 3, 3])
 
 
 def test_a_comparison_names_the_models_that_it_leaves_out():
     scores = np.array([1.0, 2, 3, 4, math.nan])
-    found = mean_scores(scores, list("abcde"), ["q"] * 5, Bootstrap(20))
+    found = mean_scores_of(scores, list("abcde"), ["q"] * 5, Bootstrap(20))
     told = compare(found, {"a": 10.0, "b": 20.0, "d": 15.0, "e": 1.0, "x": 0.0}, Bootstrap(2))
     assert (told.models, told.missing, told.unscored) == (("a", "b", "d"), ("c",), ("e",))
     assert told.value["kendall_tau_b"] == pytest.approx(1 / 3)
@@ -497,7 +504,7 @@ def test_a_comparison_names_the_models_that_it_leaves_out():
 
 
 def test_a_comparison_with_nothing_in_common_has_no_value():
-    found = mean_scores(np.array([1.0, 2]), ["a", "b"], ["q"] * 2, Bootstrap(20))
+    found = mean_scores_of(np.array([1.0, 2]), ["a", "b"], ["q"] * 2, Bootstrap(20))
     told = compare(found, {"x": 1.0}, Bootstrap(2))
     assert told.missing == ("a", "b")
     assert np.isnan([*told.value.values(), *told.low.values()]).all()

@@ -64,7 +64,7 @@ def risk_coverage(panel: Panel, level: float = 0.95, coverage: float = COVERAGE)
         sure = np.where(rated.both[:, at], sure, np.nan)
         for least in _levels(sure):
             inside = sure >= least - SAME
-            sums = cluster_sums(cells[:, at] * inside[:, None], panel.questions)
+            sums = cluster_sums(cells[:, at] * inside[:, None], panel.clusters)
             items = sums.sum(axis=-1)
             wrong = sums[:, agreement.FP] + sums[:, agreement.FN]
             risk = share_t(np.stack([items, wrong], axis=-1), mean, level)

@@ -301,7 +301,7 @@ def reliability(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         if not several_votes.any():
             continue
         measure = ALPHA[scale.kind]
-        rated = Ratings(codes, np.full(len(codes), np.nan), scale, panel.questions)
+        rated = Ratings(codes, np.full(len(codes), np.nan), scale, panel.clusters)
         one = estimates([measure], rated, bootstrap)[measure.name]
         rows.append(
             {
@@ -358,7 +358,7 @@ def deltas(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         panel.votes.labels,
         panel.human,
         candidates,
-        panel.questions,
+        panel.clusters,
         bootstrap.level,
         (0.0, 1.0) if panel.sided else few_levels(panel.scale),
     )
@@ -412,7 +412,7 @@ def annotators(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     scale, of_two = _label_codes(panel), "cohen_kappa" if panel.sided else ""
     codes = sides(votes) if scale.kind == "preference" else votes
     scale = Scale.preference() if scale.kind == "preference" else scale
-    rated = Ratings(codes, np.full(len(codes), np.nan), scale, panel.questions)
+    rated = Ratings(codes, np.full(len(codes), np.nan), scale, panel.clusters)
     alpha, pair = ALPHA[scale.kind], Pairwise(measures_of(scale)[0])
     found = estimates([alpha, pair], rated, bootstrap)
     at = [list(combinations(range(len(names)), 2)).index(two) for two in pairs]
@@ -464,7 +464,7 @@ def between_judges(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         labels, scale = np.where(np.isin(labels, (0, 1)), labels, np.nan), Scale.binary()
     head = measures_of(scale)[0]
     none = np.full(len(labels), np.nan)
-    rated = Ratings(labels, none, scale, panel.questions)
+    rated = Ratings(labels, none, scale, panel.clusters)
     one = estimates([Pairwise(head)], rated, bootstrap)[f"{head.name}_pairwise"]
     both = [~np.isnan(labels[:, a]) & ~np.isnan(labels[:, b]) for a, b in pairs]
     made = {

@@ -37,7 +37,7 @@ def spread(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         panel.votes.labels,
         panel.human,
         candidates,
-        panel.questions,
+        panel.clusters,
         bootstrap,
     )
     columns = {
@@ -65,7 +65,7 @@ def rates(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         panel.votes.labels,
         panel.human,
         [item.candidate for item in panel.dataset.items],
-        panel.questions,
+        panel.clusters,
         panel.votes.names,
         bootstrap.level,
     )
@@ -95,7 +95,7 @@ def families(
         panel.votes.columns(judges).labels,
         panel.human,
         of_answers,
-        panel.questions,
+        panel.clusters,
         judges,
         [voter.group(of_answers) for voter in panel.votes.columns(judges).voters],
         bootstrap.level,
@@ -134,7 +134,7 @@ def self_preference(
             panel.human,
             list(range(len(of_answers))),
             of_answers,
-            panel.questions,
+            panel.clusters,
             judges,
             [voter.group(of_answers) for voter in panel.votes.columns(judges).voters],
             bootstrap.level,

@@ -55,7 +55,7 @@ def reliability_curve(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     rated, voters = _probabilities(panel)
     if not voters:
         return pd.DataFrame()
-    sums = cluster_sums(binned(rated), panel.questions)
+    sums = cluster_sums(binned(rated), panel.clusters)
     parts = sums.reshape(*sums.shape[:2], 4, BINS)
     number, given = parts.sum(axis=0)[:, 0], parts.sum(axis=0)[:, 1]  # each (k, bins)
     share, low, high = share_t(np.moveaxis(parts[:, :, [0, 2]], 2, -1), mean, bootstrap.level)
@@ -97,5 +97,5 @@ def _probabilities(panel: Panel) -> tuple[Ratings, list[int]]:
         & ~np.isnan(panel.human)[:, None]
     )
     voters = [int(at) for at in np.flatnonzero(told.any(axis=0))]
-    rated = Ratings(scores[:, voters], panel.human, Scale.interval(0, 1), panel.questions)
+    rated = Ratings(scores[:, voters], panel.human, Scale.interval(0, 1), panel.clusters)
     return rated, voters

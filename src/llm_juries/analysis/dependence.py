@@ -39,7 +39,7 @@ def error_pairs(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     found = dependence.pair_errors(
         labels[:, columns],
         human,
-        panel.questions,
+        panel.clusters,
         bootstrap.level,
     )
     one, other = np.triu_indices(len(names), 1)
@@ -99,7 +99,7 @@ def effective_votes(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
         found = dependence.panel_errors(
             panel.votes.columns(tuple(sorted(members))).labels,
             panel.human,
-            panel.questions,
+            panel.clusters,
             bootstrap.level,
         )
         rows.append(

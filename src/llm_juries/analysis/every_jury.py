@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Protocol
@@ -168,15 +165,3 @@ def slices(length: int, step: int) -> Iterator[slice]:
     """Yield slices of at most `step` that cover a length."""
     for start in range(0, length, step):
         yield slice(start, min(length, start + step))
-
-
-@contextmanager
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Give a pool of a thread a core, since numpy computes outside of Python's lock.
-
-    In them BLAS takes one core a call: its own threads would wait for each other.
-    """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield pool

@@ -22,8 +22,9 @@ from ..metrics.intervals import (
 )
 from ..metrics.power import questions_needed, standard_error
 from ..metrics.significance import step_down_max_t
+from ..metrics.threads import threads
 from .comparison import difference
-from .every_jury import Resampled, Search, slices, threads
+from .every_jury import Resampled, Search, slices
 from .jury_validation import chosen
 
 T = TypeVar("T")

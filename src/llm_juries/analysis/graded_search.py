@@ -103,10 +103,10 @@ class GradedSearch:
 
     def _sums(self, votes: Array) -> Array:
         """Return the statistics of columns summed over each question."""
-        return cluster_sums(self.kind.statistics(self._rated(votes)), self.panel.questions)
+        return cluster_sums(self.kind.statistics(self._rated(votes)), self.panel.clusters)
 
     def _rated(self, votes: Array) -> Ratings:
-        return Ratings(votes, self.human, self.panel.scale, self.panel.questions)
+        return Ratings(votes, self.human, self.panel.scale, self.panel.clusters)
 
     def _values(self, votes: Array) -> Array:
         """Return the measure of each column."""

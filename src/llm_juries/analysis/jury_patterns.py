@@ -28,8 +28,9 @@ from ..metrics.arrays import Array, Index, Mask
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.intervals import Reweighted, Transform
 from ..metrics.nominal import ACCURACY_HALF, KAPPA_HALF
+from ..metrics.threads import threads
 from ..scale import Scale
-from .every_jury import SAME, Numbers, Resampled, Winners, every_jury, slices, threads
+from .every_jury import SAME, Numbers, Resampled, Winners, every_jury, slices
 from .measured import credited
 from .undecided import Undecided, filled
 

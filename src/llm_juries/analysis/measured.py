@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..juries.panel import Panel
 from ..juries.votes import TIE, Votes
-from ..metrics.arrays import Array, Index, Mask
+from ..metrics.arrays import Array, Index, Mask, numbered
 from ..metrics.graded import PICKS_BEST
 from ..metrics.intervals import Interval
 from ..metrics.measure import AnyMeasure, MeanOverClusters, MeanOverSubsets, Ratings
@@ -61,9 +61,8 @@ def ratings(panel: Panel, *, common: bool = False) -> Ratings:
     common : bool
         Whether an item on which a voter has no vote is missing for all of them.
     """
-    subsets = [f"{item.subset}/{item.criterion}" for item in panel.dataset.items]
     votes, human = panel.votes.labels, panel.preferences
-    found = Ratings(votes, human, panel.scale, panel.questions, subsets)
+    found = Ratings(votes, human, panel.scale, panel.clusters, panel.subsets)
     return found.common() if common else found
 
 
@@ -88,13 +87,13 @@ def two_sided(panel: Panel, *, common: bool = False) -> Ratings:
 
 def questions_of(rated: Ratings) -> Index:
     """Return on how many questions each voter and the humans both have a label, of shape (k,)."""
-    _, at = np.unique(np.asarray(rated.clusters), return_inverse=True)
-    return np.array([len(np.unique(at[rows])) for rows in rated.both.T], dtype=np.intp)
+    _, at = numbered(rated.clusters)
+    return np.array([np.count_nonzero(np.bincount(at[rows])) for rows in rated.both.T], np.intp)
 
 
 def questions_on(panel: Panel, rows: Mask) -> int:
     """Return on how many questions some items are."""
-    return len(np.unique(np.asarray(panel.questions)[rows]))
+    return int(np.count_nonzero(np.bincount(panel.clusters[rows])))
 
 
 def of_sides(rated: Ratings) -> Ratings:
@@ -180,7 +179,7 @@ def measures(panel: Panel) -> tuple[AnyMeasure, ...]:
     if not panel.scale.graded:
         return tuple(found)
     items = tuple(panel.dataset.items)
-    if several(panel.questions):
+    if np.bincount(panel.clusters).max(initial=0) > 1:
         found.append(MeanOverClusters(found[0]))
     if len({(item.subset, item.criterion) for item in items}) > 1:
         found.append(MeanOverSubsets(found[0]))

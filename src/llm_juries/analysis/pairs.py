@@ -70,7 +70,7 @@ def position(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     if set(panel.orders) != set(Order):
         return pd.DataFrame()
     shown = np.stack([panel.orders[order].labels for order in Order], axis=2)
-    sums = cluster_sums(preference.places(shown), panel.questions)
+    sums = cluster_sums(preference.places(shown), panel.clusters)
     total = sums.sum(axis=0)
     columns = {"pairs": total[:, 0].astype(int)}
     for name, column, at in (("flip_rate", "flip", FLIPS), ("first_place", "first", FIRSTS)):
@@ -106,7 +106,7 @@ def length(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     beside = [np.where(alone, np.nan, one) for one in (shares, human)]
     paired = np.stack(beside, axis=-1).reshape(len(human), -1)
     everything = np.hstack([shares, paired])
-    sums = cluster_sums(preference.longer_wins(everything, difference), panel.questions)
+    sums = cluster_sums(preference.longer_wins(everything, difference), panel.clusters)
     k = len(voters)
 
     def measured(totals: Array) -> Array:
@@ -148,7 +148,7 @@ def length_bins(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     if np.isnan(difference).all():
         return pd.DataFrame()
     voters, shares = _with_humans(panel)
-    sums = cluster_sums(preference.by_length(shares, difference), panel.questions)
+    sums = cluster_sums(preference.by_length(shares, difference), panel.clusters)
     total = sums.sum(axis=0)
     share, low, high = share_t(sums, preference.win_share, bootstrap.level)
     frames = [

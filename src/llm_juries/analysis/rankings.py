@@ -258,13 +258,13 @@ def _ranked(panel: Panel, bootstrap: Bootstrap, how: Rankings) -> list[Ranked]:
         candidates = [item.candidate for item in panel.dataset.items]
         if len(set(candidates)) < 2 or panel.scale.kind == "nominal":  # names have no mean
             return []
+        voters, scores = zip(*_scored(panel), strict=True)
+        rankings = measures.mean_scores(
+            np.column_stack(scores), candidates, panel.clusters, bootstrap
+        )
         return [
-            Ranked(
-                voter,
-                "mean_score",
-                measures.mean_scores(scores, candidates, panel.questions, bootstrap),
-            )
-            for voter, scores in _scored(panel)
+            Ranked(voter, "mean_score", ranking)
+            for voter, ranking in zip(voters, rankings, strict=True)
         ]
     baseline = _baseline(panel, how)
     styles = _styles(panel) if how.style else None

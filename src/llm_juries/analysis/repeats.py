@@ -65,7 +65,7 @@ def self_agreement(panel: Panel, bootstrap: Bootstrap) -> pd.DataFrame:
     for seat, names in repeated(panel.votes.voters).items():
         votes = panel.votes.columns(names).labels
         unlabelled = np.full(len(votes), np.nan)
-        rated = Ratings(votes, unlabelled, panel.scale, panel.questions).common()
+        rated = Ratings(votes, unlabelled, panel.scale, panel.clusters).common()
         known = int((~np.isnan(rated.votes[:, 0])).sum())
         found = estimates(measures, rated, bootstrap)
         named = {name: Interval(*(end[0] for end in one)) for name, one in found.items()}

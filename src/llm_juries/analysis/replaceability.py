@@ -105,7 +105,7 @@ def _footing(panel: Panel) -> _Footing | None:
     if not isinstance(measure, Measure):
         return None
     return _Footing(
-        measure, scale, votes, annotations, tuple(names[at] for at in kept), panel.questions
+        measure, scale, votes, annotations, tuple(names[at] for at in kept), panel.clusters
     )
 
 

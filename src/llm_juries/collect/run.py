@@ -105,7 +105,8 @@ def _collected(
 
 def _check(plans: Sequence[Plan], store: Store, policy: Policy) -> None:
     check_lifetimes(plans, store, policy)
-    pairs = {(id(p.prompt), id(p.dataset)): (p.prompt, p.dataset) for p in plans}
+    asked = [plan for plan in plans if not isinstance(plan.judge, RecordedJudge)]
+    pairs = {(id(p.prompt), id(p.dataset)): (p.prompt, p.dataset) for p in asked}
     for prompt, dataset in pairs.values():
         prompt.check_disjoint(dataset.items)
     check_distinct(plans)

@@ -125,7 +125,7 @@ def taken(plan: Plan, judge: RecordedJudge) -> Tally:
     """Return the tally of a recorded judge: its verdicts are taken as they are, and not stored."""
     reader = judge.reader(plan.prompt, Order.ORIGINAL)
     cells = judge.cells
-    codes = cells.at(cells.numbers_of(plan.dataset.items), plan.dataset.orders)
+    codes = cells.on(plan.dataset.items, plan.dataset.orders)
     times = np.bincount(codes[codes >= 0], minlength=len(cells.texts)).tolist()
     tally = Tally.of(plan)
     tally.requests = tally.asked = sum(times)

@@ -43,28 +43,45 @@ Identity = tuple[str, str, str, str]
 SHOWN = tuple(Order)
 
 
+class Rows(dict[Identity, int]):
+    """The row of each item of a table."""
+
+    _last: tuple[tuple[Item, ...], npt.NDArray[np.int64]] | None = None
+
+    def of(self, items: Iterable[Item]) -> npt.NDArray[np.int64]:
+        """Return the row of each item, -1 for one that the table does not have.
+
+        Many judges are looked up on the same tuple of items, which is looked up once.
+        """
+        if self._last is not None and self._last[0] is items:
+            return self._last[1]
+        found = np.fromiter((self.get(identity_of(item), -1) for item in items), np.int64)
+        if isinstance(items, tuple):
+            self._last = items, found
+        return found
+
+
 @dataclass(frozen=True, eq=False)
 class Cells(Mapping[Seen, str]):
     """One judge's recorded cells by what it was shown, each different text held once.
 
     Parameters
     ----------
-    rows : mapping of Identity to int
-        The row of each item; judges of one table share it.
+    rows : Rows
+        The row of each item; judges of one table share them.
     codes : array of int of shape (rows, 2)
         Which of the texts a judge gave in each `Order`; -1 for none.
     texts : sequence of str
     """
 
-    rows: Mapping[Identity, int]
+    rows: Rows
     codes: npt.NDArray[np.int32]
     texts: Sequence[str]
 
     @classmethod
     def of(cls, cells: Mapping[Seen, str]) -> Self:
         """Return cells given as any mapping."""
-        rows: dict[Identity, int] = {}
-        texts: dict[str, int] = {}
+        rows, texts = Rows(), dict[str, int]()
         for seen, text in cells.items():
             rows.setdefault(identity_of(seen), len(rows))
             texts.setdefault(text, len(texts))
@@ -73,19 +90,12 @@ class Cells(Mapping[Seen, str]):
             codes[rows[identity_of(seen)], SHOWN.index(seen.order)] = texts[text]
         return cls(rows, codes, tuple(texts))
 
-    def at(self, rows: npt.NDArray[np.int64], orders: Sequence[Order]) -> npt.NDArray[np.int32]:
-        """Return the numbers of the texts of some rows, a column an order; -1 for none.
-
-        A row of -1 has none.
-        """
+    def on(self, items: Iterable[Item], orders: Sequence[Order]) -> npt.NDArray[np.int32]:
+        """Return the numbers of the texts on some items, a column an order; -1 for none."""
+        rows = self.rows.of(items)
         found = self.codes[rows][:, [SHOWN.index(order) for order in orders]]
         found[rows < 0] = -1
         return found
-
-    def numbers_of(self, items: Iterable[Item]) -> npt.NDArray[np.int64]:
-        """Return the row of each item, -1 for one that the table does not have."""
-        get = self.rows.get
-        return np.fromiter((get(identity_of(item), -1) for item in items), np.int64)
 
     @property
     def different(self) -> list[str]:

@@ -178,10 +178,13 @@ def located(path: str) -> Path:
 
 def table_at(file: Path) -> Table:
     """Return the table in a file; nothing is read yet."""
-    if file.suffix.lower() == ".parquet":
-        head = partial(_parquet_head, file)
-        return Table(str(file), partial(rows, file), head, partial(_parquet_columns, file))
-    return Table(str(file), partial(rows, file))
+    by_columns = {
+        ".parquet": (_parquet_head, _parquet_columns),
+        ".csv": (_csv_head, _csv_columns),
+        ".tsv": (_csv_head, _csv_columns),
+    }
+    made = (partial(one, file) for one in by_columns.get(file.suffix.lower(), ()))
+    return Table(str(file), partial(rows, file), *made)
 
 
 def rows(file: Path) -> Iterator[Row]:
@@ -267,6 +270,35 @@ def is_missing(value: object) -> bool:
 
 
 def _csv(file: Path) -> Iterator[Row]:
+    lines = _csv_lines(file)
+    _, header = next(lines)
+    for number, cells in lines:
+        found = {key: cell or None for key, cell in zip(header, cells, strict=True)}
+        yield f"line {number}", found
+
+
+def _csv_head(file: Path) -> list[str]:
+    lines = _csv_lines(file)
+    _, header = next(lines)
+    return list(dict.fromkeys(header)) if next(lines, None) is not None else []
+
+
+def _csv_columns(file: Path, names: Sequence[str]) -> Columns:
+    lines = _csv_lines(file)
+    _, header = next(lines)
+    at = {name: number for number, name in enumerate(header)}  # the last one of a name
+    wanted = [(at[name], dict[str, int](), array("q")) for name in names]
+    for _, cells in lines:
+        for number, known, codes in wanted:
+            codes.append(known.setdefault(cells[number], len(known)))
+    return {
+        name: Column(np.frombuffer(codes, np.int64), [cell or None for cell in known])
+        for name, (_, known, codes) in zip(names, wanted, strict=True)
+    }
+
+
+def _csv_lines(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the cells of each line, the header first, without empty ones."""
     csv.field_size_limit(LONGEST_CELL)
     encoding = _encoding(file)
     with file.open(encoding=encoding, newline="") as stream:
@@ -284,16 +316,16 @@ def _csv(file: Path) -> Iterator[Row]:
             table = csv.reader(stream, strict=True, delimiter=separator)
             header = next(table, [])
             _check_header(header, f"{file}, line 1")
+            yield 1, header
             for cells in table:
-                place = f"line {table.line_num}"
                 if not any(cell.strip() for cell in cells):
                     continue  # spreadsheets add empty rows
                 if len(cells) != len(header):
                     raise JuriesError(
-                        f"{file}, {place}: not as many cells as the header ({len(cells)} and "
-                        f"{len(header)}); fix the row"
+                        f"{file}, line {table.line_num}: not as many cells as the header "
+                        f"({len(cells)} and {len(header)}); fix the row"
                     )
-                yield place, {key: cell or None for key, cell in zip(header, cells, strict=True)}
+                yield table.line_num, cells
         except csv.Error as error:
             raise JuriesError(f"{file}, line {table.line_num + 1}: {error}") from None
         except UnicodeError:

@@ -21,7 +21,7 @@ from ..types import Item, Message, Order
 from .columns import Named
 from .conversations import as_text as conversation_text
 from .conversations import messages_of
-from .dataset import SHOWN, UNNAMED, Cells, Identity, identity_of
+from .dataset import SHOWN, UNNAMED, Cells, Rows, identity_of
 from .tables import Column, Columns, Table, as_text, distinct, is_missing, texts
 
 Numbers = npt.NDArray[np.int64]
@@ -81,7 +81,7 @@ class Sheet:
     Attributes
     ----------
     items : list of Item
-    rows : mapping of Identity to int
+    rows : Rows
         The number of each item.
     item_of : array of int of shape (rows,)
         The number of each row's item.
@@ -100,7 +100,7 @@ class Sheet:
     pairs: bool
     unparsed: bool
     items: list[Item] = field(default_factory=list)
-    rows: dict[Identity, int] = field(default_factory=dict)
+    rows: Rows = field(default_factory=Rows)
     item_of: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
     turned: Mask = field(default_factory=lambda: np.empty(0, bool))
     cells: dict[tuple[str, str], Cells] = field(default_factory=dict)
@@ -278,20 +278,21 @@ class Sheet:
 
     def _placed(self, row: int, item: Item) -> tuple[int, bool]:
         """Return an item's number, new or that of an earlier row, and whether it is turned."""
-        identity = identity_of(item)
-        turned_identity = item.item_id, item.opponent, item.candidate, item.criterion
-        turned = self.pairs and turned_identity in self.rows and identity not in self.rows
-        at = np.array([row])
-        if turned:
-            earlier = self.rows[turned_identity]
-            if (error := self._unturnable(row, item, earlier)) is not None:
-                self.fail(at, TURNED, lambda _: error)
-                return earlier, turned
-            identity, item = turned_identity, self._turned(item)
+        identity, turned = identity_of(item), False
+        if self.pairs and identity not in self.rows:
+            turned_identity = item.item_id, item.opponent, item.candidate, item.criterion
+            turned = turned_identity in self.rows
+            if turned:
+                earlier = self.rows[turned_identity]
+                if (error := self._unturnable(row, item, earlier)) is not None:
+                    self.fail(np.array([row]), TURNED, lambda _: error)
+                    return earlier, turned
+                identity, item = turned_identity, self._turned(item)
         number = self.rows.setdefault(identity, len(self.items))
         if number == len(self.items):
             self.items.append(item)
             self._first.append(row)
+            return number, turned
         known = self.items[number]
         if None not in (known.human, item.human) and known.human != item.human:
             here, there = (self.table.place(one) for one in (row, self._first[number]))
@@ -299,7 +300,7 @@ class Sheet:
                 f"{self.file}, {here}: item {item.item_id!r} of {item.candidate!r} has the human "
                 f"label {item.human} here and {known.human} in {there}; keep one"
             )
-            self.fail(at, HUMAN, lambda _: conflict)
+            self.fail(np.array([row]), HUMAN, lambda _: conflict)
         if known.human is None and item.human is not None:
             self.items[number] = replace(known, human=item.human)
         return number, turned

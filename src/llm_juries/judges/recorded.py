@@ -47,7 +47,7 @@ class RecordedJudge(FreeJudge):
     def replies(self, items: Sequence[Item], orders: Sequence[Order]) -> list[list[Reply | None]]:
         """Return the reply on each item, None where nothing was recorded, in each of the orders."""
         replies = [*map(Reply, self.cells.texts), None]
-        codes = self.cells.at(self.cells.numbers_of(items), orders)
+        codes = self.cells.on(items, orders)
         return [[replies[code] for code in column] for column in codes.T.tolist()]
 
     def reader(self, prompt: Askable, order: Order) -> Reader:  # noqa: ARG002

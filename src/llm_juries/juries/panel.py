@@ -13,7 +13,7 @@ import numpy as np
 from ..arguments import checked
 from ..data.dataset import Dataset
 from ..errors import JuriesError, nearest
-from ..metrics.arrays import Array, Mask
+from ..metrics.arrays import Array, Index, Mask, numbered
 from ..scale import Scale, recode
 from ..types import Order
 from .criteria import (
@@ -184,7 +184,8 @@ class Panel:
 
     def _codes(self, values: Sequence[float | str | None]) -> Array:
         scale = self.dataset.label_scale
-        codes = np.fromiter((scale.encode(value) for value in values), np.float64)
+        known = {value: scale.encode(value) for value in set(values)}
+        codes = np.fromiter((known[value] for value in values), np.float64)
         if self.threshold is not None and scale.graded:
             return scale.at_least(codes, self.threshold)
         return recode(codes, scale, self.scale)
@@ -306,10 +307,20 @@ class Panel:
             uncut=None if self.uncut is None else self.uncut.where(rows),
         )
 
-    @property
+    @cached_property
     def questions(self) -> list[str]:
         """The question (or cluster) of each item: what the bootstrap draws whole."""
         return [item.drawn_with for item in self.dataset.items]
+
+    @cached_property
+    def clusters(self) -> Index:
+        """The number of each item's question among all of them, in the order of their names."""
+        return numbered(self.questions)[1]
+
+    @cached_property
+    def subsets(self) -> Index:
+        """The number of each item's subset and criterion, in the order of their names."""
+        return numbered([f"{item.subset}/{item.criterion}" for item in self.dataset.items])[1]
 
 
 def cut(votes: Votes, threshold: float) -> Votes:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .arrays import Array, ratio
+from .arrays import Array, Labels, ratio
 from .bootstrap import cluster_sums
 from .equivalence import Estimate
 from .intervals import additive, jackknifed
@@ -54,7 +54,7 @@ class Alternative:
 def alternative_test(
     votes: Array,
     annotations: Array,
-    clusters: Sequence[Any],
+    clusters: Labels,
     epsilon: float,
     *,
     graded: bool = False,
@@ -106,7 +106,7 @@ class Comparisons:
         cls,
         votes: Array,
         annotations: Array,
-        clusters: Sequence[Any],
+        clusters: Labels,
         *,
         graded: bool = False,
     ) -> Self:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 
-from .arrays import Array, Index, ratio
+from .arrays import Array, Index, Labels, ratio
 from .bootstrap import cluster_sums
 from .intervals import additive, cluster_t, imagined_size
 
@@ -38,7 +37,7 @@ def accuracy_deltas(
     labels: Array,
     human: Array,
     candidates: Sequence[str],
-    clusters: Sequence[Any],
+    clusters: Labels,
     level: float = 0.95,
     levels: Sequence[float] = (0.0, 1.0),
 ) -> Deltas:

@@ -9,22 +9,25 @@ resamples, voters and cells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arguments import check_fields
 from ..errors import JuriesError
-from .arrays import Array
+from .arrays import Array, Labels, numbered
 from .intervals import Interval, percentile_interval
+from .threads import threads
 
 MOST_RESAMPLES = 1_000_000
 FEWEST_RESAMPLES = 2  # a spread takes two
-HELD_WEIGHTS = 1 << 20  # weights in memory at a time
-SHARED_WEIGHTS = 1 << 22  # weights that are kept for the next table, at most: 32 MB
+HELD_WEIGHTS = 1 << 20  # weights in memory at a time, as numbers to compute with
+BLOCK = 1 << 16  # draws at a time
+MANY = 1 << 24  # weights from which on all cores compute with them
+MOST_HELD = 1 << 28  # bytes of resamples that are kept for the next table
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,20 @@ class Bootstrap:
 
         Each resample draws as many clusters as there are, with replacement.
         """
-        if self.resamples * clusters <= SHARED_WEIGHTS:
-            yield from _shared(self.seed, self.resamples, clusters)
-        else:
-            yield from _weights(self.seed, self.resamples, clusters)
+        if self.resamples * clusters <= MOST_HELD:
+            yield from (part.astype(float) for part in self._parts(clusters))
+            return
+        rng = np.random.default_rng(self.seed)
+        rows = max(1, HELD_WEIGHTS // clusters)
+        for start in range(0, self.resamples, rows):
+            size = min(rows, self.resamples - start)
+            yield _times(rng, size, clusters).astype(float)
+
+    def _parts(self, clusters: int) -> list[npt.NDArray[np.uint8]]:
+        """Return the weights in chunks, as small numbers that are kept in memory."""
+        rows = max(1, HELD_WEIGHTS // clusters)
+        held = _held(self.seed, self.resamples, clusters)
+        return np.split(held, range(rows, self.resamples, rows))
 
     def draws(self, statistic: Callable[[Array], Array], sums: Array) -> Array:
         """Return a statistic of each resample's totals.
@@ -86,12 +99,15 @@ class Bootstrap:
         array of shape (resamples, ...)
         """
         flat = sums.reshape(len(sums), -1)
-        return np.concatenate(
-            [
-                statistic((times @ flat).reshape(len(times), *sums.shape[1:]))
-                for times in self.weights(len(sums))
-            ]
-        )
+
+        def drawn(times: Array) -> Array:
+            return statistic((times @ flat).reshape(len(times), *sums.shape[1:]))
+
+        if not MANY < self.resamples * len(sums) <= MOST_HELD:
+            return np.concatenate([drawn(times) for times in self.weights(len(sums))])
+        parts = self._parts(len(sums))
+        with threads() as pool:
+            return np.concatenate([*pool.map(lambda part: drawn(part.astype(float)), parts)])
 
     def interval(self, statistic: Callable[[Array], Array], sums: Array) -> Interval:
         """Return a statistic of the totals of cluster sums, with its percentile interval."""
@@ -102,27 +118,37 @@ class Bootstrap:
         return percentile_interval(draws, self.level)
 
 
-def _weights(seed: int, resamples: int, clusters: int) -> Iterator[Array]:
-    rng = np.random.default_rng(seed)
-    rows = max(1, HELD_WEIGHTS // clusters)
-    for start in range(0, resamples, rows):
-        size = min(rows, resamples - start)
-        drawn = rng.integers(clusters, size=(size, clusters))
-        drawn += clusters * np.arange(size)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * clusters)
-        yield times.reshape(size, clusters).astype(float)
+_HELD: OrderedDict[tuple[int, int, int], npt.NDArray[np.uint8]] = OrderedDict()
 
 
-@lru_cache(maxsize=1)
-def _shared(seed: int, resamples: int, clusters: int) -> tuple[Array, ...]:
-    """Return the weights that several tables of one dataset take."""
-    held = tuple(_weights(seed, resamples, clusters))
-    for weights in held:
-        weights.flags.writeable = False
-    return held
+def _held(seed: int, resamples: int, clusters: int) -> npt.NDArray[np.uint8]:
+    """Return how often each of all resamples draws each cluster; many tables need the same."""
+    key = seed, resamples, clusters
+    found = _HELD.pop(key, None)
+    if found is None:
+        found = _times(np.random.default_rng(seed), resamples, clusters)
+        while _HELD and sum(one.nbytes for one in _HELD.values()) + found.nbytes > MOST_HELD:
+            _HELD.popitem(last=False)  # the one that was last used longest ago
+    _HELD[key] = found
+    return found
 
 
-def cluster_sums(values: Array, clusters: Sequence[Any]) -> Array:
+def _times(rng: np.random.Generator, rows: int, clusters: int) -> npt.NDArray[np.uint8]:
+    """Return how often each of the next resamples draws each cluster.
+
+    In blocks that fit a core's cache; no cluster is ever drawn 256 times in one of them.
+    """
+    found = np.empty((rows, clusters), np.uint8)
+    size = max(1, BLOCK // clusters)
+    for start in range(0, rows, size):
+        some = found[start : start + size]
+        drawn = rng.integers(clusters, size=some.shape)
+        drawn += clusters * np.arange(len(some))[:, None]
+        some[:] = np.bincount(drawn.ravel(), minlength=some.size).reshape(some.shape)
+    return found
+
+
+def cluster_sums(values: Array, clusters: Labels) -> Array:
     """Return the sums of `values` over each cluster.
 
     Parameters
@@ -138,7 +164,7 @@ def cluster_sums(values: Array, clusters: Sequence[Any]) -> Array:
     """
     from scipy.sparse import csr_array
 
-    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    _, index = numbered(clusters)
     number = len(index)
     of_cluster = csr_array((np.ones(number), (index, np.arange(number))))
     sums: Array = of_cluster @ values.reshape(number, -1)

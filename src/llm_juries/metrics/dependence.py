@@ -12,13 +12,12 @@ be far apart: `effective_votes`, `optimal_votes`, `participation_votes` and `maj
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from .arrays import Array, Mask, ratio
+from .arrays import Array, Labels, Mask, ratio
 from .bootstrap import cluster_sums
 from .intervals import SHARE_CELLS, Interval, Transform, additive, cluster_t, imagined_size
 
@@ -85,7 +84,7 @@ class PanelErrors:
 def pair_errors(
     labels: Array,
     human: Array,
-    clusters: Sequence[Any],
+    clusters: Labels,
     level: float = 0.95,
 ) -> PairErrors:
     """Measure the errors of each two judges, with intervals clustered by question.
@@ -118,7 +117,7 @@ def pair_errors(
 def panel_errors(
     labels: Array,
     human: Array,
-    clusters: Sequence[Any],
+    clusters: Labels,
     level: float = 0.95,
 ) -> PanelErrors:
     """Measure how many votes a panel is worth, and what its majority loses by common errors.

@@ -21,14 +21,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import JuriesError
 from . import agreement
-from .arrays import Array, ratio
+from .arrays import Array, Labels, numbered, ratio
 from .bootstrap import cluster_sums
 from .intervals import Interval, additive, cluster_t, imagined_size
 
@@ -93,7 +93,7 @@ def rogan_gladen(
     labels: Array,
     human: Array,
     candidates: Sequence[str],
-    clusters: Sequence[Any],
+    clusters: Labels,
     level: float = 0.95,
     *,
     common_rates: bool = False,
@@ -153,7 +153,7 @@ def prediction_powered(
     labels: Array,
     human: Array,
     candidates: Sequence[str],
-    clusters: Sequence[Any],
+    clusters: Labels,
     level: float = 0.95,
 ) -> CorrectedAccuracies:
     """Correct each candidate's judged accuracy by the judge's mean error on labelled items.
@@ -173,7 +173,7 @@ def prediction_powered(
         If a candidate has two items of one question: the interval takes them to be independent.
     """
     names, index = np.unique(np.asarray(candidates), return_inverse=True)
-    _, questions = np.unique(np.asarray(clusters), return_inverse=True)
+    _, questions = numbered(clusters)
     pairs, times = np.unique(np.stack([index, questions]), axis=1, return_counts=True)
     if (times > 1).any():
         at, which = pairs[:, times > 1][:, 0]

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 
 from ..errors import JuriesError
 from ..scale import Kind, Scale
-from .arrays import Array, Index, Mask, ratio
+from .arrays import Array, Index, Labels, Mask, numbered, ratio
 from .bootstrap import Bootstrap, cluster_sums
 from .intervals import (
     CHUNK,
@@ -57,8 +57,8 @@ class Ratings:
     votes: Array
     human: Array
     scale: Scale
-    clusters: Sequence[Any]
-    subsets: Sequence[Any] | None = None
+    clusters: Labels
+    subsets: Labels | None = None
 
     @property
     def both(self) -> Mask:
@@ -432,7 +432,7 @@ def mean(sums: Array) -> Array:
 
 def groups_of(ratings: Ratings) -> Iterator[Index]:
     """Yield the rows of each question (and subset, where there are any)."""
-    _, cluster = np.unique(np.asarray(ratings.clusters), return_inverse=True)
+    _, cluster = numbered(ratings.clusters)
     _, subset = np.unique(
         np.asarray(ratings.clusters if ratings.subsets is None else ratings.subsets),
         return_inverse=True,

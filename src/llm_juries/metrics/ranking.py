@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import JuriesError
-from .arrays import Array, Index, Mask
+from .arrays import Array, Index, Labels, Mask, numbered
 from .bootstrap import HELD_WEIGHTS, Bootstrap
 from .correlation import correlations, order_bounds, rank_sets, ranks, score_bounds
 from .logistic import Design, logistic
@@ -27,6 +27,7 @@ ELO = 400 / np.log(10)  # Elo points a unit of log odds: 400 points are odds of 
 ANCHOR = 1000.0  # where Chatbot Arena and Arena-Hard put their anchor
 FEW_COLUMNS = 64  # of sums by question: with more, most are 0
 EXACT = 2.0**52  # whole numbers below it have no rounding
+MOST_CELLS = 1 << 22  # of voters' tables of questions and models that are resampled together
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Battles:
     first: Index
     second: Index
     score: Array
-    clusters: Sequence[Any]
+    clusters: Labels
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -97,7 +98,7 @@ class Battles:
         first: Sequence[str],
         second: Sequence[str],
         score: npt.ArrayLike,
-        clusters: Sequence[Any],
+        clusters: Labels,
     ) -> Battles:
         """Return battles between models given by name."""
         models = tuple(sorted({*first, *second}))
@@ -378,7 +379,7 @@ def style_controlled(
         raise JuriesError(f"features, row {row}: holds a value that is not finite")
     f = features.shape[1]
     # Rows in an order of their own, so that sums do not depend on how the battles came.
-    labels = np.unique(np.asarray(battles.clusters), return_inverse=True)[1]
+    labels = numbered(battles.clusters)[1]
     keys = (battles.score, *features.T, battles.second, battles.first, labels)
     rows = np.lexsort(keys)
     rows = rows[~np.isnan(battles.score[rows])]
@@ -429,15 +430,15 @@ def style_controlled(
 def mean_scores(
     scores: Array,
     candidates: Sequence[str],
-    clusters: Sequence[Any],
+    clusters: Labels,
     bootstrap: Bootstrap,
-) -> Ranking:
-    """Return the mean score of each candidate, as the PoLL paper ranks its 1-5 scores.
+) -> list[Ranking]:
+    """Return the mean score of each candidate under each voter, as the PoLL paper ranks 1-5 scores.
 
     Parameters
     ----------
-    scores : array of shape (n,)
-        One answer's score each, NaN where there is none.
+    scores : array of shape (n, k)
+        One answer's score by each of k voters, NaN where there is none.
     candidates : sequence of n names
         The model that gave each answer.
     clusters : sequence of n labels
@@ -446,22 +447,38 @@ def mean_scores(
     """
     names, index = np.unique(np.asarray(candidates), return_inverse=True)
     m = len(names)
-    known = ~np.isnan(scores)
-    table = _table(
-        np.tile(np.asarray(clusters), 2),
-        np.concatenate([index, m + index]),
-        np.concatenate([np.where(known, scores, 0.0), known]),
-        2 * m,
-    )
+    models = tuple(str(name) for name in names)
+    number, question = numbered(clusters)
+
+    def sums(column: Array) -> Any:
+        known = ~np.isnan(column)
+        return _table(
+            np.tile(question, 2),
+            np.concatenate([index, m + index]),
+            np.concatenate([np.where(known, column, 0.0), known]),
+            2 * m,
+        )
 
     def mean(totals: Array) -> Array:
         with np.errstate(invalid="ignore"):
-            return np.where(totals[:, m:] > 0, totals[:, :m] / totals[:, m:], np.nan)
+            return np.where(totals[..., m:] > 0, totals[..., :m] / totals[..., m:], np.nan)
 
-    totals = _all(table)
-    drawn = _joined([mean(some) for some in _totals(table, bootstrap, 2 * m)], m)
-    models = tuple(str(name) for name in names)
-    return _ranking(models, totals[0, m:], mean(totals)[0], drawn, bootstrap)
+    found = []
+    found = []
+    # Voters that are measured on the same resamples at once
+    together = max(1, MOST_CELLS // max(1, number * 2 * m))
+    for begin in range(0, scores.shape[1], together):
+        tables = [sums(column) for column in scores.T[begin : begin + together]]
+        if number and len(tables) > 1 and all(map(_in_quarters, tables)):
+            drawn = bootstrap.draws(mean, np.stack([one.toarray() for one in tables], axis=1))
+        else:
+            each = ([mean(some) for some in _totals(one, bootstrap, 2 * m)] for one in tables)
+            drawn = np.stack([_joined(parts, m) for parts in each], axis=1)
+        for at, table in enumerate(tables):
+            (totals,) = _all(table)
+            ranking = _ranking(models, totals[m:], mean(totals), drawn[:, at], bootstrap)
+            found.append(ranking)
+    return found
 
 
 @dataclass(frozen=True)
@@ -545,11 +562,11 @@ def _table(clusters: npt.ArrayLike, columns: Index, values: Array, width: int) -
     """Return the sums of values by cluster and column, a sparse matrix of shape (c, width)."""
     from scipy.sparse import coo_array  # type: ignore[import-untyped, unused-ignore]
 
-    labels, index = np.unique(np.asarray(clusters), return_inverse=True)
+    number, index = numbered(clusters)
     # Summed in an order of their own, so that the last digit does not depend on the rows' order.
     order = np.lexsort((values, columns, index))
     cells = (values[order], (index[order], columns[order]))
-    return coo_array(cells, shape=(len(labels), width)).tocsr()
+    return coo_array(cells, shape=(number, width)).tocsr()
 
 
 def _win_table(battles: Battles, weights: Weights) -> Any:

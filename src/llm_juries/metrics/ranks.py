@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ..errors import JuriesError
 from ..scale import Kind
-from .arrays import Array, Index, Mask, ratio
+from .arrays import Array, Index, Mask, numbered, ratio
 from .intervals import CHUNK, Reweighted, Transform
 from .measure import Ratings, check_kind
 
@@ -174,7 +174,7 @@ class RankMeasure:
         human = ratings.human
         if self.binary and not np.isin(human[~np.isnan(human)], (0.0, 1.0)).all():
             raise JuriesError(f"{self.name}: needs binary human labels; set a threshold for them")
-        cluster = np.unique(np.asarray(ratings.clusters), return_inverse=True)[1]
+        cluster = numbered(ratings.clusters)[1]
         k = ratings.votes.shape[1]
         ends = np.array(list(product((False, True), repeat=3 if jointly else 2)))
         if jointly and k != 2:

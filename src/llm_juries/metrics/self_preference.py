@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import JuriesError
 from . import agreement
-from .arrays import Array, Index, ratio
+from .arrays import Array, Index, Labels, numbered, ratio
 from .bias import accuracy_deltas
 from .bootstrap import Bootstrap, cluster_sums
 from .intervals import Interval, additive, cluster_t, imagined_size
@@ -49,7 +49,7 @@ def family_deltas(
     labels: Array,
     human: Array,
     families: Sequence[str],
-    clusters: Sequence[Any],
+    clusters: Labels,
     judges: Sequence[str],
     judge_families: Sequence[str],
     level: float = 0.95,
@@ -111,7 +111,7 @@ def family_deltas(
     return rows.sort_values(["judge", "family"]).reset_index(drop=True)
 
 
-def _clustered_t(values: Array, clusters: Sequence[Any]) -> tuple[Array, Array]:
+def _clustered_t(values: Array, clusters: Labels) -> tuple[Array, Array]:
     """Return the t statistic of each column's mean, and the clusters it was taken over.
 
     The variance is the sum of squares of the clusters' residual sums, times c / (c - 1), as in a
@@ -157,7 +157,7 @@ def preference_regression(
     human: Array,
     items: Sequence[Any],
     families: Sequence[str],
-    clusters: Sequence[Any],
+    clusters: Labels,
     judges: Sequence[str],
     judge_families: Sequence[str],
     level: float = 0.95,
@@ -222,7 +222,7 @@ def preference_regression(
     controls = _demeaned(control, group)
     controls = controls[:, _independent(controls)]
     y = _demeaned(labels[row, column][:, None], group)[:, 0]
-    _, question = np.unique(np.asarray(clusters), return_inverse=True)
+    _, question = numbered(clusters)
     partial = [at for at in range(labels.shape[1]) if own[column == at].any()]
 
     def fitted(indicators: Array, names: Sequence[str], counts: Sequence[int]) -> list[Preference]:
@@ -333,7 +333,7 @@ def spread(
     labels: Array,
     human: Array,
     candidates: Sequence[str],
-    clusters: Sequence[Any],
+    clusters: Labels,
     bootstrap: Bootstrap,
 ) -> Interval:
     """Return the standard deviation over candidates of each voter's deltas, with its interval.
@@ -373,7 +373,7 @@ def candidate_rates(
     labels: Array,
     human: Array,
     candidates: Sequence[str],
-    clusters: Sequence[Any],
+    clusters: Labels,
     voters: Sequence[str],
     level: float = 0.95,
 ) -> pd.DataFrame:

@@ -172,7 +172,7 @@ def _read(study: Study, panel: Panel, questions: set[str], store: Store) -> _Kep
         verdict = store.get(key) if key is not None else None
         return verdict.reply if verdict is not None else None
 
-    items = [item for _, item in numbered]
+    items = tuple(item for _, item in numbered)
     replies = []
     for at, plan in enumerate(study.plans):
         if isinstance(plan.judge, RecordedJudge):
@@ -200,8 +200,10 @@ def _columns(part: _Kept, strings: Strings) -> dict[str, Any]:
         return [number(text) for text in texts]
 
     notes = {plan.voter: plan.judge.note for plan in part.study.plans}
+    labels, _ = part.stored.on(part.panel.scale, part.panel.threshold)
+    orders = range(len(dataset.orders))
     asked = {
-        judge: [_verdicts(part, plan, order, strings) for order in range(len(dataset.orders))]
+        judge: [_verdicts(part, labels, plan, order, strings) for order in orders]
         for plan, judge in enumerate(part.stored.judges)
     }
     return {
@@ -270,11 +272,12 @@ def _pooled(votes: Votes, voter: int, rows: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _verdicts(part: _Kept, judge: int, order: int, strings: Strings) -> dict[str, Any]:
+def _verdicts(
+    part: _Kept, labels: Array, judge: int, order: int, strings: Strings
+) -> dict[str, Any]:
     """Return a judge's verdicts in one order, labels as `_shares`."""
     stored, replies = part.stored, part.replies[judge][order]
     at = np.s_[np.asarray(part.rows, dtype=int), judge, order]
-    labels, _ = stored.on(part.panel.scale, part.panel.threshold)
     more: dict[int, dict[str, int]] = {}
     for row, reply in enumerate(replies):
         if reply is not None:
