@@ -568,3 +568,20 @@ def test_a_scale_is_built_from_yaml(table: Any):
     node.scale = {"kind": "nominal", "values": ["supported", "refuted"]}
     with pytest.raises(JuriesError, match=r"line 3, column human: 'not enough info' is not on"):
         build(node, "dataset")
+
+
+def test_of_several_mistakes_the_first_rows_is_told(table: Any):
+    rows = [
+        "item_id,candidate,human,judge,label",
+        "q1,a,1,gpt,1",
+        "q1,b,0,gpt,1",
+        "q1,b,0,gpt,0",  # a second verdict
+        "q1,a,0,haiku,1",  # another label
+        ",a,1,gpt,1",  # no id
+        "q2,a,7,,1",  # off the scale, and no judge
+    ]
+    said = ["line 4: a second verdict", "line 4: item 'q1' of 'a' has the human label 0 here and 1"]
+    said += ["line 4, column item_id: is empty", "line 4, column human: '7' is not on the scale"]
+    for first, words in enumerate(said, 3):
+        with pytest.raises(JuriesError, match=words):
+            load(table("\n".join([*rows[:3], *rows[first:]])))
