@@ -464,7 +464,6 @@ def mean_scores(
             return np.where(totals[..., m:] > 0, totals[..., :m] / totals[..., m:], np.nan)
 
     found = []
-    found = []
     # Voters that are measured on the same resamples at once
     together = max(1, MOST_CELLS // max(1, number * 2 * m))
     for begin in range(0, scores.shape[1], together):
