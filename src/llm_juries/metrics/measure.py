@@ -381,11 +381,11 @@ def grouped(ratings: Ratings, seed: int) -> Ratings:
 
     The groups are independent as the clusters are, so they too can be left out or drawn whole.
     """
-    names, at = np.unique(np.asarray(ratings.clusters), return_inverse=True)
-    if len(names) <= MOST_CLUSTERS:
+    number, at = numbered(ratings.clusters)
+    if number <= MOST_CLUSTERS:
         return ratings
-    dealt = np.random.default_rng(seed).permutation(len(names)) % MOST_CLUSTERS
-    return replace(ratings, clusters=dealt[at].tolist())
+    dealt = np.random.default_rng(seed).permutation(number) % MOST_CLUSTERS
+    return replace(ratings, clusters=dealt[at])
 
 
 def estimates(
