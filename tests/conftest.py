@@ -16,10 +16,14 @@ import pytest
 # took 146 s in the suite and 8 s alone. Before numpy is imported; scripts inherit it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# A hundred processes, and each worker, would else compile the package and the tests again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # The day by which the tests see models retired and prices old, so that no test fails by itself.
 os.environ["LLM_JURIES_TODAY"] = "2026-11-26"
 
-from in_process import ROOT, completed
+from in_process import ROOT, completed  # noqa: E402 - after what it inherits
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -242,10 +242,10 @@ def test_single_annotators_are_combined_by_a_rule():
         lj.read_verdicts([{"item_id": 1, "gpt": 1}], label_rule="majority")
 
 
-def test_the_numbers_are_those_of_the_command(run_process: Callable[..., Any], tmp_path: Path):
-    done = run_process(
-        "analyze", "dataset=recorded_nq301", "jury=nq301_trio", "figures.draw=none",
-        "analysis.bootstrap.resamples=200",
+def test_the_numbers_are_those_of_the_command(run_script: Callable[..., Any], tmp_path: Path):
+    done = run_script(
+        "analyze", "dataset=recorded_nq301", "jury=nq301_trio", "analysis.bootstrap.resamples=200",
+        "figures.draw=none",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     panel = lj.read_verdicts("recorded_nq301").add(

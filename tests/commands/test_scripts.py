@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from omegaconf import OmegaConf
 
-from conftest import ROOT, Run, script
+from conftest import ROOT, Run, options, script
 from in_process import completed
 from llm_juries.judges.model_files import cache
 from llm_juries.store.store import Store
@@ -22,6 +23,13 @@ from llm_juries.types import Verdict
 
 SMALL = ("dataset.limit=3", "judge=smollm2", "judges.smollm2.threads=1")
 TABLES_ONLY = ("figures.draw=none", "analysis.bootstrap.resamples=50")
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
+    """Return the folder of a run that nothing disturbed, and how it ended."""
+    folder = tmp_path_factory.mktemp("calm")
+    return folder, completed("judge", *options(folder, *SMALL))
 
 
 def stored(folder: Path) -> list[dict[str, object]]:
@@ -98,44 +106,41 @@ def test_a_failing_job_of_a_sweep_leaves_the_others_standing(run_script: Run, tm
 
 
 @pytest.mark.model
-def test_a_second_run_asks_the_model_nothing(run_script: Run, tmp_path: Path):
-    first = run_script("judge", *SMALL)
+def test_a_second_run_asks_the_model_nothing(calm: tuple[Path, CompletedProcess[str]]):
+    folder, first = calm
     assert first.returncode == 0, first.stderr
     assert "12 model calls made; 0 verdicts of models were in the store" in first.stdout
-    before = stored(tmp_path / "store")
-    second = run_script("judge", *SMALL)
+    before = stored(folder / "store")
+    second = completed("judge", *options(folder, *SMALL))
     assert "0 model calls made; 12 verdicts of models were in the store" in second.stdout
-    assert stored(tmp_path / "store") == before
+    assert stored(folder / "store") == before
 
 
 @pytest.mark.model
-def test_a_kill_loses_no_verdict_and_repeats_none(run_script: Run, tmp_path: Path):
-    overrides = ["dataset.limit=4", "judge=smollm2", "judges.smollm2.threads=1"]
+def test_a_kill_loses_no_verdict_and_repeats_none(
+    calm: tuple[Path, CompletedProcess[str]], tmp_path: Path
+):
     run = subprocess.Popen(
-        [*script("judge", tmp_path / "killed"), *overrides],
+        [*script("judge", tmp_path), *SMALL],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
-    while len(whole_lines(tmp_path / "killed" / "store")) < 5:
+    while len(whole_lines(tmp_path / "store")) < 4:
         assert run.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.01)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    kept = whole_lines(tmp_path / "killed" / "store")
-    again = subprocess.run(
-        [*script("judge", tmp_path / "killed"), *overrides],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert f"{16 - len(kept)} model calls made; {len(kept)} verdicts" in again.stdout, again.stderr
-    assert run_script("judge", *overrides).returncode == 0
-    disturbed, calm = verdicts(tmp_path / "killed" / "store"), verdicts(tmp_path / "store")
-    assert disturbed.keys() == calm.keys()
-    for key, verdict in calm.items():
+    kept = whole_lines(tmp_path / "store")
+    again = completed("judge", *options(tmp_path, *SMALL))
+    assert f"{12 - len(kept)} model calls made; {len(kept)} verdicts" in again.stdout, again.stderr
+    folder, ended = calm
+    assert ended.returncode == 0
+    disturbed, undisturbed = verdicts(tmp_path / "store"), verdicts(folder / "store")
+    assert disturbed.keys() == undisturbed.keys()
+    for key, verdict in undisturbed.items():
         assert disturbed[key].outcome is verdict.outcome
         # The cached prefix is computed in other pieces, so the last digits may differ.
         assert disturbed[key].score == pytest.approx(verdict.score, abs=0.02)
@@ -175,8 +180,9 @@ def test_if_a_model_is_unavailable_the_others_go_on(run_script: Run, tmp_path: P
     done = run_script("judge", *overrides, "on_unavailable=skip")
     assert done.returncode == 0
     assert "SKIPPED: judge qwen25_coder: /nowhere/model.gguf" in done.stdout
-    # It is written, but a judge without verdicts is named.
-    done = run_script("analyze", *overrides, *TABLES_ONLY)
+    done = run_script(
+        "analyze", *overrides, *TABLES_ONLY
+    )  # is written, but a judge without verdicts is named
     assert done.returncode == 2
     assert "error: qwen25_coder on sample_qa: the store" in done.stderr
     rows = {row["voter"]: row for row in table(tmp_path / "out" / "tables" / "agreement.csv")}
@@ -185,8 +191,8 @@ def test_if_a_model_is_unavailable_the_others_go_on(run_script: Run, tmp_path: P
     assert "**qwen25_coder** has no votes" in (tmp_path / "out" / "report.md").read_text()
 
 
-def test_the_analysis_of_recorded_verdicts_writes_all_its_files(run_process: Run, tmp_path: Path):
-    done = run_process(
+def test_the_analysis_of_recorded_verdicts_writes_all_its_files(run_script: Run, tmp_path: Path):
+    done = run_script(
         "analyze", "datasets=[recorded_nq301,recorded_llmbar]", "jury=[nq301_trio,llmbar_trio]",
         "analysis.bootstrap.resamples=200", "wandb=offline", "analysis.search.rules=[majority]",
         "figures.paper_table1=results/paper/table1_kappa.csv",
