@@ -49,6 +49,7 @@ def analyze(cfg: DictConfig) -> None:
             results = measure(found, store, analysis)
             drawn = draw(results, folder / "figures", figures, others)
             summary.write_tables(results, folder, figures)
+            sampled = tracking.sample(plans, store)
             page.write(results, store, folder / "report.html", drawn, browsing)
             config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
             summary.write_report(results, folder, drawn, config)
@@ -64,6 +65,7 @@ def analyze(cfg: DictConfig) -> None:
                 group=experiment() or found[0].dataset.name,
                 plans=plans,
                 store=store,
+                sampled=sampled,
                 files=[folder / name for name in names],
             )
     for table in summary.first_tables(results):

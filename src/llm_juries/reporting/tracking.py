@@ -28,6 +28,8 @@ from ..store.store import Store
 if TYPE_CHECKING:
     import wandb
 
+    from .verdict_sample import Sample
+
 
 log = logging.getLogger(__name__)
 BESIDE_HEADLINES = ("ci_low", "ci_high", "accuracy", "n", "missing")
@@ -69,6 +71,24 @@ class Tracking:
     seed: int = 0
     timeout_s: float = 60.0
 
+    def sample(self, plans: Sequence[Plan], store: Store) -> Sample | None:
+        """Return the verdicts that `log` logs, None if there are to be none.
+
+        To be called while others draw figures, which `log` needs. A problem is left to `log`, which
+        tries again and says so.
+        """
+        if self.mode == "disabled" or max(self.verdicts, self.export) == 0:
+            return None
+        with contextlib.suppress(Exception):
+            _import_quietly()  # takes a second
+            return self._sampled(plans, store)
+        return None
+
+    def _sampled(self, plans: Sequence[Plan], store: Store) -> Sample:
+        from .verdict_sample import sample
+
+        return sample(plans, store, max(self.verdicts, self.export), self.seed)
+
     def log(
         self,
         folder: Path,
@@ -82,6 +102,7 @@ class Tracking:
         group: str | None = None,
         plans: Sequence[Plan] = (),
         store: Store | None = None,
+        sampled: Sample | None = None,
         files: Sequence[Path] = (),
     ) -> Path | None:
         """Log one finished job as one run.
@@ -102,6 +123,8 @@ class Tracking:
             The fields that runs of all kinds have: see `reporting.summary_fields`.
         group : str, optional
             Used if the config names none.
+        sampled : Sample, optional
+            From `sample`, if it was called before.
         plans, store : optional
             The verdicts to sample.
         files : sequence of Path
@@ -128,7 +151,7 @@ class Tracking:
                 _add_files(run, folder, job, files)
             with _noted(problems):
                 if store is not None and max(self.verdicts, self.export) > 0:
-                    self._add_verdicts(run, folder, job, plans, store)
+                    self._add_verdicts(run, folder, job, sampled or self._sampled(plans, store))
             run.finish(exit_code=1 if problems else 0)
             place = Path(run.settings.sync_dir)
         if problems:
@@ -140,15 +163,11 @@ class Tracking:
     def _started(
         self, folder: Path, job: str, config: Mapping[str, Any], group: str | None
     ) -> wandb.Run:
-        # Without this, an offline run still resolves a host name.
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        os.environ.setdefault("WANDB_SILENT", "true")  # also for its process, which outlives ours
-        import wandb
-
-        if self.mode == "online" and not wandb.login(prompt=False, verify=False):
+        loaded = _import_quietly()
+        if self.mode == "online" and not loaded.login(prompt=False, verify=False):
             raise JuriesError("no login: run `wandb login`, set WANDB_API_KEY, or wandb=offline")
         folder.mkdir(parents=True, exist_ok=True)
-        return wandb.init(
+        run: wandb.Run = loaded.init(
             mode=self.mode,
             project=self.project,
             entity=self.entity,
@@ -158,7 +177,7 @@ class Tracking:
             job_type=job,
             dir=folder,
             config=without_secrets(dict(config)),
-            settings=wandb.Settings(
+            settings=loaded.Settings(
                 silent=True,
                 console="off",
                 save_code=False,
@@ -169,6 +188,7 @@ class Tracking:
                 finish_timeout=self.timeout_s,
             ),
         )
+        return run
 
     def _fill(
         self,
@@ -196,14 +216,9 @@ class Tracking:
         if len(problems) > logged:
             run.log(numbers)
 
-    def _add_verdicts(
-        self, run: wandb.Run, folder: Path, job: str, plans: Sequence[Plan], store: Store
-    ) -> None:
+    def _add_verdicts(self, run: wandb.Run, folder: Path, job: str, drawn: Sample) -> None:
         import wandb
 
-        from .verdict_sample import sample
-
-        drawn = sample(plans, store, max(self.verdicts, self.export), self.seed)
         if drawn.table.empty:
             return
         costs = {f"stored_usd/{d}/{judge}": usd for (d, judge), usd in sorted(drawn.costs.items())}
@@ -219,6 +234,16 @@ class Tracking:
             artifact = wandb.Artifact(f"{job}-verdicts", "verdicts", metadata=facts)
             artifact.add_file(str(path), name=path.name)
             run.log_artifact(artifact)
+
+
+def _import_quietly() -> Any:
+    """Import W&B, which then says nothing and asks no network about an offline run."""
+    # Without this, an offline run still resolves a host name.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    os.environ.setdefault("WANDB_SILENT", "true")  # also for its process, which outlives ours
+    import wandb
+
+    return wandb
 
 
 def _add_files(run: wandb.Run, folder: Path, job: str, files: Sequence[Path]) -> None:
