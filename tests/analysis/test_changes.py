@@ -197,8 +197,14 @@ def graded(panel: Panel) -> Panel:
 MISTAKES: dict[str, tuple[Callable[[Panel], object], str]] = {
     "the same panel": (lambda p: lj.difference(p), "before and after are the same"),
     "no common items": (lambda p: lj.difference(p, other_items(p)), "have no item in common"),
-    "other labels": (lambda p: lj.difference(p, other_labels(p)), "120 common items have diff"),
-    "other scales": (lambda p: lj.difference(p, graded(p)), "its votes are ordinal"),
+    "other labels": (
+        lambda p: lj.difference(p, other_labels(p)),
+        "items of before and after have",
+    ),
+    "other scales": (
+        lambda p: lj.difference(p, graded(p)),
+        "the votes are binary (0, 1) in before",
+    ),
     "no such voter": (
         lambda p: lj.difference(p, replace={"olt": "new"}),
         "has no voter 'olt'; did you mean old",

@@ -60,7 +60,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     labels[:20, 0] = panel.human[:20]
     keep([replace(panel, votes=replace(panel.votes, labels=labels))], folder / "new")
     told_off = ("before=old", "after=new", "hydra.run.dir=diff", "wandb=offline")
-    difference = ended(folder, "difference", *told_off, *QUICK)
+    difference = ended(folder, "difference", *told_off, QUICK[1])
     many = ended(folder, "analyze", "runs=[old,new]", "hydra.run.dir=many", *QUICK)
     wandb.teardown()
     return Runs(folder, difference, many)
@@ -145,7 +145,7 @@ def test_two_stores_hold_what_a_judge_said_then_and_now(
         monkeypatch.setattr(Model, "turned", turned)
         done = ended(tmp_path, "judge", *asked, f"store={store}", "progress=none")
         assert done.code == 0, done.err + done.bug
-    done = ended(tmp_path, "difference", *asked, "before=then", "after=now", *QUICK)
+    done = ended(tmp_path, "difference", *asked, "before=then", "after=now", QUICK[1])
     assert done.code == 0, done.err + done.bug
     assert "m: 30 of 30 votes changed, 0 for the better, 30 for the worse" in done.out
     assert ": now compared with then" in next(tmp_path.rglob("report.md")).read_text()
@@ -160,6 +160,10 @@ MISTAKES = {
     "a key without use": (
         ("before=old", "after=new", "dataset=verdicts"),
         "dataset=verdicts: is not used",
+    ),
+    "a threshold without use": (
+        ("before=old", "after=new", "analysis.threshold=1"),
+        "analysis.threshold=1: is not used",
     ),
     "nothing": (("dataset=verdicts", "dataset.path=v.csv"), "nothing to compare: name two runs"),
     "no voter": (("before=old", "after=new", "replace={a: d}"), "has no voter 'd'"),
@@ -181,6 +185,7 @@ def test_a_mistake_is_one_line(runs: Runs, mistake: str):
 
 
 def test_runs_beside_a_dataset_are_one_line(runs: Runs):
-    done = ended(runs.folder, "analyze", "runs=[old,new]", "dataset=verdicts", "hydra.run.dir=x")
-    assert done.code == 2
-    assert "dataset=verdicts: is not used, as runs= are earlier analyses" in done.err
+    for unused in ("dataset=verdicts", "analysis.margin=0.1"):
+        done = ended(runs.folder, "analyze", "runs=[old,new]", unused, "hydra.run.dir=x")
+        assert done.code == 2
+        assert f"{unused}: is not used, as runs= are earlier analyses" in done.err

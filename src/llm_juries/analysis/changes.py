@@ -157,10 +157,11 @@ def difference(
     """
     replaced = dict(replaced or {})
     bootstrap = bootstrap or Bootstrap()
-    _check_scales(before, after)
+    called = names or _names(before, after, {})
+    _check_scales(before, after, called)
     alone = before is after
     _check_names(before, after, replaced, alone=alone)
-    first, second, left = _common(before, after)
+    first, second, left = _common(before, after, called)
     sides, notes = _sides(first, second, replaced, alone=alone)
     return Difference(
         before.dataset.name,
@@ -183,21 +184,21 @@ def _names(before: Panel, after: Panel, replaced: Mapping[str, str]) -> tuple[st
     return "before", "after"
 
 
-def _check_scales(before: Panel, after: Panel) -> None:
+def _check_scales(before: Panel, after: Panel, called: tuple[str, str]) -> None:
     for what, first, second in (
         ("votes", before.scale, after.scale),
         ("human labels", before.label_scale, after.label_scale),
     ):
         if first != second:
             raise JuriesError(
-                f"{after.dataset.name}: its {what} are {second}, those of {before.dataset.name} "
-                f"{first}; compare runs on one scale, or cut both at a threshold "
+                f"{before.dataset.name}: the {what} are {first} in {called[0]} and {second} in "
+                f"{called[1]}; compare runs on one scale, or cut both at a threshold "
                 "(analysis.threshold)"
             )
     if before.threshold != after.threshold:
         raise JuriesError(
-            f"{after.dataset.name}: is cut at {after.threshold}, {before.dataset.name} at "
-            f"{before.threshold}; analyze both with one threshold"
+            f"{before.dataset.name}: is cut at {before.threshold} in {called[0]} and at "
+            f"{after.threshold} in {called[1]}; analyze both with one threshold"
         )
 
 
@@ -223,7 +224,9 @@ def _check_names(before: Panel, after: Panel, replaced: Mapping[str, str], *, al
         )
 
 
-def _common(before: Panel, after: Panel) -> tuple[Panel, Panel, tuple[int, int]]:
+def _common(
+    before: Panel, after: Panel, called: tuple[str, str]
+) -> tuple[Panel, Panel, tuple[int, int]]:
     """Return both panels on their common items, in one order, and how many each has alone."""
     if before is after:
         return before, after, (0, 0)
@@ -233,7 +236,7 @@ def _common(before: Panel, after: Panel) -> tuple[Panel, Panel, tuple[int, int]]
     if not kept.any():
         mine, other = next(identities(before)), next(identities(after))
         raise JuriesError(
-            f"{before.dataset.name} and {after.dataset.name}: have no item in common (such as "
+            f"{before.dataset.name}: {called[0]} and {called[1]} have no item in common (such as "
             f"{_said(mine)} and {_said(other)}); compare runs on the same items"
         )
     order = np.array([at for at in found if at >= 0])
@@ -252,7 +255,7 @@ def _common(before: Panel, after: Panel) -> tuple[Panel, Panel, tuple[int, int]]
     if differ.any():
         item = tuple(first.dataset.items)[int(np.flatnonzero(differ)[0])]
         raise JuriesError(
-            f"{before.dataset.name} and {after.dataset.name}: {int(differ.sum())} common items "
+            f"{before.dataset.name}: {int(differ.sum())} items of {called[0]} and {called[1]} "
             f"have different human labels (the first: {item.item_id!r}, {item.candidate!r}); "
             "analyze both with the same labels"
         )

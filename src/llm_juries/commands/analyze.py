@@ -9,6 +9,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from ..errors import JuriesError
 from . import command_line
 
+OF_RUNS = ("coverage", "same_voters", "bootstrap")
+"""The keys of `analysis` that earlier runs are measured with: their votes are counted already."""
+
 
 def analyze(cfg: DictConfig) -> None:
     """Write tables, figures and a report to the output folder. Asks no model."""
@@ -101,14 +104,13 @@ def _analyze_runs(cfg: DictConfig) -> None:
     from ..reporting.figures import FigureOptions
     from ..reporting.summary_fields import of_analysis
     from ..reporting.tracking import agreement_metrics
-    from .hydra_app import given_overrides
+    from .hydra_app import check_not_given
 
-    for override in given_overrides():
-        if override.partition("=")[0].lstrip("+~").partition(".")[0] in (*SUBJECT, *VOTERS):
-            raise JuriesError(
-                f"{override}: is not used, as runs= are earlier analyses with votes of their own; "
-                "set one of the two"
-            )
+    unused = [f"analysis.{key}" for key in map(str, cfg.analysis) if key not in OF_RUNS]
+    check_not_given(
+        (*SUBJECT, *VOTERS, "store", "page", *unused),
+        "runs= are earlier analyses with votes of their own",
+    )
     tracking = build(cfg.wandb, "wandb")
     analysis = read_analysis(cfg.analysis)
     figures = read(FigureOptions, cfg.figures, "figures")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..juries.panel import Panel
 
 log = logging.getLogger(__name__)
+COUNTING = ("inconsistent", "threshold", "vote", "candidate_families")
+"""The keys of `analysis` by which votes are counted: those of a run's folder are already."""
 HOW = (
     "name two runs (before=FOLDER after=FOLDER), two prompts (prompts=[OLD,NEW]) or who replaces "
     "whom (replace={OLD: NEW})"
@@ -136,7 +138,7 @@ def _of_folder(cfg: DictConfig, analysis: Analysis, key: str) -> list[Panel]:
     from ..analysis.runs import VOTES, read_runs, runs_in
     from ..config.study import SUBJECT, VOTERS
     from ..store.segments import segments
-    from .hydra_app import given_overrides
+    from .hydra_app import check_not_given
 
     folder, other = (
         Path(str(cfg[name])).expanduser()
@@ -148,13 +150,11 @@ def _of_folder(cfg: DictConfig, analysis: Analysis, key: str) -> list[Panel]:
 
     if not is_run(folder) and (segments(folder) or any(folder.rglob("*.parquet"))):
         return _of_store(cfg, analysis, folder)
-    for override in given_overrides():
-        name = override.partition("=")[0].lstrip("+~").partition(".")[0]
-        if name in (*SUBJECT, *VOTERS, "store") and is_run(other):
-            raise JuriesError(
-                f"{override}: is not used, as before and after are runs with votes of their own; "
-                "leave it out"
-            )
+    if is_run(other):
+        check_not_given(
+            (*SUBJECT, *VOTERS, "store", *(f"analysis.{key}" for key in COUNTING)),
+            "before and after are runs with votes of their own",
+        )
     return read_runs([folder])
 
 

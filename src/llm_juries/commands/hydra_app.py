@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import hydra
@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from ..config.composing import check_overrides, composed, finish, key_of, register
 from ..config.locations import conf_dir
 from ..config.study import SUBJECT, VOTERS
+from ..errors import JuriesError
 from .endings import end_of_pipe, parsed
 from .mistakes import TRACEBACKS, is_mistake, stop
 
@@ -102,6 +103,14 @@ def _sweep(cfg: DictConfig) -> str | None:
 def given_overrides() -> list[str]:
     """Return the arguments of the command line that set keys."""
     return [str(override) for override in HydraConfig.get().overrides.task]
+
+
+def check_not_given(names: Collection[str], reason: str) -> None:
+    """Raise JuriesError for an argument that sets one of these keys, or a key in one of them."""
+    for override in given_overrides():
+        parts = key_of(override).split(".")
+        if any(".".join(parts[:end]) in names for end in range(1, len(parts) + 1)):
+            raise JuriesError(f"{override}: is not used, as {reason}; leave it out")
 
 
 def experiment() -> str | None:
