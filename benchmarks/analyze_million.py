@@ -13,6 +13,7 @@ checkouts, run in turn, least. The peak is the process's resident set.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import subprocess
@@ -52,7 +53,7 @@ def write(path: Path, items: int, seed: int) -> None:
     table[rng.random(len(table)) >= 0.005].to_parquet(path, index=False)
 
 
-def analyzed(table: Path, checkout: Path, options: list[str]) -> dict[str, object]:
+def analyzed(table: Path, checkout: Path, options: list[str]) -> dict[str, float]:
     """Run the command by the code of a checkout; return its seconds and its peak memory."""
     with TemporaryDirectory() as folder:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -88,7 +89,7 @@ def main() -> None:
     parser.add_argument("--only", type=Path, help=argparse.SUPPRESS)  # one checkout, as JSON
     chosen = parser.parse_args()
     if chosen.only:
-        print(pd.Series(analyzed(chosen.table, chosen.only, chosen.option)).to_json())
+        print(json.dumps(analyzed(chosen.table, chosen.only, chosen.option)))
         return
     with TemporaryDirectory() as folder:
         table = (chosen.table or Path(folder) / "long.parquet").resolve()
@@ -101,7 +102,7 @@ def main() -> None:
                 [sys.executable, __file__, *map(str, again), *options],
                 stdout=subprocess.PIPE, text=True, check=True,
             ).stdout  # fmt: skip
-            rows.append({"checkout": checkout.name, **pd.read_json(said, typ="series")})
+            rows.append({"checkout": checkout.name, **json.loads(said)})
     found = pd.DataFrame(rows)
     found["cpu_ratio"] = found["cpu_s"] / found["cpu_s"].iloc[0]
     print(f"{chosen.items * JUDGES:,} verdicts\n\n{markdown(found.round(2))}")

@@ -17,7 +17,7 @@ from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
 from ..juries.rules import side
 from ..metrics.alternative import Comparisons
-from ..metrics.arrays import Array, Mask, ratio
+from ..metrics.arrays import Array, Labels, Mask, ratio
 from ..metrics.equivalence import Estimate
 from ..metrics.intervals import (
     Interval,
@@ -50,7 +50,7 @@ class _Footing:
     votes: Array
     annotations: Array
     names: tuple[str, ...]
-    questions: Sequence[str]
+    questions: Labels
 
     def rated(self, columns: Array, reference: Array) -> Ratings:
         """Return columns beside a reference."""

@@ -178,13 +178,14 @@ def located(path: str) -> Path:
 
 def table_at(file: Path) -> Table:
     """Return the table in a file; nothing is read yet."""
-    by_columns = {
-        ".parquet": (_parquet_head, _parquet_columns),
-        ".csv": (_csv_head, _csv_columns),
-        ".tsv": (_csv_head, _csv_columns),
-    }
-    made = (partial(one, file) for one in by_columns.get(file.suffix.lower(), ()))
-    return Table(str(file), partial(rows, file), *made)
+    by_row = partial(rows, file)
+    match file.suffix.lower():
+        case ".parquet":
+            head, columns = partial(_parquet_head, file), partial(_parquet_columns, file)
+            return Table(str(file), by_row, head, columns)
+        case ".csv" | ".tsv":
+            return Table(str(file), by_row, partial(_csv_head, file), partial(_csv_columns, file))
+    return Table(str(file), by_row)
 
 
 def rows(file: Path) -> Iterator[Row]:
