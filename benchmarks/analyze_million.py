@@ -58,9 +58,11 @@ def analyzed(table: Path, checkout: Path, options: list[str]) -> dict[str, float
     with TemporaryDirectory() as folder:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.perf_counter()
-        command = ["analyze", "dataset=verdicts", f"dataset.path={table}", *options]
+        script = checkout / "scripts" / "analyze.py"  # of commits without `python -m llm_juries`
+        package = checkout / "src" / "llm_juries" / "__main__.py"
+        program = ["-m", "llm_juries", "analyze"] if package.exists() else [str(script)]
         done = subprocess.run(
-            [sys.executable, "-m", "llm_juries", *command],
+            [sys.executable, *program, "dataset=verdicts", f"dataset.path={table}", *options],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(checkout / "src")},
             capture_output=True,
