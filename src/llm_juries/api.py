@@ -890,7 +890,7 @@ def _default_store() -> Path:
 
 @contextmanager
 def _opened(study: Study, folder: Path | None) -> Iterator[Store]:
-    """Open the store of a panel; that of recorded verdicts and rules is filled anew each time."""
+    """Open the store of a panel; that of rules alone is filled anew each time."""
     if folder is not None:
         with Store(folder) as store:
             yield store

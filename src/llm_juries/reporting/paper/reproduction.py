@@ -119,7 +119,7 @@ def reproduce(
 ) -> Reproduction:
     """Measure the stored verdicts of an experiment. Calls no model.
 
-    Rules and recordings cost nothing: their missing verdicts are added to the store first.
+    Rules cost nothing: their missing verdicts are added to the store first.
 
     Parameters
     ----------
