@@ -13,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from test_conf import composed
+from test_conf import changeable, composed
 
 from conftest import ROOT, Run, script
 from faulty_api import Fault, FaultyApi, in_a_thread
@@ -332,7 +332,7 @@ def test_questions_are_asked_once_each_and_carry_no_label_or_answer():
 
 
 def test_questions_without_answers_are_not_judged():
-    node = composed("judge", "judge=contains")
+    node = changeable(composed("judge", "judge=contains"))
     node.dataset = {"_target_": f"{__name__}.only_questions"}
     with pytest.raises(JuriesError, match=r"dataset space: has questions .* `llm-juries answer`"):
         studies(node)

@@ -96,7 +96,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorded")
     picture = folder / "kappa.png"
     Image.new("RGB", (40, 30)).save(picture)
-    return written([study_of(qa, [trio]), study_of(pairs)], folder, picture)
+    drawn = Drawn(lambda: [picture], ["A grey square."])
+    return written([study_of(qa, [trio]), study_of(pairs)], folder, drawn)
 
 
 @pytest.fixture(scope="module")
