@@ -93,6 +93,8 @@ class Cells(Mapping[Seen, str]):
     def on(self, items: Iterable[Item], orders: Sequence[Order]) -> npt.NDArray[np.int32]:
         """Return the numbers of the texts on some items, a column an order; -1 for none."""
         rows = self.rows.of(items)
+        if not len(self.codes):  # a judge of whom nothing is recorded
+            return np.full((len(rows), len(orders)), -1, np.int32)
         found = self.codes[rows][:, [SHOWN.index(order) for order in orders]]
         found[rows < 0] = -1
         return found
