@@ -20,9 +20,10 @@ reproduce: $(VENV)/.run
 atlas: $(VENV)/.run
 	$(BIN)/llm-juries atlas
 
-# One worker per core; the tests of a file run in one worker, as they share slow fixtures.
+# One worker per core; the tests of a file run in one worker, as they share slow fixtures, and files
+# with slow tests come first (tests/conftest.py).
 test: $(VENV)/.dev lint types
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Real vLLM on the CPU, in an environment of its own (3.5 GB), as it pins other versions.
 VLLM := .venv-vllm

@@ -28,6 +28,12 @@ from in_process import ROOT, completed  # noqa: E402 - after what it inherits
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have slow tests: a worker that meets one last works on alone."""
+    slow = {item.path for item in items if any(map(item.get_closest_marker, ("slow", "model")))}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_collection_finish() -> None:
     """Leave out of every garbage collection what the thousands of tests themselves are."""
     gc.collect()

@@ -18,6 +18,8 @@ import llm_juries
 from conftest import ROOT
 from llm_juries.commands import COMMANDS
 
+pytestmark = pytest.mark.slow
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 

@@ -15,6 +15,8 @@ from llm_juries.config.keys import keys
 from llm_juries.reporting import summary
 from llm_juries.reporting.page import page
 
+pytestmark = pytest.mark.slow
+
 BAD = (
     "", "null", "-1", "nan", "inf", "1e999", "[]", "{}", "[a,b]", "{a: b}", "'a\nb'", "x" * 300,
     "../..", "/dev/null", "$", "${x}", "${oc.env:NOPE}", "true", "評", "0", "'\0'", "1.5", "[null]",

@@ -17,6 +17,8 @@ import yaml
 from in_process import Ended, ended
 from llm_juries.redaction import redacted, spellings
 
+pytestmark = pytest.mark.slow
+
 KEY = "planted/key+of=the~user-1234567890"
 LOGIN = "planted-login-987"
 ITEMS = 3

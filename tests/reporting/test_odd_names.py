@@ -14,6 +14,8 @@ from in_process import ended
 from llm_juries.files import file_name
 from llm_juries.reporting.figures import FigureOptions, error_correlations, options
 
+pytestmark = pytest.mark.slow
+
 NAMES = [
     *(
         "a/b/c",

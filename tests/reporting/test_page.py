@@ -35,6 +35,8 @@ from llm_juries.study import Study
 from llm_juries.types import Item, Order, Reply
 from studies import measured, study_of
 
+pytestmark = pytest.mark.slow
+
 NQ301 = ROOT / "results" / "recorded" / "nq301_qa.csv"
 LLMBAR = ROOT / "results" / "recorded" / "llmbar_pairwise.parquet"
 HOSTILE = (

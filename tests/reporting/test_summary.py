@@ -21,6 +21,8 @@ from llm_juries.store.store import Store
 from llm_juries.study import Study
 from studies import measured, study_of_rows
 
+pytestmark = pytest.mark.slow
+
 
 def made_up(
     folder: Path, rows: list[str], head: str = "one,two", name: str = "made_up", **how: Any
