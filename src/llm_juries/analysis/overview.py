@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtri
 
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
@@ -240,7 +240,7 @@ def _one_source(
     """Return the interval of one source: of one dataset its own, of several the normal one."""
     if len(known) == 1:
         return float(known["ci_low"].iloc[0]), float(known["ci_high"].iloc[0])
-    reach = float(stats.norm.ppf((1 + level) / 2)) * error
+    reach = float(ndtri((1 + level) / 2)) * error
     return mean - reach, mean + reach
 
 

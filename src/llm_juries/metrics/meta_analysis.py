@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import chdtrc, stdtrit
 
 from .arrays import Array
 
@@ -71,10 +71,10 @@ def random_effects(effects: Array, errors: Array, level: float = 0.95) -> Pooled
         found = combine_effects(np.asarray(effects), np.asarray(errors) ** 2, method_re="pm")
     tau2 = max(float(found.tau2), 0.0)
     error = float(np.sqrt(max(found.var_hksj_re, found.var_eff_w_re)))
-    mean, q = float(found.mean_effect_re), float(found.q)
-    reach = float(stats.t.ppf((1 + level) / 2, k - 1)) * error
+    mean, q = float(found.mean_effect_re), max(float(found.q), 0.0)
+    reach = float(stdtrit(k - 1, (1 + level) / 2)) * error
     spread = np.sqrt(tau2 + error**2)
-    ahead = float(stats.t.ppf((1 + level) / 2, k - 2)) * spread if k > 2 else np.nan
+    ahead = float(stdtrit(k - 2, (1 + level) / 2)) * spread if k > 2 else np.nan
     return Pooled(
         k,
         mean,
@@ -83,7 +83,7 @@ def random_effects(effects: Array, errors: Array, level: float = 0.95) -> Pooled
         float(np.sqrt(tau2)),
         tau2,
         max(0.0, 1 - (k - 1) / q) if q > 0 else 0.0,
-        float(stats.chi2.sf(q, k - 1)),
+        float(chdtrc(k - 1, q)),
         mean - ahead,
         mean + ahead,
     )
