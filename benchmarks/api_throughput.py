@@ -221,13 +221,13 @@ def replay(number: int) -> None:
     items = dataset(number)
     (plan, *_) = plans(Remote("http://127.0.0.1:9"), items, 3)
     with tempfile.TemporaryDirectory() as folder:
-        from llm_juries.collect.tally import verdict_of
+        from llm_juries.store.plan import verdict_of
         from llm_juries.types import Reply
 
         with Store(folder) as store:
             reply = Reply("True", input_tokens=300, output_tokens=1)
             for request in plan.requests():
-                store.append(verdict_of(plan, request, reply, attempts=1))
+                store.append(verdict_of(plan, request, reply, 1, 0.0))
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
         found = 0
 

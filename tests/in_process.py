@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import logging
 import subprocess
@@ -39,6 +40,7 @@ def ended(
     """Run `llm-juries ARGUMENTS` in a folder, with Hydra's own tracebacks or without."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
+    collected = gc.get_threshold()
     out, err = io.StringIO(), io.StringIO()
     code, bug = 0, ""
     with pytest.MonkeyPatch.context() as patch:
@@ -57,6 +59,7 @@ def ended(
     for handler in set(root.handlers) - set(before[0]):
         handler.close()
     root.handlers[:], root.level = before
+    gc.set_threshold(*collected)
     GlobalHydra.instance().clear()
     HydraConfig.instance().cfg = None
     return Ended(code, out.getvalue(), err.getvalue(), bug)

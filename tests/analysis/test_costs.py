@@ -12,7 +12,6 @@ import pytest
 from llm_juries.analysis.agreement import agreement
 from llm_juries.analysis.costs import costs, dollars
 from llm_juries.analysis.panels import read_panel
-from llm_juries.collect.tally import verdict_of
 from llm_juries.data.dataset import Dataset
 from llm_juries.judges.http.judge import HttpJudge
 from llm_juries.judges.lexical import LexicalJudge
@@ -21,7 +20,7 @@ from llm_juries.juries.panel import Panel
 from llm_juries.juries.rules import Jury
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.prompts.prompt import Prompt
-from llm_juries.store.plan import Plan
+from llm_juries.store.plan import Plan, verdict_of
 from llm_juries.store.store import Store
 from llm_juries.study import Study
 from llm_juries.types import Item, Reply
@@ -50,7 +49,7 @@ def panel_of(
         for one in paid:
             plan = Plan(one, DATASET, PROMPT)
             for request in plan.requests():
-                store.append(verdict_of(plan, request, reply, 1))
+                store.append(verdict_of(plan, request, reply, 1, 0.0))
     plans = [Plan(one, DATASET, PROMPT) for one in now]
     plans.append(Plan(LexicalJudge("contains", "contains"), DATASET, PROMPT))
     juries = (Jury("poll", ("a", "b", "c")), Jury("mixed", ("a", "contains")))
@@ -122,7 +121,7 @@ def test_a_failed_call_leaves_the_cost_of_the_others_known(tmp_path: Path):
         for number, request in enumerate(plan.requests()):
             reply = Reply("True", input_tokens=400, output_tokens=2)
             reply = reply if number else Reply(stop="error", error="down")
-            store.append(verdict_of(plan, request, reply, 1))
+            store.append(verdict_of(plan, request, reply, 1, 0.0))
         panel = read_panel(Study(DATASET, (plan,), ()), store)
     table = costs(panel, [plan]).set_index("voter")
     assert table.loc["a", "usd_per_1000"] == pytest.approx(1000 * (200 + 3) / 1e6)

@@ -11,14 +11,13 @@ import pytest
 from llm_juries.collect.estimate import forecast, total
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.run import collect
-from llm_juries.collect.tally import verdict_of
 from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.http.judge import HttpJudge
 from llm_juries.judges.lifetimes import Lifetime
 from llm_juries.judges.pricing import LongContext, Price
 from llm_juries.prompts.prompt import Prompt
-from llm_juries.store.plan import Plan
+from llm_juries.store.plan import Plan, verdict_of
 from llm_juries.store.store import Store
 from llm_juries.types import Item, Reply
 
@@ -56,7 +55,7 @@ def test_a_retired_model_whose_verdicts_are_all_stored_is_not_refused(tmp_path: 
     retired = plan(lifetime=GONE)
     with Store(tmp_path) as store:
         for request in retired.requests():
-            store.append(verdict_of(retired, request, Reply("True"), 1))
+            store.append(verdict_of(retired, request, Reply("True"), 1, 0.0))
     with Store(tmp_path) as store:
         assert forecast([retired], store, DRY)["calls"].tolist() == [0]
         (tally,) = collect([retired], store)

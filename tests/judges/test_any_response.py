@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from llm_juries.collect.tally import verdict_of
 from llm_juries.data.dataset import Dataset
 from llm_juries.judges.errors import JudgeUnavailableError, TransientError
 from llm_juries.judges.http.client import Response
@@ -17,7 +16,7 @@ from llm_juries.judges.http.judge import HttpJudge
 from llm_juries.judges.http.wire import decoded
 from llm_juries.judges.pricing import Price
 from llm_juries.store import segments
-from llm_juries.store.plan import Plan
+from llm_juries.store.plan import Plan, verdict_of
 from llm_juries.types import Item, Outcome, Reply
 from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 
@@ -162,7 +161,7 @@ def test_nothing_at_any_place_makes_more_than_a_failed_vote(wire: str):
                 reply = asked.read(request, Response(200, {}, raw))
             except (TransientError, JudgeUnavailableError):
                 continue
-            verdict = verdict_of(plan, request, reply, attempts=1)
+            verdict = verdict_of(plan, request, reply, 1, 0.0)
             outcomes.add(verdict.outcome)
             if "logprobs" not in path:  # the word of the text may be missing there
                 assert verdict.value in ("True", "1", None), (path, odd)
@@ -210,6 +209,6 @@ def test_a_field_that_is_missing_is_no_more(wire: str):
                 reply = asked.read(request, Response(200, {}, raw))
             except TransientError:
                 continue
-            verdict = verdict_of(plan, request, reply, attempts=1)
+            verdict = verdict_of(plan, request, reply, 1, 0.0)
             assert verdict.value in ("True", "1", None) or "logprobs" in path, path
             segments.checked(verdict)

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from in_process import ended
 from llm_juries.reporting import tables
+from llm_juries.reporting.figures.processes import Drawn
 from llm_juries.reporting.paper import page as paper_page
 from llm_juries.reproduction import stages
 from llm_juries.store.store import Store
@@ -53,7 +54,7 @@ if __name__ == "__main__":
         stage, _, number = point.partition(":")
         kill_at(stage, int(number))
     if not os.environ.get("DRAWN"):  # figures take seconds
-        paper_page.draw = lambda *_: []  # type: ignore[assignment, misc]
+        paper_page.draw = lambda *_: Drawn(list, ())
     folder = Path(sys.argv[1])
     keys = {name: key for name, key in os.environ.items() if name.endswith("_API_KEY")}
     for command in json.load(sys.stdin):

@@ -23,6 +23,7 @@ from llm_juries.errors import JuriesError
 from llm_juries.juries.panel import Panel
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.metrics.power import standard_error
+from llm_juries.reporting.figures.processes import Drawn
 from llm_juries.reproduction import power
 from llm_juries.reproduction.protocol import Protocol, protocol_of
 from llm_juries.store.store import Store
@@ -101,7 +102,7 @@ def run(folder: Path, *given: str) -> Ended:
 def test_the_papers_models_are_refused_with_their_successors_and_the_page_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("llm_juries.reporting.paper.page.draw", lambda *_: [])
+    monkeypatch.setattr("llm_juries.reporting.paper.page.draw", lambda *_: Drawn(list, ()))
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     done = run(tmp_path)
     assert done.code == 2
@@ -127,7 +128,7 @@ def test_the_papers_models_are_refused_with_their_successors_and_the_page_goes_o
 def test_public_sets_need_neither_keys_nor_labels_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("llm_juries.reporting.paper.page.draw", lambda *_: [])
+    monkeypatch.setattr("llm_juries.reporting.paper.page.draw", lambda *_: Drawn(list, ()))
     row = {"golden_answer": "red/scarlet", "improper": False}
     for at, system in enumerate(("fid", "gpt35", "chatgpt", "gpt4", "newbing")):
         row |= {f"answer_{system}": "It is red." if at % 2 else "Blue", f"judge_{system}": at % 2}
