@@ -10,6 +10,7 @@ import pytest
 from llm_juries.analysis.run import Results
 from llm_juries.errors import JuriesError
 from llm_juries.reporting import figures, summary
+from llm_juries.reporting.across import conclusion_across
 from llm_juries.reporting.figures import FigureOptions
 from llm_juries.reporting.page import page
 from llm_juries.store.store import Store
@@ -52,6 +53,16 @@ def test_the_report_begins_with_all_datasets(results: Results, folder: Path):
     assert html.index("All datasets") < html.index('id="dataset-1"')
     assert "Voters and datasets" in html
     assert len(results.panels) == 2
+
+
+def test_who_is_ahead_on_some_datasets_only_is_not_called_the_best(results: Results):
+    pooled = results.tables["pooled"]
+    ranks = results.tables["voter_ranks"]
+    third = ranks.iloc[[0]].assign(dataset="third", voter="another")
+    found = conclusion_across({"pooled": pooled, "voter_ranks": pd.concat([ranks, third])})
+    assert found is not None
+    assert found.lines[0].about == "Pooled"
+    assert found.lines[0].text.startswith("no voter is measured on all 3 datasets; on most of ")
 
 
 def test_its_tables_are_files(results: Results, folder: Path):

@@ -40,7 +40,11 @@ def conclusion_across(tables: Mapping[str, pd.DataFrame]) -> Conclusion | None:
         for kind in ("jury", "judge", "lexical")
         if len(rows := most[most["kind"] == kind])
     ]
-    lines = [Line("Best", "; ".join(best)), *_spread(most.iloc[0]), *_ranks(ranks)]
+    # Who is ahead on some of the datasets is not called the best: others were not measured there.
+    whole = most["datasets"].iloc[0] == len(datasets)
+    none = f"no voter is measured on all {len(datasets)} datasets; on most of them: "
+    first = Line("Best" if whole else "Pooled", none * (not whole) + "; ".join(best))
+    lines = [first, *_spread(most.iloc[0]), *_ranks(ranks)]
     if (left := int(several["left_out"].sum())) > 0:
         lines.append(
             Line("Left out", f"{left} values without an interval, of the pooled estimates only")
