@@ -295,7 +295,7 @@ ACROSS = (
         "voter_ranks",
         lambda of: of.voter_ranks,
         "Rank of each voter on each dataset",
-        "Voters whose rank_low to rank_high overlap cannot be told apart by rank; who voted on too "
+        "Voters whose rank_low to rank_high overlap may not differ in rank; who voted on too "
         "few items has no rank. Ties and turned pairs count for half.",
         SEVERAL,
     ),

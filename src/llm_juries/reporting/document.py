@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 
 from .. import escaping
@@ -22,6 +21,7 @@ from ..markdown import markdown, numeric, texts
 from .conclusion import Conclusion
 from .provenance import provenance
 from .tables import write as write_table
+from .templates import template
 
 HERE = Path(__file__).parent
 MOST_ROWS = 200  # of a table; its file has all
@@ -120,13 +120,6 @@ def _markdown(document: Document, shown: Shown, made: str) -> str:
 
 
 def _html(document: Document, shown: Shown, made: str) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     tables = [
         {
             "name": table.name,
@@ -145,6 +138,6 @@ def _html(document: Document, shown: Shown, made: str) -> str:
         }
         for path, shows in zip(document.figures, document.shows, strict=True)
     ]
-    return environment.get_template("document.html.jinja").render(
+    return template(HERE / "document.html.jinja").render(
         document=document, tables=tables, figures=figures, most_rows=MOST_ROWS, made=made
     )

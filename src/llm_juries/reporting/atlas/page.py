@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 
 from ...analysis.atlas.contrasts import HEADLINE
@@ -13,6 +12,7 @@ from ...files import write_text
 from ...markdown import markdown, texts
 from .. import tables
 from ..figures import FigureOptions, save
+from ..templates import template
 from .figures import draw
 from .sentences import answer
 
@@ -116,13 +116,6 @@ def _readme(found: Atlas, said: list[str], command: str, drawn: set[str]) -> str
 
 
 def _html(found: Atlas, said: list[str], command: str, drawn: set[str]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     sections = [
         {
             "title": title,
@@ -134,7 +127,7 @@ def _html(found: Atlas, said: list[str], command: str, drawn: set[str]) -> str:
         }
         for name, title, text, table, shown in _sections(found, drawn)
     ]
-    return environment.get_template("index.html.jinja").render(
+    return template(HERE / "index.html.jinja").render(
         said=said,
         command=command,
         forest="forest" in drawn,

@@ -13,7 +13,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -28,6 +27,7 @@ from ..drawing import not_drawn
 from ..figures import Drawn
 from ..provenance import provenance
 from ..sentences import absence
+from ..templates import template
 from .columns import Options, browsable
 from .headline import headlines
 
@@ -59,14 +59,7 @@ def write(
     """
     data, left_out = browsable(results, store, options or Options())
     style, script = _asset("page.css"), _asset("page.js")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("page.html.jinja").render(
+    html = template(HERE / "page.html.jinja").render(
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704 - a file of this package
