@@ -46,16 +46,21 @@ def two_cpus(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_other_processes_draw_the_same_figures_in_order(tmp_path: Path):
-    alone = order(tmp_path / "alone", 3).draw()
+    alone, beside = (order(tmp_path / name, 3) for name in ("alone", "beside"))
+    alone.draw()
     with drawers(PLAIN) as others:
-        drawn = others.begin(order(tmp_path / "beside", 3))
-        assert [path.name for path in drawn] == [path.name for path in alone]
-        assert drawn[0].parent == tmp_path / "beside"
+        assert [*others.begin(beside)] == beside.paths
         assert [*others.begin(order(tmp_path / "none", 0))] == []
-    for path in alone:
+    for one, two in zip(alone.paths, beside.paths, strict=True):
+        assert one.name == two.name
         for ending in (".png", ".pdf"):
-            one, two = path.with_suffix(ending), drawn[0].parent / f"{path.stem}{ending}"
-            assert one.read_bytes() == two.read_bytes()
+            assert one.with_suffix(ending).read_bytes() == two.with_suffix(ending).read_bytes()
+
+
+def test_all_that_was_begun_is_drawn_in_the_end(tmp_path: Path):
+    with drawers(PLAIN) as others:
+        drawn = others.begin(order(tmp_path, 2))
+    assert all(path.is_file() for path in drawn)
 
 
 def _fail() -> Any:
@@ -69,13 +74,13 @@ def _die() -> Any:
 def test_mistakes_and_ends_of_the_other_process_are_errors_of_this_one(tmp_path: Path):
     with drawers(PLAIN) as others:
         with pytest.raises(JuriesError, match="not today"):
-            len(others.begin(order(tmp_path, 2, _fail)))
+            others.begin(order(tmp_path, 2, _fail)).wait()
         wrong = FigureOptions(font="No Such Font")
         with pytest.raises(JuriesError, match=r"figures\.font: this machine has no 'No Such Font'"):
-            len(others.begin(order(tmp_path, 1, options=wrong)))
+            others.begin(order(tmp_path, 1, options=wrong)).wait()
         killed = others.begin(order(tmp_path, 1, _die))
         with pytest.raises(JuriesError, match=r"was killed, perhaps .* set figures\.draw=main"):
-            len(killed)
+            killed.wait()
         with pytest.raises(JuriesError, match="was killed"):
             others.begin(order(tmp_path, 1))
 

@@ -98,7 +98,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorded")
     picture = folder / "kappa.png"
     Image.new("RGB", (40, 30)).save(picture)
-    drawn = Drawn(lambda: [picture], ["A grey square."])
+    drawn = Drawn([picture], ["A grey square."])
     return written([study_of(qa, [trio]), study_of(pairs)], folder, drawn)
 
 
@@ -421,7 +421,7 @@ def test_hostile_texts_are_shown_as_text(chromium: Browser, tmp_path: Path):
 def test_no_less_than_sign_is_left_in_the_data(tmp_path: Path):
     figure = tmp_path / "kappa.png"
     figure.write_bytes(b"")
-    drawn = Drawn(lambda: [figure], ['<script>"quoted"'])
+    drawn = Drawn([figure], ['<script>"quoted"'])
     html = written([study_of(made_up(HOSTILE))], tmp_path, drawn).read_text(encoding="utf-8")
     assert 'alt="&lt;script&gt;&#34;quoted&#34;"' in html
     (data,) = re.findall(r'<script type="application/json" id="data">([^<]*)</script>', html)

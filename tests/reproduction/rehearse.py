@@ -54,7 +54,7 @@ if __name__ == "__main__":
         stage, _, number = point.partition(":")
         kill_at(stage, int(number))
     if not os.environ.get("DRAWN"):  # figures take seconds
-        paper_page.draw = lambda *_: Drawn(list, ())
+        paper_page.draw = lambda *_: Drawn((), ())
     folder = Path(sys.argv[1])
     keys = {name: key for name, key in os.environ.items() if name.endswith("_API_KEY")}
     for command in json.load(sys.stdin):

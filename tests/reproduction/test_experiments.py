@@ -102,7 +102,7 @@ def run(folder: Path, *given: str) -> Ended:
 def test_the_papers_models_are_refused_with_their_successors_and_the_page_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("llm_juries.reporting.paper.page.draw", lambda *_: Drawn(list, ()))
+    monkeypatch.setattr("llm_juries.reporting.paper.page.draw", lambda *_: Drawn((), ()))
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     done = run(tmp_path)
     assert done.code == 2
@@ -128,7 +128,7 @@ def test_the_papers_models_are_refused_with_their_successors_and_the_page_goes_o
 def test_public_sets_need_neither_keys_nor_labels_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("llm_juries.reporting.paper.page.draw", lambda *_: Drawn(list, ()))
+    monkeypatch.setattr("llm_juries.reporting.paper.page.draw", lambda *_: Drawn((), ()))
     row = {"golden_answer": "red/scarlet", "improper": False}
     for at, system in enumerate(("fid", "gpt35", "chatgpt", "gpt4", "newbing")):
         row |= {f"answer_{system}": "It is red." if at % 2 else "Blue", f"judge_{system}": at % 2}

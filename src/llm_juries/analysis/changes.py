@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
@@ -486,7 +485,7 @@ def ranks(sides: _Sides, coverage: float = COVERAGE) -> pd.DataFrame:
     pairs = [*sides.pairs, *((at, at) for at in sides.others)]
     before, after = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
     first, second = (
-        rankdata(-able[at], method="min", nan_policy="omit").astype(float) for at in (before, after)
+        pd.Series(able[at]).rank(method="min", ascending=False).to_numpy() for at in (before, after)
     )
     table = pd.DataFrame([sides.of(at, to) for at, to in pairs]).assign(
         measure=measure.name,

@@ -52,17 +52,17 @@ def analyze(cfg: DictConfig) -> None:
             results = measure(found, store, analysis)
             drawn = draw(results, folder / "figures", figures, others)
             summary.write_tables(results, folder, figures)
-            sampled = tracking.sample(plans, store)
-            page.write(results, store, folder / "report.html", drawn, browsing)
             config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
             summary.write_report(results, folder, drawn, config)
+            sampled = tracking.sample(plans, store)
+            page.write(results, store, folder / "report.html", drawn, browsing)
             names = ("report.md", "report.html", "provenance.json", "tables", "figures", "votes")
             run = tracking.log(
                 folder,
                 "analyze",
                 written(cfg),
                 results.tables,
-                drawn,
+                drawn.wait(),
                 agreement_metrics(results.tables["agreement"]),
                 summary=of_analysis(results.panels, results.tables),
                 group=experiment() or found[0].dataset.name,

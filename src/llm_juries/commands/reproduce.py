@@ -46,7 +46,9 @@ def reproduce(cfg: DictConfig) -> None:
     ) -> Iterator[str]:
         result = merged(protocol, parts, absent, store, settings)
         drawn = paper.write(result, folder, state, figures, others)
-        logged = tracking.log(Path(cfg.output_dir), "reproduce", written(cfg), result.tables, drawn)
+        logged = tracking.log(
+            Path(cfg.output_dir), "reproduce", written(cfg), result.tables, drawn.wait()
+        )
         yield markdown(result.tables["table1_kappa"].drop(columns="differs"))
         if drawn.left_out:
             yield f"not drawn: {', '.join(drawn.left_out)}; to draw them, add figures.draw=all"

@@ -16,18 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-Sizes = dict[tuple[str, float], Array]
-"""Width and height in pixels of names, by name and size of text."""
-
-
-def name_models(axis: Axes, rows: pd.DataFrame, measured: Sizes) -> None:
+def name_models(axis: Axes, rows: pd.DataFrame) -> None:
     """Write each model's name beside one of its points, clear of points and other names.
 
     Greedy, in two passes so that the first names also avoid the last: each name takes the cheapest
     of many places around its points. Covering a name or a point costs most, then leaving the
     frame, then being nearer to another model's point; covering an interval costs little.
-
-    `measured` are names of the figure's other panels; those measured here are added.
     """
     to_pixels, point = axis.transData.transform, axis.figure.dpi / 72
     dots = to_pixels(rows[["at", "rank"]].to_numpy(float))
@@ -41,10 +35,7 @@ def name_models(axis: Axes, rows: pd.DataFrame, measured: Sizes) -> None:
     names = list(dict.fromkeys(rows.sort_values(["true", "model"])["model"]))
     size = small() * (0.92 if len(names) > 12 else 1)
     boxes = {name: np.full(4, np.nan) for name in names}
-    for name in names:
-        if (name, size) not in measured:
-            measured[name, size] = _extent(axis, shortened(name, 32), size)
-    sizes = {name: measured[name, size] for name in names}
+    sizes = {name: _extent(axis, shortened(name, 32), size) for name in names}
     points = dict.fromkeys(names, np.zeros(2))
     for name in names * 2:
         own = (rows["model"] == name).to_numpy()

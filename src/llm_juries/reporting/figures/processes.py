@@ -1,9 +1,9 @@
 """Draw figures in processes of their own, while the command that wants them goes on.
 
 `drawers` forks a process as soon as a command knows that it will draw. That process imports
-matplotlib while verdicts are read. When the figures are known it draws them, with further processes
-that it forks if there are CPUs for them. It ends when the command does, however that ends, since
-its pipe is closed then.
+matplotlib and reads fonts while verdicts are read. When the figures are known it draws them, with
+further processes that it forks if there are CPUs for them. It ends when the command does, however
+that ends, since its pipe is closed then.
 
 Only `fork` is worth it: a process that is spawned would import everything again, and run a user's
 script again if that starts without `if __name__ == "__main__"`. Without fork, or beside other
@@ -12,6 +12,7 @@ threads of Python, whose locks a forked process could wait for, figures are draw
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -28,8 +29,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ...errors import JuriesError
+from ...files import file_name
 from .options import FigureOptions
-from .style import save
+from .style import save, warm_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,8 +72,13 @@ class Order:
     text: str = ""
     left_out: Sequence[str] = ()
 
-    def draw(self, processes: int = 1) -> list[Path]:
-        """Write the figures; return the PNGs' paths.
+    @property
+    def paths(self) -> list[Path]:
+        """The PNGs' paths."""
+        return [self.folder / f"{file_name(one.name)}.png" for one in self.planned]
+
+    def draw(self, processes: int = 1) -> None:
+        """Write the figures.
 
         Raises
         ------
@@ -79,7 +86,7 @@ class Order:
             If this machine has no such font, or a process was killed.
         """
         if not self.planned:
-            return []
+            return
         with self.options.look(self.text) as missing:
             if missing:
                 log.warning(
@@ -88,18 +95,18 @@ class Order:
                     missing[:20] + ("..." if len(missing) > 20 else ""),
                 )
             processes = min(processes, len(self.planned))
-            drawn = self._share(count().__next__) if processes == 1 else self._shared(processes)
-        return [drawn[at] for at in range(len(self.planned))]
+            if processes == 1:
+                self._share(count().__next__)
+            else:
+                self._shared(processes)
 
-    def _share(self, taken: Callable[[], int]) -> dict[int, Path]:
+    def _share(self, taken: Callable[[], int]) -> None:
         """Draw figures until all are taken, the last first: those of ranks and battles are slow."""
-        drawn = {}
         while (at := len(self.planned) - 1 - taken()) >= 0:
             one = self.planned[at]
-            drawn[at] = save(one.draw(), self.folder, one.name, self.options.formats)
-        return drawn
+            save(one.draw(), self.folder, one.name, self.options.formats)
 
-    def _shared(self, processes: int) -> dict[int, Path]:
+    def _shared(self, processes: int) -> None:
         counter = _context().Value("i", 0)
 
         def taken() -> int:
@@ -110,15 +117,14 @@ class Order:
         helpers = [_Forked(lambda _: self._share(taken)) for _ in range(processes - 1)]
         for helper in helpers:
             helper.send(None)
-        drawn = self._share(taken)
+        self._share(taken)
         for helper in helpers:
-            drawn |= helper.receive()
+            helper.receive()
             helper.close()
-        return drawn
 
 
 class Drawn(Sequence[Path]):
-    """The PNGs of figures that may still be drawn: whoever looks at them waits.
+    """The PNGs of figures that may still be drawn: whoever opens them calls `wait` first.
 
     Attributes
     ----------
@@ -130,36 +136,38 @@ class Drawn(Sequence[Path]):
 
     def __init__(
         self,
-        receive: Callable[[], list[Path]],
+        paths: Sequence[Path],
         shows: Sequence[str],
         left_out: Sequence[str] = (),
+        receive: Callable[[], object] | None = None,
     ) -> None:
         self.shows = shows
         self.left_out = left_out
+        self._paths = paths
         self._receive = receive
-        self._paths: list[Path] | None = None
 
-    def wait(self) -> list[Path]:
-        """Return the paths.
+    def wait(self) -> Sequence[Path]:
+        """Return the paths when all files are there.
 
         Raises
         ------
         JuriesError
             If this machine has no such font, or the process that draws was killed.
         """
-        if self._paths is None:
-            self._paths = self._receive()
+        receive, self._receive = self._receive, None
+        if receive is not None:
+            receive()
         return self._paths
 
     def __len__(self) -> int:
-        return len(self.wait())
+        return len(self._paths)
 
     @overload
     def __getitem__(self, at: int) -> Path: ...
     @overload
-    def __getitem__(self, at: slice) -> list[Path]: ...
-    def __getitem__(self, at: int | slice) -> Path | list[Path]:
-        return self.wait()[at]
+    def __getitem__(self, at: slice) -> Sequence[Path]: ...
+    def __getitem__(self, at: int | slice) -> Path | Sequence[Path]:
+        return self._paths[at]
 
 
 class Drawers:
@@ -167,31 +175,45 @@ class Drawers:
 
     def __init__(self, forked: _Forked | None = None) -> None:
         self._forked = forked
+        self._begun: Drawn | None = None
 
     def begin(self, order: Order) -> Drawn:
-        """Begin to draw, or in this process draw at once."""
-        shows = [one.shows for one in order.planned]
+        """Begin to draw when what was begun before is drawn, or in this process draw at once."""
+        self.wait()
         if self._forked is None:
-            drawn = order.draw()
-            return Drawn(lambda: drawn, shows, order.left_out)
-        self._forked.send(order)
-        return Drawn(self._forked.receive, shows, order.left_out)
+            order.draw()
+        else:
+            self._forked.send(order)
+        receive = self._forked.receive if self._forked else None
+        shows = [one.shows for one in order.planned]
+        self._begun = Drawn(order.paths, shows, order.left_out, receive)
+        return self._begun
+
+    def wait(self) -> None:
+        """Wait for what was begun."""
+        if self._begun is not None:
+            self._begun.wait()
 
 
 @contextmanager
 def drawers(options: FigureOptions) -> Iterator[Drawers]:
-    """Yield what draws beside this process, where that is safe and there are CPUs for it."""
+    """Yield what draws beside this process, where that is safe and there are CPUs for it.
+
+    At the end, all that was begun is drawn.
+    """
     cpus = _cpus()
     if options.draw == "none" or cpus < 2 or not _safe_to_fork():
         yield Drawers()
         return
 
-    def draw(order: Order | None) -> list[Path]:
-        return order.draw(min(cpus, MOST_PROCESSES)) if order else []
+    def draw(order: Order) -> None:
+        order.draw(min(cpus, MOST_PROCESSES))
 
-    forked = _Forked(draw, begin=_import_matplotlib)
+    forked = _Forked(draw, begin=warm_up)
+    others = Drawers(forked)
     try:
-        yield Drawers(forked)
+        yield others
+        others.wait()
     finally:
         forked.close()
 
@@ -206,13 +228,6 @@ def _safe_to_fork() -> bool:
 
 def _context() -> Any:
     return multiprocessing.get_context("fork")
-
-
-def _import_matplotlib() -> None:
-    """Import what figures are drawn with, the fonts of PDFs included."""
-    import matplotlib.backends.backend_agg
-    import matplotlib.backends.backend_pdf  # and fontTools
-    import matplotlib.figure  # noqa: F401
 
 
 class _Forked:
@@ -238,6 +253,7 @@ class _Forked:
             signal.signal(number, signal.SIG_DFL)  # end in silence
         if begin is not None:
             begin()
+        gc.freeze()  # a collection would copy all that this process shares with the other
         while True:
             try:
                 given = pipe.recv()

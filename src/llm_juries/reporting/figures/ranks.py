@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ...errors import JuriesError
-from .labels import Sizes, backing, name_models
+from .labels import backing, name_models
 from .options import FigureOptions
 from .style import (
     MARKERS,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 STROKES = ("-", "--", ":")
 MOST_OVERLAID_RANKS = 3
-MOST_NAMED_POINTS = 12  # of a panel, whose names do not cover each other
 BY_VOTER = "rank by the voter (1 is best; line: its interval)"
 
 
@@ -58,9 +58,9 @@ def rank_against_reference(
 ) -> Axes:
     """Draw each model's rank by each voter against its true rank, as in Figure 2 of the PoLL paper.
 
-    On the diagonal a voter agrees with the reference. Up to three voters share one panel; more
-    have a panel each, and of more than twelve models a row a model. True ranks are recomputed
-    among the models drawn, ties at their mean.
+    Up to three voters share one panel: on its diagonal a voter agrees with the reference. More have
+    a panel each, with a row a model in the reference's order. True ranks are recomputed among the
+    models drawn, ties at their mean.
 
     Parameters
     ----------
@@ -70,7 +70,8 @@ def rank_against_reference(
     reference : DataFrame
         model, rank.
     ax : Axes, optional
-        Divided if there are more than three voters. The names are placed once, for its size now.
+        Divided if there are more than three voters. Names beside points are placed once, for its
+        size now.
     title : str
         By default the dataset's name.
     note : str
@@ -98,10 +99,6 @@ def rank_against_reference(
         )
     true = true[true.index.isin(rows["model"])].rank()
     rows = rows.assign(true=rows["model"].map(true))
-    voters = list(dict.fromkeys(rows["voter"]))
-    overlaid = len(voters) <= MOST_OVERLAID_RANKS
-    place = rows["voter"].map(voters.index) - (len(voters) - 1) / 2
-    rows["at"] = rows["true"] + (0.22 * place if overlaid else 0)  # intervals lie side by side
     last = float(np.nanmax(rows[["rank", "rank_high", "true"]].to_numpy(float)))
     dataset = options.name(str(rows["dataset"].iloc[0]))
     title = title or f"{dataset}: ranks of {len(true)} models"
@@ -110,62 +107,54 @@ def rank_against_reference(
         unranked,
         hollow_note(rows, "rank_low", "rank_high"),
     )
-    if not overlaid and len(true) > MOST_NAMED_POINTS:
-        sheet = _row_a_model(rows, true, last, ax, options)
-        sheet.head(title)
-        sheet.foot(
-            note, *remarks, label=f"{BY_VOTER}; grey: the reference's, in whose order they are"
-        )
-        return sheet.ax
+    if rows["voter"].nunique() <= MOST_OVERLAID_RANKS:
+        return _overlaid(rows, last, ax, options, title, (note, *remarks))
+    sheet = _row_a_model(rows, true, last, ax, options)
+    sheet.head(title)
+    sheet.foot(note, *remarks, label=f"{BY_VOTER}; grey: the reference's, in whose order they are")
+    return sheet.ax
 
+
+def _overlaid(
+    rows: pd.DataFrame,
+    last: float,
+    ax: Axes | None,
+    options: FigureOptions,
+    title: str,
+    notes: Sequence[str],
+) -> Axes:
+    """Draw all voters in one panel, each model's name beside one of its points."""
+    voters = list(dict.fromkeys(rows["voter"]))
+    place = rows["voter"].map(voters.index) - (len(voters) - 1) / 2
+    rows = rows.assign(at=rows["true"] + 0.22 * place)  # intervals lie side by side
     width = width_of(ax)
-    least = min((12 + 0.5 * min(last, 30)) * em(), width / 2 - 0.2)
-    lines, columns = (1, 1) if overlaid else grid_of(len(voters), least, width - 0.3)
-    size = min((width - 0.4) / columns, (38 if overlaid else 26) * em() + 0.06 * last)
-    sheet = Sheet(ax, (size + 2 * em() * (not overlaid)) * lines + 0.3, options)
-    axes = (
-        np.array([[sheet.ax]])
-        if overlaid
-        else sheet.panels(lines, columns, sharex=True, sharey=True)
-    )
-    hide_unused(axes, 1 if overlaid else len(voters))
+    size = min(width - 0.4, 38 * em() + 0.06 * last)
+    sheet = Sheet(ax, size + 0.3, options)
+    _diagonal(sheet.ax, last)
     colours = voter_colours(rows)
-    shown = [voters] if overlaid else [[voter] for voter in voters]
-    for axis, group in zip(axes.flat, shown, strict=False):
-        _diagonal(axis, last, 20 if overlaid else 10)
-        for voter in group:
-            own = rows[rows["voter"] == voter]
-            shade = colours[voter] if overlaid else colour(str(own["kind"].iloc[0]))
-            upright(
-                axis,
-                own["at"],
-                own["rank"],
-                own["rank_low"],
-                own["rank_high"],
-                shade=shade,
-                marker=MARKERS[own["kind"].iloc[0]],
-                label=voter,
-            )
-            if not overlaid:
-                axis.set_title(wrapped(voter, size - 0.3), color=shade)
-    handles = axes[0, 0].get_legend_handles_labels()[0] if overlaid else ()
-    sheet.head(title, handles)
+    for voter in voters:
+        own = rows[rows["voter"] == voter]
+        upright(
+            sheet.ax,
+            own["at"],
+            own["rank"],
+            own["rank_low"],
+            own["rank_high"],
+            shade=colours[voter],
+            marker=MARKERS[own["kind"].iloc[0]],
+            label=voter,
+        )
+    sheet.head(title, sheet.ax.get_legend_handles_labels()[0])
     across = "rank in the reference, among these models (1 is best)"
-    if overlaid:
-        sheet.ax.set_xlabel(wrapped(across, 0.85 * width))
-        sheet.ax.set_ylabel(wrapped(BY_VOTER, size))
-        sheet.foot(note, *remarks)
-    else:
-        sheet.part.supylabel(BY_VOTER, fontsize="medium")
-        sheet.foot(note, *remarks, label=across)
+    sheet.ax.set_xlabel(wrapped(across, 0.85 * width))
+    sheet.ax.set_ylabel(wrapped(BY_VOTER, size))
+    sheet.foot(*notes)
     if ax is None:
         settle(whole(sheet.ax))  # so that names can be measured
     else:
         whole(ax).draw_without_rendering()
-    measured: Sizes = {}
-    for axis, group in zip(axes.flat, shown, strict=False):
-        axis.apply_aspect()
-        name_models(axis, rows[rows["voter"].isin(group)], measured)
+    sheet.ax.apply_aspect()
+    name_models(sheet.ax, rows)
     return sheet.ax
 
 
@@ -300,12 +289,12 @@ def _ranked(ranking: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return ranking[~bare], named("no score, so not drawn", list(names))
 
 
-def _diagonal(axis: Axes, last: float, ticks: int) -> None:
+def _diagonal(axis: Axes, last: float) -> None:
     axis.plot([1, last], [1, last], color=ink(0.25), linewidth=0.9, zorder=0)
     room = 0.4 + 0.06 * last  # for the names of the first and the last
     axis.set(xlim=(1 - room, last + room), ylim=(1 - room, last + room))
     axis.set_box_aspect(1)
-    at = np.arange(1, last + 1, -(-last // ticks))
+    at = np.arange(1, last + 1, -(-last // 20))
     axis.set(xticks=at, yticks=at)
     axis.grid()
 

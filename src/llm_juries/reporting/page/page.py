@@ -81,7 +81,7 @@ def write(
         most_rows=MOST_ROWS,
         figures=[
             {"name": path.stem.replace("_", " "), "shows": shows, "source": _embedded(path)}
-            for path, shows in (zip(figures, figures.shows, strict=True) if figures else ())
+            for path, shows in (zip(figures.wait(), figures.shows, strict=True) if figures else ())
         ],
         not_drawn=not_drawn(figures or ()),
         judges=_judges(results),
