@@ -8,7 +8,9 @@ those names.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from ..errors import JuriesError, nearest
 from ..redaction import found_in, without_secrets
 from ..seats import seat_of, seats_of
 from . import named
+from .copies import use_fast_copies
 from .keys import PACKAGES, choices, commands, groups, keys, top_level
 from .locations import conf_dir
 from .seating import members_of
@@ -55,7 +58,7 @@ class FileConfigSource(PlainSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Return a config; a jury's `defaults:` are made from its members."""
-        result = super().load_config(config_path)
+        result = self._parsed(config_path)
         config: Any = result.config
         if not isinstance(config, DictConfig):
             raise JuriesError(f"{self.path}/{config_path}: holds no keys; write KEY: VALUE lines")
@@ -81,10 +84,27 @@ class FileConfigSource(PlainSource):
             config["defaults"] = [*(m for m in members if m not in given), *given]
         return result
 
+    def _parsed(self, config_path: str) -> ConfigResult:
+        path = Path(self.path, self._normalize_file_name(config_path))
+        if not path.is_file():
+            return super().load_config(config_path)  # which says so
+        status = path.stat()
+        version = (status.st_ino, status.st_mtime_ns, status.st_size)
+        return deepcopy(_parsed(self.provider, self.path, config_path, version))
+
+
+@cache
+def _parsed(
+    provider: str, folder: str, config_path: str, _version: tuple[int, ...]
+) -> ConfigResult:
+    """Parse a version of a yaml once: the jobs of a sweep are composed of the same ones."""
+    return PlainSource(provider, folder).load_config(config_path)
+
 
 def register() -> None:
     """Let Hydra include a jury's members; to be called before it composes anything."""
     use_libyaml()
+    use_fast_copies()
     Plugins.instance()  # registers Hydra's own sources, of which ours replaces one
     SourcesRegistry.instance().types["file"] = FileConfigSource
 
