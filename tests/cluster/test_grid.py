@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 from pathlib import Path
 
 import pytest
 import yaml
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from conftest import ROOT
 from llm_juries.cluster.grid import expand, grid, merged, needs, without
@@ -22,6 +23,12 @@ CONF = ROOT / "conf"
 
 def config(*overrides: str) -> DictConfig:
     return composed("judge", overrides)
+
+
+@cache
+def every_judge() -> DictConfig:
+    names = [path.stem for path in (CONF / "judge").glob("*.yaml")]
+    return config(f"judge=[{','.join(names)}]").judges
 
 
 def test_a_grid_is_the_product_of_what_is_swept_over():
@@ -78,8 +85,8 @@ def test_a_model_that_runs_on_the_machine_says_what_its_job_needs(path: Path):
     text = path.read_text()
     local = "vllm@_here_" in text or "LlamaCppJudge" in text
     assert local == ("resources" in yaml.safe_load(text))
-    cfg = config(f"judge={path.stem}")
-    need, node = needs(cfg), cfg.judges[path.stem]
+    node = every_judge()[path.stem]
+    need = needs(OmegaConf.create({"judges": {path.stem: node}}))
     engine = node.get("engine", {})
     copies = engine.get("tensor_parallel", 0) * engine.get("data_parallel", 0)
     assert need.gpus == (copies if node.get("device") == "gpu" else 0)

@@ -1,4 +1,4 @@
-"""Bad values for every key of every command, and bad files: one line each, no traceback."""
+"""Bad values for every key of the commands, and bad files: one line each, no traceback."""
 
 from __future__ import annotations
 
@@ -35,16 +35,6 @@ COMMANDS = {
     "status": ("judge=contains", "dataset=jsonl", "dataset.path=a.jsonl"),
     "store": ("action=count",),
 }  # fmt: skip
-VALUES = {
-    "store": 6,
-    "label": 3,
-    "analyze": 1,
-    "reproduce": 1,
-    "submit": 1,
-    "status": 1,
-    "difference": 0,
-}
-"""How many of the bad values each key gets; two where nothing is said."""
 TWICE = (
     ("judge", "store="), ("judge", "store=null"), ("judge", "store='  '"), ("judge", "judge=null"),
     ("judge", "max_cost_usd=-1"), ("judge", "max_cost_usd=nan"), ("judge", "max_cost_usd=-0.01"),
@@ -93,15 +83,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def values(command: str) -> Iterator[str]:
-    """Yield an override for each key of a command and some of the bad values, in turn."""
-    for number, key in enumerate(keys(command)):
-        for time in range(VALUES.get(command, 2)):
-            value = BAD[(3 * number + 7 * time + len(command)) % len(BAD)]
-            yield f"{key.name}={value}"
+def cases() -> Iterator[tuple[str, str]]:
+    """Yield two bad values for each key: where several commands read it, each to another one."""
+    readers: dict[str, list[str]] = {}
+    for command in COMMANDS:
+        for key in keys(command):
+            readers.setdefault(key.name, []).append(command)
+    for number, (key, commands) in enumerate(readers.items()):
+        for time in range(2):
+            value = BAD[(3 * number + 7 * time) % len(BAD)]
+            yield commands[(number + time) % len(commands)], f"{key}={value}"
 
 
-CASES = [(command, given) for command in COMMANDS for given in values(command)] + [*TWICE]
+CASES = [*cases(), *TWICE]
 
 
 def run(folder: Path, command: str, *given: str) -> Ended:

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from llm_juries.config import named
 from llm_juries.config.locations import conf_dir
 from llm_juries.errors import JuriesError
 from llm_juries.prompts.prompt import Prompt
 
-GROUPS = [(group, name) for group in ("judge", "prompt", "dataset") for name in named.names(group)]
+GROUPS = ("judge", "prompt", "dataset")
+NAMES = [(group, name) for group in GROUPS for name in named.names(group)]
 
 
-@pytest.mark.parametrize(("group", "name"), GROUPS)
-def test_a_name_means_what_it_means_on_the_command_line(group: str, name: str):
-    listed = f"{group}=[{name}]" if group == "judge" else f"{group}={name}"
+@cache
+def composed(*overrides: str) -> DictConfig:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        composed = compose("judge", [listed])
-    theirs = composed.judges[name] if group == "judge" else composed[group]
+        return compose("judge", list(overrides))
+
+
+def on_the_command_line(group: str, name: str) -> DictConfig:
+    """Return the config of a name; few configs are composed, each of a prompt and a dataset."""
+    if group == "judge":
+        return composed(f"judge=[{','.join(named.names('judge'))}]").judges[name]
+    number = named.names(group).index(name)
+    others = {other: named.names(other) for other in ("prompt", "dataset")}
+    chosen = (f"{other}={names[number % len(names)]}" for other, names in others.items())
+    return composed(*chosen)[group]
+
+
+@pytest.mark.parametrize(("group", "name"), NAMES)
+def test_a_name_means_what_it_means_on_the_command_line(group: str, name: str):
+    theirs = on_the_command_line(group, name)
     ours = named.node(group, name)
     assert OmegaConf.to_container(ours) == OmegaConf.to_container(theirs)
 
