@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,14 @@ def every(group: str) -> str:
     return f"{group}=[{','.join(names(group))}]"
 
 
-def overrides(primary: str) -> list[str]:
-    """Return what selects the yamls that a script takes.
+@cache
+def overrides(primary: str) -> list[tuple[str, ...]]:
+    """Return what selects the yamls that a script takes, in few configs.
 
-    All of a group that takes several are selected at once. Those of another are one by one under
-    `judge` and `answer`; `analyze` and `reproduce` read the same groups, so one of each is enough,
-    but for experiments, which set keys of the script's own.
+    All of a group that takes several are selected at once. The first of the other groups are in one
+    config, the second in the next. That goes on to the last under `judge` and `answer`; `analyze`
+    and `reproduce` read the same groups, so one of each is enough, but for experiments, which set
+    keys of the script's own, and choose of other groups: each has a config to itself.
     """
     groups: dict[str, list[str]] = {}
     for path in sorted(CONF.glob("*/*.yaml")):
@@ -88,23 +91,32 @@ def overrides(primary: str) -> list[str]:
         groups.pop(group, None)
     if primary == "answer":
         groups = {group: groups[group] for group in ANSWER_GROUPS}
-    found = []
+    alone, together = [], []
     for group, stems in groups.items():
+        chosen = [f"{group}={stem}" for stem in stems]
         if group in LISTED:
-            found.append(every(group))
+            alone.append((every(group),))
+        elif group == "experiment":
+            alone += [(one,) for one in chosen]
         else:
-            whole = primary in ("judge", "answer") or group == "experiment"
-            found += [f"{group}={stem}" for stem in (stems if whole else stems[:1])]
-    return found
+            together.append(chosen if primary in ("judge", "answer") else chosen[:1])
+    return alone + [tuple(filter(None, row)) for row in zip_longest(*together)]
 
 
 @pytest.mark.parametrize(
-    ("primary", "override"),
-    [(primary, one) for primary in (*STUDIES, "answer") for one in overrides(primary)],
-    ids=lambda value: value[:60],
+    ("primary", "row"),
+    [(primary, row) for primary in (*STUDIES, "answer") for row in overrides(primary)],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value)[:60],
 )
-def test_every_yaml_composes_under_the_scripts_that_take_it(primary: str, override: str):
-    assert composed(primary, override)
+def test_every_yaml_composes_under_the_scripts_that_take_it(primary: str, row: tuple[str, ...]):
+    assert composed(primary, *row)
+
+
+def selected(primary: str, group: str, name: str) -> DictConfig:
+    """Return a yaml's config from among those of `overrides`."""
+    (row,) = (row for row in overrides(primary) if f"{group}={name}" in row)
+    node: DictConfig = composed(primary, *row)[group]
+    return node
 
 
 @pytest.mark.parametrize("name", names("dataset"))
@@ -218,7 +230,7 @@ def test_seven_models_of_today_are_named_at_once_four_families_and_the_jury_amon
 
 @pytest.mark.parametrize("name", names("answering"))
 def test_an_answering_yaml_builds_a_way_of_its_own_name_and_begins_with_its_command(name: str):
-    answering = build(composed("answer", f"answering={name}").answering, "answering")
+    answering = build(selected("answer", "answering", name), "answering")
     assert isinstance(answering, Answering)
     assert answering.name == name
     assert f"answering={name}" in (CONF / "answering" / f"{name}.yaml").read_text()[:200]
@@ -226,7 +238,7 @@ def test_an_answering_yaml_builds_a_way_of_its_own_name_and_begins_with_its_comm
 
 @pytest.mark.parametrize("name", names("retrieval"))
 def test_a_retrieval_yaml_builds_or_asks_for_its_path(name: str):
-    node = changeable(composed("answer", f"retrieval={name}").retrieval)
+    node = changeable(selected("answer", "retrieval", name))
     if name in ("bm25", "bm25_disk"):
         with pytest.raises(JuriesError, match=r"^retrieval: path: missing"):
             build(node, "retrieval")
@@ -256,7 +268,7 @@ def test_the_juries_of_different_models_are_of_different_families_and_vendors(na
 
 @pytest.mark.parametrize("name", names("prompt"))
 def test_a_prompt_yaml_builds_a_prompt_of_its_own_name(name: str):
-    prompt = build(composed("judge", f"prompt={name}").prompt, "prompt")
+    prompt = build(selected("judge", "prompt", name), "prompt")
     assert isinstance(prompt, Prompt)
     assert prompt.name == name
 
@@ -266,7 +278,7 @@ def test_a_dataset_yaml_loads_or_asks_for_its_path(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(ROOT)
-    node = changeable(composed("judge", f"dataset={name}").dataset)
+    node = changeable(selected("judge", "dataset", name))
     source = node.get("source", {})
     if "repo" in source:  # tests/data/test_hub.py loads those of the hub
         return
@@ -294,7 +306,7 @@ def test_no_yaml_makes_a_multirun():
 
 @pytest.mark.parametrize("name", names("wandb"))
 def test_a_wandb_yaml_builds_its_mode(name: str):
-    tracking = build(composed("judge", f"wandb={name}").wandb, "wandb")
+    tracking = build(selected("judge", "wandb", name), "wandb")
     assert isinstance(tracking, Tracking)
     assert tracking.mode == name
 
