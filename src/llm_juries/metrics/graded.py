@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import Array, ratio
+from .arrays import Array, Index, Mask, ratio
 from .measure import SAME, Measure, Ratings, groups_of, hit_or_miss, mean, no_cell, with_number
 from .nominal import equal, one_hot
 
@@ -117,18 +117,33 @@ def _within_one(ratings: Ratings) -> Array:
 
 def _picks(ratings: Ratings) -> Array:
     """Return the credit of each question, on the first of its rows."""
+    rows, starts, best = _labelled(ratings)
+    sizes = np.diff(starts, append=len(rows))
+    votes = np.round(ratings.votes[rows], 8)
+    highest = np.maximum.reduceat(votes, starts)
+    top = votes == np.repeat(highest, sizes, axis=0)  # none where a vote is missing
+    credit = ratio(_numbers(top & best[:, None], starts), _numbers(top, starts))
+    credit[_numbers(best, starts) == sizes] = np.nan  # all alike, or one candidate
     picked = np.full(ratings.votes.shape, np.nan)
-    for rows in groups_of(ratings):
-        known = rows[~np.isnan(ratings.human[rows])]
-        if len(known) < 2:
-            continue
-        votes, human = np.round(ratings.votes[known], 8), ratings.human[known]
-        best = human > human.max() - SAME
-        if best.all():
-            continue
-        top = votes == votes.max(axis=0)  # none where a vote is missing
-        picked[known[0]] = ratio((top & best[:, None]).sum(axis=0), top.sum(axis=0))
+    picked[rows[starts]] = credit
     return with_number(picked)
+
+
+def _labelled(ratings: Ratings) -> tuple[Index, Index, Mask]:
+    """Return the rows with a label, question by question, where each begins and which are best."""
+    rows = np.flatnonzero(~np.isnan(ratings.human))
+    group = groups_of(ratings)[rows]
+    order = np.argsort(group, kind="stable")
+    rows, starts = rows[order], np.flatnonzero(np.diff(group[order], prepend=-1))
+    human = ratings.human[rows]
+    highest = np.repeat(np.maximum.reduceat(human, starts), np.diff(starts, append=len(rows)))
+    return rows, starts, human > highest - SAME
+
+
+def _numbers(which: Mask, starts: Index) -> Index:
+    """Return how many rows of each question are true."""
+    found: Index = np.add.reduceat(which, starts, dtype=np.intp)
+    return found
 
 
 QUADRATIC_KAPPA = Measure(
@@ -163,12 +178,9 @@ two labelled candidates or more that humans did not find all alike, and without 
 def _picks_beside_chance(ratings: Ratings) -> Array:
     """Return one, the credit and the credit of a random pick of each question picked in."""
     picked = _picks(ratings)
-    chance = np.zeros(ratings.votes.shape)
-    for rows in groups_of(ratings):
-        known = rows[~np.isnan(ratings.human[rows])]
-        if len(known):
-            human = ratings.human[known]
-            chance[known[0]] = (human > human.max() - SAME).mean()
+    rows, starts, best = _labelled(ratings)
+    chance = np.zeros((len(ratings.human), 1))
+    chance[rows[starts], 0] = _numbers(best, starts) / np.diff(starts, append=len(rows))
     return np.concatenate([picked, (chance * picked[..., 0])[..., None]], axis=-1)
 
 

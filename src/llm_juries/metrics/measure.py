@@ -9,7 +9,7 @@ So one function, `estimates`, gives every measure its value and its cluster-robu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Protocol, Self
@@ -430,13 +430,12 @@ def mean(sums: Array) -> Array:
     return ratio(sums[..., 1], sums[..., 0])
 
 
-def groups_of(ratings: Ratings) -> Iterator[Index]:
-    """Yield the rows of each question (and subset, where there are any)."""
+def groups_of(ratings: Ratings) -> Index:
+    """Return the number of each row's question (and subset, where there are any)."""
     _, cluster = numbered(ratings.clusters)
     _, subset = np.unique(
         np.asarray(ratings.clusters if ratings.subsets is None else ratings.subsets),
         return_inverse=True,
     )
-    group = cluster * (subset.max(initial=0) + 1) + subset
-    order = np.argsort(group, kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    found: Index = cluster * (subset.max(initial=0) + 1) + subset
+    return found
