@@ -213,9 +213,9 @@ def test_draws_are_those_of_a_loop_over_resamples(missing: float, rule: Any, und
     found = Patterns(court, tuple("abcd"), rule, undecided, 0.5)
     found.judge_eligible[[1, 2]] = False
     some = ("a", "d", "a + d", "a + b + c", "b + c + d")
-    draws = found.resampled(Bootstrap(50, seed=1), np.isin(found.juries, some))
+    draws = found.resampled(Bootstrap(20, seed=1), np.isin(found.juries, some))
     human, judge = court.human, counted(court, "abcd"[found.best], rule, undecided, 0.5)
-    inside, _ = resampled(court, 1, 50)
+    inside, _ = resampled(court, 1, 20)
     own = []
     for name in some:
         labels = counted(court, name, rule, undecided, 0.5)
@@ -232,7 +232,7 @@ def test_draws_are_those_of_a_loop_over_resamples(missing: float, rule: Any, und
         (draws.judge_winners, "ad", np.array(own[:2])),
     ):
         taken = [names.index(found.juries[at]) for at in first]
-        assert values[taken, range(50)] == pytest.approx(values.max(axis=0), abs=1e-6)
+        assert values[taken, range(20)] == pytest.approx(values.max(axis=0), abs=1e-6)
 
 
 def test_differences_from_the_best_judge_are_on_common_items():

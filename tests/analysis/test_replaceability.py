@@ -129,7 +129,7 @@ def test_graded_labels_have_a_ceiling_too():
 
 
 def test_a_report_says_it_in_a_sentence(nq301: lj.Panel, tmp_path: Path):
-    lj.report(nq301, tmp_path, lj.Bootstrap(20))
+    lj.report(nq301, tmp_path, lj.Bootstrap(20), lj.FigureOptions(draw="none"))
     report = (tmp_path / "report.md").read_text()
     assert (
         "**trio** in place of people or of a judge: against single annotators, kappa 0.640 where "

@@ -48,7 +48,7 @@ def process(name: str, folder: Path, *overrides: str) -> subprocess.CompletedPro
 
 @pytest.mark.slow
 def test_a_sweep_runs_in_the_background_and_is_complete(tmp_path: Path):
-    dry = process("submit", tmp_path, *SWEEP, "dry_run=true")
+    dry = script("submit", tmp_path, *SWEEP, "dry_run=true")
     assert "4 jobs would be submitted" in dry.stdout
     assert not (tmp_path / "store").exists()
 
@@ -61,10 +61,10 @@ def test_a_sweep_runs_in_the_background_and_is_complete(tmp_path: Path):
     until(lambda: set(states(jobs, tmp_path / "store").values()) == {"COMPLETED"})
     assert len(Store(tmp_path / "store")) == len({v.key for v in Store(tmp_path / "store")})
 
-    said = process("status", tmp_path)
+    said = script("status", tmp_path)
     assert "280 of 280 verdicts done, 0 failed, 0 missing" in said.stdout
     assert said.stdout.count("2 COMPLETED") == 2
-    grid = process("status", tmp_path, "judge=contains,token_f1", "wandb=offline")
+    grid = script("status", tmp_path, "judge=contains,token_f1", "wandb=offline")
     assert "140 of 280 verdicts done" in grid.stdout
     assert list((tmp_path / "logs").rglob("run-*.wandb"))
 
@@ -104,7 +104,7 @@ def test_a_failing_job_is_said_to_have_failed(tmp_path: Path, monkeypatch: pytes
     assert "1 jobs submitted" in sent.stdout, sent.stderr
     jobs = recorded(tmp_path / "store")
     until(lambda: set(states(jobs, tmp_path / "store").values()) == {"FAILED"})
-    said = process("status", tmp_path)
+    said = script("status", tmp_path)
     assert "1 FAILED" in said.stdout
     (log,) = (tmp_path / "logs").rglob("*_log.err")
     assert "\nerror: judge gpt_6_luna: " in f"\n{log.read_text()}"  # the job's own line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -34,12 +34,15 @@ def made_up(
 
 
 def reported(
-    folder: Path, *studies: Study, analysis: Analysis | None = None
+    folder: Path,
+    *studies: Study,
+    analysis: Analysis | None = None,
+    figures: Literal["all", "none"] = "none",
 ) -> tuple[Results, str, set[str]]:
     """Return the tables of some studies, report.md and the figures; the page lies beside it."""
     with Store(folder / "store") as store:
         results = measured(studies, store, analysis)
-        drawn = summary.write(results, folder)
+        drawn = summary.write(results, folder, options=FigureOptions(draw=figures))
         page.write(results, store, folder / "report.html", drawn)
     return results, (folder / "report.md").read_text(), {path.stem for path in drawn}
 
@@ -51,7 +54,9 @@ def conclusion_of(folder: Path) -> str:
 
 
 def test_votes_without_labels_are_not_called_no_votes(tmp_path: Path):
-    results, report, _ = reported(tmp_path, made_up(tmp_path, [",1,0", ",1,1", ",,0"] * 20))
+    results, report, _ = reported(
+        tmp_path, made_up(tmp_path, [",1,0", ",1,1", ",,0"] * 20), figures="all"
+    )
     assert "has no votes" not in report
     assert "There are no human labels to compare the voters with" in report
     # Nothing that compares with humans is there to be shown
@@ -210,7 +215,7 @@ def pairs_of(folder: Path, rows: list[str]) -> Study:
 
 def test_without_labels_nobody_is_said_to_have_no_vote(tmp_path: Path):
     rows = [f"{n},:{judge},{n % 2}" for n in range(4) for judge in "ab"]
-    _, report, figures = reported(tmp_path, pairs_of(tmp_path, rows))
+    _, report, figures = reported(tmp_path, pairs_of(tmp_path, rows), figures="all")
     assert "There are no human labels to compare the voters with" in report
     assert "has no votes" not in report
     assert "| kappa" not in report
