@@ -136,6 +136,48 @@ def test_runs_are_compared_by_name_on_their_common_items(panel: Panel, tmp_path:
     assert nothing.lines[0][1] == f"no vote differs on the {N} items; these are the same votes"
 
 
+def without_votes(panel: Panel, name: str, rows: slice) -> Panel:
+    labels = panel.votes.labels.copy()
+    labels[rows, panel.votes.names.index(name)] = np.nan
+    return replace(panel, votes=replace(panel.votes, labels=labels))
+
+
+def test_votes_that_are_lost_or_gained_are_said_and_are_not_the_same_votes(panel: Panel):
+    few = without_votes(panel, "new", slice(40, None))
+    said = dict(lj.difference(panel, few, bootstrap=BOOTSTRAP).lines)
+    assert said["Answer"].startswith("new: kappa ")
+    assert "the same votes, on 33% of the labelled items only; old, " in said["Answer"]
+    assert said["Flips"] == f"new: 0 of 40 votes changed, {N - 40} lost"
+    back = dict(lj.difference(few, panel, bootstrap=BOOTSTRAP).lines)
+    assert back["Flips"] == f"new: 0 of 40 votes changed, {N - 40} gained"
+
+
+def test_who_is_ranked_on_one_side_only_was_or_is_first(panel: Panel):
+    few = without_votes(panel, "new", slice(40, None))
+    second = lj.difference(panel, few, bootstrap=BOOTSTRAP).ranks.iloc[0]["voter"]
+    assert second != "new"
+    lost, gained = (
+        dict(lj.difference(*sides, bootstrap=BOOTSTRAP).lines)["Ranks"]
+        for sides in ((panel, few), (few, panel))
+    )
+    assert lost == f"{second} is first, new was; ranked before only: new"
+    assert gained == f"new is first, {second} was; ranked after only: new"
+
+
+def test_voters_of_one_side_only_are_named(panel: Panel):
+    before, after = (
+        replace(panel, votes=panel.votes.columns(names), juries=())
+        for names in (("old", "third"), ("third", "new"))
+    )
+    found = lj.difference(before, after, bootstrap=BOOTSTRAP)
+    assert dict(found.lines)["Items"] == (
+        f"{N} in both; left out, as they voted before only: old; "
+        "left out, as they voted after only: new"
+    )
+    replaced = lj.difference(before, after, replace={"old": "new"}, bootstrap=BOOTSTRAP)
+    assert dict(replaced.lines)["Items"] == f"{N} in both"
+
+
 @pytest.mark.parametrize(
     ("gap", "n", "finding"),
     [
@@ -199,7 +241,7 @@ MISTAKES: dict[str, tuple[Callable[[Panel], object], str]] = {
     "no common items": (lambda p: lj.difference(p, other_items(p)), "have no item in common"),
     "other labels": (
         lambda p: lj.difference(p, other_labels(p)),
-        "items of before and after have",
+        "items of before and after have different human labels (the first: 'q0', 'm': ",
     ),
     "other scales": (
         lambda p: lj.difference(p, graded(p)),

@@ -11,6 +11,8 @@ import pandas as pd
 NAMED = 3  # voters of a line
 SAME = "the same votes"
 """The finding on a voter none of whose votes changed."""
+MOVED = ("changed", "only_before", "only_after")
+"""The columns of `changes.flips` that count votes that differ, or that one side lacks."""
 
 
 def lines(
@@ -33,7 +35,7 @@ def lines(
         Items in one side only.
     notes : sequence of str
     """
-    if not flipped["changed"].any() and not flipped[["only_before", "only_after"]].any(axis=None):
+    if not flipped[list(MOVED)].any(axis=None):
         yield "Answer", f"no vote differs on the {items:,} items; these are the same votes"
     elif table.empty:
         yield (
@@ -44,25 +46,25 @@ def lines(
             ),
         )
     else:
-        alike = table[table["finding"] == SAME]["voter"].tolist()
-        moved = table[table["finding"] != SAME]
+        still = _still(table, flipped)
+        alike, moved = table[still]["voter"].tolist(), table[~still]
         judges = moved[moved["kind"] != "jury"]
         shown = judges if len(judges) else moved
         if len(shown) <= NAMED:
             said = [_change(row) for _, row in shown.iterrows()]
-            said += [f"{_some(alike)}: {SAME}"] * bool(alike)
+            said += [f"{some(alike)}: {SAME}"] * bool(alike)
             yield "Answer", "; ".join(said)
         else:
             yield "Answer", _counted(table)
             most = table.sort_values("change", key=abs, ascending=False).iloc[0]
             yield "Largest", _change(most)
     if len(flipped) and not table.empty:
-        singles = flipped[(flipped["kind"] != "jury") & (flipped["changed"] > 0)]
-        often = singles.sort_values("changed", ascending=False, kind="stable").head(NAMED)
+        singles = flipped[(flipped["kind"] != "jury") & flipped[list(MOVED)].any(axis=1)]
+        often = singles.sort_values(list(MOVED), ascending=False, kind="stable").head(NAMED)
         if len(often):
             yield "Flips", "; ".join(_flip(row) for _, row in often.iterrows())
     juries = table[table["kind"] == "jury"] if len(table) else table
-    juries = juries[juries["finding"] != SAME] if len(juries) else juries
+    juries = juries[~_still(juries, flipped)] if len(juries) else juries
     if len(juries):
         each = flipped.set_index("voter")
         yield (
@@ -79,6 +81,13 @@ def lines(
         if count
     ]
     yield "Items", "; ".join([f"{items:,} in both", *left, *notes])
+
+
+def _still(table: pd.DataFrame, flipped: pd.DataFrame) -> pd.Series[bool]:
+    """Return the rows of voters that have the same votes on the same items before and after."""
+    lacking = flipped.set_index("voter")[["only_before", "only_after"]].any(axis=1)
+    still: pd.Series[bool] = table["finding"].str.startswith(SAME) & ~table["voter"].map(lacking)
+    return still
 
 
 def _called(row: pd.Series[Any]) -> str:
@@ -102,45 +111,61 @@ def _counted(table: pd.DataFrame) -> str:
     kinds = table["finding"].str.partition(",")[0]
     said = []
     for finding, names in table["voter"].groupby(kinds, sort=False):
-        said.append(f"{len(names)} {finding} ({_some(names.tolist())})")
+        said.append(f"{len(names)} {finding} ({some(names.tolist())})")
     return f"of {len(table)} voters " + ", ".join(said)
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
     more = f" and {len(names) - NAMED} more" * (len(names) > NAMED)
     return ", ".join(names[:NAMED]) + more
 
 
 def _flip(row: pd.Series[Any]) -> str:
     by = f"{_called(row)}: {row['changed']:,} of {row['n']:,} votes changed"
-    if pd.notna(row.get("improved", np.nan)):
+    if row["changed"] and pd.notna(row.get("improved", np.nan)):
         by += f", {row['improved']:,.0f} for the better, {row['worsened']:,.0f} for the worse"
-    return by
+    return ", ".join([by, *_lacking(row)])
 
 
-def _share_of(row: pd.Series[Any]) -> str:
-    interval = f" [{row['ci_low']:.1%}, {row['ci_high']:.1%}]" * bool(pd.notna(row["ci_low"]))
-    gone = [
+def _lacking(row: pd.Series[Any]) -> list[str]:
+    """Say how many votes one side has alone."""
+    return [
         f"{row[name]:,} {what}"
         for name, what in (("only_before", "lost"), ("only_after", "gained"))
         if row[name]
     ]
-    return f"{row['share']:.1%}{interval}{' (' * bool(gone)}{', '.join(gone)}{')' * bool(gone)}"
+
+
+def _share_of(row: pd.Series[Any]) -> str:
+    interval = f" [{row['ci_low']:.1%}, {row['ci_high']:.1%}]" * bool(pd.notna(row["ci_low"]))
+    gone = ", ".join(_lacking(row))
+    return f"{row['share']:.1%}{interval}{f' ({gone})' * bool(gone)}"
 
 
 def _places(ranks: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Say who is first and who moved most, of three voters or more."""
-    placed = (
-        ranks[ranks["rank_before"].notna() & ranks["rank_after"].notna()] if len(ranks) else ranks
-    )
+    if ranks.empty:
+        return
+    there, then = ranks["rank_before"].notna(), ranks["rank_after"].notna()
+    placed = ranks[there & then]
     if len(placed) < 3:
         return
-    first = placed.loc[placed["rank_before"] == 1, "voter"].iloc[0]
-    then = placed.iloc[0]
-    now = then["replaced_by"] or then["voter"]
+    first = ranks.loc[ranks["rank_before"] == 1, "voter"].iloc[0]
+    best = ranks.iloc[0]
+    now = best["replaced_by"] or best["voter"]
     said = f"{now} is first, as before" if now == first else f"{now} is first, {first} was"
     moves = placed[placed["moved"] != 0]
-    if len(moves):
+    if (there != then).any():  # ranks among other voters are no moves
+        said += "".join(
+            f"; {which}: {some(ranks.loc[only, 'voter'].tolist())}"
+            for which, only in (
+                ("ranked before only", there & ~then),
+                ("ranked after only", then & ~there),
+            )
+            if only.any()
+        )
+    elif len(moves):
         most = moves.sort_values("moved", key=abs, ascending=False, kind="stable").iloc[0]
         said += (
             f"; {len(moves)} of {len(placed)} moved, {_called(most)} from "

@@ -24,7 +24,7 @@ from ..metrics.intervals import cautions, p_values, share_t
 from ..metrics.measure import Ratings
 from ..metrics.power import standard_error
 from ..metrics.significance import holm
-from .change_lines import SAME, lines
+from .change_lines import SAME, lines, some
 from .comparison import Pair
 from .measured import COVERAGE, compared, labelled, one_label
 from .replaceability import ALPHA, MARGIN
@@ -252,11 +252,13 @@ def _common(
     own, theirs = first.preferences, ordered.preferences
     differ = ~((own == theirs) | (np.isnan(own) & np.isnan(theirs)))
     if differ.any():
-        item = tuple(first.dataset.items)[int(np.flatnonzero(differ)[0])]
+        at = int(np.flatnonzero(differ)[0])
+        item, other = (tuple(panel.dataset.items)[at] for panel in (first, ordered))
+        labels = " and ".join(str(one.human or "no label") for one in (item, other))
         raise JuriesError(
             f"{before.dataset.name}: {int(differ.sum())} items of {called[0]} and {called[1]} "
-            f"have different human labels (the first: {item.item_id!r}, {item.candidate!r}); "
-            "analyze both with the same labels"
+            f"have different human labels (the first: {item.item_id!r}, {item.candidate!r}: "
+            f"{labels}); analyze both with the same labels"
         )
     return first, ordered, (int((~kept).sum()), len(items) - len(order))
 
@@ -275,6 +277,7 @@ def _sides(
     if not alone:
         shared = [name for name in before.votes.names if name in after.votes.names]
         names = {name: name for name in shared} | names
+        notes += _unmatched(before, after, names)
     theirs = tuple(new for old, new in names.items() if old not in reseated)
     voters = before.votes.joined(after.votes.columns(theirs), *reseated.values())
     there, width = list(before.votes.names), len(before.votes.names)
@@ -288,6 +291,13 @@ def _sides(
     taken = {*names, *reseated, *replaced.values()}
     others = [at for at, name in enumerate(there) if alone and name not in taken]
     return _Sides(replace(before, votes=voters, orders={}), pairs, others), tuple(notes)
+
+
+def _unmatched(before: Panel, after: Panel, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield a note on the voters of each side that have no counterpart on the other."""
+    for panel, known, side in ((before, names.keys(), "before"), (after, names.values(), "after")):
+        if alone := [name for name in panel.votes.names if name not in known]:
+            yield f"left out, as they voted {side} only: {some(alone)}"
 
 
 def _reseated(
@@ -352,7 +362,7 @@ def changes(
     rows = []
     for at, to in sides.pairs:
         found = Pair.of(measure, rated, to, at, bootstrap)
-        moved = _moved(rated, at, to)
+        same = bool(found.n) and not _moved(rated, at, to)
         shown = found.difference(bootstrap.level)
         rows.append(
             {
@@ -367,16 +377,14 @@ def changes(
                 "ci_high": shown.pop("ci_high"),
                 "p": float(p_values(found.gap, found.questions, bootstrap.level)[0]),
                 "p_holm": np.nan,
-                "finding": _finding(found, margin, bootstrap.level)
+                "finding": (SAME if same else _finding(found, margin, bootstrap.level))
                 + f", on {found.n / max(total, 1):.0%} of the labelled items only"
                 * (found.n < coverage * total),
                 "margin": margin,
                 **shown,
-                "caution": cautions(found.questions, found.gap)[0],
+                "caution": SAME if same else cautions(found.questions, found.gap)[0],
             }
         )
-        if found.n and not moved:
-            rows[-1] |= {"finding": SAME, "caution": SAME}
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p"].to_numpy())
     return table
