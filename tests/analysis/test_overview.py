@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import rankdata
 from sklearn.metrics import cohen_kappa_score
 
-from llm_juries.analysis.overview import ACROSS, Overview, origin, overview
+from llm_juries.analysis.overview import ACROSS, Overview, origin, overview, sources_of
 from llm_juries.analysis.tables import TABLES
 from llm_juries.data.dataset import About, Dataset
 from llm_juries.errors import JuriesError
@@ -19,6 +19,7 @@ from llm_juries.juries.votes import Voter, Votes
 from llm_juries.metrics.bootstrap import Bootstrap
 from llm_juries.metrics.meta_analysis import random_effects
 from llm_juries.reporting.across import conclusion_across, parts_across
+from llm_juries.reporting.summary_fields import of_analysis
 from llm_juries.types import Item
 
 BOOTSTRAP = Bootstrap(resamples=200)
@@ -94,6 +95,16 @@ def test_datasets_that_share_their_questions_count_once(panels: list[Panel]):
     assert one["ci_high"] - one["ci_low"] >= 0.95 * (own["ci_high"] - own["ci_low"]).min()
 
 
+def test_the_same_items_under_another_name_are_no_independent_evidence(panels: list[Panel]):
+    first, second, third = panels
+    copy = replace(first, dataset=replace(first.dataset, name="copy"))
+    later = replace(second, dataset=replace(second.dataset, name="copy@later"))
+    assert sources_of([first, copy, later, third]) == {
+        "set_0": "set_0", "copy": "set_0", "copy@later": "set_0", "set_2": "set_2"
+    }  # fmt: skip
+    assert set(overview([first, copy], BOOTSTRAP).pooled["sources"]) == {1}
+
+
 def test_voters_of_other_names_are_the_same_where_it_is_said(panels: list[Panel]):
     other = panel_of("other", {"A": 0.9, "c": 0.6}, 9)
     apart = overview([panels[0], other], BOOTSTRAP).by_dataset.set_index("voter")
@@ -120,6 +131,53 @@ def test_who_voted_on_few_items_has_no_rank_and_what_has_no_labels_no_rows(panel
     unlabelled = replace(first, dataset=replace(first.dataset, items=bare))
     assert overview([unlabelled], BOOTSTRAP).tables == {}
     assert conclusion_across({}) is None
+
+
+def lines_of(panels: list[Panel]) -> dict[str, str]:
+    conclusion = conclusion_across(overview(panels, BOOTSTRAP).tables)
+    assert conclusion is not None
+    return {line.about: line.text for line in conclusion.lines}
+
+
+def with_votes(panel: Panel, column: int, votes: np.ndarray) -> Panel:
+    labels = panel.votes.labels.copy()
+    labels[:, column] = votes
+    return replace(panel, votes=replace(panel.votes, labels=labels))
+
+
+def test_who_voted_on_few_items_of_each_dataset_is_not_best_over_all(panels: list[Panel]):
+    easy = [
+        with_votes(panel, 1, np.where(np.arange(150) < 40, panel.human, np.nan))
+        for panel in panels[:2]
+    ]
+    pooled = overview(easy, BOOTSTRAP).pooled
+    assert pooled.loc[0, ["voter", "agreement", "ranked"]].tolist() == ["b", 1.0, 0]
+    assert lines_of(easy)["Best"].startswith("judge a, ")
+    fields = of_analysis(easy, overview(easy, BOOTSTRAP).tables)
+    assert fields["summary/best_judge"] == "a"
+
+
+def test_a_value_without_an_interval_is_not_said_to_be_pooled(panels: list[Panel]):
+    constant = [with_votes(panel, 0, np.ones(150)) for panel in panels[:2]]
+    alone = [replace(panel, votes=panel.votes.columns(("a",))) for panel in constant]
+    said = lines_of(alone)
+    assert said["Best"] == "judge a, kappa 0.000, the mean of 2 of 2 datasets, mean rank 1.0"
+    assert said["Left out"] == "2 values have no interval and no part in the pooled estimates"
+    assert " pooled over 1 of 2 datasets, " in lines_of([alone[0], panels[1]])["Best"]
+
+
+def test_datasets_without_two_labels_are_named(panels: list[Panel]):
+    first, second = panels[:2]
+    bare = tuple(replace(item, human=None) for item in second.dataset.items)
+    unlabelled = replace(second, dataset=replace(second.dataset, items=bare))
+    tables = overview([first, unlabelled], BOOTSTRAP).tables
+    agreement = pd.DataFrame({"dataset": ["set_0", "set_1"]})
+    conclusion = conclusion_across({**tables, "agreement": agreement})
+    assert conclusion is not None
+    assert [line.text for line in conclusion.lines] == [
+        "only set_0 has human labels to measure voters against, so no voter is best over all",
+        "set_1: human labels are missing or all the same",
+    ]
 
 
 def test_the_conclusion_names_the_best_and_says_how_far_datasets_differ(found: Overview):
@@ -151,7 +209,9 @@ def test_voters_on_one_dataset_each_are_not_pooled():
     found = overview(apart, BOOTSTRAP)
     conclusion = conclusion_across(found.tables)
     assert conclusion is not None
-    assert "nothing is pooled" in conclusion.lines[0].text
+    assert conclusion.lines[0].text == (
+        "no voter is ranked by one measure on two of the 2 datasets, so no voter is best over all"
+    )
     assert found.pooled["tau"].isna().all()
     own = found.voter_ranks.set_index("voter")["ci_low"].sort_index()
     pd.testing.assert_series_equal(found.pooled.set_index("voter")["ci_low"].sort_index(), own)

@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
+from ..juries.votes_file import identities
 from ..metrics.arrays import Array
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.intervals import cautions
@@ -73,8 +74,7 @@ def overview(
         return Overview(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
     table = pd.concat(filled, ignore_index=True)
     table["voter"] = table["voter"].replace(called)
-    sources = {panel.dataset.name: origin(panel) for panel in panels}
-    found = pooled(table, sources, bootstrap.level)
+    found = pooled(table, sources_of(panels), bootstrap.level)
     return Overview(found, by_dataset(table), table.drop(columns="error"))
 
 
@@ -111,6 +111,21 @@ def origin(panel: Panel) -> str:
     """
     dataset = panel.dataset
     return dataset.about.shares or dataset.name.partition("@")[0]
+
+
+def sources_of(panels: Sequence[Panel]) -> dict[str, str]:
+    """Return what each dataset has in common with those that share its questions, by its name.
+
+    Besides those of one `origin`, datasets with the same labelled items under other names do.
+    """
+    first: dict[frozenset[object], str] = {}
+    shared: dict[str, str] = {}
+    for panel in panels:
+        labels = zip(identities(panel), panel.dataset.items, strict=True)
+        items = frozenset((key, item.human) for key, item in labels if item.human is not None)
+        own = shared.setdefault(origin(panel), first.get(items, origin(panel)))
+        first.setdefault(items, own)
+    return {panel.dataset.name: shared[origin(panel)] for panel in panels}
 
 
 def voter_ranks(panel: Panel, bootstrap: Bootstrap, coverage: float = COVERAGE) -> pd.DataFrame:
@@ -179,19 +194,20 @@ def pooled(ranks: pd.DataFrame, sources: dict[str, str], level: float = 0.95) ->
     ranks : DataFrame
         Rows of `voter_ranks` of all datasets, with their standard errors.
     sources : mapping of str to str
-        What datasets have in common that share their questions, by name: see `origin`.
+        What datasets have in common that share their questions, by name: see `sources_of`.
     level : float
 
     Returns
     -------
     DataFrame
         A row a voter and measure, those on most datasets first, then the best: voter, kind, measure
-        (str); datasets, on which it has a value; left_out, those of them without an interval;
-        sources, the independent ones (int); agreement, the mean of true effects, with ci_low and
-        ci_high; tau, their standard deviation; i2, the share of the variance that is not chance;
-        q_p, the p value of all being the same; new_low and new_high, where a new dataset's would
-        lie; mean_rank, over the datasets that rank it (float). With one source agreement and its
-        interval are that source's own, and the others NaN. Ends are cut off at -1 and 1.
+        (str); datasets, on which it has a value; ranked, those of them that rank it; left_out,
+        those without an interval; sources, the independent ones (int); agreement, the mean of true
+        effects, with ci_low and ci_high; tau, their standard deviation; i2, the share of the
+        variance that is not chance; q_p, the p value of all being the same; new_low and new_high,
+        where a new dataset's would lie; mean_rank, over the datasets that rank it (float). With one
+        source agreement and its interval are that source's own, and the others NaN. Ends are cut
+        off at -1 and 1.
     """
     rows = []
     for (voter, kind, measure), every in ranks.groupby(["voter", "kind", "measure"], sort=False):
@@ -215,6 +231,7 @@ def pooled(ranks: pd.DataFrame, sources: dict[str, str], level: float = 0.95) ->
                 "kind": kind,
                 "measure": measure,
                 "datasets": len(own),
+                "ranked": int(own["rank"].notna().sum()),
                 "left_out": len(own) - len(known),
                 "sources": len(names),
                 "agreement": found.mean if found.k else float(own["agreement"].mean()),
@@ -232,6 +249,15 @@ def pooled(ranks: pd.DataFrame, sources: dict[str, str], level: float = 0.95) ->
     return table.sort_values(
         ["datasets", "agreement", "voter"], ascending=[False, False, True], kind="stable"
     ).reset_index(drop=True)
+
+
+def leaders(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `pooled` of which the first is the best: of voters ranked most often.
+
+    Others were not measured on as many datasets, or by one measure, or voted on too few items.
+    """
+    most = max(found["ranked"].max(), 1)
+    return found[found["ranked"] == most]
 
 
 def _one_source(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from ..analysis.overview import ACROSS
+from ..analysis.overview import ACROSS, leaders
 from ..markdown import markdown
 from .conclusion import Conclusion, Line
 
@@ -22,44 +22,56 @@ def conclusion_across(tables: Mapping[str, pd.DataFrame]) -> Conclusion | None:
         return None
     pooled, ranks = tables["pooled"], tables["voter_ranks"]
     datasets = list(dict.fromkeys(ranks["dataset"]))
-    several = pooled[pooled["datasets"] > 1]
-    if several.empty:
-        return Conclusion(
-            ALL,
-            (
-                Line(
-                    "Pooled",
-                    f"no voter is measured on two of the {len(datasets)} datasets, so nothing is "
-                    "pooled; the map shows each by itself",
-                ),
-            ),
-        )
-    most = several[several["datasets"] == several["datasets"].max()]
+    left_out = _left_out(pooled, datasets, tables.get("agreement", ranks))
+    ahead = leaders(pooled)
+    if len(datasets) == 1 or ahead.empty or ahead["ranked"].iloc[0] < 2:
+        line = Line("Pooled", f"{_not_pooled(datasets)}, so no voter is best over all")
+        return Conclusion(ALL, (line, *left_out))
     best = [
         _value(rows.iloc[0], len(datasets))
         for kind in ("jury", "judge", "lexical")
-        if len(rows := most[most["kind"] == kind])
+        if len(rows := ahead[ahead["kind"] == kind])
     ]
     # Who is ahead on some of the datasets is not called the best: others were not measured there.
-    whole = most["datasets"].iloc[0] == len(datasets)
-    none = f"no voter is measured on all {len(datasets)} datasets; on most of them: "
-    first = Line("Best" if whole else "Pooled", none * (not whole) + "; ".join(best))
-    lines = [first, *_spread(most.iloc[0]), *_ranks(ranks)]
-    if (left := int(several["left_out"].sum())) > 0:
-        lines.append(
-            Line("Left out", f"{left} values without an interval, of the pooled estimates only")
-        )
+    whole = ahead["ranked"].iloc[0] == len(datasets)
+    none = f"no voter is ranked by one measure on all {len(datasets)} datasets; on most of them: "
+    lines = [
+        Line("Best" if whole else "Pooled", none * (not whole) + "; ".join(best)),
+        *_spread(ahead.iloc[0]),
+        *_ranks(ranks),
+        *left_out,
+    ]
     return Conclusion(ALL, tuple(lines))
+
+
+def _not_pooled(datasets: Sequence[str]) -> str:
+    if len(datasets) == 1:
+        return f"only {datasets[0]} has human labels to measure voters against"
+    return f"no voter is ranked by one measure on two of the {len(datasets)} datasets"
+
+
+def _left_out(pooled: pd.DataFrame, datasets: Sequence[str], agreement: pd.DataFrame) -> list[Line]:
+    """Name the datasets nobody is measured on, and count the values that are not pooled."""
+    said = []
+    if without := [name for name in dict.fromkeys(agreement["dataset"]) if name not in datasets]:
+        said.append(f"{', '.join(without)}: human labels are missing or all the same")
+    if count := int(pooled.loc[pooled["datasets"] > 1, "left_out"].sum()):
+        values = "value has" if count == 1 else "values have"
+        said.append(f"{count} {values} no interval and no part in the pooled estimates")
+    return [Line("Left out", "; ".join(said))] if said else []
 
 
 def _value(row: pd.Series[Any], datasets: int) -> str:
     word = {"jury": "jury", "judge": "judge"}.get(row["kind"], "string rule")
-    once = row["sources"] < row["datasets"] - row["left_out"]
-    shared = f" ({row['sources']} independent, as some share their questions)" * bool(once)
+    known = row["datasets"] - row["left_out"]
+    shared = f" ({row['sources']} independent, as some share their questions)"
+    value = f"{word} {row['voter']}, {row['measure'].replace('_', ' ')} {row['agreement']:.3f}"
+    over = (
+        f"{known or row['datasets']} of {datasets} datasets{shared * bool(row['sources'] < known)}"
+    )
+    interval = f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}] pooled over"
     return (
-        f"{word} {row['voter']}, {row['measure'].replace('_', ' ')} {row['agreement']:.3f} "
-        f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}] pooled over {row['datasets']} of "
-        f"{datasets} datasets{shared}, mean rank {row['mean_rank']:.1f}"
+        f"{value}{interval if known else ', the mean of'} {over}, mean rank {row['mean_rank']:.1f}"
     )
 
 

@@ -60,7 +60,7 @@ def write(
 def conclusions(tables: Mapping[str, pd.DataFrame]) -> list[Conclusion]:
     """Return what the tables say over all runs."""
     found = conclusion_across(tables)
-    nothing = Line("Labels", "none of two values, so no voter is measured against humans")
+    nothing = Line("Labels", "missing or all the same, so no voter is measured against humans")
     return [found or Conclusion(ALL, (nothing,))]
 
 

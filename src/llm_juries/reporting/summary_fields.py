@@ -15,6 +15,7 @@ import pandas as pd
 from ..analysis.changes import Difference
 from ..analysis.costs import PAID
 from ..analysis.measured import best_first, headline_of, ranked_by
+from ..analysis.overview import leaders
 from ..juries.panel import Panel
 
 Fields = dict[str, float | str]
@@ -27,11 +28,11 @@ FIELDS = {
     "missing": "share of votes on labelled items that are missing, over all voters",
     "measure": "the headline measure, where all datasets have one",
     "best_judge": "the judge or string rule that agrees best with humans",
-    "best_judge_agreement": "its agreement; over several datasets pooled",
+    "best_judge_agreement": "its agreement; over several datasets pooled, if all of them rank it",
     "best_judge_low": "lower end of its interval",
     "best_judge_high": "upper end of its interval",
     "best_jury": "the jury that agrees best with humans",
-    "best_jury_agreement": "its agreement; over several datasets pooled",
+    "best_jury_agreement": "its agreement; over several datasets pooled, if all of them rank it",
     "best_jury_low": "lower end of its interval",
     "best_jury_high": "upper end of its interval",
     "best_jury_usd_per_1000": "dollars for 1,000 items with it",
@@ -56,9 +57,10 @@ def of_analysis(panels: Sequence[Panel], tables: Mapping[str, pd.DataFrame]) -> 
     found = _counts(panels, agreement)
     if "pooled" in tables:
         pooled = tables["pooled"]
-        most = pooled[pooled["datasets"] == pooled["datasets"].max()]
+        most = leaders(pooled)
+        whole = most["ranked"] == tables["voter_ranks"]["dataset"].nunique()
         for kind, jury in (("best_judge", False), ("best_jury", True)):
-            own = most[(most["kind"] == "jury") == jury]
+            own = most[whole & ((most["kind"] == "jury") == jury)]
             if len(own):
                 found |= _best(kind, own.iloc[0], "agreement", "ci_low", "ci_high")
         if len(set(pooled["measure"])) == 1:
