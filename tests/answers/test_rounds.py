@@ -453,16 +453,16 @@ def searching(folder: Path) -> list[str]:
 
 
 def test_answers_are_written_and_judged(
-    run_process: Run, tmp_path: Path, user: Callable[[FaultyApi], list[str]]
+    run_script: Run, tmp_path: Path, user: Callable[[FaultyApi], list[str]]
 ):
     with in_a_thread(FaultyApi(say=says(s="<think>Hm.</think>1957", m="Apollo 11"))) as api:
         overrides = [*user(api), "answering=open_book", *searching(tmp_path)]
-        dry = run_process("answer", *overrides, "dry_run=true")
+        dry = run_script("answer", *overrides, "dry_run=true")
         assert "2 calls" in dry.stdout
         assert sum(api.arrivals.values()) == 0
-        done = run_process("answer", *overrides)
+        done = run_script("answer", *overrides)
         assert (done.returncode, done.stderr.count("Traceback")) == (0, 0)
-        again = run_process("answer", *overrides)
+        again = run_script("answer", *overrides)
         assert sum(api.arrivals.values()) == 2
     rows = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
     assert [(row["item_id"], row["candidate"], row["answer"]) for row in rows] == [
@@ -473,7 +473,7 @@ def test_answers_are_written_and_judged(
     assert rows[0]["answering"] == "open_book"
     assert "human" not in rows[0]
     assert "answers: " in again.stdout
-    judged = run_process(
+    judged = run_script(
         "judge", "dataset=jsonl", f"dataset.path={tmp_path / 'answers.jsonl'}", "judge=smollm2",
         "dry_run=true",
     )  # fmt: skip
@@ -482,11 +482,11 @@ def test_answers_are_written_and_judged(
 
 
 def test_failed_answers_are_listed_and_end_in_an_exit_code(
-    run_process: Run, tmp_path: Path, user: Callable[[FaultyApi], list[str]]
+    run_script: Run, tmp_path: Path, user: Callable[[FaultyApi], list[str]]
 ):
     faults = [Fault("length", at=(1,))]
     with in_a_thread(FaultyApi(say=says(s="1957", m="Apollo 11"), faults=faults)) as api:
-        done = run_process("answer", *user(api))
+        done = run_script("answer", *user(api))
         assert done.returncode == 2
         assert "NO ANSWER: mock on space item m: truncated" in done.stdout
         assert done.stderr.splitlines()[-1] == (
@@ -494,28 +494,27 @@ def test_failed_answers_are_listed_and_end_in_an_exit_code(
             "with again=[failed,truncated] to ask for those too"
         )
         assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 1
-        done = run_process("answer", *user(api), "again=[failed,truncated]")
+        done = run_script("answer", *user(api), "again=[failed,truncated]")
         assert done.returncode == 0
     assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 2
 
 
 def test_a_killed_run_goes_on_round_by_round_and_pays_for_none_twice(
-    tmp_path: Path, user: Callable[[FaultyApi], list[str]]
+    run_script: Run, tmp_path: Path, user: Callable[[FaultyApi], list[str]]
 ):
     talk = ["Search: Sputnik", "Search: orbit", "Answer: 1957"]
     other = ["Search: Moon", "Search: Apollo", "Search: landed", "Answer: Apollo 11"]
     with in_a_thread(FaultyApi(say=says(s=talk, m=other), latency=0.2)) as api:
-        flag, *overrides = [*user(api), "answering=multi_hop", *searching(tmp_path)]
-        command = [*script("answer", tmp_path, flag), *overrides]
-        kill_after(api, command, 3)  # in the second round
+        overrides = [*user(api), "answering=multi_hop", *searching(tmp_path)]
+        kill_after(api, script("answer", tmp_path, *overrides), 3)  # in the second round
         with Store(tmp_path / "store") as store:
             kept = len(list(store))
         before = sum(api.arrivals.values())
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        done = run_script("answer", *overrides)
         assert done.returncode == 0, done.stderr
         assert sum(api.arrivals.values()) - before == len(talk) + len(other) - kept
         assert kept > 0
-        subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True)
+        assert run_script("answer", *overrides).returncode == 0
         assert sum(api.arrivals.values()) - before == len(talk) + len(other) - kept
     rows = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
     assert [row["answer"] for row in rows] == ["1957", "Apollo 11"]
@@ -534,17 +533,17 @@ def kill_after(api: FaultyApi, command: list[str], arrivals: int) -> None:
 
 
 @pytest.mark.model
-def test_a_real_model_answers_and_again_is_not_asked(run_process: Run, tmp_path: Path):
+def test_a_real_model_answers_and_again_is_not_asked(run_script: Run, tmp_path: Path):
     path = tmp_path / "answers.jsonl"
     overrides = ["candidate=smollm2", "dataset.limit=1", f"answers={path}"]
     overrides += ["candidates.smollm2.decoding.max_tokens=32"]
-    done = run_process("answer", *overrides)
+    done = run_script("answer", *overrides)
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     unanswered = done.stdout.count("NO ANSWER: smollm2")
     assert len(rows) + unanswered == 1
     assert done.returncode == (2 if unanswered else 0)
     assert all(row["answer"] for row in rows)
-    again = run_process("answer", *overrides)
+    again = run_script("answer", *overrides)
     assert again.stdout.count("NO ANSWER: smollm2") == unanswered
     (line,) = [line for line in again.stdout.splitlines() if line.startswith("| smollm2")]
     header = again.stdout.splitlines()[0].split("|")

@@ -22,6 +22,7 @@ from llm_juries.store.store import Store
 from llm_juries.store.verify import verify
 
 WRITERS, ROUNDS = 8, 2
+PIPE = 4096  # bytes a writer can tell ahead: it waits for a reader then, and writes no more
 
 COMPACTING = """
 import sys
@@ -35,7 +36,10 @@ while True:
 
 def started(code: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        pipesize=PIPE,
+        text=True,
     )
 
 
@@ -53,6 +57,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(tmp_path: Path):
             told[writer.stdout.readline().strip()] += 1
         assert all(reader.get(key) for key in list(told)[:1])  # it stays open all the time
         for writer in chance.sample(writers, WRITERS):
+            told[writer.stdout.readline().strip()] += 1  # it can go on, and is killed meanwhile
             time.sleep(chance.uniform(0, 0.03))
             writer.kill()
         for writer in writers:
