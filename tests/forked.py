@@ -1,4 +1,4 @@
-"""Commands in processes that can be stopped and killed, forked from one that has imported all.
+"""Commands and functions in processes of their own, forked from one that has imported all.
 
 Each begun by itself would import modules for seconds.
 """
@@ -11,8 +11,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from in_process import ROOT
 
@@ -29,6 +31,28 @@ CONTEXT.set_forkserver_preload(
         "pandas",
     ]
 )
+
+
+def at_once(function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Call a function with each tuple of arguments in a process of its own, all at once.
+
+    It must be in a module that imports little more than the package: each process imports it.
+    """
+    running = []
+    for given in calls:
+        ours, theirs = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(target=_send, args=(theirs, function, given))
+        process.start()
+        theirs.close()  # else the end of a process that failed would not be seen
+        running.append((ours, process))
+    found = [ours.recv() for ours, _ in running]
+    for _, process in running:
+        process.join()
+    return found
+
+
+def _send(pipe: Connection, function: Callable[..., Any], given: tuple[Any, ...]) -> None:
+    pipe.send(function(*given))
 
 
 class Forked:

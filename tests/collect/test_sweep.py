@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import subprocess
 import sys
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import sweep_runs
 
 from faulty_api import FaultyApi, in_a_thread
+from forked import at_once
 from llm_juries.collect.budget import AHEAD, SweepBudget, budget_of
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.rate_limit import Pace
@@ -137,21 +139,6 @@ def test_a_run_of_its_own_has_no_ledger(tmp_path: Path):
         assert type(budget_of(Policy(max_cost_usd=1, sweep="s"), store)) is SweepBudget
 
 
-CLAIMING = """
-import asyncio, sys
-from pathlib import Path
-from llm_juries.collect.rate_limit import Pace
-from llm_juries.judges.base import Limits
-from llm_juries.store.ledger import Ledger
-
-async def main():
-    pace = Pace(Limits(**{limits}), Ledger(Path({store!r}), "rate"))
-    print([await pace.start({tokens}) for _ in range(10)])
-
-asyncio.run(main())
-"""
-
-
 @pytest.mark.parametrize(
     ("limits", "tokens", "gap"),
     [
@@ -163,62 +150,20 @@ asyncio.run(main())
 def test_the_times_that_eight_processes_claim_keep_the_distance(
     tmp_path: Path, limits: dict[str, int], tokens: int, gap: float
 ):
-    program = CLAIMING.format(limits=limits, store=str(tmp_path), tokens=tokens)
-    running = [
-        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-        for _ in range(RUNS)
-    ]
-    times = sorted(at for one in running for at in eval(one.communicate()[0]))  # noqa: S307
+    calls = [(tmp_path, Limits(**limits), tokens)] * RUNS
+    times = sorted(itertools.chain(*at_once(sweep_runs.claimed, calls)))
     assert len(times) == 10 * RUNS
-    assert min(b - a for a, b in pairwise(times)) > gap - 1e-4
-
-
-SHARD = """
-import sys
-from pathlib import Path
-from llm_juries.collect.policy import Policy
-from llm_juries.collect.run import collect
-from llm_juries.data.dataset import Dataset
-from llm_juries.judges.base import Limits
-from llm_juries.judges.http.judge import HttpJudge, Server
-from llm_juries.judges.pricing import Price
-from llm_juries.prompts.prompt import Prompt
-from llm_juries.store.plan import Plan
-from llm_juries.store.store import Store
-from llm_juries.types import Item
-
-url, folder, number, limit = sys.argv[1:]
-judge = HttpJudge(
-    "j", "f", "openai", "m", server=Server(url + "/v1"), limits=Limits(4, requests_per_minute=600),
-    price=Price(1.0, 1.0, "2026-11"),
-)
-ids = [f"{number}-{n}" for n in range(10)]
-items = tuple(Item("d", one, "m", question=f"Q{one}", answer="A") for one in ids)
-prompt = Prompt("p", "Q: {{ question }} A: {{ answer }}", {"True": 1, "False": 0})
-with Store(Path(folder)) as store:
-    policy = Policy(max_cost_usd=float(limit), sweep="s")
-    (tally,) = collect([Plan(judge, Dataset("d", items), prompt)], store, policy)
-    print(tally.stopped)
-"""
+    assert min(b - a for a, b in itertools.pairwise(times)) > gap - 1e-4
 
 
 @pytest.mark.slow
-def test_eight_shards_spend_what_one_run_may_and_ask_as_fast_as_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("OPENAI_API_KEY", "planted-key")
+def test_eight_shards_spend_what_one_run_may_and_ask_as_fast_as_one(tmp_path: Path):
     limit = 0.02  # enough for some 60 of 80 requests
     with in_a_thread(FaultyApi()) as api:
 
         def sweep(limit: float) -> list[str]:
-            command = [sys.executable, "-c", SHARD, api.base_url, str(tmp_path)]
-            running = [
-                subprocess.Popen(
-                    [*command, str(number), str(limit)], stdout=subprocess.PIPE, text=True
-                )
-                for number in range(RUNS)
-            ]
-            return [one.communicate()[0].strip() for one in running]
+            calls = ((api.base_url, tmp_path, number, limit) for number in range(RUNS))
+            return at_once(sweep_runs.stopped, calls)
 
         stopped = sweep(limit)
         with Store(tmp_path) as store:
