@@ -1,18 +1,22 @@
-"""Runs commands in one process of its own, and ends it as kill -9 does where it is told to.
+"""Runs commands in processes of their own, and ends them as kill -9 does where it is told to.
 
-Reads a JSON list of commands, each a list of arguments, from standard input, and writes a line of
-JSON on how each ended. One that begins with "unkeyed" finds no keys. KILL=STAGE:NUMBER ends the
-process after so many replies are stored (answers, judge), sheets (sheets) or tables of the page
-(page) are written. DRAWN=1 draws figures.
+Each line of standard input is a job in JSON; each is run in a process forked from this one, which
+has imported what they need. A job is its `commands`, each a list of arguments; to `kill`
+"STAGE:NUMBER", its process is ended after so many replies are stored (answers, judge), sheets
+(sheets) or tables of the page (page) are written; without `drawn` no figures are. A command that
+begins with "unkeyed" finds no keys. Writes a line of JSON on how each command ended, and one with
+the exit code of their process.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +36,18 @@ POINTS: dict[str, tuple[Any, str]] = {
     "page": (tables, "write"),
 }
 
+# What commands import when they need it, which takes seconds.
+IMPORTED = (
+    "bm25s",
+    "bpe_openai",
+    "datasets",
+    "llm_juries.answers.rounds",
+    "llm_juries.collect.run",
+    "llm_juries.commands.hydra_app",
+    "llm_juries.judges.http.judge",
+    "llm_juries.reporting.paper",
+)
+
 
 def kill_at(stage: str, number: int) -> None:
     """End this process without a word once something was done so many times."""
@@ -49,15 +65,26 @@ def kill_at(stage: str, number: int) -> None:
     setattr(where, name, counted)
 
 
-if __name__ == "__main__":
-    if point := os.environ.get("KILL"):
-        stage, _, number = point.partition(":")
+def run(folder: Path, commands: list[list[str]], kill: str, drawn: bool) -> None:
+    """Run a job's commands in this process."""
+    if kill:
+        stage, _, number = kill.partition(":")
         kill_at(stage, int(number))
-    if not os.environ.get("DRAWN"):  # figures take seconds
+    if not drawn:  # figures take seconds
         paper_page.draw = lambda *_: Drawn((), ())
-    folder = Path(sys.argv[1])
     keys = {name: key for name, key in os.environ.items() if name.endswith("_API_KEY")}
-    for command in json.load(sys.stdin):
+    for command in commands:
         unkeyed = command[0] == "unkeyed"
         os.environ.update(dict.fromkeys(keys, "") if unkeyed else keys)
         print(json.dumps(ended(folder, *command[unkeyed:])._asdict()), flush=True)
+
+
+if __name__ == "__main__":
+    for module in IMPORTED:
+        import_module(module)
+    for line in sys.stdin:
+        job = {"folder": Path(sys.argv[1]), **json.loads(line)}
+        process = multiprocessing.get_context("fork").Process(target=run, kwargs=job)
+        process.start()
+        process.join()
+        print(process.exitcode, flush=True)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -36,7 +37,7 @@ def stand_ins(folder: Path) -> Iterator[Rehearsal]:
 
 
 @pytest.fixture(scope="module")
-def run(folder: Path, stand_ins: Rehearsal) -> Run:
+def run(folder: Path, stand_ins: Rehearsal) -> Iterator[Run]:
     """Return a function that runs commands of reproduce in one process; it may be killed."""
     cfg = composed("reproduce", [f"experiment={NAME}"])
     asked = [name for name, node in cfg.judges.items() if "server" in node]
@@ -51,28 +52,39 @@ def run(folder: Path, stand_ins: Rehearsal) -> Run:
         *stand_ins.overrides(list(map(str, cfg.candidates)), list(map(str, asked))),
     ]
 
+    runner = subprocess.Popen(
+        [sys.executable, "tests/reproduction/rehearse.py", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, **stand_ins.environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+
     def in_process(*commands: Sequence[str], kill: str = "", drawn: bool = False) -> list[Ended]:
-        told = {"KILL": kill, "DRAWN": "1" if drawn else ""}
         lines = []
         for command in commands:
             first = ["unkeyed"] if "unkeyed" in command else []
             lines.append([*first, *usual, *(one for one in command if one != "unkeyed")])
-        done = subprocess.run(
-            [sys.executable, "tests/reproduction/rehearse.py", str(folder)],
-            input=json.dumps(lines),
-            cwd=ROOT,
-            env={**os.environ, **stand_ins.environment, **told},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        assert done.returncode == (KILLED if kill else 0), done.stderr[-3000:]
-        ends = [Ended(**json.loads(line)) for line in done.stdout.splitlines()]
+        print(json.dumps({"commands": lines, "kill": kill, "drawn": drawn}), file=runner.stdin)
+        *ends, code = told(runner)
+        assert code == (KILLED if kill else 0)
         assert len(ends) == len(commands) - bool(kill)
         assert not any(one.bug for one in ends), ends
         return ends
 
-    return in_process
+    with runner:
+        yield in_process
+
+
+def told(runner: subprocess.Popen[str]) -> Iterator[Any]:
+    """Yield how each command of a job ended, then their process's exit code."""
+    for line in runner.stdout or ():
+        found = json.loads(line)
+        yield found if isinstance(found, int) else Ended(**found)
+        if isinstance(found, int):
+            return
 
 
 def test_the_protocol_goes_from_nothing_to_the_page_though_it_is_killed_in_each_stage(
