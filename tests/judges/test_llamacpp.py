@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +47,31 @@ def file() -> ModelFile:
     return ModelFile(path=str(found))
 
 
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[tuple[int, int], Any]]:
+    """The servers that `loaded` has started, by their context and slots."""
+    found: dict[tuple[int, int], Any] = {}
+    yield found
+    found.clear()
+
+
+@pytest.fixture
+def loaded(
+    servers: dict[tuple[int, int], Any], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Any], Any]:
+    """Let judges share servers, for loading the model takes as long as a verdict."""
+    start = xllamacpp.Server
+
+    def server(params: Any) -> Any:
+        size = params.n_ctx, params.n_parallel
+        if size not in servers:
+            servers[size] = start(params)
+        return servers[size]
+
+    monkeypatch.setattr(xllamacpp, "Server", server)
+    return server
+
+
 def request(judge: LlamaCppJudge, number: int = 2) -> Request:
     item = Item("d", f"q{number}", "m", f"What is {number} + 1?", str(number + 1))
     made = judge.request(item, Order.ORIGINAL, PROMPT)
@@ -75,6 +101,7 @@ WAYS: list[dict[str, Any]] = [
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_every_way_of_asking_gives_a_reply_that_its_reader_takes(
     file: ModelFile, way: dict[str, Any]
@@ -111,6 +138,7 @@ PAIR = Item("d", "q", "m", "What is 2 + 1?", "3", opponent="n", opponent_answer=
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("loaded")
 def test_digits_after_a_space_of_their_own_have_probabilities(file: ModelFile):
     judge = LlamaCppJudge("j", "smollm", file, prompt_as="text", context=512)
     stars = Prompt("s", "Rate {{ question }} from 1 to 5.\n\nScore:", scale=Scale.ordinal(1, 5))
@@ -128,6 +156,7 @@ def test_digits_after_a_space_of_their_own_have_probabilities(file: ModelFile):
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("prompt_as", ["text", "chat"])
 def test_words_that_begin_alike_are_scored_as_wholes(file: ModelFile, prompt_as: Any):
     judge = LlamaCppJudge("j", "smollm", file, prompt_as=prompt_as, context=512)
@@ -147,6 +176,7 @@ def test_words_that_begin_alike_are_scored_as_wholes(file: ModelFile, prompt_as:
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("loaded")
 def test_a_word_of_several_tokens_is_not_overlooked(file: ModelFile):
     words = Prompt(
         "words",
@@ -180,6 +210,7 @@ def test_the_key_says_how_words_are_scored_and_that_of_one_token_stays():
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("loaded")
 def test_a_pair_that_is_too_long_is_rejected_and_the_run_goes_on(file: ModelFile, tmp_path: Any):
     judge = LlamaCppJudge("j", "smollm", file, prompt_as="text", context=256)
     long = replace(PAIR, item_id="long", answer="word " * 600)
@@ -200,6 +231,7 @@ def test_the_prefix_that_prompts_share_comes_from_the_cache(file: ModelFile):
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("loaded")
 def test_a_prompt_that_is_too_long_is_an_error_of_its_own(file: ModelFile):
     judge = LlamaCppJudge("j", "smollm", file, prompt_as="text", context=256)
     good = request(judge)
@@ -245,8 +277,8 @@ def test_a_file_that_is_no_model_is_told(tmp_path: Any):
 class Noting:
     """llama.cpp's server, which notes the prompts in tokens that it is sent."""
 
-    def __init__(self, params: Any) -> None:
-        self.server = SERVER(params)
+    def __init__(self, server: Any) -> None:
+        self.server = server
         self.sent: list[list[int]] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -270,7 +302,6 @@ class Noting:
         return list(self.post("/tokenize", **asked)["tokens"])
 
 
-SERVER = xllamacpp.Server
 JSON_HEADER = {"Content-Type": "application/json"}
 
 
@@ -282,7 +313,11 @@ JSON_HEADER = {"Content-Type": "application/json"}
 )
 @pytest.mark.parametrize("prompt_as", ["text", "chat"])
 def test_special_tokens_in_an_answer_stay_text(
-    file: ModelFile, prompt_as: Any, decoding: Decoding | None, monkeypatch: pytest.MonkeyPatch
+    file: ModelFile,
+    prompt_as: Any,
+    decoding: Decoding | None,
+    loaded: Callable[[Any], Any],
+    monkeypatch: pytest.MonkeyPatch,
 ):
     if prompt_as == "text" and decoding and decoding.verdict_by == "schema":
         return  # not offered
@@ -290,7 +325,7 @@ def test_special_tokens_in_an_answer_stay_text(
     servers: list[Noting] = []
 
     def started(params: Any) -> Noting:
-        servers.append(Noting(params))
+        servers.append(Noting(loaded(params)))
         return servers[0]
 
     monkeypatch.setattr(xllamacpp, "Server", started)
