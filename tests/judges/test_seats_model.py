@@ -18,8 +18,13 @@ from llm_juries.types import Outcome
 pytestmark = pytest.mark.model
 
 SAMPLED = [
-    "dataset.limit=3",
+    "dataset.limit=2",
     "judge=smollm2",
+    # Two examples in place of ten: the model takes seconds to read them.
+    "prompt.shots=["
+    '{question: Which metal has the symbol Au?, answer: Gold, references: [Gold], label: "True"},'
+    "{question: What is the capital of Australia?, answer: Sydney, references: [Canberra],"
+    ' label: "False"}]',
     "judges.smollm2.decoding.verdict_by=text",
     "judges.smollm2.decoding.max_tokens=3",
     "judges.smollm2.decoding.temperature=0.7",
@@ -56,7 +61,7 @@ def test_three_answers_of_a_sampled_judge_are_three_calls_and_three_columns(
 
 def test_one_model_under_three_prompts_is_a_jury(tmp_path: Path):
     members = ",".join(f"smollm2@{prompt}" for prompt in PROMPTS)
-    overrides = ["jury=embedded", f"juries.embedded.members=[{members}]", "dataset.limit=2"]
+    overrides = ["jury=embedded", f"juries.embedded.members=[{members}]", "dataset.limit=1"]
     cfg = composed("judge", ["judge=smollm2", *overrides, "~judges.qwen25_coder"])
     (study,) = studies(cfg)
     with Store(tmp_path) as store:
