@@ -88,6 +88,8 @@ def cases() -> Iterator[tuple[str, str]]:
     readers: dict[str, list[str]] = {}
     for command in COMMANDS:
         for key in keys(command):
+            if key.name == "watch":  # some of the values are numbers, with which it never ends
+                continue
             readers.setdefault(key.name, []).append(command)
     for number, (key, commands) in enumerate(readers.items()):
         for time in range(2):
