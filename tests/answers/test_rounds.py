@@ -32,6 +32,7 @@ from llm_juries.answers.rounds import (
 )
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.tally import Tally
+from llm_juries.config import named
 from llm_juries.config.build import build
 from llm_juries.config.study import studies
 from llm_juries.data.answer_tables import load
@@ -58,7 +59,7 @@ QUESTIONS = Dataset(
 
 
 def way(name: str) -> Answering:
-    made = build(composed("answer", f"answering={name}").answering, "answering")
+    made = build(named.node("answering", name), "answering")
     assert isinstance(made, Answering)
     return made
 

@@ -31,7 +31,7 @@ from .copies import use_fast_copies
 from .keys import PACKAGES, choices, commands, groups, keys, top_level
 from .locations import conf_dir
 from .seating import members_of
-from .yamls import use_libyaml
+from .yamls import use_libyaml, version_of
 
 SEVERAL = ("judge", "jury", "candidate", "experiment")
 """Groups of which a list of names is composed as it stands."""
@@ -88,9 +88,7 @@ class FileConfigSource(PlainSource):
         path = Path(self.path, self._normalize_file_name(config_path))
         if not path.is_file():
             return super().load_config(config_path)  # which says so
-        status = path.stat()
-        version = (status.st_ino, status.st_mtime_ns, status.st_size)
-        return deepcopy(_parsed(self.provider, self.path, config_path, version))
+        return deepcopy(_parsed(self.provider, self.path, config_path, version_of(path)))
 
 
 @cache

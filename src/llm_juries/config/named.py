@@ -22,7 +22,7 @@ from ..juries.pooling import Pooling
 from ..prompts.prompt import Prompt
 from .build import build
 from .locations import conf_dir
-from .yamls import use_libyaml
+from .yamls import load
 
 HERE = "_here_"
 Folders = Sequence[str | Path]
@@ -180,9 +180,8 @@ def _find(roots: Sequence[Path], group: str, name: str) -> Path:
 
 def _merged(path: Path, group: str, roots: Sequence[Path], chain: tuple[Path, ...]) -> DictConfig:
     """Return a yaml over those that its defaults name, in Hydra's order."""
-    use_libyaml()
     try:
-        own = OmegaConf.load(path)
+        own = load(path)
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise JuriesError(f"{path}: is not valid yaml ({' '.join(str(error).split())})") from None
     if not isinstance(own, DictConfig):

@@ -6,11 +6,13 @@ put in its place. The loader keeps OmegaConf's rules: no key twice, 1e-3 is a nu
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import _utils
+from omegaconf import OmegaConf, _utils
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
@@ -36,3 +38,20 @@ def _loader() -> Any:
 def use_libyaml() -> None:
     """Let OmegaConf and Hydra parse with libyaml from here on."""
     _utils.get_yaml_loader = _loader
+
+
+def version_of(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file is written again or replaced."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def load(path: Path) -> Any:
+    """Return the config that a yaml holds; each version of a file is parsed once."""
+    use_libyaml()
+    return deepcopy(_loaded(path, version_of(path)))
+
+
+@cache
+def _loaded(path: Path, _version: tuple[int, ...]) -> Any:
+    return OmegaConf.load(path)

@@ -140,9 +140,9 @@ def _labelled(ratings: Ratings) -> tuple[Index, Index, Mask]:
     return rows, starts, human > highest - SAME
 
 
-def _numbers(which: Mask, starts: Index) -> Index:
+def _numbers(which: Mask, starts: Index) -> Array:
     """Return how many rows of each question are true."""
-    found: Index = np.add.reduceat(which, starts, dtype=np.intp)
+    found: Array = np.add.reduceat(which, starts, dtype=float)
     return found
 
 
