@@ -477,6 +477,30 @@ def test_the_orders_of_a_pair_may_be_two_columns(table: Any):
     }
 
 
+def test_a_pair_may_have_its_orders_in_two_rows_beside_one_with_two_columns(table: Any):
+    """An empty cell says nothing, whatever the order of its row: two that are full are refused."""
+    judges = {"gpt": RecordedColumn(column="first", swapped="second")}
+    head = "item_id,candidate,opponent,order,first,second\n"
+    rows = "q1,x,y,original,a,b\nq2,x,y,original,a,\nq2,x,y,swapped,b,\n"
+    (gpt,) = load(table(head + rows), judges=judges).recordings
+    for item_id in ("q1", "q2"):
+        orders = {seen.order: cell for seen, cell in gpt.cells.items() if seen.item_id == item_id}
+        assert orders == {"original": "a", "swapped": "b"}
+    with pytest.raises(JuriesError, match="line 4: a second verdict of 'gpt' on item 'q2'"):
+        load(table(head + rows.replace("swapped,b,", "swapped,b,a")), judges=judges)
+
+
+def test_an_empty_order_counts_as_original_and_is_warned_of(
+    table: Any, caplog: pytest.LogCaptureFixture
+):
+    rows = ["q1,x,y,swapped,a", "q2,x,y,,b", "q3,x,y,,b"]
+    (gpt,) = load(table("\n".join(["item_id,candidate,opponent,order,gpt", *rows]))).recordings
+    orders = {seen.item_id: seen.order for seen in gpt.cells}
+    assert orders == {"q1": "swapped", "q2": "original", "q3": "original"}
+    said = "line 3, column order: empty cells (2) count as original beside swapped ones"
+    assert said in caplog.text
+
+
 def test_beside_a_column_order_a_pair_is_named_in_one_way(table: Any):
     content = "item_id,candidate,opponent,order,gpt\nq1,x,y,original,a\nq1,y,x,swapped,a\n"
     with pytest.raises(JuriesError, match="line 3: item 'q1' has 'y' against 'x', and the other"):

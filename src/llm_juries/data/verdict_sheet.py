@@ -7,6 +7,7 @@ the first of what makes an item, then a verdict.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -24,6 +25,7 @@ from .conversations import messages_of
 from .dataset import SHOWN, UNNAMED, Cells, Rows, identity_of
 from .tables import Column, Columns, Table, as_text, distinct, is_missing, texts
 
+log = logging.getLogger(__name__)
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 FIELDS = (
@@ -341,13 +343,24 @@ class Sheet:
     def orders(self, among: Mask) -> npt.NDArray[np.int8]:
         """Return the order in which each row's pair was shown, as numbers of `SHOWN`.
 
-        An unknown order is a mistake in some of the rows; in the others it is -1.
+        An unknown order is a mistake in some of the rows; in the others it is -1. An empty one is
+        the original, with a warning where other rows are swapped.
         """
         if "order" not in self.columns:
             return self.turned.astype(np.int8)
-        column = self.cleaned("order", _order, ORDER, among & ~self.turned)
+        own = among & ~self.turned
+        column = self.cleaned("order", _order, ORDER, own)
         numbers = np.array([-1 if order is None else order for order in column.values], np.int8)
-        return np.where(self.turned, SHOWN.index(Order.SWAPPED), numbers[column.codes])
+        found = numbers[column.codes]
+        given = self.columns["order"]
+        empty = np.array([not cell for cell in (*given.values, None)])[given.codes] & own
+        if empty.any() and (found[own] == SHOWN.index(Order.SWAPPED)).any():
+            log.warning(
+                "%s: empty cells (%d) count as original beside swapped ones",
+                self.at(int(empty.argmax()), "order"),
+                empty.sum(),
+            )
+        return np.where(self.turned, SHOWN.index(Order.SWAPPED), found)
 
     def twice(self, judge: str, row: int) -> JuriesError:
         """Return the error for a judge's second verdict on a row's item."""
