@@ -175,7 +175,7 @@ def test_datasets_without_two_labels_are_named(panels: list[Panel]):
     conclusion = conclusion_across({**tables, "agreement": agreement})
     assert conclusion is not None
     assert [line.text for line in conclusion.lines] == [
-        "only set_0 has human labels to measure voters against, so no voter is best over all",
+        "only set_0 has human labels to measure voters against, so there is no overall result",
         "set_1: human labels are missing or all the same",
     ]
 
@@ -210,7 +210,7 @@ def test_voters_on_one_dataset_each_are_not_pooled():
     conclusion = conclusion_across(found.tables)
     assert conclusion is not None
     assert conclusion.lines[0].text == (
-        "no voter is ranked by one measure on two of the 2 datasets, so no voter is best over all"
+        "no voter is ranked by one measure on two of the 2 datasets, so there is no overall result"
     )
     assert found.pooled["tau"].isna().all()
     own = found.voter_ranks.set_index("voter")["ci_low"].sort_index()

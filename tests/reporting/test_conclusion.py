@@ -57,8 +57,23 @@ def test_a_jury_that_is_clearly_better_leaves_nothing_to_settle(tmp_path: Path, 
     assert found["Difference"].endswith("clear")
     assert "not clear" not in found["Difference"]
     assert "To settle it" not in found
-    assert found["Votes"].startswith("the 7 seats of all are worth ")
+    assert found["Votes"].startswith(
+        "the 7 seats of all may make independent errors: they count as"
+    )
     assert found["Missing"].startswith("none, of 200 votes each; cost unknown")
+
+
+def test_votes_say_how_errors_go_together(tmp_path: Path, truth: np.ndarray):
+    """Copies err together; who says yes too often and who says no too often in opposite ways."""
+    at = np.arange(len(truth))
+    once = np.where(at % 5 == 0, 1 - truth, truth).astype(float)
+    copies = np.stack([once, once, np.where(at % 7 == 0, 1 - truth, truth)], axis=1)
+    yes, no = np.where(at % 3 == 0, 1.0, truth), np.where(at % 3 == 0, 0.0, truth)
+    for name, votes, said in (("c", copies, "the same"), ("o", np.stack([yes, no], 1), "opposite")):
+        (tmp_path / name).mkdir()
+        jury = Jury("some", tuple(f"judge_{at}" for at in range(votes.shape[1])))
+        found = lines_of(tmp_path, study(tmp_path / name, votes, [str(h) for h in truth], [jury]))
+        assert f" seats of some tend to make {said} errors: they count as " in found["Votes"]
 
 
 def test_a_judge_that_is_ahead_of_its_jury_is_named_first(tmp_path: Path, truth: np.ndarray):
@@ -102,6 +117,13 @@ def test_labels_that_are_all_the_same_call_nobody_best(tmp_path: Path, truth: np
     votes = noisy(np.random.default_rng(3), truth, 0.2, 3)
     (said,) = lines_of(tmp_path, study(tmp_path, votes, ["1"] * 200, [TRIO])).values()
     assert said.startswith("all human labels are the same, so no voter can be called best; right ")
+
+
+def test_who_voted_on_few_items_is_not_right_most_often(tmp_path: Path, truth: np.ndarray):
+    votes = noisy(np.random.default_rng(3), truth, 0.2, 2)
+    votes[:, 0] = np.where(np.arange(200) < 3, 1, np.nan)
+    (said,) = lines_of(tmp_path, study(tmp_path, votes, ["1"] * 200, [])).values()
+    assert "; right most often: judge_1, accuracy " in said
 
 
 def test_without_a_jury_the_best_judge_stands_alone(tmp_path: Path, truth: np.ndarray):

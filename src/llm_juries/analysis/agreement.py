@@ -78,9 +78,9 @@ def agreement(
         labelled items it voted on, and missing, those it did not (int); then measures (float), the
         headline measure with ci_low and ci_high and the others with _low and _high; questions, of
         the n items (int); caution, why the headline's interval is missing or cannot be trusted
-        (str, "ok" where it can); eligible (bool), whether it voted on enough items, ties and turned
-        pairs included; where any cost is known usd_per_1000 and usd_per_1000_today (float): see
-        `costs`.
+        (str, "ok" where it can); eligible (bool), whether it voted on enough items, ties and
+        inconsistent pairs included; where any cost is known usd_per_1000 and usd_per_1000_today
+        (float): see `costs`.
 
         Of votes of two sides also what the items left out of these measures would change:
         undecided (int), how many of the missing are ties or turned with the order of a pair;

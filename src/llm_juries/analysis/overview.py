@@ -322,7 +322,7 @@ ACROSS = (
         lambda of: of.voter_ranks,
         "Rank of each voter on each dataset",
         "Voters whose rank_low to rank_high overlap may not differ in rank; who voted on too "
-        "few items has no rank. Ties and turned pairs count for half.",
+        "few items has no rank. Ties and inconsistent pairs count as half.",
         SEVERAL,
     ),
 )

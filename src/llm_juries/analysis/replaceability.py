@@ -114,8 +114,8 @@ def human_ceiling(panel: Panel, level: float = 0.95, coverage: float = COVERAGE)
 
     Each annotator in turn is left out and compared with the voter by the agreement with each of the
     others, and with three or more also with the majority of the others, on the items that all
-    labelled. Ties and turned pairs count for half. An annotator who labelled few of the items with
-    two labels, such as one who settled the disputed ones, is left out: see `annotators`.
+    labelled. Ties and inconsistent pairs count as half. An annotator who labelled few of the items
+    with two labels, such as one who settled the disputed ones, is left out: see `annotators`.
 
     Returns
     -------

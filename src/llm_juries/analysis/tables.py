@@ -163,8 +163,8 @@ TABLES = (
         "Agreement with humans",
         "kappa is 1 for full agreement and 0 for what the margins alone would give, and so is "
         "weighted_kappa of ordered levels; compare voters only where their missing votes are few. "
-        "kappa_half counts ties and turned pairs for half, accuracy_failed other missing votes as "
-        "wrong, accuracy_worst and accuracy_best all missing ones as wrong or right.",
+        "kappa_half counts ties and inconsistent pairs as half, accuracy_failed other missing "
+        "votes as wrong, accuracy_worst and accuracy_best all missing ones as wrong or right.",
         "always",
         kept_empty=True,
     ),

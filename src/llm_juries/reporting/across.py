@@ -25,7 +25,7 @@ def conclusion_across(tables: Mapping[str, pd.DataFrame]) -> Conclusion | None:
     left_out = _left_out(pooled, datasets, tables.get("agreement", ranks))
     ahead = leaders(pooled)
     if len(datasets) == 1 or ahead.empty or ahead["ranked"].iloc[0] < 2:
-        line = Line("Pooled", f"{_not_pooled(datasets)}, so no voter is best over all")
+        line = Line("Pooled", f"{_not_pooled(datasets)}, so there is no overall result")
         return Conclusion(ALL, (line, *left_out))
     best = [
         _value(rows.iloc[0], len(datasets))

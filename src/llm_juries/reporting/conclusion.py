@@ -109,9 +109,10 @@ def _lines(panel: Panel, tables: Tables, results: Results) -> list[Line]:
 
 def _one_label(agreement: pd.DataFrame) -> str:
     said = "all human labels are the same, so no voter can be called best"
-    if "accuracy" not in agreement or agreement["accuracy"].isna().all():
+    able = agreement[agreement["eligible"]]
+    if "accuracy" not in able or able["accuracy"].isna().all():
         return said
-    right = agreement[agreement["accuracy"] == agreement["accuracy"].max()]
+    right = able[able["accuracy"] == able["accuracy"].max()]
     names = ", ".join(right["voter"])
     return f"{said}; right most often: {names}, accuracy {right.iloc[0]['accuracy']:.3f}"
 
@@ -157,7 +158,7 @@ def _best(panel: Panel, tables: Tables, best: Sequence[pd.Series[Any]], measure:
 
 def _value(row: pd.Series[Any], measure: str) -> str:
     by = "kappa_half" if row.get("undecided", 0) else measure
-    half = " with ties and turned pairs for half" * (by != measure)
+    half = " with ties and inconsistent pairs counted as half" * (by != measure)
     interval = f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]" * bool(
         by == measure and pd.notna(row["ci_low"])
     )
@@ -239,11 +240,20 @@ def _votes(tables: Tables, jury: pd.Series[Any] | None) -> list[Line]:
     return [
         Line(
             "Votes",
-            f"the {row['seats']} seats of {jury['voter']} are worth "
+            f"the {row['seats']} seats of {jury['voter']} {_errors(row)}: they count as "
             f"{_interval(row, 'effective_votes', sign='', digits=2)} independent votes",
         )
         for _, row in own.iterrows()
     ]
+
+
+def _errors(row: pd.Series[Any]) -> str:
+    """Say how the errors of a jury's seats go together."""
+    if row["ci_high"] < row["seats"]:
+        return "tend to make the same errors"
+    if row["ci_low"] > row["seats"]:
+        return "tend to make opposite errors"
+    return "may make independent errors"
 
 
 def _missing(panel: Panel, tables: Tables, best: Sequence[str]) -> list[Line]:

@@ -228,7 +228,7 @@ def _reading(bootstrap: Bootstrap) -> str:
         "pair, or (for a jury) tied or without quorum. Missing votes are left out of kappa and "
         "accuracy, so "
         "two voters with different counts are measured on different items. What they could change: "
-        "**kappa_half** and **accuracy_half** count ties and turned pairs for half, "
+        "**kappa_half** and **accuracy_half** count ties and inconsistent pairs as half, "
         "**accuracy_failed** all other missing votes as wrong beside it, **accuracy_worst** and "
         "**accuracy_best** (where more than 2% are missing) all of them as wrong or right. Voters "
         "are compared on the items on which both have a vote, ties for half.\n"
@@ -437,8 +437,8 @@ def _value(row: pd.Series[Any], measure: str) -> str:
     half = ""
     if row.get("undecided", 0):
         half = (
-            f"{row['kappa_half']:.3f} with its {row['undecided']:.0f} ties and turned pairs for "
-            "half, "
+            f"{row['kappa_half']:.3f} with its {row['undecided']:.0f} ties and inconsistent pairs "
+            "counted as half, "
         )
     return (
         f"{_name(measure)} {row[measure]:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}], {half}"

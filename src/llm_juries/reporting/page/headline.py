@@ -25,8 +25,8 @@ NEGATIVE = re.compile(r"(?<![\w.])-(?=[\d.])")
 class Row:
     """A voter's headline measure as text, and as positions on a line of WIDTH.
 
-    `half` is kappa with ties and turned pairs for half, "" where there are none. Who is not
-    `eligible` voted on too few of the labelled items to be called the best.
+    `half` is kappa with ties and inconsistent pairs counted as half, "" where there are none. Who
+    is not `eligible` voted on too few of the labelled items to be called the best.
     """
 
     voter: str
