@@ -130,3 +130,8 @@ def test_partly_labelled_data_is_logged(run_process: Run, tmp_path: Path):
     assert logged["exit"] == 0
     assert any(name.startswith("tables/agreement") for name in logged["history"])
     assert {"report", "verdicts"} <= set(logged["artifacts"])
+    told_of = {
+        key: logged["summary"].get(f"summary/{key}") for key in ("items", "labelled", "missing")
+    }
+    assert told_of == {"items": 12, "labelled": 4, "missing": 0}
+    assert logged["summary"]["summary/best_judge"] == "j1"
