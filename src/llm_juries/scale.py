@@ -189,7 +189,7 @@ class Scale:
     def __hash__(self) -> int:
         return hash(self.id)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """What tells this scale from others, in a few characters, for the ids of parsers."""
         parts = self.values or (f"{self.low:g}..{self.high:g}",)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from llm_juries.errors import JuriesError
-from llm_juries.reporting import figures
+from llm_juries.reporting import figures, forked
 from llm_juries.reporting.figures import FigureOptions, Order, Planned, drawers, processes
 
 ROWS = pd.DataFrame(
@@ -41,7 +41,8 @@ def order(folder: Path, number: int, draw: Any = None, options: FigureOptions = 
 @pytest.fixture(autouse=True)
 def two_cpus(monkeypatch: pytest.MonkeyPatch):
     """Let figures be drawn by two processes beside this one, whatever threads a test run has."""
-    monkeypatch.setattr(processes, "_cpus", lambda: 2)
+    monkeypatch.setattr(processes, "cpus", lambda: 2)
+    monkeypatch.setattr(forked, "cpus", lambda: 2)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
 
 
@@ -89,14 +90,14 @@ def test_mistakes_and_ends_of_the_other_process_are_errors_of_this_one(tmp_path:
 def test_figures_are_drawn_here_where_another_process_is_no_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
 ):
-    def forked(*_: Any) -> Any:
+    def fork(*_: Any) -> Any:
         raise AssertionError
 
-    monkeypatch.setattr(processes, "_Forked", forked)
+    monkeypatch.setattr(processes, "Forked", fork)
     if reason == "threads":
         monkeypatch.setattr(threading, "active_count", lambda: 2)
     if reason == "one CPU":
-        monkeypatch.setattr(processes, "_cpus", lambda: 1)
+        monkeypatch.setattr(forked, "cpus", lambda: 1)
     options = FigureOptions(draw="none") if reason == "nothing to draw" else PLAIN
     with drawers(options) as others:
         assert len(others.begin(order(tmp_path, 1))) == 1

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
+import signal
 import struct
 import sys
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,11 +22,8 @@ from PIL import Image
 
 from conftest import Run
 from llm_juries.collect.run import collect
-from llm_juries.reporting.tracking import (
-    Tracking,
-    agreement_metrics,
-    tally_metrics,
-)
+from llm_juries.reporting import forked, tracking
+from llm_juries.reporting.tracking import Finished, Tracking, agreement_metrics, tally_metrics
 from llm_juries.store.store import Store
 from studies import recorded_plans
 
@@ -94,6 +94,12 @@ def told(path: Path) -> dict[str, Any]:
 
 
 TABLE = pd.DataFrame({"voter": ["haiku", "jury"], "kappa": [0.6, 0.7]})
+
+
+def judged(folder: Path) -> Finished:
+    return Finished(folder, "judge", {}, {"t": TABLE})
+
+
 OFFLINE = Tracking("offline", "study", name="first", tags=("nq",), verdicts=10, export=50)
 
 
@@ -110,7 +116,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plans = recorded_plans(judges=3, items=41)
     with Store(folder / "store") as store:
         collect(plans, store)
-        path = OFFLINE.log(
+        job = Finished(
             folder,
             "analyze",
             {"seed": 3, "judges": {"a": {"api_key": "sk-123"}}},
@@ -118,10 +124,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             [picture],
             {"kappa/nq/jury": 0.7, "calls": 12, "kappa/nq/absent": math.nan},
             group="quickstart",
-            plans=plans,
-            store=store,
             files=[folder / "report.md", folder / "figures", folder / "not_written.html"],
         )
+        path = OFFLINE.log(job, plans, store)
     # W&B's own process may still hold records when a run is finished; it writes them as it ends.
     wandb.teardown()
     assert path is not None
@@ -141,7 +146,7 @@ def table_in(run: Path, found: dict[str, Any], name: str) -> pd.DataFrame:
 
 
 def test_a_disabled_run_writes_nothing(tmp_path: Path):
-    assert Tracking().log(tmp_path / "out", "judge", {}, {"t": TABLE}) is None
+    assert Tracking().log(judged(tmp_path / "out")) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -192,7 +197,7 @@ def test_the_command_line_is_not_sent(run: Path):
 def test_a_group_of_the_config_goes_before_the_jobs_own(tmp_path: Path):
     import wandb
 
-    path = replace(OFFLINE, group="mine").log(tmp_path, "judge", {}, {}, group="quickstart")
+    path = replace(OFFLINE, group="mine").log(replace(judged(tmp_path), group="quickstart"))
     wandb.teardown()
     assert path is not None
     (log,) = path.glob("run-*.wandb")
@@ -229,7 +234,7 @@ def test_no_login_is_one_line_and_no_question(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     without_login(monkeypatch, tmp_path)
-    assert Tracking("online").log(tmp_path, "judge", {}, {"t": TABLE}) is None
+    assert Tracking("online").log(judged(tmp_path)) is None
     assert "no login: run `wandb login`, set WANDB_API_KEY, or wandb=offline" in warned(caplog)
 
 
@@ -237,7 +242,7 @@ def test_a_broken_installation_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    assert OFFLINE.log(tmp_path, "judge", {}, {"t": TABLE}) is None
+    assert OFFLINE.log(judged(tmp_path)) is None
     assert "wandb" in warned(caplog)
 
 
@@ -245,7 +250,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     (tmp_path / "file").write_text("")
-    assert OFFLINE.log(tmp_path / "file", "judge", {}, {"t": TABLE}) is None
+    assert OFFLINE.log(judged(tmp_path / "file")) is None
     assert "FileExistsError" in warned(caplog)
 
 
@@ -259,9 +264,27 @@ def test_a_full_disk_is_one_line(
     plans = recorded_plans(judges=1, items=3)
     with Store(tmp_path / "store") as store:
         collect(plans, store)
-        logged = OFFLINE.log(tmp_path, "judge", {}, {}, plans=plans, store=store)
+        logged = OFFLINE.log(judged(tmp_path), plans, store)
     assert logged is not None
     assert "No space left on device" in warned(caplog)
+
+
+@pytest.mark.parametrize("case", ["killed", "broken"])
+def test_a_process_that_fails_to_log_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, case: str
+):
+    def log(*_: object) -> None:
+        if case == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise ValueError(case)
+
+    monkeypatch.setattr(forked, "cpus", lambda: 2)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.setattr(tracking, "_import_all", lambda: None)
+    monkeypatch.setattr(Tracking, "_log", log)
+    with Store(tmp_path / "store") as store, OFFLINE.beside([], store) as log_there:
+        assert log_there(judged(tmp_path)) is None
+    assert case in warned(caplog)
 
 
 @pytest.mark.parametrize("case", ["no login", "no network"])

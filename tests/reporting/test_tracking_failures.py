@@ -15,7 +15,7 @@ from test_tracking import told
 
 from conftest import Run
 from llm_juries.collect.run import collect
-from llm_juries.reporting.tracking import Tracking
+from llm_juries.reporting.tracking import Finished, Tracking
 from llm_juries.store.store import Store
 from studies import recorded_plans
 
@@ -48,7 +48,7 @@ def test_every_kind_of_cell_is_logged_as_json(tmp_path: Path, caplog: pytest.Log
     tables = {name: pd.DataFrame({"a": cells}) for name, (cells, _) in ODD.items()}
     tables["two of a name"] = pd.DataFrame([[1, 2]], columns=["a", "a"])
     tables["number for a name"] = pd.DataFrame([[1, pd.NA]])
-    path = OFFLINE.log(tmp_path, "analyze", {}, tables)
+    path = OFFLINE.log(Finished(tmp_path, "analyze", {}, tables))
     assert path is not None
     assert not any("not logged completely" in said for said in caplog.messages)
     logged = history(path)
@@ -90,10 +90,9 @@ def test_a_failure_in_the_middle_is_one_line_and_the_rest_is_logged(
     with Store(tmp_path / "store") as store, monkeypatch.context() as patched:
         collect(plans, store)
         patch(patched)
-        path = OFFLINE.log(
-            tmp_path, "analyze", {}, {"t": pd.DataFrame({"a": [1]})}, metrics={"calls": 3.0},
-            plans=plans, store=store, files=[report],
-        )  # fmt: skip
+        tables = {"t": pd.DataFrame({"a": [1]})}
+        job = Finished(tmp_path, "analyze", {}, tables, metrics={"calls": 3.0}, files=[report])
+        path = OFFLINE.log(job, plans, store)
     (line,) = (one for one in caplog.messages if "W&B" in one)
     assert line.startswith("W&B: this run was not logged completely (")
     assert len(line.splitlines()) == 1

@@ -30,7 +30,7 @@ def analyze(cfg: DictConfig) -> None:
     from ..reporting.figures import FigureOptions, drawers
     from ..reporting.page import page
     from ..reporting.summary_fields import of_analysis
-    from ..reporting.tracking import agreement_metrics
+    from ..reporting.tracking import Finished, agreement_metrics
     from ..store.store import Store
     from .hydra_app import experiment
 
@@ -49,28 +49,27 @@ def analyze(cfg: DictConfig) -> None:
         with Store(store_folder) as store:
             # Rules and recordings answer on the spot; models were asked by `llm-juries judge`.
             collect([plan for plan in plans if plan.judge.free], store)
-            results = measure(found, store, analysis)
-            drawn = draw(results, folder / "figures", figures, others)
-            summary.write_tables(results, folder, figures)
-            config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
-            summary.write_report(results, folder, drawn, config)
-            sampled = tracking.sample(plans, store)
-            page.write(results, store, folder / "report.html", drawn, browsing)
-            names = ("report.md", "report.html", "provenance.json", "tables", "figures", "votes")
-            run = tracking.log(
-                folder,
-                "analyze",
-                written(cfg),
-                results.tables,
-                drawn.wait(),
-                agreement_metrics(results.tables["agreement"]),
-                summary=of_analysis(results.panels, results.tables),
-                group=experiment() or found[0].dataset.name,
-                plans=plans,
-                store=store,
-                sampled=sampled,
-                files=[folder / name for name in names],
-            )
+            with tracking.beside(plans, store) as log:
+                results = measure(found, store, analysis)
+                drawn = draw(results, folder / "figures", figures, others)
+                summary.write_tables(results, folder, figures)
+                config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
+                summary.write_report(results, folder, drawn, config)
+                page.write(results, store, folder / "report.html", drawn, browsing)
+                names = ("report.md", "report.html", "provenance.json", "tables", "figures")
+                run = log(
+                    Finished(
+                        folder,
+                        "analyze",
+                        written(cfg),
+                        results.tables,
+                        drawn.wait(),
+                        agreement_metrics(results.tables["agreement"]),
+                        of_analysis(results.panels, results.tables),
+                        experiment() or found[0].dataset.name,
+                        [folder / name for name in (*names, "votes")],
+                    )
+                )
     for table in summary.first_tables(results):
         print(f"{markdown(table)}\n")
     for panel in results.panels:
@@ -103,7 +102,7 @@ def _analyze_runs(cfg: DictConfig) -> None:
     from ..reporting import many_runs
     from ..reporting.figures import FigureOptions
     from ..reporting.summary_fields import of_analysis
-    from ..reporting.tracking import agreement_metrics
+    from ..reporting.tracking import Finished, agreement_metrics
     from .hydra_app import check_not_given
 
     unused = [f"analysis.{key}" for key in map(str, cfg.analysis) if key not in OF_RUNS]
@@ -119,15 +118,17 @@ def _analyze_runs(cfg: DictConfig) -> None:
     config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
     tables, drawn = many_runs.write(panels, folder, analysis, config, figures)
     run = tracking.log(
-        folder,
-        "analyze",
-        written(cfg),
-        tables,
-        drawn,
-        agreement_metrics(tables["agreement"]),
-        summary=of_analysis(panels, tables),
-        group="runs",
-        files=[folder / name for name in ("report.md", "report.html", "tables", "figures")],
+        Finished(
+            folder,
+            "analyze",
+            written(cfg),
+            tables,
+            drawn,
+            agreement_metrics(tables["agreement"]),
+            of_analysis(panels, tables),
+            "runs",
+            [folder / name for name in ("report.md", "report.html", "tables", "figures")],
+        )
     )
     if "by_dataset" in tables:
         print(f"{markdown(tables['by_dataset'])}\n")

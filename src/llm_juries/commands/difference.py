@@ -36,6 +36,7 @@ def difference(cfg: DictConfig) -> None:
     from ..reporting import differences
     from ..reporting.figures import FigureOptions
     from ..reporting.summary_fields import of_difference
+    from ..reporting.tracking import Finished
 
     tracking = build(cfg.wandb, "wandb")
     analysis = read_analysis(cfg.analysis)
@@ -55,14 +56,16 @@ def difference(cfg: DictConfig) -> None:
     drawn = differences.write(found, folder, about, config, figures, bootstrap.level)
     tables = differences.joined(found)
     run = tracking.log(
-        folder,
-        "difference",
-        written(cfg),
-        tables,
-        drawn,
-        summary=of_difference(found),
-        group=found[0].dataset,
-        files=[folder / name for name in ("report.md", "report.html", "tables", "figures")],
+        Finished(
+            folder,
+            "difference",
+            written(cfg),
+            tables,
+            drawn,
+            summary=of_difference(found),
+            group=found[0].dataset,
+            files=[folder / name for name in ("report.md", "report.html", "tables", "figures")],
+        )
     )
     if "changes" in tables:
         columns = ["voter", "replaced_by", "before", "after", "change", "ci_low", "ci_high"]

@@ -19,8 +19,9 @@ def judge(cfg: DictConfig) -> None:
     from ..config.composing import written
     from ..config.settings import settings
     from ..config.study import studies
+    from ..judges.recorded import RecordedJudge
     from ..markdown import markdown
-    from ..reporting.tracking import tally_metrics
+    from ..reporting.tracking import Finished, tally_metrics
     from ..store.store import Store
     from .collection import summary
     from .hydra_app import experiment
@@ -45,14 +46,16 @@ def judge(cfg: DictConfig) -> None:
         print(summary(tallies, models, chosen.places.store))
         collected = tally_table(tallies)
         tracking.log(
-            Path(cfg.output_dir),
-            "judge",
-            written(cfg),
-            {"collected": collected},
-            metrics=tally_metrics(collected),
-            group=experiment() or found[0].dataset.name,
-            plans=plans,
-            store=store,
+            Finished(
+                Path(cfg.output_dir),
+                "judge",
+                written(cfg),
+                {"collected": collected},
+                metrics=tally_metrics(collected),
+                group=experiment() or found[0].dataset.name,
+            ),
+            [plan for plan in plans if not isinstance(plan.judge, RecordedJudge)],
+            store,
         )
     check_complete(tallies)
 

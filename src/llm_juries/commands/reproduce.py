@@ -21,6 +21,7 @@ def reproduce(cfg: DictConfig) -> None:
     from ..markdown import markdown
     from ..reporting import paper
     from ..reporting.figures import Drawers, FigureOptions, drawers
+    from ..reporting.tracking import Finished
     from ..reproduction import planning, power
     from ..reproduction.judging import Seated
     from ..reproduction.merging import merged
@@ -47,7 +48,7 @@ def reproduce(cfg: DictConfig) -> None:
         result = merged(protocol, parts, absent, store, settings)
         drawn = paper.write(result, folder, state, figures, others)
         logged = tracking.log(
-            Path(cfg.output_dir), "reproduce", written(cfg), result.tables, drawn.wait()
+            Finished(Path(cfg.output_dir), "reproduce", written(cfg), result.tables, drawn.wait())
         )
         yield markdown(result.tables["table1_kappa"].drop(columns="differs"))
         if drawn.left_out:

@@ -17,6 +17,7 @@ def status(given: Namespace) -> None:
     from ..config.build import build, pick
     from ..config.settings import settings
     from ..markdown import markdown
+    from ..reporting.tracking import Finished
 
     cfg, wanted = configs(given.overrides, given.config_dir)
     watch, places = pick(cfg, Watch), settings(cfg).places
@@ -24,7 +25,8 @@ def status(given: Namespace) -> None:
     while True:
         rows = sweep_status(wanted, Path(places.store), watch)
         print(f"{time.strftime('%H:%M:%S')}\n\n{markdown(rows)}\n\n{total(rows)}", flush=True)
-        tracking.log(Path(places.logs), "status", {"store": places.store}, {"status": rows})
+        seen = {"store": places.store}
+        tracking.log(Finished(Path(places.logs), "status", seen, {"status": rows}))
         if watch.watch is None:
             return
         print(flush=True)

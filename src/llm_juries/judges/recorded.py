@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from ..data.dataset import Cells, Dataset, Recording, Seen
 from ..prompts.parsers import CellReader, Reader
@@ -52,6 +53,10 @@ class RecordedJudge(FreeJudge):
 
     def reader(self, prompt: Askable, order: Order) -> Reader:  # noqa: ARG002
         """Return the reader of the recording's own scale and threshold."""
+        return self._reader
+
+    @cached_property
+    def _reader(self) -> Reader:
         return CellReader(self._recording.scale, self._recording.threshold)
 
     async def ask(self, requests: Sequence[Request]) -> list[Reply]:

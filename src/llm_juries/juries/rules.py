@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from scipy.special import expit, logit
 
 from ..arguments import check_fields
 from ..errors import JuriesError, nearest
@@ -202,6 +201,8 @@ class Jury:
             case "margin":
                 strength = weighted_mean(seats.labels, weights, quorum)
             case "log_odds":
+                from scipy.special import expit, logit  # here: `judge` decides nothing
+
                 self._check_probabilities(seats, (seats.scores >= 0) & (seats.scores <= 1))
                 surest = np.clip(scores, SUREST, 1 - SUREST)
                 strength = expit(weighted_mean(logit(surest), weights, quorum))

@@ -252,7 +252,7 @@ class CellReader:
                 "makes numbers binary, or a preference with a tie: leave one of them out"
             )
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The scale and the threshold."""
         cut = "" if self.threshold is None else f">={self.threshold:g}:"

@@ -396,7 +396,7 @@ FIGURES = (
     Drawing("across_datasets", "voter_ranks", _across, "", main=True),
     Drawing("kappa", "agreement", _kappa, "human labels", main=True),
     Drawing("gains", "against_best", _gains, "juries beside a judge with human labels", main=True),
-    Drawing("kappa_beside_paper", "agreement", _kappa_beside_paper, ""),
+    Drawing("kappa_beside_paper", "agreement", _kappa_beside_paper, "", main=True),
     Drawing(
         "value_shares",
         "value_shares",

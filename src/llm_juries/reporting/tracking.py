@@ -11,8 +11,8 @@ import contextlib
 import logging
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +24,7 @@ from ..redaction import cleaned, without_secrets
 from ..seats import Seat, seat_of
 from ..store.plan import Plan
 from ..store.store import Store
+from .forked import Forked, worth_forking
 
 if TYPE_CHECKING:
     import wandb
@@ -33,6 +34,41 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 BESIDE_HEADLINES = ("ci_low", "ci_high", "accuracy", "n", "missing")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished job, as a run has it.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's own folder is created in it.
+    name : str
+        W&B's job_type: "judge", "analyze".
+    config : mapping
+        Logged without secrets: see `redaction.without_secrets`.
+    tables : mapping of str to DataFrame
+    figures : sequence of Path
+    metrics : mapping of str to float
+        For plots across runs, in the run's history and summary; NaN is left out.
+    summary : mapping of str to float or str
+        The fields that runs of all kinds have: see `reporting.summary_fields`.
+    group : str, optional
+        Used if the config names none.
+    files : sequence of Path
+        Files and folders of the report, logged as an artifact.
+    """
+
+    folder: Path
+    name: str
+    config: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    figures: Sequence[Path] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    summary: Mapping[str, float | str] = field(default_factory=dict)
+    group: str | None = None
+    files: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -71,64 +107,48 @@ class Tracking:
     seed: int = 0
     timeout_s: float = 60.0
 
-    def sample(self, plans: Sequence[Plan], store: Store) -> Sample | None:
-        """Return the verdicts that `log` logs, None if there are to be none.
+    @contextlib.contextmanager
+    def beside(
+        self, plans: Sequence[Plan], store: Store
+    ) -> Iterator[Callable[[Finished], Path | None]]:
+        """Yield what logs a job as `log` does, in a process beside this one where that is safe.
 
-        To be called while others draw figures, which `log` needs. A problem is left to `log`, which
-        tries again and says so.
+        That process imports W&B, which takes a second, and samples the plans' verdicts, while this
+        one does what there will be to log.
         """
-        if self.mode == "disabled" or max(self.verdicts, self.export) == 0:
-            return None
-        with contextlib.suppress(Exception):
-            _import_quietly()  # takes a second
-            return self._sampled(plans, store)
-        return None
+        if self.mode == "disabled" or not worth_forking():
+            yield lambda job: self.log(job, plans, store)
+            return
+        sampled: Sample | None = None
 
-    def _sampled(self, plans: Sequence[Plan], store: Store) -> Sample:
-        from .verdict_sample import sample
+        def prepare() -> None:
+            nonlocal sampled
+            logging.disable()  # what there is to say of the store, the other process says
+            with contextlib.suppress(Exception):  # `_log` tries again, and notes it
+                _import_all()
+                with Store(store.path) as own:  # as open files have one place to read at
+                    sampled = self._sampled(plans, own)
+            logging.disable(logging.NOTSET)
 
-        return sample(plans, store, max(self.verdicts, self.export), self.seed)
+        def log_there(job: Finished) -> Path | None:
+            place, problems = None, list[str]()
+            with _noted(problems):
+                forked.send(job)
+                place, problems = forked.receive()
+            _warn(problems)
+            return place
+
+        killed = "the process that logs was killed"
+        forked = Forked(lambda job: self._log(job, plans, store, sampled), killed, prepare)
+        try:
+            yield log_there
+        finally:
+            forked.close()
 
     def log(
-        self,
-        folder: Path,
-        job: str,
-        config: Mapping[str, Any],
-        tables: Mapping[str, pd.DataFrame],
-        figures: Sequence[Path] = (),
-        metrics: Mapping[str, float] | None = None,
-        *,
-        summary: Mapping[str, float | str] | None = None,
-        group: str | None = None,
-        plans: Sequence[Plan] = (),
-        store: Store | None = None,
-        sampled: Sample | None = None,
-        files: Sequence[Path] = (),
+        self, job: Finished, plans: Sequence[Plan] = (), store: Store | None = None
     ) -> Path | None:
-        """Log one finished job as one run.
-
-        Parameters
-        ----------
-        folder : Path
-            The run's own folder is created in it.
-        job : str
-            W&B's job_type: "judge", "analyze".
-        config : mapping
-            Logged without secrets: see `redaction.without_secrets`.
-        tables : mapping of str to DataFrame
-        figures : sequence of Path
-        metrics : mapping of str to float, optional
-            For plots across runs, in the run's history and summary; NaN is left out.
-        summary : mapping of str to float or str, optional
-            The fields that runs of all kinds have: see `reporting.summary_fields`.
-        group : str, optional
-            Used if the config names none.
-        sampled : Sample, optional
-            From `sample`, if it was called before.
-        plans, store : optional
-            The verdicts to sample.
-        files : sequence of Path
-            Files and folders of the report, logged as an artifact.
+        """Log one finished job as one run, with a sample of the plans' verdicts in a store.
 
         Returns
         -------
@@ -138,45 +158,51 @@ class Tracking:
         """
         if self.mode == "disabled":
             return None
-        problems: list[str] = []
-        place: Path | None = None
-        with _noted(problems):
-            run = self._started(folder, job, config, group)
-            # Not as a context, which prints the traceback of what is raised in it.
-            with _noted(problems):
-                self._fill(run, tables, figures, metrics or {}, problems)
-            with _noted(problems):
-                run.summary.update(dict(summary or {}))
-            with _noted(problems):
-                _add_files(run, folder, job, files)
-            with _noted(problems):
-                if store is not None and max(self.verdicts, self.export) > 0:
-                    self._add_verdicts(run, folder, job, sampled or self._sampled(plans, store))
-            run.finish(exit_code=1 if problems else 0)
-            place = Path(run.settings.sync_dir)
-        if problems:
-            log.warning(
-                "W&B: this run was not logged completely (%s)", "; ".join(dict.fromkeys(problems))
-            )
+        place, problems = self._log(job, plans, store, None)
+        _warn(problems)
         return place
 
-    def _started(
-        self, folder: Path, job: str, config: Mapping[str, Any], group: str | None
-    ) -> wandb.Run:
+    def _log(
+        self, job: Finished, plans: Sequence[Plan], store: Store | None, sampled: Sample | None
+    ) -> tuple[Path | None, list[str]]:
+        """Log a job; return the run's folder, and what could not be logged."""
+        place, problems = None, list[str]()
+        with _noted(problems):
+            run = self._started(job)
+            # Not as a context, which prints the traceback of what is raised in it.
+            with _noted(problems):
+                self._fill(run, job, problems)
+            with _noted(problems):
+                run.summary.update(dict(job.summary))
+            with _noted(problems):
+                _add_files(run, job)
+            with _noted(problems):
+                if store is not None and max(self.verdicts, self.export) > 0:
+                    self._add_verdicts(run, job, sampled or self._sampled(plans, store))
+            run.finish(exit_code=1 if problems else 0)
+            place = Path(run.settings.sync_dir)
+        return place, problems
+
+    def _sampled(self, plans: Sequence[Plan], store: Store) -> Sample:
+        from .verdict_sample import sample
+
+        return sample(plans, store, max(self.verdicts, self.export), self.seed)
+
+    def _started(self, job: Finished) -> wandb.Run:
         loaded = _import_quietly()
         if self.mode == "online" and not loaded.login(prompt=False, verify=False):
             raise JuriesError("no login: run `wandb login`, set WANDB_API_KEY, or wandb=offline")
-        folder.mkdir(parents=True, exist_ok=True)
+        job.folder.mkdir(parents=True, exist_ok=True)
         run: wandb.Run = loaded.init(
             mode=self.mode,
             project=self.project,
             entity=self.entity,
             name=self.name,
-            group=self.group or group,
+            group=self.group or job.group,
             tags=list(self.tags),
-            job_type=job,
-            dir=folder,
-            config=without_secrets(dict(config)),
+            job_type=job.name,
+            dir=job.folder,
+            config=without_secrets(dict(job.config)),
             settings=loaded.Settings(
                 silent=True,
                 console="off",
@@ -190,33 +216,26 @@ class Tracking:
         )
         return run
 
-    def _fill(
-        self,
-        run: wandb.Run,
-        tables: Mapping[str, pd.DataFrame],
-        figures: Sequence[Path],
-        metrics: Mapping[str, float],
-        problems: list[str],
-    ) -> None:
+    def _fill(self, run: wandb.Run, job: Finished, problems: list[str]) -> None:
         import wandb
 
         media: dict[str, Any] = {}
-        for name, table in tables.items():
+        for name, table in job.tables.items():
             if not table.empty:
                 with _noted(problems):
                     media[f"tables/{name}"] = _table(table)
-        for path in figures:
+        for path in job.figures:
             with _noted(problems):
                 media[f"figures/{path.stem}"] = wandb.Image(str(path))
         # One step: a run is one point in a plot across runs.
-        numbers = {key: value for key, value in metrics.items() if math.isfinite(value)}
+        numbers = {key: value for key, value in job.metrics.items() if math.isfinite(value)}
         logged = len(problems)
         with _noted(problems):
             run.log(media | numbers)
         if len(problems) > logged:
             run.log(numbers)
 
-    def _add_verdicts(self, run: wandb.Run, folder: Path, job: str, drawn: Sample) -> None:
+    def _add_verdicts(self, run: wandb.Run, job: Finished, drawn: Sample) -> None:
         import wandb
 
         if drawn.table.empty:
@@ -228,10 +247,10 @@ class Tracking:
             run.log({"verdicts/sample": _table(shown)})
         if self.export:
             exported = drawn.table.head(self.export)
-            path = folder / "verdicts.parquet"
+            path = job.folder / "verdicts.parquet"
             exported.to_parquet(path, index=False)
             facts = {"rows": len(exported), "of": drawn.total, "seed": self.seed}
-            artifact = wandb.Artifact(f"{job}-verdicts", "verdicts", metadata=facts)
+            artifact = wandb.Artifact(f"{job.name}-verdicts", "verdicts", metadata=facts)
             artifact.add_file(str(path), name=path.name)
             run.log_artifact(artifact)
 
@@ -246,19 +265,33 @@ def _import_quietly() -> Any:
     return wandb
 
 
-def _add_files(run: wandb.Run, folder: Path, job: str, files: Sequence[Path]) -> None:
+def _import_all() -> None:
+    """Import W&B with what a run imports when it starts."""
+    _import_quietly()
+    with contextlib.suppress(ImportError):  # in other versions it has another place
+        import wandb.sdk.launch.inputs.internal  # noqa: F401
+
+
+def _add_files(run: wandb.Run, job: Finished) -> None:
     import wandb
 
-    if not files:
+    if not job.files:
         return
-    artifact = wandb.Artifact(f"{job}-report", "report")
-    for path in files:
-        name = path.relative_to(folder).as_posix()
+    artifact = wandb.Artifact(f"{job.name}-report", "report")
+    for path in job.files:
+        name = path.relative_to(job.folder).as_posix()
         if path.is_dir():
             artifact.add_dir(str(path), name=name)
         elif path.is_file():
             artifact.add_file(str(path), name=name)
     run.log_artifact(artifact)
+
+
+def _warn(problems: Sequence[str]) -> None:
+    if problems:
+        log.warning(
+            "W&B: this run was not logged completely (%s)", "; ".join(dict.fromkeys(problems))
+        )
 
 
 @contextlib.contextmanager

@@ -61,7 +61,8 @@ def sample(plans: Sequence[Plan], store: Store, rows: int, seed: int) -> Sample:
                 yield key, total, plan, request.item, verdict
 
     drawn = heapq.nsmallest(rows, counted(), key=lambda one: one[0])
-    return Sample(pd.DataFrame([_row(plan, item, v) for *_, plan, item, v in drawn]), total, costs)
+    table = [_row(plan, item, verdict) for *_, plan, item, verdict in drawn]
+    return Sample(pd.DataFrame(table, columns=COLUMNS), total, costs)
 
 
 def _sampling_key(seed: int, verdict: Verdict) -> bytes:
@@ -73,38 +74,47 @@ def _sampling_key(seed: int, verdict: Verdict) -> bytes:
     return sampling_key(seed, *about)
 
 
-def _row(plan: Plan, item: Item, verdict: Verdict) -> dict[str, object]:
+COLUMNS = (
+    "dataset", "item_id", "candidate", "opponent", "criterion", "order", "judge", "prompt",
+    "repeat", "human", "outcome", "value", "score", "entropy", "label_mass", "question",
+    "references", "answer", "opponent_answer", "reply", "thinking", "error", "cost_usd",
+    "latency_s", "input_tokens", "output_tokens", "asked_at",
+)  # fmt: skip
+
+
+def _row(plan: Plan, item: Item, verdict: Verdict) -> tuple[object, ...]:
+    """Return a verdict's values of `COLUMNS`."""
     reply, scale = verdict.reply, plan.dataset.label_scale
     chances = plan.judge.reader(plan.prompt, verdict.order).probabilities(reply)
-    return {
-        "dataset": verdict.dataset,
-        "item_id": verdict.item_id,
-        "candidate": verdict.candidate,
-        "opponent": verdict.opponent,
-        "criterion": verdict.criterion,
-        "order": str(verdict.order),
-        "judge": verdict.judge,
-        "prompt": verdict.prompt,
-        "repeat": verdict.repeat,
-        "human": scale.value(item.human),
-        "outcome": str(verdict.outcome),
-        "value": verdict.value,
-        "score": _float(verdict.score),
-        "entropy": entropy(list(chances.values())) if chances else float("nan"),
-        "label_mass": _float(reply.label_mass),
-        "question": item.question,
-        "references": "\n".join(item.references),
-        "answer": item.answer,
-        "opponent_answer": item.opponent_answer,
-        "reply": reply.text,
-        "thinking": reply.thinking,
-        "error": reply.error,
-        "cost_usd": _float(verdict.cost_usd),
-        "latency_s": _float(reply.latency_s),
-        "input_tokens": _float(reply.input_tokens),
-        "output_tokens": _float(reply.output_tokens),
-        "asked_at": verdict.asked_at,
-    }
+    return (
+        verdict.dataset,
+        verdict.item_id,
+        verdict.candidate,
+        verdict.opponent,
+        verdict.criterion,
+        str(verdict.order),
+        verdict.judge,
+        verdict.prompt,
+        verdict.repeat,
+        scale.value(item.human),
+        str(verdict.outcome),
+        verdict.value,
+        _float(verdict.score),
+        entropy(list(chances.values())) if chances else float("nan"),
+        _float(reply.label_mass),
+        item.question,
+        "\n".join(item.references),
+        item.answer,
+        item.opponent_answer,
+        reply.text,
+        reply.thinking,
+        reply.error,
+        _float(verdict.cost_usd),
+        _float(reply.latency_s),
+        _float(reply.input_tokens),
+        _float(reply.output_tokens),
+        verdict.asked_at,
+    )
 
 
 def _float(value: float | None) -> float:

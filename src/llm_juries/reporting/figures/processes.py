@@ -5,31 +5,21 @@ matplotlib and reads fonts while verdicts are read. When the figures are known i
 further processes that it forks if there are CPUs for them. It ends when the command does, however
 that ends, since its pipe is closed then.
 
-Only `fork` is worth it: a process that is spawned would import everything again, and run a user's
-script again if that starts without `if __name__ == "__main__"`. Without fork, or beside other
-threads of Python, whose locks a forked process could wait for, figures are drawn in this process.
+Where it is not safe to fork, figures are drawn in this process: see `reporting.forked`.
 """
 
 from __future__ import annotations
 
-import gc
 import logging
-import multiprocessing
-import os
-import signal
-import sys
-import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
-from ...errors import JuriesError
 from ...files import file_name
+from ..forked import Forked, context, cpus, worth_forking
 from .options import FigureOptions
 from .style import save, warm_up
 
@@ -37,7 +27,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 log = logging.getLogger(__name__)
-MOST_PROCESSES = 4  # an analysis has about ten figures, half a second each
+MOST_PROCESSES = 4  # an analysis has about ten figures, a quarter of a second each
+KILLED = (
+    "figures: a process that draws was killed, perhaps for lack of memory; set figures.draw=main, "
+    "or none"
+)
 
 
 @dataclass(frozen=True)
@@ -107,14 +101,14 @@ class Order:
             save(one.draw(), self.folder, one.name, self.options.formats)
 
     def _shared(self, processes: int) -> None:
-        counter = _context().Value("i", 0)
+        counter = context().Value("i", 0)
 
         def taken() -> int:
             with counter.get_lock():
                 counter.value += 1
                 return int(counter.value - 1)
 
-        helpers = [_Forked(lambda _: self._share(taken)) for _ in range(processes - 1)]
+        helpers = [Forked(lambda _: self._share(taken), KILLED) for _ in range(processes - 1)]
         for helper in helpers:
             helper.send(None)
         self._share(taken)
@@ -173,7 +167,7 @@ class Drawn(Sequence[Path]):
 class Drawers:
     """Draws in other processes if `drawers` has forked one, else in this one."""
 
-    def __init__(self, forked: _Forked | None = None) -> None:
+    def __init__(self, forked: Forked | None = None) -> None:
         self._forked = forked
         self._begun: Drawn | None = None
 
@@ -201,99 +195,17 @@ def drawers(options: FigureOptions) -> Iterator[Drawers]:
 
     At the end, all that was begun is drawn.
     """
-    cpus = _cpus()
-    if options.draw == "none" or cpus < 2 or not _safe_to_fork():
+    if options.draw == "none" or not worth_forking():
         yield Drawers()
         return
 
     def draw(order: Order) -> None:
-        order.draw(min(cpus, MOST_PROCESSES))
+        order.draw(min(cpus(), MOST_PROCESSES))
 
-    forked = _Forked(draw, begin=warm_up)
+    forked = Forked(draw, KILLED, begin=warm_up)
     others = Drawers(forked)
     try:
         yield others
         others.wait()
     finally:
         forked.close()
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-
-
-def _safe_to_fork() -> bool:
-    return sys.platform == "linux" and threading.active_count() == 1
-
-
-def _context() -> Any:
-    return multiprocessing.get_context("fork")
-
-
-class _Forked:
-    """A process that calls a function on what it is sent and sends back what that returns."""
-
-    def __init__(
-        self, function: Callable[[Any], Any], begin: Callable[[], None] | None = None
-    ) -> None:
-        context = _context()
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=self._serve, args=(theirs, function, begin))
-        self._process.start()
-        theirs.close()
-
-    def _serve(
-        self,
-        pipe: Connection,
-        function: Callable[[Any], Any],
-        begin: Callable[[], None] | None,
-    ) -> None:
-        self._pipe.close()  # else the end of the other process would not be seen
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)  # end in silence
-        if begin is not None:
-            begin()
-        gc.freeze()  # a collection would copy all that this process shares with the other
-        while True:
-            try:
-                given = pipe.recv()
-            except EOFError:
-                return
-            try:
-                found, error = function(given), None
-            except Exception as raised:
-                raised.add_note(traceback.format_exc())
-                found, error = None, raised
-            try:
-                pipe.send((found, error))
-            except OSError:  # nobody waits any more
-                return
-
-    def send(self, value: Any) -> None:
-        """Call the function on a value in the other process."""
-        try:
-            self._pipe.send(value)
-        except OSError:
-            raise self._killed() from None
-
-    def receive(self) -> Any:
-        """Wait for what the function returns; raise what it raises."""
-        try:
-            found, error = self._pipe.recv()
-        except (EOFError, OSError):
-            raise self._killed() from None
-        if error is not None:
-            raise error
-        return found
-
-    def close(self) -> None:
-        """Let the process end: at once if it draws something that nobody waits for any more."""
-        self._pipe.close()
-        self._process.terminate()
-        self._process.join()
-
-    def _killed(self) -> JuriesError:
-        return JuriesError(
-            "figures: a process that draws was killed, perhaps for lack of memory; set "
-            "figures.draw=main, or none"
-        )
