@@ -131,7 +131,8 @@ class Tracking:
             logging.disable(logging.NOTSET)
 
         def log_there(job: Finished) -> Path | None:
-            place, problems = None, list[str]()
+            place: Path | None = None
+            problems: list[str] = []
             with _noted(problems):
                 forked.send(job)
                 place, problems = forked.receive()
@@ -166,7 +167,8 @@ class Tracking:
         self, job: Finished, plans: Sequence[Plan], store: Store | None, sampled: Sample | None
     ) -> tuple[Path | None, list[str]]:
         """Log a job; return the run's folder, and what could not be logged."""
-        place, problems = None, list[str]()
+        place: Path | None = None
+        problems: list[str] = []
         with _noted(problems):
             run = self._started(job)
             # Not as a context, which prints the traceback of what is raised in it.
