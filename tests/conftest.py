@@ -35,9 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave out of every garbage collection what the thousands of tests themselves are."""
+    """Leave out of every garbage collection what the thousands of tests themselves are.
+
+    And collect less often: every 700 objects take 5% of the time of tests that compose configs.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,13 @@ def decided(court: Panel, jury: str, rule: Any) -> np.ndarray:
 
 def kappa(labels: np.ndarray, human: np.ndarray) -> float:
     """Return Cohen's kappa, a label of 0.5 being half a vote for either side."""
+    return _kappa(labels.astype(float).tobytes(), human.astype(float).tobytes())
+
+
+@cache
+def _kappa(labels: bytes, human: bytes) -> float:
     said, true, weight = [], [], []
-    for one, other in zip(labels, human, strict=True):
+    for one, other in zip(np.frombuffer(labels), np.frombuffer(human), strict=True):
         if math.isnan(one) or math.isnan(other):
             continue
         sides = (0.0, 1.0) if one == 0.5 else (one,)

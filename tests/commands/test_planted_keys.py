@@ -201,7 +201,9 @@ def test_what_a_server_sends_back(name: str, folder: Path):
     if any((folder / "outputs" / "store").rglob("*.parquet")):
         runs.append(ended(folder, "store", "export", "out=exported"))
     if name in ("content", "thinking"):
-        runs.append(ended(folder, "analyze", *USUAL, f"judge={name}", *more))
+        drawn = "all" if wandb else "none"
+        given = (f"judge={name}", f"figures.draw={drawn}")
+        runs.append(ended(folder, "analyze", *USUAL, *given, *more))
         assert runs[-1].code == 0, runs[-1]
     check(folder, *runs)
 
@@ -288,7 +290,8 @@ def test_what_a_variable_holds_is_not_written(changed: dict[str, object], folder
     mine = folder / "conf" / "judge" / "mine.yaml"
     mine.write_text(yaml.safe_dump(node("mine", url) | changed))
     runs = [ended(folder, "judge", *USUAL, "judge=mine", "wandb=offline", "dataset.limit=1")]
-    runs.append(ended(folder, "analyze", *USUAL, "judge=mine", "dataset.limit=1"))
+    given = ("judge=mine", "dataset.limit=1", "figures.draw=none")
+    runs.append(ended(folder, "analyze", *USUAL, *given))
     check(folder, *runs)
 
 

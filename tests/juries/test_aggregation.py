@@ -87,8 +87,8 @@ def every_rule() -> list[Pooling]:
         Weighted("w", members, {"a": 2, "b": 1.5, "c": 1}),
         Weighted("learnt", members),
         Veto("v", members),
-        LabelModel("ds", members),
-        LabelModel("glad", members, "glad", iterations=3),
+        LabelModel("ds", members, iterations=10),
+        LabelModel("glad", members, "glad", iterations=2),
         Stacking("s", members),
         LeaveFamilyOut("l", members),
     ]

@@ -119,7 +119,7 @@ def test_names_can_not_command_a_terminal(tmp_path: Path):
     """A line of a log, an error and the log's file: no escape sequence, no line of its own."""
     table(tmp_path / "v.csv", ["\x1b[2Jred", "one\ntwo", "\u202egnp", "東\u3000京"])
     given = ("dataset=verdicts", "dataset.path=v.csv", "analysis.bootstrap.resamples=50")
-    done = ended(tmp_path, "analyze", *given, "hydra.run.dir=run")
+    done = ended(tmp_path, "analyze", *given, "hydra.run.dir=run", "figures.draw=none")
     wrong = ended(tmp_path, "analyze", *given, "judges={'\x1b[31mred': {}}")
     written = "".join(
         path.read_text()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from omegaconf import DictConfig, OmegaConf
 
 from llm_juries.collect.policy import Policy
 from llm_juries.config.composing import composed
@@ -24,8 +26,16 @@ from llm_juries.types import Item
 from reproduction.vendors import fill
 
 
+@cache
+def config() -> DictConfig:
+    return composed("reproduce", ["experiment=paper_2026"])
+
+
 def protocol(folder: Path, *overrides: str) -> Protocol:
-    return protocol_of(composed("reproduce", ["experiment=paper_2026", *overrides]), folder)
+    cfg = config().copy()
+    OmegaConf.set_struct(cfg, False)
+    cfg.merge_with_dotlist(list(overrides))
+    return protocol_of(cfg, folder)
 
 
 @pytest.fixture(scope="module")
