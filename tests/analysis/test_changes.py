@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
@@ -295,6 +297,34 @@ def test_a_sweep_of_runs_is_read_side_by_side(panel: Panel, tmp_path: Path):
     assert run_names([tmp_path / "x/0", tmp_path / "y/0"]) == ["x/0", "y/0"]
     with pytest.raises(JuriesError, match="is named twice"):
         read_runs([tmp_path / "a", tmp_path / "a"])
+
+
+EDITS: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
+    "a row twice": (lambda t: pa.concat_tables([t, t.slice(0, 1)]), "an item is in it twice"),
+    "no rows": (lambda t: t.slice(0, 0), "has no items"),
+    "no id": (lambda t: with_column(t, "item_id", None), "an item has no item_id"),
+    "another label": (lambda t: with_column(t, "human", "9"), "'9' is not on the scale"),
+    "another vote": (lambda t: with_column(t, "vote_0", 7.0), "a vote is not on the scale binary"),
+    "no outcomes": (lambda t: t.drop_columns(["outcome_0"]), 'Field "outcome_0" does not exist'),
+}
+
+
+def with_column(table: pa.Table, name: str, value: object) -> pa.Table:
+    at, cells = table.schema.get_field_index(name), table[name].to_pylist()
+    return table.set_column(at, table.field(name), pa.array([value, *cells[1:]]))
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_file_of_votes_is_one_line(panel: Panel, tmp_path: Path, edit: str):
+    change, said = EDITS[edit]
+    keep([panel], tmp_path)
+    (path,) = (tmp_path / "votes").iterdir()
+    pq.write_table(change(pq.read_table(path)), path)
+    with pytest.raises(
+        JuriesError, match=r"set\.parquet: is damaged \(.*; analyze again$"
+    ) as error:
+        read_run(tmp_path)
+    assert said in str(error.value)
 
 
 def test_what_is_no_file_of_votes_is_one_line(tmp_path: Path):

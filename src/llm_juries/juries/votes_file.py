@@ -31,6 +31,7 @@ FORMAT = 1
 FACTS = b"llm_juries.votes"
 IDENTITY = ("item_id", "candidate", "opponent", "criterion")
 TEXTS = (*IDENTITY, "subset", "cluster", "human")
+ROUNDING = 1e-9  # of votes that are means
 
 
 def write(panel: Panel, path: Path, place: int = 0) -> None:
@@ -106,8 +107,8 @@ def _read(path: Path, folder: Path) -> tuple[int, Panel]:
     check_data(path, folder)
     try:
         table = pq.ParquetFile(path).read()
-        facts = json.loads((table.schema.metadata or {})[FACTS])
-    except (pa.ArrowException, KeyError, ValueError, OSError):
+        facts = dict(json.loads((table.schema.metadata or {})[FACTS]))
+    except (pa.ArrowException, KeyError, TypeError, ValueError, OSError):
         raise JuriesError(
             f"{path}: is not a file of votes that llm-juries analyze wrote; analyze again"
         ) from None
@@ -117,9 +118,23 @@ def _read(path: Path, folder: Path) -> tuple[int, Panel]:
             "llm-juries"
         )
     try:
-        return facts["place"], _panel(table, facts)
-    except (KeyError, TypeError, ValueError) as error:
+        panel = _panel(table, facts)
+        _check(panel)
+        return int(facts["place"]), panel
+    except (JuriesError, KeyError, TypeError, ValueError) as error:
         raise JuriesError(f"{path}: is damaged ({error}); analyze again") from None
+
+
+def _check(panel: Panel) -> None:
+    """Raise JuriesError for what no analysis writes, but an edited file may hold."""
+    if not all(item.item_id for item in panel.dataset.items):
+        raise JuriesError("an item has no item_id")
+    if len(set(identities(panel))) < len(panel.questions):
+        raise JuriesError("an item is in it twice")
+    (low, high), labels = panel.scale.ends, panel.votes.labels
+    if ((labels < low - ROUNDING) | (labels > high + ROUNDING)).any():
+        raise JuriesError(f"a vote is not on the scale {panel.scale}")
+    _ = panel.preferences  # reads the human labels
 
 
 def _panel(table: pa.Table, facts: Mapping[str, Any]) -> Panel:
