@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -85,3 +86,16 @@ def test_the_map_takes_axes_names_and_a_choice_of_voters(results: Results):
     assert heads == ["First set", "second", "all, pooled"]
     with pytest.raises(JuriesError, match="no voter to draw has one"):
         figures.agreement_map(ranks, options=FigureOptions(voters=("three",)))
+
+
+def test_the_heads_of_narrow_columns_do_not_overlap(results: Results):
+    from matplotlib import style
+
+    ranks = results.tables["voter_ranks"]
+    names = [f"recorded_set_{number}" for number in range(12)]
+    many = pd.concat([ranks[ranks["dataset"] == "first"].assign(dataset=name) for name in names])
+    with style.context(["llm_juries.print", "llm_juries.slide"]):
+        ax = figures.agreement_map(many)
+        ax.figure.canvas.draw()
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))

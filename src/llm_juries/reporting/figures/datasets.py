@@ -88,8 +88,8 @@ def agreement_map(
     cell = inside / len(datasets)
     height = max(1.5 * em(), min(2.6 * small() / 72, cell))
     heads = [wrapped(name, max(cell - 0.08, 0.5), small()) for name in datasets]
-    turned = cell < 0.75 * max(longest(head.split("\n"), small()) for head in heads)
-    heads = all_fitting(datasets, 1.6, small()) if turned else heads
+    turned = cell - 0.08 < max(longest(head.split("\n"), small()) for head in heads)
+    heads = all_fitting(datasets, max(1.6, 0.2 * width), small()) if turned else heads
     above = longest(heads, small()) if turned else max(h.count("\n") + 1 for h in heads) * em()
     sheet = Sheet(ax, height * len(voters) + above + 0.15, options)
     axis, shades = sheet.ax, rising()
