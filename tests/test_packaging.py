@@ -59,9 +59,12 @@ def test_the_wheel_analyses_and_reproduces_in_an_empty_folder(installed: Path, t
     (tmp_path / "v.csv").write_text(f"item_id,candidate,human,haiku,gpt\n{rows}")
     few = "analysis.bootstrap.resamples=20"
     for command in (
-        ["analyze", "dataset=verdicts", "dataset.path=v.csv", few, "hydra.run.dir=out"],
-        ["reproduce", few, "results=ours"],
-    ):
+        [
+            "analyze", "dataset=verdicts", "dataset.path=v.csv", few, "figures.draw=none",
+            "hydra.run.dir=out",
+        ],
+        ["reproduce", few, "figures.draw=main", "results=ours"],
+    ):  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-m", "llm_juries", *command],
             cwd=tmp_path,

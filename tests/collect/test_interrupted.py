@@ -185,7 +185,7 @@ FAULTS = [
 def test_a_key_is_in_nothing_that_is_written_or_said(run_process: Run, tmp_path: Path):
     with in_a_process(faults=FAULTS) as api:
         flag = f"--config-dir={tmp_path / 'conf'}"
-        overrides = [flag, *user(tmp_path, api), "wandb=offline", "hydra.verbose=true"]
+        overrides = [flag, *user(tmp_path, api, 100), "wandb=offline", "hydra.verbose=true"]
         done = run_process("judge", *overrides, PLANTED_KEY=KEY)
     assert done.returncode == 2  # a judge was given up on
     assert "GAVE UP: b on mine: judge b (model-b at http://127.0.0.1" in done.stdout

@@ -31,7 +31,7 @@ from llm_juries.types import Item
 from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 from test_run import Fake
 
-live.DRAIN_S = {drain}
+live.DRAIN_S, live.SAME_STOP_S, live.ENDING_S = {drain}, 0.2, 0.2
 PLACE = {place!r}
 threads = ThreadPoolExecutor(1)
 
@@ -88,7 +88,7 @@ def started(place: str, drain: float, folder: Path) -> subprocess.Popen[str]:
 def test_a_stopped_run_ends_though_its_judge_is_stuck(
     place: str, number: signal.Signals, tmp_path: Path
 ):
-    with started(place, 0.5, tmp_path) as process:
+    with started(place, 0.2, tmp_path) as process:
         process.send_signal(number)
         process.communicate(timeout=60)
     assert process.returncode == 128 + number
@@ -98,7 +98,7 @@ def test_a_stopped_run_ends_though_its_judge_is_stuck(
 def test_a_second_signal_does_not_wait(place: str, tmp_path: Path):
     with started(place, 500, tmp_path) as process:
         process.send_signal(signal.SIGTERM)
-        time.sleep(1.5)
+        time.sleep(0.7)
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)

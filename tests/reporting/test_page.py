@@ -505,19 +505,20 @@ def test_limits_that_hold_nothing_are_a_mistake():
         page.Options(items=0)
 
 
-def test_an_analysis_writes_its_page_and_says_where(run_process: Run, tmp_path: Path):
-    done = run_process(
+def test_an_analysis_writes_its_page_and_says_where(run_script: Run, tmp_path: Path):
+    done = run_script(
         "analyze",
         "judge=[contains]",
         "dataset.limit=3",
         "analysis.bootstrap.resamples=20",
         "page.items=8",
+        "figures.draw=none",
     )
     assert done.returncode == 0, done.stderr
     path = tmp_path / "out" / "report.html"
     assert f"page:    {path}" in done.stdout
     assert "8 of 12 items are in this file" in path.read_text(encoding="utf-8")
-    done = run_process("analyze", "judge=[contains]", "page.itms=8")
+    done = run_script("analyze", "judge=[contains]", "page.itms=8")
     assert "page.itms: no such key; did you mean items" in done.stderr.replace(" (", "; ")
 
 

@@ -104,8 +104,8 @@ def test_a_failure_in_the_middle_is_one_line_and_the_rest_is_logged(
 
 
 @pytest.mark.parametrize("option", ["project=a/b", "tags=['']", f"project={'x' * 200}"])
-def test_a_name_that_wandb_refuses_is_one_line(option: str, run_process: Run):
-    done = run_process(
+def test_a_name_that_wandb_refuses_is_one_line(option: str, run_script: Run):
+    done = run_script(
         "judge", "judge=contains", "dataset.limit=2", "wandb=offline", f"wandb.{option}"
     )
     assert done.returncode == 0
@@ -114,16 +114,17 @@ def test_a_name_that_wandb_refuses_is_one_line(option: str, run_process: Run):
     assert "verdicts of rules and recordings taken" in done.stdout
 
 
-def test_partly_labelled_data_is_logged(run_process: Run, tmp_path: Path):
+def test_partly_labelled_data_is_logged(run_script: Run, tmp_path: Path):
     rows = [f"q{n},m,{'' if n % 3 else n % 2},{n % 2},{1 - n % 2}" for n in range(12)]
     table = tmp_path / "verdicts.csv"
     table.write_text("item_id,candidate,human,j1,j2\n" + "\n".join(rows))
-    done = run_process(
+    done = run_script(
         "analyze", "dataset=verdicts", f"dataset.path={table}", "wandb=offline",
-        "analysis.bootstrap.resamples=50",
+        "analysis.bootstrap.resamples=50", "figures.draw=none",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "W&B" not in done.stderr
+    wandb.teardown()
     (path,) = tmp_path.rglob("run-*.wandb")
     logged = told(path)
     assert logged["exit"] == 0
