@@ -30,6 +30,7 @@ from llm_juries.answers.rounds import (
     check,
     questions_of,
 )
+from llm_juries.collect import rate_limit
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.tally import Tally
 from llm_juries.config import named
@@ -275,7 +276,10 @@ def test_each_candidate_goes_its_own_way_and_again_nothing_is_asked(tmp_path: Pa
     }
 
 
-def test_a_round_without_a_reply_is_asked_for_again_and_no_other(tmp_path: Path):
+def test_a_round_without_a_reply_is_asked_for_again_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rate_limit, "BACKOFF_S", 0.01)
     talk = ["Search: Sputnik", "Answer: 1957"]
     broken = Fault("500", after=2)  # from the second round of the first question
     with in_a_thread(FaultyApi(say=says(s=talk, m="Answer: b"), faults=[broken])) as api:

@@ -20,6 +20,7 @@ from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits
 from llm_juries.judges.errors import JudgeUnavailableError
+from llm_juries.judges.http import reach
 from llm_juries.judges.http.judge import HttpJudge
 from llm_juries.judges.http.server import Server
 from llm_juries.judges.pricing import Price
@@ -47,6 +48,7 @@ PRICE = Price(2.0, 10.0, "2024-04", cached_input_usd=1.0, cache_write_usd=2.5, b
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry after little; give every wire a key."""
     monkeypatch.setattr(pacing, "BACKOFF_S", 0.01)
+    monkeypatch.setattr(reach, "PAUSE_S", 0.01)
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "CO_API_KEY"):
         monkeypatch.setenv(name, "planted")
 

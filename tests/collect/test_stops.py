@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from faulty_api import Fault, FaultyApi, in_a_thread
+from llm_juries.collect import rate_limit
 from llm_juries.collect.policy import Policy
 from llm_juries.collect.progress import check_complete
 from llm_juries.collect.run import collect
@@ -21,6 +22,7 @@ from llm_juries.data.dataset import Dataset
 from llm_juries.errors import JuriesError
 from llm_juries.judges.base import Limits
 from llm_juries.judges.errors import JudgeUnavailableError
+from llm_juries.judges.http import reach
 from llm_juries.judges.http.judge import HttpJudge
 from llm_juries.judges.http.server import Server
 from llm_juries.store.plan import Plan
@@ -35,7 +37,10 @@ NAMES = ("a", "b", "c")
 
 
 @pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry after little; give the wire a key."""
+    monkeypatch.setattr(rate_limit, "BACKOFF_S", 0.01)
+    monkeypatch.setattr(reach, "PAUSE_S", 0.01)
     monkeypatch.setenv("OPENAI_API_KEY", "planted")
 
 
@@ -175,8 +180,6 @@ def test_a_retry_after_beyond_patience_ends_its_judge_alone(first: int, api: Api
 def test_a_wait_within_patience_is_told(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    from llm_juries.collect import rate_limit
-
     monkeypatch.setattr(rate_limit, "REPORTED_S", 0.2)
     api.faults = [Fault("429", at=tuple(range(20, 28)), model="a", retry_after=0.5)]
     with caplog.at_level(logging.WARNING, "llm_juries.collect.rate_limit"):

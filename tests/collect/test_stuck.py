@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 sys.path[:0] = [{tests!r}, {tests!r} + "/collect"]
 from llm_juries.collect import live
 from llm_juries.collect.run import collect
-from llm_juries.commands.endings import guarded
+from llm_juries.commands import endings
 from llm_juries.data.dataset import Dataset
 from llm_juries.judges.base import Limits
 from llm_juries.store.plan import Plan
@@ -32,6 +32,7 @@ from shared_prompts import QUESTION_AND_ANSWER as PROMPT
 from test_run import Fake
 
 live.DRAIN_S, live.SAME_STOP_S, live.ENDING_S = {drain}, 0.2, 0.2
+endings.ENDING_S = 0.2
 PLACE = {place!r}
 threads = ThreadPoolExecutor(1)
 
@@ -62,7 +63,7 @@ def main():
     with Store({store!r}) as store:
         collect([Plan(judge, Dataset("d", items), PROMPT)], store)
 
-guarded(main)
+endings.guarded(main)
 """
 
 
