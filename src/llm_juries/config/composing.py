@@ -27,10 +27,10 @@ from ..errors import JuriesError, nearest
 from ..redaction import found_in, without_secrets
 from ..seats import seat_of, seats_of
 from . import named
-from .copies import use_fast_copies
 from .keys import PACKAGES, choices, commands, groups, keys, top_level
 from .locations import conf_dir
 from .seating import members_of
+from .shortcuts import use_shortcuts
 from .yamls import use_libyaml, version_of
 
 SEVERAL = ("judge", "jury", "candidate", "experiment")
@@ -69,7 +69,8 @@ class FileConfigSource(PlainSource):
             stem = Path(name).name.removesuffix(".yaml").replace(".", "_")
             result.header["package"] = f"{PACKAGES[group]}.{stem}"
         for entry in config.get("defaults") or []:
-            for key, choice in entry.items() if isinstance(entry, DictConfig) else ():
+            # Not resolved: what it may refer to is not chosen yet.
+            for key, choice in entry.items_ex(False) if isinstance(entry, DictConfig) else ():
                 chosen = str(key).removeprefix("override ").lstrip("/").partition("@")[0]
                 _check_single(chosen, choice, list(LISTS))
         if name and group == "jury":
@@ -102,7 +103,7 @@ def _parsed(
 def register() -> None:
     """Let Hydra include a jury's members; to be called before it composes anything."""
     use_libyaml()
-    use_fast_copies()
+    use_shortcuts()
     Plugins.instance()  # registers Hydra's own sources, of which ours replaces one
     SourcesRegistry.instance().types["file"] = FileConfigSource
 

@@ -1,4 +1,4 @@
-"""Configs are copied fast, and a copy shares nothing that can change."""
+"""Configs that are composed by shortcuts are those of Hydra itself."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from omegaconf.errors import ReadonlyConfigError
 
-from llm_juries.config.composing import composed
-from llm_juries.config.copies import use_fast_copies
+from llm_juries.config.composing import composed, register
 
 
 def test_a_copy_of_a_config_has_flags_and_cached_values_of_its_own():
-    use_fast_copies()
+    register()
     OmegaConf.register_new_resolver("counted", lambda _: next(numbers), use_cache=True)
     numbers = iter(range(3))
     config = OmegaConf.create({"a": {"b": 1, "c": "${counted:x}"}})
@@ -39,3 +39,16 @@ def test_a_yaml_that_changes_is_read_again(tmp_path: Path):
         path.write_text(f"# @package _global_\nshards: {shards}\n")
         os.utime(path, ns=(shards, shards))  # of one length, and perhaps of one tick of the clock
         assert composed("judge", ["experiment=own"], tmp_path).shards == shards
+
+
+def test_a_default_may_be_chosen_by_others(tmp_path: Path):
+    register()
+    for group, names in {"db": "ab", "server": "x", "both": ("a_x", "b_x")}.items():
+        (tmp_path / group).mkdir()
+        for name in names:
+            (tmp_path / group / f"{name}.yaml").write_text(f"name: {name}\n")
+    own = "defaults: [db: a, server: x, both: '${db}_${server}', _self_]\n"
+    (tmp_path / "main.yaml").write_text(own)
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        assert compose("main").both.name == "a_x"
+        assert compose("main", ["db=b"]).both.name == "b_x"
