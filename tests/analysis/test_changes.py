@@ -258,6 +258,10 @@ MISTAKES: dict[str, tuple[Callable[[Panel], object], str]] = {
         lambda p: lj.difference(p, replace={"old": "new", "third": "new"}),
         "one voter is to replace two",
     ),
+    "no judge of conf": (
+        lambda p: lj.difference(p, replace=["old"]),
+        "[old] takes the successor from conf/judge, {old: NEW} names it: there is no judge 'old'",
+    ),
     "no successor": (lambda p: lj.difference(p, replace=["contains"]), "has no successor"),
     "no folder": (lambda _: lj.read_run("nowhere"), "nowhere: there is no such run"),
     "no panels": (lambda p: lj.overview([p, p]), "give panels of different names"),

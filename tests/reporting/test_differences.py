@@ -165,7 +165,11 @@ MISTAKES = {
         ("before=old", "after=new", "analysis.threshold=1"),
         "analysis.threshold=1: is not used",
     ),
-    "nothing": (("dataset=verdicts", "dataset.path=v.csv"), "nothing to compare: name two runs"),
+    "nothing": ((), "nothing to compare: name two runs"),
+    "nothing of a dataset": (
+        ("dataset=verdicts", "dataset.path=v.csv"),
+        "nothing to compare: name two runs",
+    ),
     "no voter": (("before=old", "after=new", "replace={a: d}"), "has no voter 'd'"),
     "three prompts": (
         ("dataset=verdicts", "dataset.path=v.csv",

@@ -122,16 +122,16 @@ def _pairs(
         names = first, second
         pairs = matched(old, _of_folder(cfg, analysis, "after"))
         return pairs, f"before: {before}; after: {after}", names
+    if cfg.prompts and len(cfg.prompts) != 2:
+        raise JuriesError(
+            f"prompts: are {len(cfg.prompts)}; name two, the old one first: prompts=[OLD,NEW]"
+        )
+    if not cfg.prompts and not alone:
+        raise JuriesError(f"nothing to compare: {HOW}")
     panels = _of_store(cfg, analysis, None)
     if cfg.prompts:
-        if len(cfg.prompts) != 2:
-            raise JuriesError(
-                f"prompts: are {len(cfg.prompts)}; name two, the old one first: prompts=[OLD,NEW]"
-            )
         said = " and ".join(panel.dataset.name for panel in panels)
         return list(zip(panels[::2], panels[1::2], strict=True)), f"prompts: {said}", None
-    if not alone:
-        raise JuriesError(f"nothing to compare: {HOW}")
     said = ", ".join(one.dataset.name for one in panels)
     return [(one, one) for one in panels], said, None
 

@@ -101,7 +101,14 @@ def replacements(given: object) -> dict[str, str]:
         raise JuriesError(f"replace: is {given!r}; write {{OLD: NEW}}, or [OLD] for its successor")
     found = {}
     for name in map(str, given):
-        lifetime = getattr(load_judge(name), "lifetime", None)
+        try:
+            judge = load_judge(name)
+        except JuriesError as error:
+            raise JuriesError(
+                f"replace: [{name}] takes the successor from conf/judge, {{{name}: NEW}} names it: "
+                f"{error}"
+            ) from None
+        lifetime = getattr(judge, "lifetime", None)
         if lifetime is None or not lifetime.successor:
             raise JuriesError(
                 f"replace: {name} has no successor in its yaml; name one: {{{name}: NEW}}"
