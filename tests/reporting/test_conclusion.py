@@ -136,6 +136,13 @@ def test_without_a_jury_the_best_judge_stands_alone(tmp_path: Path, truth: np.nd
     assert found["Missing"].startswith("4 of judge_2, of 30 votes each")
 
 
+def test_the_missing_votes_of_one_more_voter_are_in_the_singular(tmp_path: Path, truth: np.ndarray):
+    votes = noisy(np.random.default_rng(5), truth, 0.2, 4)
+    votes[0] = np.nan
+    found = lines_of(tmp_path, study(tmp_path, votes, [str(h) for h in truth], []))
+    assert "judge_2 and some of 1 other, of 200 votes each" in found["Missing"]
+
+
 def test_a_voter_of_few_items_is_not_the_best(tmp_path: Path, truth: np.ndarray):
     votes = noisy(np.random.default_rng(5), truth, 0.2, 2)
     votes[:, 0] = np.where(np.arange(200) < 3, truth, np.nan)

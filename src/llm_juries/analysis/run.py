@@ -85,7 +85,7 @@ def read_panels(
     panels = [_panel(study, store, analysis) for study in studies]
     lines = absent(studies, panels, store.path)
     if len(lines) == sum(len(study.plans) for study in studies):
-        more = f" ({len(lines) - 1} more judges have none either)" if len(lines) > 1 else ""
+        more = f" (none of the {len(lines)} judges has any)" if len(lines) > 1 else ""
         raise JuriesError(f"nothing to analyze: {lines[0]}{more}")
     return panels, lines
 

@@ -10,6 +10,7 @@ import pandas as pd
 from ..analysis.overview import ACROSS, leaders
 from ..markdown import markdown
 from .conclusion import Conclusion, Line
+from .sentences import others
 
 ALL = "All datasets"
 NAMED = 5  # voters of the line on ranks
@@ -101,7 +102,7 @@ def _ranks(ranks: pd.DataFrame) -> list[Line]:
     if not total:
         return []
     named = first.sort_values(ascending=False, kind="stable").head(NAMED)
-    more = f" and {len(first) - NAMED} more voters" * (len(first) > NAMED)
+    more = f" and {others(len(first) - NAMED)}" * (len(first) > NAMED)
     return [
         Line(
             "First",

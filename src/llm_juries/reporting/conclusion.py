@@ -19,7 +19,7 @@ from ..analysis.measured import best_first, headline_of, labelled, one_label, ra
 from ..analysis.replaceability import SINGLE
 from ..analysis.run import Results
 from ..juries.panel import Panel
-from .sentences import few_questions, picked_here
+from .sentences import few_questions, others, picked_here
 
 Tables = Mapping[str, pd.DataFrame]
 KINDS = {"jury": "jury", "judge": "judge", "lexical": "string rule"}
@@ -264,7 +264,7 @@ def _missing(panel: Panel, tables: Tables, best: Sequence[str]) -> list[Line]:
         lacking = (outcomes["items"] - outcomes["ok"]).set_axis(outcomes["voter"])
         lacking = lacking[lacking > 0].sort_values(ascending=False, kind="stable")
         named = [f"{count:,} of {voter}" for voter, count in lacking.head(NAMED).items()]
-        more = f" and some of {len(lacking) - NAMED} more voters" * (len(lacking) > NAMED)
+        more = f" and some of {others(len(lacking) - NAMED)}" * (len(lacking) > NAMED)
         votes = ", ".join(named) + more if named else "none"
         said.append(f"{votes}, of {int(outcomes['items'].max()):,} votes each")
     costs = tables.get("costs", pd.DataFrame())

@@ -27,6 +27,11 @@ def few_questions(panel: Panel) -> str:
     return f"Fewer than {FEW_QUESTIONS} questions" + " with a human label" * bool(labelled)
 
 
+def others(count: int) -> str:
+    """Return "1 other", "2 others" ..."""
+    return f"{count} other{'s' * (count != 1)}"
+
+
 MODELS_SHOWN = 4
 """Of a correlation in a report: of three, one swap of neighbours is all there is."""
 
