@@ -64,7 +64,7 @@ def test_who_is_ahead_on_some_datasets_only_is_not_called_the_best(results: Resu
     found = conclusion_across({"pooled": pooled, "voter_ranks": pd.concat([ranks, third])})
     assert found is not None
     assert found.lines[0].about == "Pooled"
-    assert found.lines[0].text.startswith("no voter is ranked by one measure on all 3 datasets; on")
+    assert found.lines[0].text.startswith("no voter is ranked by one measure on all 3 datasets; ")
 
 
 def test_its_tables_are_files(results: Results, folder: Path):

@@ -70,7 +70,7 @@ def lines(
         yield (
             "Juries",
             "; ".join(
-                f"{_share_of(each.loc[row['voter']])} of the verdicts of {_change(row)}"
+                f"{_called(row)}: {_verdicts(each.loc[row['voter']])}: {_measured(row)}"
                 for _, row in juries.head(NAMED).iterrows()
             ),
         )
@@ -95,13 +95,18 @@ def _called(row: pd.Series[Any]) -> str:
 
 
 def _change(row: pd.Series[Any]) -> str:
+    return f"{_called(row)}: {_measured(row)}"
+
+
+def _measured(row: pd.Series[Any]) -> str:
+    """Say how the agreement of a voter changed."""
     measure = str(row["measure"]).replace("_", " ")
     interval = (
         f" [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]" * bool(pd.notna(row["ci_low"]))
         or ", without an interval"
     )
     return (
-        f"{_called(row)}: {measure} {row['before']:.3f} before, {row['after']:.3f} after, "
+        f"{measure} {row['before']:.3f} before, {row['after']:.3f} after, "
         f"{row['change']:+.3f}{interval} on {row['n']:,} items, {row['finding']}"
     )
 
@@ -137,10 +142,10 @@ def _lacking(row: pd.Series[Any]) -> list[str]:
     ]
 
 
-def _share_of(row: pd.Series[Any]) -> str:
+def _verdicts(row: pd.Series[Any]) -> str:
+    """Say how many of a jury's verdicts changed."""
     interval = f" [{row['ci_low']:.1%}, {row['ci_high']:.1%}]" * bool(pd.notna(row["ci_low"]))
-    gone = ", ".join(_lacking(row))
-    return f"{row['share']:.1%}{interval}{f' ({gone})' * bool(gone)}"
+    return ", ".join([f"{row['share']:.1%}{interval} of the verdicts changed", *_lacking(row)])
 
 
 def _places(ranks: pd.DataFrame) -> Iterator[tuple[str, str]]:

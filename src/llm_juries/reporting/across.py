@@ -35,7 +35,7 @@ def conclusion_across(tables: Mapping[str, pd.DataFrame]) -> Conclusion | None:
     ]
     # Who is ahead on some of the datasets is not called the best: others were not measured there.
     whole = ahead["ranked"].iloc[0] == len(datasets)
-    none = f"no voter is ranked by one measure on all {len(datasets)} datasets; on most of them: "
+    none = f"no voter is ranked by one measure on all {len(datasets)} datasets; ranked most often: "
     lines = [
         Line("Best" if whole else "Pooled", none * (not whole) + "; ".join(best)),
         *_spread(ahead.iloc[0]),

@@ -284,18 +284,18 @@ def _settling(panel: Panel, jury: pd.Series[Any] | None, gap: pd.Series[Any] | N
         return []
     if not np.isfinite(gap["detectable"]):
         return []
-    here = f"{gap['questions']:,} questions find a difference of {gap['detectable']:.3f}"
+    detectable = f"a difference of {gap['detectable']:.3f} (power 80%)"
     needed = gap["questions_needed"]
     if not np.isfinite(needed) or needed <= gap["questions"]:
-        return [Line("To settle it", f"{here} (power 80%); the one seen takes no fewer")]
+        return [Line("To settle it", f"{gap['questions']:,} questions would show {detectable}")]
     more = needed - gap["questions"]
     unlabelled = len({q for q, h in zip(panel.questions, panel.human, strict=True) if np.isnan(h)})
     at_hand = f", {unlabelled:,} of them at hand" * bool(unlabelled)
     return [
         Line(
             "To settle it",
-            f"label {more:,.0f} more questions{at_hand}: one as seen takes {needed:,.0f}; {here} "
-            "(power 80%)",
+            f"label {more:,.0f} more questions{at_hand}: {needed:,.0f} would show a difference as "
+            f"small as the one seen, {gap['questions']:,} {detectable}",
         )
     ]
 

@@ -174,5 +174,5 @@ def _power(row: pd.Series[Any]) -> str:
     found = f"; {row['questions']:,} questions find one of {row['detectable']:.3f} or more"
     needed = row["questions_needed"]
     if np.isfinite(needed):
-        found += f", one as seen takes {needed:,.0f}"
+        found += f"; one as small as seen takes {needed:,.0f}"
     return f"{found} (power 80%)"
