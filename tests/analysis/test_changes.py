@@ -199,6 +199,13 @@ def test_findings_are_of_the_interval_and_the_margin(gap: int, n: int, finding: 
     assert found.changes["finding"].tolist() == [finding]
 
 
+def test_a_change_on_few_questions_is_a_rough_guide():
+    human = np.tile([0.0, 1.0], 6)
+    panel = panel_of({"old": 1 - human, "new": human}, human)
+    answer = difference(panel, panel, {"old": "new"}, BOOTSTRAP).lines[0][1]
+    assert answer.endswith(", clearly better (few questions: 12, so a rough guide only)")
+
+
 def test_graded_votes_are_nearer_or_farther():
     scale = Scale.ordinal(1, 5)
     rng = np.random.default_rng(2)

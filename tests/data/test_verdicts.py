@@ -345,6 +345,14 @@ def test_measurements_and_a_nameless_index_are_no_judges(
     assert readings(named)["fast"]["q2", "candidate"] == ("ok", "1")
 
 
+def test_judges_called_like_measurements_must_be_named(table: Any):
+    path = table("item_id,human,judge_number_1\nq1,1,1\nq2,0,0\n")
+    with pytest.raises(JuriesError, match="judge_number_1 is taken for a measurement"):
+        load(path)
+    (recording,) = load(path, judges=("judge_number_1",)).recordings
+    assert list(recording.cells.values()) == ["1", "0"]
+
+
 @pytest.mark.parametrize(
     "measured",
     ["latency (s)", "responseTimeMs", "cost-usd", "Duration", "idx", "split", "numTokens"],

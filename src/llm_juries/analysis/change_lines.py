@@ -105,9 +105,10 @@ def _measured(row: pd.Series[Any]) -> str:
         f" [{row['ci_low']:+.3f}, {row['ci_high']:+.3f}]" * bool(pd.notna(row["ci_low"]))
         or ", without an interval"
     )
+    few = f" ({row['caution']}, so a rough guide only)" * str(row["caution"]).startswith("few ")
     return (
         f"{measure} {row['before']:.3f} before, {row['after']:.3f} after, "
-        f"{row['change']:+.3f}{interval} on {row['n']:,} items, {row['finding']}"
+        f"{row['change']:+.3f}{interval} on {row['n']:,} items, {row['finding']}{few}"
     )
 
 

@@ -579,9 +579,11 @@ def _no_judge(
     usual = {Scale.binary(): "0, 1 or a word such as true and false"}
     what = usual.get(scale) or f"on the scale {scale}"
     there = ", ".join(_why(column, surveys.get(column)) for column in columns) or "none other"
+    measured = [column for column in columns if column and column not in surveys]
     return (
         f"{name}: has no column whose every cell is {what}; name the judges' columns with "
         f"judges=[...]; there are: {there}"
+        + (f"; {measured[0]} is taken for a measurement by its name" if measured else "")
     )
 
 
