@@ -199,6 +199,21 @@ def test_findings_are_of_the_interval_and_the_margin(gap: int, n: int, finding: 
     assert found.changes["finding"].tolist() == [finding]
 
 
+def test_of_many_voters_those_that_changed_come_first_with_holms_correction():
+    human = np.tile([0.0, 1.0], 100)
+    before = {name: human.copy() for name in "abcde"}
+    after = {name: votes.copy() for name, votes in before.items()}
+    for name, wrong in (("b", 60), ("c", 6), ("d", 1), ("e", 1)):
+        after[name][:wrong] = 1 - human[:wrong]
+    found = difference(panel_of(before, human), panel_of(after, human), bootstrap=BOOTSTRAP)
+    corrected = found.changes.set_index("voter")["p_holm"]
+    assert corrected["b"] < 0.05 < corrected["c"]
+    assert found.lines[0][1] == (
+        "of 5 voters 2 clearly worse (b, c; 1 after Holm's correction), 1 the same votes (a), "
+        "2 not clear (d, e)"
+    )
+
+
 def test_a_change_on_few_questions_is_a_rough_guide():
     human = np.tile([0.0, 1.0], 6)
     panel = panel_of({"old": 1 - human, "new": human}, human)

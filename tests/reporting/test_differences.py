@@ -15,6 +15,7 @@ from test_tracking import told
 from in_process import Ended, ended
 from llm_juries.analysis.runs import keep, read_run
 from llm_juries.judges.lexical import LexicalJudge
+from llm_juries.reporting.figures import change_forest
 from llm_juries.reporting.summary_fields import FIELDS, PREFIX, of_analysis
 from llm_juries.types import Reply, Request
 from studies import measured, study_of_rows
@@ -193,3 +194,13 @@ def test_runs_beside_a_dataset_are_one_line(runs: Runs):
         done = ended(runs.folder, "analyze", "runs=[old,new]", unused, "hydra.run.dir=x")
         assert done.code == 2
         assert f"{unused}: is not used, as runs= are earlier analyses" in done.err
+
+
+def test_of_many_changes_the_largest_are_drawn_up_and_down():
+    change = np.linspace(-0.3, 0.2, 50)
+    rows = pd.DataFrame({"change": change, "ci_low": change - 0.1, "ci_high": change + 0.1})
+    rows = rows.assign(dataset="set", replaced_by="", kind="judge", measure="kappa", margin=0.02)
+    ax = change_forest(rows.assign(voter=[f"v{at}" for at in range(50)]))
+    drawn = [label.get_text() for label in ax.get_yticklabels()]
+    assert (drawn[0], drawn[-1], len(drawn)) == ("v49", "v0", 40)
+    assert "v30" not in drawn

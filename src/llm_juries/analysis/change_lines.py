@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .replaceability import ALPHA
+
 NAMED = 3  # voters of a line
 SAME = "the same votes"
 """The finding on a voter none of whose votes changed."""
+CLEARLY = "clearly"
+"""How the finding on a change begins whose interval leaves out 0."""
 MOVED = ("changed", "only_before", "only_after")
 """The columns of `changes.flips` that count votes that differ, or that one side lacks."""
 
@@ -113,12 +117,20 @@ def _measured(row: pd.Series[Any]) -> str:
 
 
 def _counted(table: pd.DataFrame) -> str:
-    """Say how many voters are better, worse, as good or neither."""
+    """Say how many voters are better, worse, as good or neither, those that changed first.
+
+    Of many voters some seem to have changed by chance, so the correction for all of them is named.
+    """
     kinds = table["finding"].str.partition(",")[0]
-    said = []
-    for finding, names in table["voter"].groupby(kinds, sort=False):
-        said.append(f"{len(names)} {finding} ({some(names.tolist())})")
-    return f"of {len(table)} voters " + ", ".join(said)
+    clear, others = [], []
+    for finding, rows in table.groupby(kinds, sort=False):
+        said = f"{len(rows)} {finding} ({some(rows['voter'].tolist())}"
+        if str(finding).startswith(CLEARLY):
+            kept = (rows["p_holm"] < ALPHA).sum()
+            clear.append(f"{said}; {kept} after Holm's correction)")
+        else:
+            others.append(f"{said})")
+    return f"of {len(table)} voters " + ", ".join([*clear, *others])
 
 
 def some(names: Sequence[str]) -> str:

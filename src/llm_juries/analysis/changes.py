@@ -24,13 +24,13 @@ from ..metrics.intervals import cautions, p_values, share_t
 from ..metrics.measure import Ratings
 from ..metrics.power import standard_error
 from ..metrics.significance import holm
-from .change_lines import SAME, lines, some
+from .change_lines import CLEARLY, SAME, lines, some
 from .comparison import Pair
 from .measured import COVERAGE, compared, labelled, one_label
 from .replaceability import ALPHA, MARGIN
 from .tables import Table
 
-BETTER, WORSE = "clearly better", "clearly worse"
+BETTER, WORSE = f"{CLEARLY} better", f"{CLEARLY} worse"
 UNCLEAR = "not clear"
 
 

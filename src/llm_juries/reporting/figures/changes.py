@@ -41,6 +41,8 @@ def change_forest(
 ) -> Axes:
     """Draw how much each voter's agreement with humans changed, the largest gain first.
 
+    Of many voters the smallest changes are left out.
+
     Parameters
     ----------
     changes : DataFrame
@@ -63,9 +65,9 @@ def change_forest(
         rows = rows[rows["voter"].isin(options.voters)]
     if rows.empty:
         raise JuriesError("changes, change: no voter to draw has one; nothing to draw")
-    rows = rows.sort_values("change", ascending=False, kind="stable")
     left_out = len(rows) - MOST_ROWS
-    rows = rows.head(MOST_ROWS)
+    rows = rows.sort_values("change", key=abs, ascending=False, kind="stable").head(MOST_ROWS)
+    rows = rows.sort_values("change", ascending=False, kind="stable")
     several = len(set(changes["dataset"])) > 1
     labels = [_label(row, options, several=several) for _, row in rows.iterrows()]
     sheet = Sheet(ax, row_height() * (len(rows) + 0.4) + 3.2 * em(), options)
@@ -84,7 +86,7 @@ def change_forest(
         wrapped(f"change of {what} ({level:.0%} interval; grey: ±{margin:g})", 0.55 * sheet.width)
     )
     sheet.head("Change of agreement with humans")
-    more = f"not drawn: {left_out} more, see tables/changes.csv" if left_out > 0 else ""
+    more = f"not drawn: {left_out} smaller changes, see tables/changes.csv" if left_out > 0 else ""
     sheet.foot(note, hollow_note(rows, *INTERVAL), more)
     return axis
 
