@@ -24,6 +24,7 @@ from llm_juries.study import Study
 
 STARS = lj.Scale.ordinal(1, 5)
 FAST = lj.Bootstrap(resamples=50)
+UNDRAWN = lj.FigureOptions(draw="none")
 HUMAN = [1, 5, 4, 2, 3, 4, 5, 1]
 A = [1, 5, 4, 1, 3, 5, 4, 2]
 B = [2, 4, 4, 3, 2, 4, 5, 1]
@@ -222,10 +223,10 @@ def test_an_analysis_stays_graded_or_says_its_threshold(tmp_path: Path):
         collect(study.plans, store)
         graded = measure([study], store, Analysis(bootstrap=FAST))
         assert "kappa" not in graded.tables["agreement"]
-        summary.write(graded, tmp_path / "graded")
+        summary.write(graded, tmp_path / "graded", options=UNDRAWN)
         how = Analysis(Settings(threshold=3.5), FAST)
         results = measure([study], store, how)
-    summary.write(results, tmp_path / "out")
+    summary.write(results, tmp_path / "out", options=UNDRAWN)
     said = (tmp_path / "graded" / "report.md").read_text()
     assert "Best single judge: **a**, weighted kappa" in said
     report = (tmp_path / "out" / "report.md").read_text()
@@ -238,7 +239,7 @@ def test_an_analysis_stays_graded_or_says_its_threshold(tmp_path: Path):
 def test_a_report_of_cut_votes_has_the_juries_of_the_panel(tmp_path: Path):
     panel = lj.read_verdicts(stars(), ["a", "b", "c"], STARS, threshold=3.5)
     panel = panel.add(lj.Jury("jury", ["a", "b", "c"], "mean"))
-    lj.report(panel, tmp_path, FAST)
+    lj.report(panel, tmp_path, FAST, UNDRAWN)
     expected = lj.agreement(panel, FAST).set_index("voter")
     found = pd.read_csv(tmp_path / "tables" / "agreement.csv").set_index("voter")
     assert found.loc["jury", "kappa"] == pytest.approx(expected.loc["jury", "kappa"])

@@ -12,7 +12,6 @@ import pytest
 
 from in_process import Ended, ended
 from llm_juries.config.keys import keys
-from llm_juries.reporting import summary
 from llm_juries.reporting.page import page
 
 pytestmark = pytest.mark.slow
@@ -24,7 +23,8 @@ BAD = (
 )  # fmt: skip
 COMMANDS = {
     "judge": ("dataset=jsonl", "dataset.path=a.jsonl", "judge=[contains]"),
-    "analyze": ("dataset=verdicts", "dataset.path=v.csv", "analysis.bootstrap.resamples=50"),
+    "analyze": ("dataset=verdicts", "dataset.path=v.csv", "analysis.bootstrap.resamples=50",
+                "figures.draw=none"),
     "difference": ("dataset=verdicts", "dataset.path=v.csv", "replace={j: k}",
                    "figures.draw=none"),
     "label": ("action=write", "dataset=jsonl", "dataset.path=a.jsonl"),
@@ -77,8 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "a.jsonl").write_text("\n".join(map(json.dumps, answers)))
     verdicts = "\n".join(f"q{n},{n % 2},1,{n % 2}" for n in range(6))
     (folder / "v.csv").write_text(f"item_id,human,j,k\n{verdicts}")
-    with pytest.MonkeyPatch.context() as patch:  # figures and pages take seconds
-        patch.setattr(summary, "write", lambda *_: [])
+    with pytest.MonkeyPatch.context() as patch:  # pages take seconds
         patch.setattr(page, "write", lambda *_: None)
         yield folder
 
