@@ -166,6 +166,14 @@ def test_a_value_without_an_interval_is_not_said_to_be_pooled(panels: list[Panel
     assert " pooled over 1 of 2 datasets, " in lines_of([alone[0], panels[1]])["Best"]
 
 
+def test_voters_that_are_tied_for_the_first_place_are_said_to_be(panels: list[Panel]):
+    first, second = panels[:2]
+    tied = with_votes(first, 1, first.votes.labels[:, 0])
+    assert lines_of([tied, second])["First"] == (
+        "a on 2, b on 1, of 2 datasets (who is tied counts as first)"
+    )
+
+
 def test_datasets_without_two_labels_are_named(panels: list[Panel]):
     first, second = panels[:2]
     bare = tuple(replace(item, human=None) for item in second.dataset.items)

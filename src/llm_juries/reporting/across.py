@@ -107,7 +107,8 @@ def _ranks(ranks: pd.DataFrame) -> list[Line]:
         Line(
             "First",
             ", ".join(f"{voter} on {count}" for voter, count in named.items())
-            + f"{more}, of {total} datasets",
+            + f"{more}, of {total} datasets"
+            + " (who is tied counts as first)" * bool(first.sum() > total),
         )
     ]
 
