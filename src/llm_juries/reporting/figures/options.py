@@ -93,7 +93,7 @@ class FigureOptions:
         for one in self.voters:
             if one not in voters:
                 raise JuriesError(
-                    f"figures.voters: there is no voter {one!r}{nearest(one, voters)}"
+                    f"figures.voters: there is no voter {one!r}{nearest(one, sorted(voters))}"
                 )
 
     def chosen(
