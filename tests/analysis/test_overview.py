@@ -161,7 +161,9 @@ def test_a_value_without_an_interval_is_not_said_to_be_pooled(panels: list[Panel
     constant = [with_votes(panel, 0, np.ones(150)) for panel in panels[:2]]
     alone = [replace(panel, votes=panel.votes.columns(("a",))) for panel in constant]
     said = lines_of(alone)
-    assert said["Best"] == "judge a, kappa 0.000, the mean of 2 of 2 datasets, mean rank 1.0"
+    assert said["Best"] == (
+        "judge a, kappa 0.000, without an interval, the mean of 2 of 2 datasets, mean rank 1.0"
+    )
     assert said["Left out"] == "2 values have no interval and no part in the pooled estimates"
     assert " pooled over 1 of 2 datasets, " in lines_of([alone[0], panels[1]])["Best"]
 
@@ -182,10 +184,13 @@ def test_datasets_without_two_labels_are_named(panels: list[Panel]):
     agreement = pd.DataFrame({"dataset": ["set_0", "set_1"]})
     conclusion = conclusion_across({**tables, "agreement": agreement})
     assert conclusion is not None
-    assert [line.text for line in conclusion.lines] == [
-        "only set_0 has human labels to measure voters against, so there is no overall result",
-        "set_1: human labels are missing or all the same",
-    ]
+    best, left_out = conclusion.lines
+    row = tables["pooled"].iloc[0]
+    assert (best.about, best.text) == (
+        "Best", f"judge a, kappa {row['agreement']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+        " on set_0"
+    )  # fmt: skip
+    assert left_out.text == "set_1: human labels are missing or all the same"
 
 
 def test_the_conclusion_names_the_best_and_says_how_far_datasets_differ(found: Overview):

@@ -25,11 +25,14 @@ def conclusion_across(tables: Mapping[str, pd.DataFrame]) -> Conclusion | None:
     datasets = list(dict.fromkeys(ranks["dataset"]))
     left_out = _left_out(pooled, datasets, tables.get("agreement", ranks))
     ahead = leaders(pooled)
-    if len(datasets) == 1 or ahead.empty or ahead["ranked"].iloc[0] < 2:
-        line = Line("Pooled", f"{_not_pooled(datasets)}, so there is no overall result")
-        return Conclusion(ALL, (line, *left_out))
+    if ahead.empty or ahead["ranked"].iloc[0] < min(2, len(datasets)):
+        none = (
+            f"no voter is ranked by one measure on two of the {len(datasets)} datasets, so there "
+            "is no overall result"
+        )
+        return Conclusion(ALL, (Line("Pooled", none), *left_out))
     best = [
-        _value(rows.iloc[0], len(datasets))
+        _value(rows.iloc[0], datasets)
         for kind in ("jury", "judge", "lexical")
         if len(rows := ahead[ahead["kind"] == kind])
     ]
@@ -39,16 +42,10 @@ def conclusion_across(tables: Mapping[str, pd.DataFrame]) -> Conclusion | None:
     lines = [
         Line("Best" if whole else "Pooled", none * (not whole) + "; ".join(best)),
         *_spread(ahead.iloc[0]),
-        *_ranks(ranks),
+        *(_ranks(ranks) if len(datasets) > 1 else ()),
         *left_out,
     ]
     return Conclusion(ALL, tuple(lines))
-
-
-def _not_pooled(datasets: Sequence[str]) -> str:
-    if len(datasets) == 1:
-        return f"only {datasets[0]} has human labels to measure voters against"
-    return f"no voter is ranked by one measure on two of the {len(datasets)} datasets"
 
 
 def _left_out(pooled: pd.DataFrame, datasets: Sequence[str], agreement: pd.DataFrame) -> list[Line]:
@@ -62,17 +59,18 @@ def _left_out(pooled: pd.DataFrame, datasets: Sequence[str], agreement: pd.DataF
     return [Line("Left out", "; ".join(said))] if said else []
 
 
-def _value(row: pd.Series[Any], datasets: int) -> str:
+def _value(row: pd.Series[Any], datasets: Sequence[str]) -> str:
     word = {"jury": "jury", "judge": "judge"}.get(row["kind"], "string rule")
     known = row["datasets"] - row["left_out"]
-    shared = f" ({row['sources']} independent, as some share their questions)"
     value = f"{word} {row['voter']}, {row['measure'].replace('_', ' ')} {row['agreement']:.3f}"
-    over = (
-        f"{known or row['datasets']} of {datasets} datasets{shared * bool(row['sources'] < known)}"
-    )
-    interval = f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}] pooled over"
+    value += f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]" if known else ", without an interval"
+    if len(datasets) == 1:
+        return f"{value} on {datasets[0]}"
+    shared = f" ({row['sources']} independent, as some share their questions)"
     return (
-        f"{value}{interval if known else ', the mean of'} {over}, mean rank {row['mean_rank']:.1f}"
+        f"{value}{' pooled over' if known else ', the mean of'} {known or row['datasets']} of "
+        f"{len(datasets)} datasets{shared * bool(row['sources'] < known)}, "
+        f"mean rank {row['mean_rank']:.1f}"
     )
 
 

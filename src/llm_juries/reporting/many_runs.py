@@ -49,7 +49,8 @@ def write(
     tables = {"agreement": joined(each), **found.tables}
     drawn = _drawn(tables, folder, options)
     names = ", ".join(panel.dataset.name for panel in panels)
-    about = f"Earlier runs side by side, {len(panels)} datasets: {names}."
+    datasets = f"{len(panels)} dataset{'s' * (len(panels) != 1)}"
+    about = f"Earlier runs side by side, {datasets}: {names}."
     described = (*ACROSS, AGREEMENT)
     shows = [descriptions.agreement_map(tables["voter_ranks"], options) for _ in drawn]
     document = Document(ALL, about, conclusions(tables), tables, described, drawn, shows)
