@@ -21,6 +21,7 @@ from llm_juries.judges.base import Limits, key_of
 from llm_juries.judges.lexical import LexicalJudge
 
 FAST = lj.Bootstrap(resamples=200)
+NO_FIGURES = lj.FigureOptions(draw="none")
 
 
 class Model(LexicalJudge):
@@ -290,7 +291,7 @@ def test_answers_are_judged_once_and_kept(
     again = lj.judge("answers.jsonl", judges=[Counted("model", "contains"), "token_f1"])
     assert len(asked) == number
     assert first.votes.labels.tolist() == again.votes.labels.tolist() == [[1, 1], [0, 0]]
-    assert "model" in lj.report(first, "out", FAST).read_text()
+    assert "model" in lj.report(first, "out", FAST, NO_FIGURES).read_text()
 
 
 class Wavering(Model):
@@ -317,7 +318,7 @@ def test_a_judge_may_be_asked_several_times_and_under_several_prompts(
     panel = panel.add(lj.Jury("thrice", ["mine*3"])).add(lj.Jury("two", ["mine:1", "mine:2"]))
     assert panel.juries[0].members == ("mine", "mine:2", "mine:3")
     assert panel.votes.columns(("thrice",)).labels.T.tolist() == [[1, 0]]
-    assert "mine@zero_shot" in lj.report(panel, "out", FAST).read_text()
+    assert "mine@zero_shot" in lj.report(panel, "out", FAST, NO_FIGURES).read_text()
     other = lj.judge(answers, judges=seats[:2], prompt="zero_shot", store=store)
     assert other.votes.names == ("mine", "mine:2", "mine:3")
 
@@ -372,7 +373,7 @@ def test_an_interrupt_in_a_notebook_stops_sending_and_keeps_what_came(tmp_path: 
             asked.extend(request.item.item_id for request in requests)
             if len(asked) == 5:  # the stop button: a signal to the thread that waits
                 os.kill(os.getpid(), signal.SIGINT)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.01)
             return await super().ask(requests)
 
     rows = [

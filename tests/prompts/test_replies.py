@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
 
 from conftest import ROOT
-from llm_juries.config.build import build
+from llm_juries.config.named import load_prompt
 from llm_juries.prompts.parsers import LabelReader, NumberReader, Reader
 from llm_juries.prompts.prompt import Prompt
 from llm_juries.scale import Scale
@@ -54,12 +54,9 @@ SCALES = {
 }
 
 
+@cache
 def shipped(name: str) -> Reader:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("judge", [f"prompt={name}", "output_dir=unused"])
-    prompt = build(cfg.prompt, "prompt")
-    assert isinstance(prompt, Prompt)
-    return prompt.reader
+    return load_prompt(name).reader
 
 
 def readers(group: dict[str, Any]) -> list[Reader]:
