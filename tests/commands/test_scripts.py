@@ -21,7 +21,7 @@ from llm_juries.judges.model_files import cache
 from llm_juries.store.store import Store
 from llm_juries.types import Verdict
 
-# No examples in the prompt: they are most of what the model would compute.
+# No examples in the prompt: models would compute longer.
 SMALL = ("dataset.limit=3", "prompt=zero_shot", "judge=smollm2", "judges.smollm2.threads=1")
 TABLES_ONLY = ("figures.draw=none", "analysis.bootstrap.resamples=50")
 
@@ -167,9 +167,10 @@ def test_the_larger_model_judges_better_than_chance(run_script: Run, tmp_path: P
     judge = OmegaConf.load(ROOT / "conf" / "judge" / "qwen25_coder.yaml")
     if not list(cache().glob(f"*{judge.file.name}")):
         pytest.skip("its file (1.1 GB) is not in the cache; make quickstart fetches it")
-    done = run_script("judge", "dataset.limit=6", "judge=qwen25_coder")
+    what = ("dataset.limit=6", "prompt=zero_shot", "judge=qwen25_coder")
+    done = run_script("judge", *what)
     assert done.returncode == 0, done.stderr
-    done = run_script("analyze", "dataset.limit=6", "judge=qwen25_coder", *TABLES_ONLY)
+    done = run_script("analyze", *what, *TABLES_ONLY)
     (row,) = table(tmp_path / "out" / "tables" / "agreement.csv")
     assert row["n"] == "24"
     assert float(row["kappa"]) > 0.3
