@@ -1,6 +1,6 @@
 """Texts of others in the media that tables are written in: one function a medium.
 
-HTML is escaped by Jinja (see `reporting.page`).
+Markup is escaped by Jinja (see `reporting.templates`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ def terminal(text: str) -> str:
         return text
     plain = (c.isprintable() or unicodedata.category(c) == "Zs" for c in text)
     return "".join(c if shown else ascii(c)[1:-1] for c, shown in zip(text, plain, strict=True))
+
+
+def html(text: str) -> str:
+    """Return a text for Jinja to escape: on one line, without the control characters HTML bans."""
+    return _CONTROLS.sub(" ", text)
 
 
 def spreadsheet(text: str) -> str:

@@ -14,7 +14,10 @@ from test_tracking import told
 
 from in_process import Ended, ended
 from llm_juries.analysis.runs import keep, read_run
+from llm_juries.analysis.tables import Table
 from llm_juries.judges.lexical import LexicalJudge
+from llm_juries.reporting.conclusion import Conclusion, Line
+from llm_juries.reporting.document import Document, write
 from llm_juries.reporting.figures import change_forest
 from llm_juries.reporting.summary_fields import FIELDS, PREFIX, of_analysis
 from llm_juries.types import Reply, Request
@@ -204,3 +207,14 @@ def test_of_many_changes_the_largest_are_drawn_up_and_down():
     drawn = [label.get_text() for label in ax.get_yticklabels()]
     assert (drawn[0], drawn[-1], len(drawn)) == ("v49", "v0", 40)
     assert "v30" not in drawn
+
+
+def test_a_page_holds_no_control_characters_and_no_markup_of_names(tmp_path: Path):
+    name = "a\x1b[31m<b>\u202e"
+    table = pd.DataFrame({"voter": [name]})
+    described = Table("changes", lambda _: table, "Changes", "Look.", "always")
+    conclusion = Conclusion(name, (Line("Answer", name),))
+    write(Document(name, name, [conclusion], {"changes": table}, [described]), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("a [31m&lt;b&gt;") == 6
+    assert not {"\x1b", "\u202e"} & set(page)
