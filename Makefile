@@ -20,7 +20,7 @@ reproduce: $(VENV)/.run
 atlas: $(VENV)/.run
 	$(BIN)/llm-juries atlas
 
-# One worker per core; the tests of a file run in one worker, as they share slow fixtures, and files
+# Three workers for two cores; the tests of a file run in one worker, as they share slow fixtures, and files
 # with slow tests come first (tests/conftest.py).
 test: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
