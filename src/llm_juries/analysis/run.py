@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -19,12 +20,53 @@ from .absent import absent
 from .found_juries import JurySearch
 from .jury_search import search_juries
 from .measured import one_label
-from .overview import overview
+from .overview import Overview, overview
 from .panels import read_panel
 from .settings import Analysis
 from .tables import TABLES, Subject
 
 log = logging.getLogger(__name__)
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """Those of `analysis.tables` that have rows, by name, and of several datasets their overview.
+
+    Each is made when it is first asked for, so that figures are drawn while others are made.
+    """
+
+    def __init__(self, subjects: Sequence[Subject], across: Callable[[], Overview] | None) -> None:
+        self._subjects = subjects
+        self._across = across
+        self._made: dict[str, pd.DataFrame | None] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        table = self._made[name]
+        if table is None:
+            raise KeyError(name)
+        return table
+
+    def __iter__(self) -> Iterator[str]:
+        own = (table.name for table in TABLES)
+        across = self._overview.tables if self._across else {}
+        return (name for name in (*own, *across) if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _make(self, name: str) -> pd.DataFrame | None:
+        for table in TABLES:
+            if table.name == name:
+                made = joined([table.make(subject) for subject in self._subjects])
+                return made if table.kept_empty or not made.empty else None
+        return self._overview.tables.get(name) if self._across else None
+
+    @cached_property
+    def _overview(self) -> Overview:
+        if self._across is None:
+            raise TypeError("there is one dataset only")
+        return self._across()
 
 
 @dataclass(frozen=True)
@@ -42,7 +84,7 @@ class Results:
 
 
 def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = None) -> Results:
-    """Read the studies' verdicts and make the tables of `analysis.tables` that have rows.
+    """Read the studies' verdicts; the tables are made when they are asked for.
 
     Of several studies also those of `analysis.overview`, which put them side by side.
 
@@ -50,7 +92,7 @@ def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = 
     ------
     JuriesError
         If a study has no voters, a price is given for a judge that no study has, the store has no
-        usable verdict of anyone, or as the functions of the tables raise.
+        usable verdict of anyone. Its tables raise what their functions do.
     """
     analysis = analysis or Analysis()
     panels, lines = read_panels(studies, store, analysis)
@@ -58,15 +100,9 @@ def measure(studies: Sequence[Study], store: Store, analysis: Analysis | None = 
     for study, panel in zip(studies, panels, strict=True):
         subjects.append(_subject(study, panel, analysis, alone=len(studies) == 1))
         subjects += _overall(subjects[-1], analysis)
-    tables = {}
-    for table in TABLES:
-        made = joined([table.make(subject) for subject in subjects])
-        if table.kept_empty or not made.empty:
-            tables[table.name] = made
-    if len(panels) > 1:
-        settings = analysis.settings
-        found = overview(panels, analysis.bootstrap, settings.coverage, settings.same_voters)
-        tables |= found.tables
+    settings = analysis.settings
+    across = partial(overview, panels, analysis.bootstrap, settings.coverage, settings.same_voters)
+    tables = Tables(subjects, across if len(panels) > 1 else None)
     panels = [subject.panel for subject in subjects]
     return Results([subject.study for subject in subjects], panels, tables, analysis, lines)
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ..errors import JuriesError
 from . import command_line
+
+if TYPE_CHECKING:
+    from ..analysis.run import Results
+    from ..reporting.figures import Drawers, Drawn, FigureOptions
 
 OF_RUNS = ("coverage", "same_voters", "bootstrap")
 """The keys of `analysis` that earlier runs are measured with: their votes are counted already."""
@@ -15,62 +20,75 @@ OF_RUNS = ("coverage", "same_voters", "bootstrap")
 
 def analyze(cfg: DictConfig) -> None:
     """Write tables, figures and a report to the output folder. Asks no model."""
+    from ..config.build import read
+    from ..reporting.figures import FigureOptions, drawers
+
+    if cfg.runs is not None and cfg.runs != []:
+        _analyze_runs(cfg)
+        return
+    figures = read(FigureOptions, cfg.figures, "figures")
+    with drawers(figures) as others:  # first, as they import what they need meanwhile
+        _analyze(cfg, figures, others)
+
+
+def _analyze(cfg: DictConfig, figures: FigureOptions, others: Drawers) -> None:
     from ..analysis.run import measure
     from ..collect.run import collect
     from ..config.analysis import read_analysis
-    from ..config.build import build, read
+    from ..config.build import build
     from ..config.composing import written
     from ..config.settings import settings
     from ..config.study import studies
-    from ..markdown import markdown
     from ..reporting import summary
-    from ..reporting.across import conclusion_across
-    from ..reporting.conclusion import conclusions
     from ..reporting.drawing import draw
-    from ..reporting.figures import FigureOptions, drawers
     from ..reporting.page import page
     from ..reporting.summary_fields import of_analysis
     from ..reporting.tracking import Finished, agreement_metrics
     from ..store.store import Store
     from .hydra_app import experiment
 
-    if cfg.runs is not None and cfg.runs != []:
-        _analyze_runs(cfg)
-        return
     tracking = build(cfg.wandb, "wandb")
     analysis = read_analysis(cfg.analysis)
-    figures = read(FigureOptions, cfg.figures, "figures")
     store_folder = settings(cfg).places.store
     browsing = build(cfg.page, "page")
     folder = Path(cfg.output_dir)
-    with drawers(figures) as others:
-        found = studies(cfg)
-        plans = [plan for study in found for plan in study.plans]
-        with Store(store_folder) as store:
-            # Rules and recordings answer on the spot; models were asked by `llm-juries judge`.
-            collect([plan for plan in plans if plan.judge.free], store)
-            with tracking.beside(plans, store) as log:
-                results = measure(found, store, analysis)
-                drawn = draw(results, folder / "figures", figures, others)
-                summary.write_tables(results, folder, figures)
-                config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
-                summary.write_report(results, folder, drawn, config)
-                page.write(results, store, folder / "report.html", drawn, browsing)
-                names = ("report.md", "report.html", "provenance.json", "tables", "figures")
-                run = log(
-                    Finished(
-                        folder,
-                        "analyze",
-                        written(cfg),
-                        results.tables,
-                        drawn.wait(),
-                        agreement_metrics(results.tables["agreement"]),
-                        of_analysis(results.panels, results.tables),
-                        experiment() or found[0].dataset.name,
-                        [folder / name for name in (*names, "votes")],
-                    )
+    found = studies(cfg)
+    plans = [plan for study in found for plan in study.plans]
+    with Store(store_folder) as store:
+        # Rules and recordings answer on the spot; models were asked by `llm-juries judge`.
+        collect([plan for plan in plans if plan.judge.free], store)
+        with tracking.beside(plans, store) as log:
+            results = measure(found, store, analysis)
+            drawn = draw(results, folder / "figures", figures, others)
+            summary.write_tables(results, folder, figures)
+            config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
+            summary.write_report(results, folder, drawn, config)
+            page.write(results, store, folder / "report.html", drawn, browsing)
+            names = ("report.md", "report.html", "provenance.json", "tables", "figures", "votes")
+            run = log(
+                Finished(
+                    folder,
+                    "analyze",
+                    written(cfg),
+                    dict(results.tables),
+                    drawn.wait(),
+                    agreement_metrics(results.tables["agreement"]),
+                    of_analysis(results.panels, results.tables),
+                    experiment() or found[0].dataset.name,
+                    [folder / name for name in names],
                 )
-    for table in summary.first_tables(results):
+            )
+    _say(results, drawn, folder, run)
+
+
+def _say(results: Results, drawn: Drawn, folder: Path, run: Path | None) -> None:
+    """Print where everything is, and the conclusion last."""
+    from ..markdown import markdown
+    from ..reporting.across import conclusion_across
+    from ..reporting.conclusion import conclusions
+    from ..reporting.summary import first_tables
+
+    for table in first_tables(results):
         print(f"{markdown(table)}\n")
     for panel in results.panels:
         if panel.cut_at:

@@ -124,10 +124,11 @@ def draw(
 
 
 def _names(results: Results) -> str:
-    """Return all texts of the tables, joined."""
+    """Return all texts of the tables that are drawn, joined."""
+    tables = dict.fromkeys(drawing.table for drawing in FIGURES)
     found = {
         name
-        for table in results.tables.values()
+        for table in (results.tables[name] for name in tables if name in results.tables)
         for column in table.select_dtypes(["object", "str"])
         for name in table[column].unique()
         if isinstance(name, str)
