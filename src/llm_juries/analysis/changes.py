@@ -253,8 +253,8 @@ def _common(
     differ = ~((own == theirs) | (np.isnan(own) & np.isnan(theirs)))
     if differ.any():
         at = int(np.flatnonzero(differ)[0])
-        item, other = (tuple(panel.dataset.items)[at] for panel in (first, ordered))
-        labels = " and ".join(str(one.human or "no label") for one in (item, other))
+        item, counterpart = (tuple(panel.dataset.items)[at] for panel in (first, ordered))
+        labels = " and ".join(str(one.human or "no label") for one in (item, counterpart))
         raise JuriesError(
             f"{before.dataset.name}: {int(differ.sum())} items of {called[0]} and {called[1]} "
             f"have different human labels (the first: {item.item_id!r}, {item.candidate!r}: "

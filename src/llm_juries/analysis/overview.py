@@ -257,7 +257,8 @@ def leaders(found: pd.DataFrame) -> pd.DataFrame:
     Others were not measured on as many datasets, or by one measure, or voted on too few items.
     """
     most = max(found["ranked"].max(), 1)
-    return found[found["ranked"] == most]
+    first: pd.DataFrame = found[found["ranked"] == most]
+    return first
 
 
 def _one_source(
