@@ -1,7 +1,7 @@
 """Parse yamls with libyaml: PyYAML's own parser takes ten times as long.
 
-Hydra and OmegaConf name PyYAML's parser and take no other, so what OmegaConf makes a loader of is
-put in its place. The loader keeps OmegaConf's rules: no key twice, 1e-3 is a number.
+Hydra and OmegaConf 2.3 name PyYAML's parser and take no other, so what OmegaConf makes a loader of
+is put in its place. The loader keeps OmegaConf's rules: no key twice, 1e-3 is a number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from omegaconf import OmegaConf, _utils
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
-_of_omegaconf = _utils.get_yaml_loader
+_of_omegaconf: Any = getattr(_utils, "get_yaml_loader", None)
 
 
 @cache
@@ -37,7 +37,8 @@ def _loader() -> Any:
 
 def use_libyaml() -> None:
     """Let OmegaConf and Hydra parse with libyaml from here on."""
-    _utils.get_yaml_loader = _loader
+    if _of_omegaconf is not None:  # OmegaConf 2.4 does by itself
+        _utils.get_yaml_loader = _loader
 
 
 def version_of(path: Path) -> tuple[int, ...]:
