@@ -307,6 +307,16 @@ def test_a_successor_is_the_one_of_the_judges_yaml(panel: Panel):
     assert found.changes["replaced_by"].tolist() == [successor]
 
 
+def test_a_job_of_a_sweep_that_failed_is_warned_of(
+    panel: Panel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    for number in range(3):
+        (tmp_path / str(number) / ".hydra").mkdir(parents=True)
+    keep([panel], tmp_path / "1")
+    assert [path.name for path in runs_in(tmp_path)] == ["1"]
+    assert f"{tmp_path}: left out, as they hold no votes: 0, 2" in caplog.text
+
+
 def test_a_sweep_of_runs_is_read_side_by_side(panel: Panel, tmp_path: Path):
     for number, names in enumerate((("old",), ("new",), ("third",))):
         part = replace(panel, votes=panel.votes.columns(names), juries=())

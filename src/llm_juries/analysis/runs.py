@@ -18,6 +18,8 @@ from ..juries.votes_file import identities, read, write
 log = logging.getLogger(__name__)
 VOTES = "votes"
 """The folder of an analysis that holds its votes, a file a dataset."""
+JOB = ".hydra"
+"""The folder that Hydra writes for each job of a sweep before it begins."""
 
 
 def keep(panels: Sequence[Panel], folder: Path) -> None:
@@ -51,15 +53,16 @@ def read_run(folder: Path) -> list[Panel]:
 def runs_in(folder: Path) -> list[Path]:
     """Return the folder of a run, or those of the runs of a sweep (-m) in a folder.
 
-    Raises
-    ------
-    JuriesError
-        If there is neither.
+    Jobs of a sweep without votes, such as one that failed, are left out with a warning.
     """
     if (folder / VOTES).is_dir() or not folder.is_dir():
         return [folder]
-    found = [one for one in folder.iterdir() if (one / VOTES).is_dir()]
-    return sorted(found, key=lambda one: _natural(one.name)) or [folder]
+    within = sorted(folder.iterdir(), key=lambda one: _natural(one.name))
+    found = [one for one in within if (one / VOTES).is_dir()]
+    failed = [one.name for one in within if (one / JOB).is_dir() and one not in found]
+    if found and failed:
+        log.warning("%s: left out, as they hold no votes: %s", folder, ", ".join(failed))
+    return found or [folder]
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
