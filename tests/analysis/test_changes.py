@@ -166,6 +166,26 @@ def test_who_is_ranked_on_one_side_only_was_or_is_first(panel: Panel):
     assert gained == f"new is first, {second} was; ranked after only: new"
 
 
+def test_a_jury_of_other_seats_or_another_rule_is_said_to_be(panel: Panel):
+    alone = replace(panel, votes=panel.votes.columns(("old", "third", "fourth")), juries=())
+    before, rule, seats = (
+        alone.add(jury)
+        for jury in (
+            Jury("trio", ("old", "third", "fourth")),
+            Jury("trio", ("old", "third", "fourth"), "mean"),
+            Jury("trio", ("third", "old")),
+        )
+    )
+    for after, said in (
+        (rule, "old, third, fourth by mean after"),
+        (seats, "third, old by majority after"),
+    ):
+        items = dict(lj.difference(before, after, bootstrap=BOOTSTRAP).lines)["Items"]
+        assert f"; jury trio is old, third, fourth by majority before and {said}" in items
+    same = dict(lj.difference(before, replace(before), bootstrap=BOOTSTRAP).lines)["Items"]
+    assert "trio" not in same
+
+
 def test_voters_of_one_side_only_are_named(panel: Panel):
     before, after = (
         replace(panel, votes=panel.votes.columns(names), juries=())

@@ -15,6 +15,7 @@ import pandas as pd
 from ..errors import JuriesError, nearest
 from ..juries.panel import Panel
 from ..juries.pooling import context_of, renamed, seats_of
+from ..juries.rules import Jury
 from ..juries.votes import Votes
 from ..juries.votes_file import identities
 from ..metrics.arrays import Array
@@ -278,6 +279,7 @@ def _sides(
         shared = [name for name in before.votes.names if name in after.votes.names]
         names = {name: name for name in shared} | names
         notes += _unmatched(before, after, names)
+        notes += _other_juries(before, after, [name for name in shared if name not in reseated])
     theirs = tuple(new for old, new in names.items() if old not in reseated)
     voters = before.votes.joined(after.votes.columns(theirs), *reseated.values())
     there, width = list(before.votes.names), len(before.votes.names)
@@ -298,6 +300,23 @@ def _unmatched(before: Panel, after: Panel, names: Mapping[str, str]) -> Iterato
     for panel, known, side in ((before, names.keys(), "before"), (after, names.values(), "after")):
         if alone := [name for name in panel.votes.names if name not in known]:
             yield f"left out, as they voted {side} only: {some(alone)}"
+
+
+def _other_juries(before: Panel, after: Panel, names: Sequence[str]) -> Iterator[str]:
+    """Yield a note on each jury of one name that has other seats or another rule afterwards."""
+    for name in names:
+        first, second = (_described(panel, name) for panel in (before, after))
+        if first != second:
+            yield f"jury {name} is {first} before and {second} after"
+
+
+def _described(panel: Panel, name: str) -> str:
+    """Return a voter's seats, and its rule where it is known."""
+    (voter,) = panel.votes.columns((name,)).voters
+    rules = [
+        f" by {jury.rule}" for jury in panel.juries if jury.name == name and type(jury) is Jury
+    ]
+    return ", ".join(voter.members) + "".join(rules)
 
 
 def _reseated(
