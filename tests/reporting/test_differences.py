@@ -94,6 +94,9 @@ def test_earlier_runs_stand_side_by_side(runs: Runs):
     wide = pd.read_csv(runs.folder / "many" / "tables" / "by_dataset.csv")
     assert list(wide)[-2:] == ["set@old", "set@new"]
     assert "1 independent, as some share their questions" in runs.many.out
+    for name in ("diff", "many"):
+        report = (runs.folder / name / "report.md").read_text()
+        assert ". Intervals are of 95%, over whole questions." in report
     assert (runs.folder / "many" / "report.html").is_file()
 
 

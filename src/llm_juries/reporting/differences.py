@@ -60,7 +60,8 @@ def write(
     drawn = _drawn(tables, folder, options, level)
     title = differences[0].title if len(differences) == 1 else about
     shows = [descriptions.change_forest(tables["changes"], options) for _ in drawn]
-    document = Document(title, about, conclusions(differences), tables, DIFFERENCES, drawn, shows)
+    how = f"{about}. Intervals are of {level:.0%}, over whole questions."
+    document = Document(title, how, conclusions(differences), tables, DIFFERENCES, drawn, shows)
     write_document(document, folder, config, options.names)
     return drawn
 

@@ -50,7 +50,10 @@ def write(
     drawn = _drawn(tables, folder, options)
     names = ", ".join(panel.dataset.name for panel in panels)
     datasets = f"{len(panels)} dataset{'s' * (len(panels) != 1)}"
-    about = f"Earlier runs side by side, {datasets}: {names}."
+    about = (
+        f"Earlier runs side by side, {datasets}: {names}. Intervals are of "
+        f"{analysis.bootstrap.level:.0%}, over whole questions."
+    )
     described = (*ACROSS, AGREEMENT)
     shows = [descriptions.agreement_map(tables["voter_ranks"], options) for _ in drawn]
     document = Document(ALL, about, conclusions(tables), tables, described, drawn, shows)
