@@ -349,7 +349,7 @@ def test_a_sweep_of_runs_is_read_side_by_side(panel: Panel, tmp_path: Path):
     keep([other], tmp_path / "b")
     apart = read_runs([tmp_path / "a", tmp_path / "b"])
     assert [one.dataset.name for one in apart] == ["set@a", "set@b"]
-    assert matched([panel], apart[:1]) == [(panel, apart[0])]
+    assert matched([panel], apart[:1]) == ([(panel, apart[0])], [])
     assert run_names([tmp_path / "x/0", tmp_path / "y/0"]) == ["x/0", "y/0"]
     with pytest.raises(JuriesError, match="is named twice"):
         read_runs([tmp_path / "a", tmp_path / "a"])

@@ -100,6 +100,19 @@ def test_earlier_runs_stand_side_by_side(runs: Runs):
     assert (runs.folder / "many" / "report.html").is_file()
 
 
+def test_a_dataset_of_one_run_only_is_named_in_the_report(runs: Runs):
+    (panel,) = read_run(runs.folder / "old")
+    other = replace(panel, dataset=replace(panel.dataset, name="other"))
+    keep([panel, other], runs.folder / "more")
+    done = ended(
+        runs.folder, "difference", "before=more", "after=new", "hydra.run.dir=left", *QUICK[1:]
+    )
+    assert done.code == 0, done.err + done.bug
+    said = "left out, as only one run has it: other"
+    assert said in done.err
+    assert said in (runs.folder / "left" / "report.md").read_text()
+
+
 def fields_of(runs: Runs) -> dict[str, Any]:
     (log,) = (runs.folder / "diff").glob("wandb/offline-run-*/run-*.wandb")
     summary = told(log)["summary"]

@@ -111,11 +111,13 @@ def read_runs(folders: Sequence[Path]) -> list[Panel]:
     return side_by_side([(name, read_run(run)) for name, run in zip(names, found, strict=True)])
 
 
-def matched(before: Sequence[Panel], after: Sequence[Panel]) -> list[tuple[Panel, Panel]]:
-    """Return the panels of two runs that are about the same dataset, a pair each.
+def matched(
+    before: Sequence[Panel], after: Sequence[Panel]
+) -> tuple[list[tuple[Panel, Panel]], list[str]]:
+    """Return the panels of two runs that are about the same dataset, a pair each, and the others.
 
-    Datasets have one name, or one name before the @ of a prompt or run, or are the only ones. What
-    only one run has is left out, with a warning.
+    Datasets have one name, or one name before the @ of a prompt or run, or are the only ones. Of
+    those that only one run has the names are returned.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def matched(before: Sequence[Panel], after: Sequence[Panel]) -> list[tuple[Panel
         If there is no such pair.
     """
     if len(before) == len(after) == 1:
-        return [(before[0], after[0])]
+        return [(before[0], after[0])], []
     exact = {panel.dataset.name: panel for panel in after}
     rough: dict[str, list[Panel]] = {}
     for panel in after:
@@ -140,9 +142,7 @@ def matched(before: Sequence[Panel], after: Sequence[Panel]) -> list[tuple[Panel
         raise JuriesError(
             f"no dataset is in both runs: {', '.join(alone)}; compare runs on the same datasets"
         )
-    if alone:
-        log.warning("left out, as only one run has it: %s", ", ".join(alone))
-    return pairs
+    return pairs, alone
 
 
 def _base(panel: Panel) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def difference(cfg: DictConfig) -> None:
     figures = read(FigureOptions, cfg.figures, "figures")
     replaced = replacements(_plain(cfg.replace))
     pairs, about, names = _pairs(cfg, analysis, alone=bool(replaced))
-    pairs = _with_replaced(pairs, replaced)
+    pairs, lacking = _with_replaced(pairs, replaced)
     settings, bootstrap = analysis.settings, analysis.bootstrap
     found = [
         changes.difference(old, new, replaced, bootstrap, settings.margin, settings.coverage, names)
@@ -51,6 +51,7 @@ def difference(cfg: DictConfig) -> None:
     ]
     if replaced:
         about += "; " + ", ".join(f"{new} replaces {old}" for old, new in replaced.items())
+        about += _left_out("without a replaced voter or its successor", lacking)
     folder = Path(cfg.output_dir)
     config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
     drawn = differences.write(found, folder, about, config, figures, bootstrap.level)
@@ -79,8 +80,8 @@ def difference(cfg: DictConfig) -> None:
 
 def _with_replaced(
     pairs: list[tuple[Panel, Panel]], replaced: Mapping[str, str]
-) -> list[tuple[Panel, Panel]]:
-    """Return the pairs that have all replaced voters and their successors; warn of the others."""
+) -> tuple[list[tuple[Panel, Panel]], list[str]]:
+    """Return the pairs with all replaced voters and successors, and the names of the others."""
 
     def has_all(before: Panel, after: Panel) -> bool:
         return set(replaced) <= {*before.votes.names} and {*replaced.values()} <= {
@@ -89,10 +90,17 @@ def _with_replaced(
 
     kept = [pair for pair in pairs if has_all(*pair)]
     if not kept:
-        return pairs  # `changes.difference` says who is missing
-    if left := [one.dataset.name for one, other in pairs if not has_all(one, other)]:
-        log.warning("left out, without a replaced voter or its successor: %s", ", ".join(left))
-    return kept
+        return pairs, []  # `changes.difference` says who is missing
+    return kept, [one.dataset.name for one, other in pairs if not has_all(one, other)]
+
+
+def _left_out(reason: str, datasets: Sequence[str]) -> str:
+    """Warn of datasets that are left out, and return a part of a sentence for the report."""
+    if not datasets:
+        return ""
+    said = f"left out, {reason}: {', '.join(datasets)}"
+    log.warning("%s", said)
+    return f"; {said}"
 
 
 def _plain(replace: object) -> object:
@@ -120,8 +128,9 @@ def _pairs(
             return [(panel, panel) for panel in old], f"run: {before}", None
         first, second = run_names([Path(before), Path(after)])
         names = first, second
-        pairs = matched(old, _of_folder(cfg, analysis, "after"))
-        return pairs, f"before: {before}; after: {after}", names
+        pairs, alone_there = matched(old, _of_folder(cfg, analysis, "after"))
+        about = f"before: {before}; after: {after}"
+        return pairs, about + _left_out("as only one run has it", alone_there), names
     if cfg.prompts and len(cfg.prompts) != 2:
         raise JuriesError(
             f"prompts: are {len(cfg.prompts)}; name two, the old one first: prompts=[OLD,NEW]"
