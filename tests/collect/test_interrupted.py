@@ -79,7 +79,7 @@ def wait_for_first_request(api: Remote, before: int) -> None:
     deadline = time.monotonic() + 60
     while sum(api.stats()["arrivals"].values()) == before:
         assert time.monotonic() < deadline
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def test_kills_lose_no_verdict_and_pay_for_none_twice(api: Remote, tmp_path: Path):
