@@ -21,14 +21,18 @@ from in_process import ROOT
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
+        "aiohttp",
+        "llm_juries.collect.estimate",
         "llm_juries.collect.progress",
         "llm_juries.collect.run",
+        "llm_juries.commands.collection",
         "llm_juries.commands.hydra_app",
         "llm_juries.config.settings",
         "llm_juries.data.answer_tables",
         "llm_juries.judges.http.judge",
         "llm_juries.reporting.tracking",
         "pandas",
+        "tabulate",
     ]
 )
 
