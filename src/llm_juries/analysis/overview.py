@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -116,16 +117,22 @@ def origin(panel: Panel) -> str:
 def sources_of(panels: Sequence[Panel]) -> dict[str, str]:
     """Return what each dataset has in common with those that share its questions, by its name.
 
-    Besides those of one `origin`, datasets with the same labelled items under other names do.
+    Besides those of one `origin`, datasets with the same items and labels under other names do.
     """
-    first: dict[frozenset[object], str] = {}
+    sizes = Counter(len(panel.questions) for panel in panels)
+    first: dict[Hashable, str] = {}
     shared: dict[str, str] = {}
     for panel in panels:
-        labels = zip(identities(panel), panel.dataset.items, strict=True)
-        items = frozenset((key, item.human) for key, item in labels if item.human is not None)
+        alone = sizes[len(panel.questions)] == 1  # then its items are no other dataset's
+        items = panel.dataset.name if alone else _labelled_items(panel)
         own = shared.setdefault(origin(panel), first.get(items, origin(panel)))
         first.setdefault(items, own)
     return {panel.dataset.name: shared[origin(panel)] for panel in panels}
+
+
+def _labelled_items(panel: Panel) -> frozenset[tuple[tuple[str, ...], str | None]]:
+    labels = (item.human for item in panel.dataset.items)
+    return frozenset(zip(identities(panel), labels, strict=True))
 
 
 def voter_ranks(panel: Panel, bootstrap: Bootstrap, coverage: float = COVERAGE) -> pd.DataFrame:
