@@ -150,6 +150,15 @@ def test_a_voter_of_few_items_is_not_the_best(tmp_path: Path, truth: np.ndarray)
     assert lines_of(tmp_path, made)["Best"].startswith("judge judge_1, ")
 
 
+def test_judges_that_are_tied_for_the_best_are_named(tmp_path: Path, truth: np.ndarray):
+    rng = np.random.default_rng(5)
+    good, bad = noisy(rng, truth, 0.05, 1), noisy(rng, truth, 0.4, 1)
+    made = study(tmp_path, np.hstack([good, good, bad]), [str(h) for h in truth], [])
+    best = lines_of(tmp_path, made)["Best"]
+    assert best.startswith("judge judge_1, kappa 0.")
+    assert "], tied with judge_0; no jury was measured" in best
+
+
 def test_few_questions_are_a_rough_guide(tmp_path: Path, truth: np.ndarray):
     votes = noisy(np.random.default_rng(6), truth[:12], 0.2, 3)
     found = lines_of(tmp_path, study(tmp_path, votes, [str(h) for h in truth[:12]], [TRIO]))

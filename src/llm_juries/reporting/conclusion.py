@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from .. import escaping
+from ..analysis.change_lines import some
 from ..analysis.costs import PAID
 from ..analysis.measured import best_first, headline_of, labelled, one_label, ranked_by
 from ..analysis.replaceability import SINGLE
@@ -98,7 +99,7 @@ def _lines(panel: Panel, tables: Tables, results: Results) -> list[Line]:
     jury = next((row for row in best if row["kind"] == "jury"), None)
     gap = _gap(tables, jury)
     return [
-        Line("Best", _best(panel, tables, best, measure)),
+        Line("Best", _best(panel, tables, best, able, measure)),
         *_difference(tables, jury, gap),
         *_people(tables, able.iloc[0]),
         *_votes(tables, jury),
@@ -136,10 +137,13 @@ def _without_labels(panel: Panel, tables: Tables) -> list[Line]:
     return lines
 
 
-def _best(panel: Panel, tables: Tables, best: Sequence[pd.Series[Any]], measure: str) -> str:
+def _best(
+    panel: Panel, tables: Tables, best: Sequence[pd.Series[Any]], able: pd.DataFrame, measure: str
+) -> str:
     searched = tables.get("juries", pd.DataFrame())
     said = [
         _value(row, measure)
+        + _tied(row, able)
         + ", too high, since a search picked it on these items"
         * (row["kind"] == "jury" and bool(picked_here(panel, searched, str(row["voter"]))))
         for row in best
@@ -154,6 +158,14 @@ def _best(panel: Panel, tables: Tables, best: Sequence[pd.Series[Any]], measure:
     if few := few_questions(panel):
         said.append(f"{few[0].lower()}{few[1:]}, so a rough guide only")
     return "; ".join(said)
+
+
+def _tied(row: pd.Series[Any], able: pd.DataFrame) -> str:
+    """Name the other juries, or judges, that agree as well as the best one."""
+    by = ranked_by(able)
+    alike = (able[by] == row[by]) & ((able["kind"] == "jury") == (row["kind"] == "jury"))
+    names = able.loc[alike & (able["voter"] != row["voter"]), "voter"].tolist()
+    return f", tied with {some(names)}" * bool(names)
 
 
 def _value(row: pd.Series[Any], measure: str) -> str:
