@@ -166,6 +166,20 @@ def test_who_is_ranked_on_one_side_only_was_or_is_first(panel: Panel):
     assert gained == f"new is first, {second} was; ranked after only: new"
 
 
+def test_pairs_that_are_named_the_other_way_round_are_counted(panel: Panel):
+    items = [replace(item, opponent="other") for item in panel.dataset.items]
+    turned = [replace(item, candidate="other", opponent="m") for item in items[:30]]
+    before, after = (
+        replace(panel, dataset=replace(panel.dataset, items=tuple(made)))
+        for made in (items, [*turned, *items[30:]])
+    )
+    said = dict(lj.difference(before, after, bootstrap=BOOTSTRAP).lines)["Items"]
+    assert said == (
+        f"{N - 30} in both; 30 before only; 30 after only; "
+        "30 pairs name their answers the other way round, so they are left out"
+    )
+
+
 def test_a_jury_of_other_seats_or_another_rule_is_said_to_be(panel: Panel):
     alone = replace(panel, votes=panel.votes.columns(("old", "third", "fourth")), juries=())
     before, rule, seats = (

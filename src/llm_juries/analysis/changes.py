@@ -163,6 +163,7 @@ def difference(
     _check_names(before, after, replaced, alone=alone)
     first, second, left = _common(before, after, called)
     sides, notes = _sides(first, second, replaced, alone=alone)
+    notes = (*_turned(before, after), *notes) if any(left) else notes
     return Difference(
         before.dataset.name,
         *(names or _names(before, after, replaced)),
@@ -262,6 +263,17 @@ def _common(
             f"{labels}); analyze both with the same labels"
         )
     return first, ordered, (int((~kept).sum()), len(items) - len(order))
+
+
+def _turned(before: Panel, after: Panel) -> Iterator[str]:
+    """Yield a note on pairs that both runs have, but with their two answers exchanged."""
+    theirs = set(identities(after))
+    count = sum(
+        (item_id, opponent, candidate, criterion) in theirs
+        for item_id, candidate, opponent, criterion in set(identities(before)) - theirs
+    )
+    if count:
+        yield f"{count:,} pairs name their answers the other way round, so they are left out"
 
 
 def _said(identity: Sequence[str]) -> str:
