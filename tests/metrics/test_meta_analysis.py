@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
+from statsmodels.stats.meta_analysis import combine_effects
 
 from llm_juries.metrics.meta_analysis import random_effects, within_clusters
 
@@ -26,6 +28,20 @@ def test_the_bcg_trials_have_their_published_summary() -> None:
     assert found.i2 == pytest.approx(0.921, abs=2e-3)
     assert found.q_p < 1e-6
     assert found.new_low < found.low < found.mean < found.high < found.new_high
+
+
+def test_the_summary_is_that_of_statsmodels() -> None:
+    rng = np.random.default_rng(3)
+    for k in (2, 3, 5, 12):
+        errors = rng.uniform(0.02, 0.2, k)
+        effects = rng.normal(0.3, 0.15, k) + rng.normal(0, errors)
+        found = random_effects(effects, errors)
+        theirs = combine_effects(effects, errors**2, method_re="pm")
+        assert found.mean == pytest.approx(theirs.mean_effect_re, abs=1e-5)
+        assert found.tau2 == pytest.approx(max(theirs.tau2, 0), abs=1e-5)
+        error = np.sqrt(max(theirs.var_hksj_re, theirs.var_eff_w_re))
+        assert found.high - found.mean == pytest.approx(stdtrit(k - 1, 0.975) * error, abs=1e-5)
+        assert found.i2 == pytest.approx(max(0, 1 - (k - 1) / theirs.q))
 
 
 def test_equal_effects_have_no_heterogeneity_and_no_narrower_interval_than_fixed_ones() -> None:

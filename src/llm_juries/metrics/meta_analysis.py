@@ -1,4 +1,4 @@
-"""A random-effects summary of estimates from several sources (statsmodels).
+"""A random-effects summary of estimates from several sources.
 
 Sources differ in more than chance, so the mean is one of a distribution of effects: its spread, and
 where the effect of a new source would lie, are reported beside it.
@@ -47,6 +47,7 @@ class Pooled(NamedTuple):
     new_high: float
 
 
+STEPS, SAME = 100, 1e-10
 NOTHING = Pooled(0, *[np.nan] * 9)
 
 
@@ -65,13 +66,11 @@ def random_effects(effects: Array, errors: Array, level: float = 0.95) -> Pooled
         return NOTHING
     if k == 1:
         return NOTHING._replace(k=1, mean=float(effects[0]))
-    from statsmodels.stats.meta_analysis import combine_effects
-
-    with np.errstate(divide="ignore", invalid="ignore"):  # of effects that are all the same
-        found = combine_effects(np.asarray(effects), np.asarray(errors) ** 2, method_re="pm")
-    tau2 = max(float(found.tau2), 0.0)
-    error = float(np.sqrt(max(found.var_hksj_re, found.var_eff_w_re)))
-    mean, q = float(found.mean_effect_re), max(float(found.q), 0.0)
+    variances = np.asarray(errors) ** 2
+    _, q, _ = _weighted(effects, variances)
+    tau2 = _paule_mandel(effects, variances)
+    mean, spread_re, weight = _weighted(effects, variances + tau2)
+    error = float(np.sqrt(max(spread_re / (k - 1), 1.0) / weight))
     reach = float(stdtrit(k - 1, (1 + level) / 2)) * error
     spread = np.sqrt(tau2 + error**2)
     ahead = float(stdtrit(k - 2, (1 + level) / 2)) * spread if k > 2 else np.nan
@@ -87,6 +86,28 @@ def random_effects(effects: Array, errors: Array, level: float = 0.95) -> Pooled
         mean - ahead,
         mean + ahead,
     )
+
+
+def _weighted(effects: Array, variances: Array) -> tuple[float, float, float]:
+    """Return the mean by inverse variances, the weighted squares around it, and all weights."""
+    weights = 1 / variances
+    mean = float(weights @ effects / weights.sum())
+    return mean, float(weights @ (effects - mean) ** 2), float(weights.sum())
+
+
+def _paule_mandel(effects: Array, variances: Array) -> float:
+    """Return the variance of true effects under which the weighted squares are k - 1, 0 if none.
+
+    By Newton's steps from 0 (DerSimonian and Kacker 2007), which approach the root from below.
+    """
+    tau2 = 0.0
+    for _ in range(STEPS):
+        mean, squares, _ = _weighted(effects, variances + tau2)
+        excess = squares - (len(effects) - 1)
+        if excess <= SAME:
+            break
+        tau2 += excess / float((variances + tau2) ** -2.0 @ (effects - mean) ** 2)
+    return tau2
 
 
 def within_clusters(
