@@ -273,7 +273,7 @@ def test_a_full_disk_is_one_line(
 def test_a_process_that_fails_to_log_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, case: str
 ):
-    def log(*_: object) -> None:
+    def start(*_: object) -> None:
         if case == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         raise ValueError(case)
@@ -281,9 +281,10 @@ def test_a_process_that_fails_to_log_is_one_line(
     monkeypatch.setattr(forked, "cpus", lambda: 2)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     monkeypatch.setattr(tracking, "_import_all", lambda: None)
-    monkeypatch.setattr(Tracking, "_log", log)
-    with Store(tmp_path / "store") as store, OFFLINE.beside([], store) as log_there:
-        assert log_there(judged(tmp_path)) is None
+    monkeypatch.setattr(Tracking, "start", start)
+    with Store(tmp_path / "store") as store, OFFLINE.beside([], store) as logged:
+        logged.begin(judged(tmp_path))
+        assert logged.end(judged(tmp_path)) is None
     assert case in warned(caplog)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,27 +58,26 @@ def _analyze(cfg: DictConfig, figures: FigureOptions, others: Drawers) -> None:
     with Store(store_folder) as store:
         # Rules and recordings answer on the spot; models were asked by `llm-juries judge`.
         collect([plan for plan in plans if plan.judge.free], store)
-        with tracking.beside(plans, store) as log:
+        with tracking.beside(plans, store) as logged:
             results = measure(found, store, analysis)
             drawn = draw(results, folder / "figures", figures, others)
             summary.write_tables(results, folder, figures)
+            job = Finished(
+                folder,
+                "analyze",
+                written(cfg),
+                dict(results.tables),
+                metrics=agreement_metrics(results.tables["agreement"]),
+                summary=of_analysis(results.panels, results.tables),
+                group=experiment() or found[0].dataset.name,
+            )
+            logged.begin(job)
             config = OmegaConf.to_yaml(OmegaConf.create(written(cfg)))
             summary.write_report(results, folder, drawn, config)
             page.write(results, store, folder / "report.html", drawn, browsing)
             names = ("report.md", "report.html", "provenance.json", "tables", "figures", "votes")
-            run = log(
-                Finished(
-                    folder,
-                    "analyze",
-                    written(cfg),
-                    dict(results.tables),
-                    drawn.wait(),
-                    agreement_metrics(results.tables["agreement"]),
-                    of_analysis(results.panels, results.tables),
-                    experiment() or found[0].dataset.name,
-                    [folder / name for name in names],
-                )
-            )
+            files = [folder / name for name in names]
+            run = logged.end(replace(job, figures=drawn.wait(), files=files))
     _say(results, drawn, folder, run)
 
 

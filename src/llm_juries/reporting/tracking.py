@@ -12,9 +12,10 @@ import logging
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -71,6 +72,13 @@ class Finished:
     files: Sequence[Path] = ()
 
 
+class Logged(NamedTuple):
+    """The folder of a run, None where there is none, and what could not be logged."""
+
+    place: Path | None
+    problems: list[str]
+
+
 @dataclass(frozen=True)
 class Tracking:
     """Where a run is logged, and what of it.
@@ -108,41 +116,37 @@ class Tracking:
     timeout_s: float = 60.0
 
     @contextlib.contextmanager
-    def beside(
-        self, plans: Sequence[Plan], store: Store
-    ) -> Iterator[Callable[[Finished], Path | None]]:
+    def beside(self, plans: Sequence[Plan], store: Store) -> Iterator[Here | Beside]:
         """Yield what logs a job as `log` does, in a process beside this one where that is safe.
 
-        That process imports W&B, which takes a second, and samples the plans' verdicts, while this
-        one does what there will be to log.
+        That process imports W&B and samples the plans' verdicts, which takes a second each, while
+        this one does what there will be to log.
         """
         if self.mode == "disabled" or not worth_forking():
-            yield lambda job: self.log(job, plans, store)
+            yield Here(self, plans, store)
             return
         sampled: Sample | None = None
+        filled: Filled | None = None
 
         def prepare() -> None:
             nonlocal sampled
             logging.disable()  # what there is to say of the store, the other process says
-            with contextlib.suppress(Exception):  # `_log` tries again, and notes it
+            with contextlib.suppress(Exception):  # to be tried again when it is logged, and noted
                 _import_all()
                 with Store(store.path) as own:  # as open files have one place to read at
                     sampled = self._sampled(plans, own)
             logging.disable(logging.NOTSET)
 
-        def log_there(job: Finished) -> Path | None:
-            place: Path | None = None
-            problems: list[str] = []
-            with _noted(problems):
-                forked.send(job)
-                place, problems = forked.receive()
-            _warn(problems)
-            return place
+        def step(job: Finished) -> Logged | None:
+            nonlocal filled
+            if filled is None:
+                filled = Filled.of(self, job)
+                return None
+            return filled.end(job, lambda: sampled or self._sampled(plans, store))
 
-        killed = "the process that logs was killed"
-        forked = Forked(lambda job: self._log(job, plans, store, sampled), killed, prepare)
+        forked = Forked(step, "the process that logs was killed", prepare)
         try:
-            yield log_there
+            yield Beside(forked)
         finally:
             forked.close()
 
@@ -159,38 +163,22 @@ class Tracking:
         """
         if self.mode == "disabled":
             return None
-        place, problems = self._log(job, plans, store, None)
-        _warn(problems)
-        return place
-
-    def _log(
-        self, job: Finished, plans: Sequence[Plan], store: Store | None, sampled: Sample | None
-    ) -> tuple[Path | None, list[str]]:
-        """Log a job; return the run's folder, and what could not be logged."""
-        place: Path | None = None
-        problems: list[str] = []
-        with _noted(problems):
-            run = self._started(job)
-            # Not as a context, which prints the traceback of what is raised in it.
-            with _noted(problems):
-                self._fill(run, job, problems)
-            with _noted(problems):
-                run.summary.update(dict(job.summary))
-            with _noted(problems):
-                _add_files(run, job)
-            with _noted(problems):
-                if store is not None and max(self.verdicts, self.export) > 0:
-                    self._add_verdicts(run, job, sampled or self._sampled(plans, store))
-            run.finish(exit_code=1 if problems else 0)
-            place = Path(run.settings.sync_dir)
-        return place, problems
+        sampled = None if store is None else partial(self._sampled, plans, store)
+        return _told(*Filled.of(self, job).end(job, sampled))
 
     def _sampled(self, plans: Sequence[Plan], store: Store) -> Sample:
         from .verdict_sample import sample
 
         return sample(plans, store, max(self.verdicts, self.export), self.seed)
 
-    def _started(self, job: Finished) -> wandb.Run:
+    def start(self, job: Finished) -> wandb.Run:
+        """Start a job's run.
+
+        Raises
+        ------
+        Exception
+            Of any kind that W&B raises.
+        """
         loaded = _import_quietly()
         if self.mode == "online" and not loaded.login(prompt=False, verify=False):
             raise JuriesError("no login: run `wandb login`, set WANDB_API_KEY, or wandb=offline")
@@ -218,24 +206,65 @@ class Tracking:
         )
         return run
 
-    def _fill(self, run: wandb.Run, job: Finished, problems: list[str]) -> None:
-        import wandb
 
-        media: dict[str, Any] = {}
+@dataclass
+class Filled:
+    """A run of W&B that has a job's tables and numbers; None where it could not be started."""
+
+    tracking: Tracking
+    run: wandb.Run | None
+    problems: list[str]
+
+    @classmethod
+    def of(cls, tracking: Tracking, job: Finished) -> Filled:
+        """Start a run, and log tables, metrics and summary."""
+        filled = cls(tracking, None, [])
+        with _noted(filled.problems):
+            # Not as a context, which prints the traceback of what is raised in it.
+            filled.run = tracking.start(job)
+            filled._fill(filled.run, job)
+            with _noted(filled.problems):
+                filled.run.summary.update(dict(job.summary))
+        return filled
+
+    def end(self, job: Finished, sampled: Callable[[], Sample] | None) -> Logged:
+        """Log a job's figures, its files and the sampled verdicts; finish the run."""
+        run, place = self.run, None
+        if run is not None:
+            with _noted(self.problems):
+                self._show(run, job)
+                with _noted(self.problems):
+                    _add_files(run, job)
+                with _noted(self.problems):
+                    if sampled and max(self.tracking.verdicts, self.tracking.export) > 0:
+                        self._add_verdicts(run, job, sampled())
+                run.finish(exit_code=1 if self.problems else 0)
+                place = Path(run.settings.sync_dir)
+        return Logged(place, self.problems)
+
+    def _fill(self, run: wandb.Run, job: Finished) -> None:
+        tables: dict[str, Any] = {}
         for name, table in job.tables.items():
             if not table.empty:
-                with _noted(problems):
-                    media[f"tables/{name}"] = _table(table)
-        for path in job.figures:
-            with _noted(problems):
-                media[f"figures/{path.stem}"] = wandb.Image(str(path))
-        # One step: a run is one point in a plot across runs.
+                with _noted(self.problems):
+                    tables[f"tables/{name}"] = _table(table)
+        # One step, which the figures end: a run is one point in a plot across runs.
         numbers = {key: value for key, value in job.metrics.items() if math.isfinite(value)}
-        logged = len(problems)
-        with _noted(problems):
-            run.log(media | numbers)
-        if len(problems) > logged:
-            run.log(numbers)
+        logged = len(self.problems)
+        with _noted(self.problems):
+            run.log(tables | numbers, commit=False)
+        if len(self.problems) > logged:
+            run.log(numbers, commit=False)
+
+    def _show(self, run: wandb.Run, job: Finished) -> None:
+        import wandb
+
+        figures: dict[str, Any] = {}
+        for path in job.figures:
+            with _noted(self.problems):
+                figures[f"figures/{path.stem}"] = wandb.Image(str(path))
+        with _noted(self.problems):
+            run.log(figures)
 
     def _add_verdicts(self, run: wandb.Run, job: Finished, drawn: Sample) -> None:
         import wandb
@@ -244,17 +273,54 @@ class Tracking:
             return
         costs = {f"stored_usd/{d}/{judge}": usd for (d, judge), usd in sorted(drawn.costs.items())}
         run.summary.update({"verdicts": drawn.total, **costs})
-        if self.verdicts:
-            shown = drawn.table.head(self.verdicts)
+        verdicts, export = self.tracking.verdicts, self.tracking.export
+        if verdicts:
+            shown = drawn.table.head(verdicts)
             run.log({"verdicts/sample": _table(shown)})
-        if self.export:
-            exported = drawn.table.head(self.export)
+        if export:
+            exported = drawn.table.head(export)
             path = job.folder / "verdicts.parquet"
             exported.to_parquet(path, index=False)
-            facts = {"rows": len(exported), "of": drawn.total, "seed": self.seed}
+            facts = {"rows": len(exported), "of": drawn.total, "seed": self.tracking.seed}
             artifact = wandb.Artifact(f"{job.name}-verdicts", "verdicts", metadata=facts)
             artifact.add_file(str(path), name=path.name)
             run.log_artifact(artifact)
+
+
+class Here:
+    """Logs a job in this process, all of it at the end."""
+
+    def __init__(self, tracking: Tracking, plans: Sequence[Plan], store: Store) -> None:
+        self._log = partial(tracking.log, plans=plans, store=store)
+
+    def begin(self, job: Finished) -> None:
+        """Begin with what is known: tables, metrics and summary."""
+
+    def end(self, job: Finished) -> Path | None:
+        """Log the job with its figures and files; return the run's folder as `log` does."""
+        return self._log(job)
+
+
+class Beside:
+    """Logs a job in a process beside this one."""
+
+    def __init__(self, forked: Forked) -> None:
+        self._forked = forked
+        self._problems: list[str] = []
+
+    def begin(self, job: Finished) -> None:
+        """Begin with what is known: tables, metrics and summary."""
+        with _noted(self._problems):
+            self._forked.send(job)
+
+    def end(self, job: Finished) -> Path | None:
+        """Log the job's figures and files; return the run's folder as `log` does."""
+        with _noted(self._problems):
+            self._forked.send(replace(job, tables={}))
+            self._forked.receive()
+            logged: Logged = self._forked.receive()
+            return _told(*logged)
+        return _told(None, self._problems)
 
 
 def _import_quietly() -> Any:
@@ -289,11 +355,13 @@ def _add_files(run: wandb.Run, job: Finished) -> None:
     run.log_artifact(artifact)
 
 
-def _warn(problems: Sequence[str]) -> None:
+def _told(place: Path | None, problems: Sequence[str]) -> Path | None:
+    """Return the folder of a run; warn in one line of what could not be logged."""
     if problems:
         log.warning(
             "W&B: this run was not logged completely (%s)", "; ".join(dict.fromkeys(problems))
         )
+    return place
 
 
 @contextlib.contextmanager
