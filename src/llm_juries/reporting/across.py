@@ -83,12 +83,13 @@ def _spread(row: pd.Series[Any]) -> list[Line]:
         if pd.notna(row["new_low"])
         else "; two are too few to say what a new one would give"
     )
+    chance = "p < 0.001" if row["q_p"] < 0.001 else f"p {row['q_p']:.3f}"
     more = "more than chance" if row["q_p"] < 0.05 else "no more than chance explains"
     return [
         Line(
             "Datasets",
             f"for {row['voter']} they differ by {more} (I2 {row['i2']:.0%}, tau "
-            f"{row['tau']:.3f}, p {row['q_p']:.3f}){new}",
+            f"{row['tau']:.3f}, {chance}){new}",
         )
     ]
 
