@@ -223,7 +223,8 @@ def test_voters_on_one_dataset_each_are_not_pooled():
     conclusion = conclusion_across(found.tables)
     assert conclusion is not None
     assert conclusion.lines[0].text == (
-        "no voter is ranked by one measure on two of the 2 datasets, so there is no overall result"
+        "no jury or judge is ranked by one measure on two of the 2 datasets, so there is no "
+        "overall result"
     )
     assert found.pooled["tau"].isna().all()
     own = found.voter_ranks.set_index("voter")["ci_low"].sort_index()

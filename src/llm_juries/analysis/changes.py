@@ -381,9 +381,9 @@ def changes(
         sides voted on, and missing, the others (int); before and after, the headline measure with
         ties for half; change = after - before with ci_low and ci_high, the cluster-robust t
         interval; p and p_holm, corrected for all rows (float); finding ("clearly better", "clearly
-        worse", "as good within MARGIN", "not clear", "not clear, but worse by MARGIN at most", "the
-        same votes"; where both voted on less than `coverage` of the labelled items with the share)
-        (str); margin; questions, detectable and questions_needed as
+        worse", "as good within MARGIN", "not clear", "not clear, but worse by less than MARGIN
+        (one-sided)", "the same votes"; where both voted on less than `coverage` of the labelled
+        items with the share) (str); margin; questions, detectable and questions_needed as
         in `comparison.against`; caution. Empty without human labels of two values.
     """
     if not labelled(sides.panel) or one_label(sides.panel):
@@ -434,7 +434,8 @@ def _finding(found: Pair, margin: float, level: float) -> str:
         return (BETTER if low > 0 else WORSE) + f", by less than {margin:g}" * equal
     if equal:
         return f"as good within {margin:g}"
-    return UNCLEAR + f", but worse by {margin:g} at most" * (gap.above(-margin) < ALPHA)
+    bounded = f", but worse by less than {margin:g} (one-sided)"
+    return UNCLEAR + bounded * (gap.above(-margin) < ALPHA)
 
 
 def _moved(rated: Ratings, at: int, to: int) -> int:

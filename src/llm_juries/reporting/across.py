@@ -25,10 +25,12 @@ def conclusion_across(tables: Mapping[str, pd.DataFrame]) -> Conclusion | None:
     datasets = list(dict.fromkeys(ranks["dataset"]))
     left_out = _left_out(pooled, datasets, tables.get("agreement", ranks))
     ahead = leaders(pooled)
+    if not ahead.empty and ahead["ranked"].iloc[0] < len(datasets):
+        ahead = leaders(pooled[pooled["kind"] != "lexical"])  # rules alone are no overall result
     if ahead.empty or ahead["ranked"].iloc[0] < min(2, len(datasets)):
         none = (
-            f"no voter is ranked by one measure on two of the {len(datasets)} datasets, so there "
-            "is no overall result"
+            f"no jury or judge is ranked by one measure on two of the {len(datasets)} datasets, so "
+            "there is no overall result"
         )
         return Conclusion(ALL, (Line("Pooled", none), *left_out))
     best = [

@@ -220,7 +220,8 @@ def _finding(tables: Tables, gap: pd.Series[Any]) -> str:
     margin = f"{equal.iloc[0]['margin']:g}" if len(equal) else ""
     if verdict == "equivalent":
         return f"as good within {margin}"
-    return "not clear" + f", but worse by {margin} at most" * (verdict == "not inferior")
+    bounded = f", but worse by less than {margin} (one-sided)"
+    return "not clear" + bounded * (verdict == "not inferior")
 
 
 def _people(tables: Tables, best: pd.Series[Any]) -> list[Line]:
