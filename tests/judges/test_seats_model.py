@@ -17,25 +17,27 @@ from llm_juries.types import Outcome
 
 pytestmark = pytest.mark.model
 
-SAMPLED = [
-    "dataset.limit=2",
+FEW = [
     "judge=smollm2",
-    # Two examples in place of ten: the model takes seconds to read them.
-    "prompt.shots=["
-    '{question: Which metal has the symbol Au?, answer: Gold, references: [Gold], label: "True"},'
-    "{question: What is the capital of Australia?, answer: Sydney, references: [Canberra],"
+    "dataset.limit=1",
+    # A line and two examples in place of ten: the model takes seconds to read them.
+    "prompt.instruction=True or False?",
+    'prompt.shots=[{question: Metal Au?, answer: Gold, references: [Gold], label: "True"},'
+    "{question: Capital of Australia?, answer: Sydney, references: [Canberra],"
     ' label: "False"}]',
-    "judges.smollm2.decoding.verdict_by=text",
-    "judges.smollm2.decoding.max_tokens=3",
-    "judges.smollm2.decoding.temperature=0.7",
 ]
-PROMPTS = ["few_shot_standard", "zero_shot", "dont_overthink"]
+SAMPLED = [
+    "judges.smollm2.decoding.verdict_by=text",
+    "judges.smollm2.decoding.max_tokens=2",
+    "judges.smollm2.decoding.temperature=1.6",
+    "seats=[smollm2*3]",
+]
 
 
 def test_three_answers_of_a_sampled_judge_are_three_calls_and_three_columns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    (study,) = studies(composed("judge", [*SAMPLED, "seats=[smollm2*3]"]))
+    (study,) = studies(composed("judge", [*FEW, *SAMPLED]))
     items = len(tuple(study.dataset.items))
     with Store(tmp_path) as store:
         tallies = collect([study], store)
@@ -60,14 +62,12 @@ def test_three_answers_of_a_sampled_judge_are_three_calls_and_three_columns(
 
 
 def test_one_model_under_three_prompts_is_a_jury(tmp_path: Path):
-    members = ",".join(f"smollm2@{prompt}" for prompt in PROMPTS)
-    overrides = ["jury=embedded", f"juries.embedded.members=[{members}]", "dataset.limit=1"]
-    cfg = composed("judge", ["judge=smollm2", *overrides, "~judges.qwen25_coder"])
-    (study,) = studies(cfg)
+    seats = ("smollm2", "smollm2@zero_shot", "smollm2@paper_zero_shot")
+    jury = ["jury=embedded", f"juries.embedded.members=[{','.join(seats)}]"]
+    (study,) = studies(composed("judge", [*FEW, *jury, "~judges.qwen25_coder"]))
     with Store(tmp_path) as store:
         collect([plan for plan in study.plans if plan.judge.name == "smollm2"], store)
         panel = read_panel(study, store)
-    seats = ("smollm2", "smollm2@zero_shot", "smollm2@dont_overthink")
     assert panel.juries[0].members == seats
     scores = panel.votes.columns(seats).scores
     assert not np.isnan(scores).any()
