@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from llm_juries.metrics.alternative import alternative_test
+from llm_juries.metrics.alternative import alternative_test, signed_rank
 
 NAN = np.nan
 
@@ -49,6 +49,17 @@ def test_it_is_the_papers_where_every_item_is_a_cluster(n: int, skill: float):
         found = alternative_test(votes, people, np.arange(n), epsilon)
         assert (found.winning_rate, found.advantage) == pytest.approx(plain(votes, people, epsilon))
         assert found.passes == (found.winning_rate >= 0.5)
+
+
+@pytest.mark.parametrize("n", [2, 9, 20])
+@pytest.mark.parametrize("decimals", [0, 1, 6])  # many zeros and ties, some, none
+def test_a_rank_test_is_scipys_with_ties_and_zeros(n: int, decimals: int):
+    differences = np.random.default_rng(n).normal(-0.2, size=n).round(decimals)
+    differences[0] = 1.0
+    # As "auto" before scipy 1.15 took the normal distribution for few differences with ties.
+    method = stats.PermutationMethod() if n < 10 else "auto"
+    expected = stats.wilcoxon(differences, alternative="less", method=method).pvalue
+    assert signed_rank(differences) == pytest.approx(expected, abs=1e-12)
 
 
 def test_grades_agree_by_their_distance():

@@ -20,6 +20,7 @@ from .equivalence import Estimate
 from .intervals import additive, jackknifed
 
 FEWEST_CLUSTERS = 30  # with fewer a rank test takes the place of the t test, as in the paper
+MOST_ENUMERATED = 13  # differences whose signs are all tried in a rank test: scipy's bound
 SAME = 1e-9
 
 
@@ -180,6 +181,27 @@ def _p_value(found: Estimate, shares: Array, epsilon: float) -> float:
     means = shares - epsilon
     if found.clusters < 2 or not np.abs(means).max() > SAME:
         return np.nan
-    from scipy.stats import wilcoxon
+    return signed_rank(means)
 
-    return float(wilcoxon(means, alternative="less").pvalue)
+
+def signed_rank(differences: Array) -> float:
+    """Return the p value of Wilcoxon's signed-rank test that differences lie below zero.
+
+    Of few differences it is exact with ties too: the share of all their signs that give ranks of
+    positive ones as small. As scipy's wilcoxon, which takes half a second where there are ties.
+
+    Parameters
+    ----------
+    differences : array of shape (n,)
+        Not all zero; zeros are left out.
+    """
+    from scipy.stats import rankdata, wilcoxon
+
+    if len(differences) > MOST_ENUMERATED:
+        return float(wilcoxon(differences, alternative="less").pvalue)
+    signed = differences[differences != 0]
+    ranks = rankdata(np.abs(signed))
+    sums = np.zeros(1)
+    for rank in ranks:
+        sums = np.concatenate([sums, sums + rank])
+    return float((sums <= ranks[signed > 0].sum()).mean())
