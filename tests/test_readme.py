@@ -1,16 +1,15 @@
-"""The numbers in the README, docs and results/ are those that the data give."""
+"""The numbers in the README, docs and results/ are those that the data give, at each run."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, Run, options
+from in_process import completed
 from llm_juries.analysis.agreement import agreement
 from llm_juries.analysis.pairs import length, position
 from llm_juries.analysis.panels import read_panel
@@ -86,21 +85,47 @@ def test_the_readme_shows_the_paper_beside_the_reproduction():
     assert "\n".join(rows) in text
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of results that `reproduce` writes."""
+    folder = tmp_path_factory.mktemp("made")
+    done = completed("reproduce", *options(folder, f"results={folder / 'results'}"))
+    assert done.returncode == 0, done.stderr
+    return folder / "results"
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
 @pytest.mark.slow
-def test_the_committed_reproduction_is_what_the_recorded_verdicts_give(tmp_path: Path):
-    made = tmp_path / "reproduction"
-    places = (f"results={made}", f"store={tmp_path / 'store'}", f"hydra.run.dir={tmp_path / 'run'}")
-    command = [sys.executable, "scripts/reproduce.py", *places]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    names = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
-    kept = (path.relative_to(REPRODUCTION) for path in REPRODUCTION.rglob("*") if path.is_file())
-    assert sorted(kept) == names
+def test_the_committed_reproduction_is_what_the_recorded_verdicts_give(made: Path):
+    names = files(made)
+    assert files(REPRODUCTION) == names
     assert (made / "README.md").read_text() == (REPRODUCTION / "README.md").read_text()
     for name in names:
         if name.suffix == ".csv":
             pd.testing.assert_frame_equal(
                 pd.read_csv(made / name), pd.read_csv(REPRODUCTION / name), rtol=1e-9
             )
+
+
+@pytest.mark.slow
+def test_two_runs_write_the_same_bytes(made: Path, run_process: Run, tmp_path: Path):
+    other = tmp_path / "results"
+    # In another process, whose sets have another order.
+    done = run_process("reproduce", f"results={other}", PYTHONHASHSEED="1")
+    assert done.returncode == 0, done.stderr
+    names = files(made)
+    shown = {"README.md", "tables/table1_kappa.csv", "figures/figure1_kappa.png"}
+    assert shown <= set(map(str, names))
+    assert files(other) == names
+    assert [
+        name for name in names if (made / name).read_bytes() != (other / name).read_bytes()
+    ] == []
+    page = (made / "README.md").read_text()
+    assert page.count("](figures/") == len([name for name in names if name.suffix == ".png"])
+    assert not any(str(folder.parent) in page for folder in (made, other))
 
 
 def test_the_page_on_rankings_shows_what_the_recorded_pairs_give(

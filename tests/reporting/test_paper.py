@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import ROOT, script
+from conftest import ROOT
 from llm_juries.analysis.rankings import Rankings
 from llm_juries.analysis.settings import Analysis
 from llm_juries.config.build import build
@@ -416,33 +414,3 @@ def test_pairs_are_ranked_against_the_leaderboard_once_somebody_is_asked(tmp_pat
     beside = found.tables["table2_ranking"].dropna(subset=["paper", "our_judge"])
     assert set(beside["judge"]) == {"GPT-4"}
     assert set(beside["reference"]) == {reference}
-
-
-@pytest.mark.slow
-def test_two_runs_write_the_same_bytes(tmp_path: Path):
-    written = []
-    for seed in ("1", "2"):
-        folder = tmp_path / seed
-        command = [
-            *script("reproduce", folder),
-            "analysis.bootstrap.resamples=20",
-            f"results={folder / 'results'}",
-        ]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        assert done.returncode == 0, done.stderr
-        files = [path for path in (folder / "results").rglob("*") if path.is_file()]
-        written.append({str(p.relative_to(folder / "results")): p.read_bytes() for p in files})
-    one, other = written
-    assert {"README.md", "tables/table1_kappa.csv", "figures/figure1_kappa.png"} <= set(one)
-    assert set(one) == set(other)
-    assert [name for name in one if one[name] != other[name]] == []
-    page = one["README.md"].decode()
-    assert page.count("](figures/") == len([name for name in one if name.endswith(".png")])
-    assert str(tmp_path) not in page
