@@ -104,8 +104,8 @@ def test_the_claims_are_balanced_and_no_shot_gives_one_away() -> None:
 
 @pytest.mark.model
 def test_a_small_model_gives_one_of_the_three_categories(tmp_path: Path) -> None:
-    what = ["dataset=sample_claims", "prompt=claim_check", "dataset.limit=2"]
+    what = ["dataset=sample_claims", "prompt=claim_check", "dataset.limit=1"]
     run("judge", tmp_path, *what, "judge=smollm2", "judges.smollm2.threads=1")
     lines = [json.loads(line) for p in (tmp_path / "store").glob("*.jsonl") for line in p.open()]
-    assert [line["outcome"] for line in lines] == ["ok"] * 6
+    assert [line["outcome"] for line in lines] == ["ok"] * 3
     assert {line["value"] for line in lines} <= set(VALUES)
