@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from conftest import ROOT, Run
+from conftest import ROOT
 from data.hub_repositories import (
     HALF,
     LARGE,
@@ -87,11 +87,52 @@ VARIANTS = {
 }
 
 
+MISTAKES = {
+    f"bamboogle source.revision={'c' * 40}": r"has no revision c{40}; set a commit of",
+    "bamboogle source.repo=chiayewken/bambogle": r"no such dataset at http",
+    "bamboogle source.repo=a/b/c": r"not a repository name; set owner/name",
+    "bamboogle source.repo=./nowhere": r"nowhere: no such folder",
+    "bamboogle source.files=[data/tst-*.parquet]": (
+        r"at \w{40}: has no file data/tst-\*\.parquet; did you mean data/test-00000"
+    ),
+    f"bamboogle source.revision={MOVED}": (
+        rf"bamboogle at {MOVED}: has no column Question; did you mean Questions\?"
+    ),
+    f"bamboogle source.revision={RETYPED}": r"column Answer contains a list, not text",
+    f"bamboogle source.revision={HALF}": r"has 1 of the 2 files of data/test-\*",
+    f"bamboogle source.revision={SCRIPT}": (
+        r"has no file .* only a loading script \(bamboogle\.py\), which is never run"
+    ),
+    "kilt_triviaqa questions.files=[rc.wikipedia.nocontext/*.parquet]": (
+        r"1 of 3 ids have no question in mandarjoshi/trivia_qa .*, such as 'q2'"
+    ),
+    "kilt_triviaqa questions=null": r"3 of 3 ids have no question in the data",
+    "arena_hard_v01 candidates=[gpt-4-0614]": r"gpt-4-0614\.jsonl; did you mean .*0613",
+    "arena_hard_v2 source.files=[data/arena-hard-v0.1/question.jsonl]": (
+        r"baseline names no model for the category 'arena-hard-v0.1'"
+    ),
+    "kilt_nq limit=0": r"limit is 0; set 1 or more",
+}
+STREAMED_MISTAKES = {
+    f"{job} source.streaming=true": said
+    for job, said in MISTAKES.items()
+    if "revision=" in job or "files=" in job
+}
+TOLD = MISTAKES | STREAMED_MISTAKES
+JOBS = dict(zip(NAMES, NAMES, strict=True)) | VARIANTS
+
+
 @pytest.fixture(scope="module")
-def cached(environment: dict[str, str]) -> dict[str, Found]:
+def first(environment: dict[str, str]) -> dict[str, Found]:
+    """What the first process gives that loads each yaml, variant and mistake, by its job."""
+    jobs = [*JOBS.values(), *TOLD]
+    return dict(zip(jobs, loads(environment, *jobs), strict=True))
+
+
+@pytest.fixture(scope="module")
+def cached(first: dict[str, Found]) -> dict[str, Found]:
     """What each yaml and each variant gives, the first time."""
-    jobs = dict(zip(NAMES, NAMES, strict=True)) | VARIANTS
-    return dict(zip(jobs, loads(environment, *jobs.values()), strict=True))
+    return {name: first[job] for name, job in JOBS.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -185,22 +226,16 @@ def test_mt_bench_counts_the_votes_of_a_pair_in_either_order(cached: dict[str, F
     assert columns(cached["by both turns"], "item_id", "human") == [("82-2", "b")]
 
 
-def test_streaming_gives_the_same_items(
+def test_streaming_gives_the_same_items_and_fetches_the_beginning_only(
     environment: dict[str, str], cached: dict[str, Found], hub: FakeHub, tmp_path: Path
 ):
-    hub.asked.clear()
+    hub.sent = 0
     empty = {**environment, "HF_HOME": str(tmp_path)}
-    streamed = loads(empty, *(f"{name} source.streaming=true" for name in NAMES))
+    jobs = [*NAMES, f"bamboogle source.revision={LARGE} limit=3"]
+    *streamed, limited = loads(empty, *(f"{job} source.streaming=true" for job in jobs))
     assert dict(zip(NAMES, streamed, strict=True)) == {name: cached[name] for name in NAMES}
     assert not list(tmp_path.rglob("*.parquet"))
-
-
-def test_a_streamed_limit_fetches_the_beginning_only(environment: dict[str, str], hub: FakeHub):
-    hub.sent = 0
-    (found,) = loads(
-        environment, f"bamboogle source.revision={LARGE} limit=3 source.streaming=true"
-    )
-    assert len(found["items"]) == 3
+    assert len(limited["items"]) == 3
     assert 0 < hub.sent < 10e6  # of 24 MB
 
 
@@ -208,11 +243,10 @@ def test_offline_gives_the_same_items_of_the_same_revisions(
     environment: dict[str, str], cached: dict[str, Found], hub: FakeHub
 ):
     hub.asked.clear()
-    jobs = [*(name for name in NAMES), *VARIANTS.values()]
     unknown = f"bamboogle source.revision={'c' * 40}"
     streamed = "bamboogle source.streaming=true"
     absent = "kilt_nq source.files=[fever/validation-*.parquet]"  # another file of a cached commit
-    jobs = [*jobs, unknown, streamed, absent]
+    jobs = [*JOBS.values(), unknown, streamed, absent]
     *found, other, live, part = loads(environment, *jobs, HF_HUB_OFFLINE="1")
     assert found == list(cached.values())
     for refused in (other, live, part):
@@ -221,42 +255,12 @@ def test_offline_gives_the_same_items_of_the_same_revisions(
     assert not hub.asked
 
 
-MISTAKES = {
-    f"bamboogle source.revision={'c' * 40}": r"has no revision c{40}; set a commit of",
-    "bamboogle source.repo=chiayewken/bambogle": r"no such dataset at http",
-    "bamboogle source.repo=a/b/c": r"not a repository name; set owner/name",
-    "bamboogle source.repo=./nowhere": r"nowhere: no such folder",
-    "bamboogle source.files=[data/tst-*.parquet]": (
-        r"at \w{40}: has no file data/tst-\*\.parquet; did you mean data/test-00000"
-    ),
-    f"bamboogle source.revision={MOVED}": (
-        rf"bamboogle at {MOVED}: has no column Question; did you mean Questions\?"
-    ),
-    f"bamboogle source.revision={RETYPED}": r"column Answer contains a list, not text",
-    f"bamboogle source.revision={HALF}": r"has 1 of the 2 files of data/test-\*",
-    f"bamboogle source.revision={SCRIPT}": (
-        r"has no file .* only a loading script \(bamboogle\.py\), which is never run"
-    ),
-    "kilt_triviaqa questions.files=[rc.wikipedia.nocontext/*.parquet]": (
-        r"1 of 3 ids have no question in mandarjoshi/trivia_qa .*, such as 'q2'"
-    ),
-    "kilt_triviaqa questions=null": r"3 of 3 ids have no question in the data",
-    "arena_hard_v01 candidates=[gpt-4-0614]": r"gpt-4-0614\.jsonl; did you mean .*0613",
-    "arena_hard_v2 source.files=[data/arena-hard-v0.1/question.jsonl]": (
-        r"baseline names no model for the category 'arena-hard-v0.1'"
-    ),
-    "kilt_nq limit=0": r"limit is 0; set 1 or more",
-}
-
-
-def test_each_mistake_is_told_in_one_line(environment: dict[str, str]):
-    cached = list(MISTAKES)
-    streamed = [job for job in cached if "revision=" in job or "files=" in job]
-    found = loads(environment, *cached, *(f"{job} source.streaming=true" for job in streamed))
-    for job, told in zip([*cached, *streamed], found, strict=True):
-        assert re.search(MISTAKES[job], told.get("error", "")), (job, told)
-        assert "\n" not in told["error"]
-        assert TOKEN not in told["error"]
+@pytest.mark.parametrize("job", TOLD)
+def test_each_mistake_is_told_in_one_line(job: str, first: dict[str, Found]):
+    error = first[job].get("error", "")
+    assert re.search(TOLD[job], error)
+    assert "\n" not in error
+    assert TOKEN not in error
 
 
 def test_without_a_network_only_what_is_cached_is_had(
@@ -282,30 +286,21 @@ def test_without_a_network_only_what_is_cached_is_had(
 
 
 @pytest.mark.parametrize(
-    ("streaming", "token", "said"),
+    ("token", "said"),
     [
-        ("true", "", "is gated; accept its terms at {page}, then set HF_TOKEN to your token"),
-        ("false", "", "is gated; accept its terms at {page}, then set HF_TOKEN to your token"),
-        ("false", "hf_other", "is gated and your token has no access; accept its terms at {page}"),
+        ("", "is gated; accept its terms at {page}, then set HF_TOKEN to your token"),
+        ("hf_other", "is gated and your token has no access; accept its terms at {page}"),
     ],
 )
 def test_a_gated_dataset_says_what_to_do(
-    streaming: str,
-    token: str,
-    said: str,
-    environment: dict[str, str],
-    run_process: Run,
-    tmp_path: Path,
+    token: str, said: str, environment: dict[str, str], tmp_path: Path
 ):
-    gated = "dataset=chatbot_arena", "judge=contains", f"dataset.source.streaming={streaming}"
-    settings = {**environment, "HF_HOME": str(tmp_path / "home")}
-    done = run_process("judge", *gated, **settings | {"HF_TOKEN": token})
-    assert done.returncode == 2
-    *log, line = done.stderr.splitlines()
-    assert all(line.startswith("downloading") for line in log)
+    jobs = [f"chatbot_arena source.streaming={streaming}" for streaming in ("true", "false")]
     page = f"{environment['HF_ENDPOINT']}/datasets/{GATED}"
-    assert line.endswith(said.format(page=page))
-    assert not token or token not in done.stderr
+    for told in loads(environment, *jobs, HF_HOME=str(tmp_path), HF_TOKEN=token):
+        assert told["error"].endswith(said.format(page=page))
+        assert "\n" not in told["error"]
+        assert not token or token not in told["error"]
 
 
 @pytest.mark.parametrize(
