@@ -100,6 +100,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers one request after another."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body would wait 40 ms until its header is acknowledged
     server: FakeHub
 
     def do_GET(self) -> None:
