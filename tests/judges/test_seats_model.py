@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,21 @@ from llm_juries.collect.run import collect
 from llm_juries.config.composing import composed
 from llm_juries.config.study import studies
 from llm_juries.store.store import Store
+from llm_juries.study import Study
 from llm_juries.types import Outcome
 
 pytestmark = pytest.mark.model
 
-FEW = [
-    "judge=smollm2",
-    "dataset.limit=1",
-    # A line and two examples in place of ten: the model takes seconds to read them.
+ITEMS = [
+    {"question": "Capital of Peru?", "answer": "Lima", "references": ["Lima"], "human": 1},
+    {"question": "Metal Fe?", "answer": "Tin", "references": ["Iron"], "human": 0},
+    {"question": "Two and two?", "answer": "4", "references": ["Four"], "human": 1},
+    {"question": "Red planet?", "answer": "Venus", "references": ["Mars"], "human": 0},
+    {"question": "Who wrote Emma?", "answer": "Jane Austen", "references": ["Austen"], "human": 1},
+    {"question": "Capital of Chile?", "answer": "Quito", "references": ["Santiago"], "human": 0},
+]
+# A line and two examples in place of ten: the model takes seconds to read them.
+SHORT = [
     "prompt.instruction=True or False?",
     'prompt.shots=[{question: Metal Au?, answer: Gold, references: [Gold], label: "True"},'
     "{question: Capital of Australia?, answer: Sydney, references: [Canberra],"
@@ -29,17 +37,27 @@ FEW = [
 SAMPLED = [
     "judges.smollm2.decoding.verdict_by=text",
     "judges.smollm2.decoding.max_tokens=2",
-    "judges.smollm2.decoding.temperature=1.6",
+    "judges.smollm2.decoding.temperature=1",
+    "+judges.smollm2.decoding.seed=1",  # of the first answer; others have their own
     "seats=[smollm2*3]",
 ]
+
+
+def asked(folder: Path, items: int, *overrides: str) -> Study:
+    """Return a study of the small model on a few items, each of a few words."""
+    path = folder / "items.jsonl"
+    path.write_text("\n".join(map(json.dumps, ITEMS[:items])))
+    what = ["judge=smollm2", "dataset=jsonl", f"dataset.path={path}", *SHORT, *overrides]
+    (study,) = studies(composed("judge", what))
+    return study
 
 
 def test_three_answers_of_a_sampled_judge_are_three_calls_and_three_columns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    (study,) = studies(composed("judge", [*FEW, *SAMPLED]))
-    items = len(tuple(study.dataset.items))
-    with Store(tmp_path) as store:
+    items = len(ITEMS)
+    study = asked(tmp_path, items, *SAMPLED)
+    with Store(tmp_path / "store") as store:
         tallies = collect([study], store)
         panel = read_panel(study, store)
         again = collect([study], store)
@@ -64,8 +82,8 @@ def test_three_answers_of_a_sampled_judge_are_three_calls_and_three_columns(
 def test_one_model_under_three_prompts_is_a_jury(tmp_path: Path):
     seats = ("smollm2", "smollm2@zero_shot", "smollm2@paper_zero_shot")
     jury = ["jury=embedded", f"juries.embedded.members=[{','.join(seats)}]"]
-    (study,) = studies(composed("judge", [*FEW, *jury, "~judges.qwen25_coder"]))
-    with Store(tmp_path) as store:
+    study = asked(tmp_path, 2, *jury, "~judges.qwen25_coder")
+    with Store(tmp_path / "store") as store:
         collect([plan for plan in study.plans if plan.judge.name == "smollm2"], store)
         panel = read_panel(study, store)
     assert panel.juries[0].members == seats
