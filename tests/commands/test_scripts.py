@@ -22,7 +22,7 @@ from llm_juries.store.store import Store
 from llm_juries.types import Verdict
 
 # No examples in the prompt: models would compute longer.
-SMALL = ("dataset.limit=3", "prompt=zero_shot", "judge=smollm2", "judges.smollm2.threads=1")
+SMALL = ("dataset.limit=2", "prompt=zero_shot", "judge=smollm2", "judges.smollm2.threads=1")
 TABLES_ONLY = ("figures.draw=none", "analysis.bootstrap.resamples=50")
 
 
@@ -110,10 +110,10 @@ def test_a_failing_job_of_a_sweep_leaves_the_others_standing(run_script: Run, tm
 def test_a_second_run_asks_the_model_nothing(calm: tuple[Path, CompletedProcess[str]]):
     folder, first = calm
     assert first.returncode == 0, first.stderr
-    assert "12 model calls made; 0 verdicts of models were in the store" in first.stdout
+    assert "8 model calls made; 0 verdicts of models were in the store" in first.stdout
     before = stored(folder / "store")
     second = completed("judge", *options(folder, *SMALL))
-    assert "0 model calls made; 12 verdicts of models were in the store" in second.stdout
+    assert "0 model calls made; 8 verdicts of models were in the store" in second.stdout
     assert stored(folder / "store") == before
 
 
@@ -136,7 +136,7 @@ def test_a_kill_loses_no_verdict_and_repeats_none(
     run.wait()
     kept = whole_lines(tmp_path / "store")
     again = completed("judge", *options(tmp_path, *SMALL))
-    assert f"{12 - len(kept)} model calls made; {len(kept)} verdicts" in again.stdout, again.stderr
+    assert f"{8 - len(kept)} model calls made; {len(kept)} verdicts" in again.stdout, again.stderr
     folder, ended = calm
     assert ended.returncode == 0
     disturbed, undisturbed = verdicts(tmp_path / "store"), verdicts(folder / "store")
