@@ -281,8 +281,8 @@ def test_without_a_network_only_what_is_cached_is_had(
     assert had == cached["bamboogle"]
     assert local["items"] == cached["arena_hard_v01"]["items"]
     assert f"Read from {folder}" in local["note"]
-    for told in refused:
-        assert f"can't reach {NOWHERE} (ConnectError)" in told["error"]
+    for failed in refused:
+        assert f"can't reach {NOWHERE} (ConnectError)" in failed["error"]
 
 
 @pytest.mark.parametrize(
@@ -297,10 +297,10 @@ def test_a_gated_dataset_says_what_to_do(
 ):
     jobs = [f"chatbot_arena source.streaming={streaming}" for streaming in ("true", "false")]
     page = f"{environment['HF_ENDPOINT']}/datasets/{GATED}"
-    for told in loads(environment, *jobs, HF_HOME=str(tmp_path), HF_TOKEN=token):
-        assert told["error"].endswith(said.format(page=page))
-        assert "\n" not in told["error"]
-        assert not token or token not in told["error"]
+    for load in loads(environment, *jobs, HF_HOME=str(tmp_path), HF_TOKEN=token):
+        assert load["error"].endswith(said.format(page=page))
+        assert "\n" not in load["error"]
+        assert not token or token not in load["error"]
 
 
 @pytest.mark.parametrize(

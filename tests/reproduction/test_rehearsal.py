@@ -68,7 +68,7 @@ def run(folder: Path, stand_ins: Rehearsal) -> Iterator[Run]:
             first = ["unkeyed"] if "unkeyed" in command else []
             lines.append([*first, *usual, *(one for one in command if one != "unkeyed")])
         print(json.dumps({"commands": lines, "kill": kill, "drawn": drawn}), file=runner.stdin)
-        *ends, code = told(runner)
+        *ends, code = endings(runner)
         assert code == (KILLED if kill else 0)
         assert len(ends) == len(commands) - bool(kill)
         assert not any(one.bug for one in ends), ends
@@ -78,7 +78,7 @@ def run(folder: Path, stand_ins: Rehearsal) -> Iterator[Run]:
         yield in_process
 
 
-def told(runner: subprocess.Popen[str]) -> Iterator[Any]:
+def endings(runner: subprocess.Popen[str]) -> Iterator[Any]:
     """Yield how each command of a job ended, then their process's exit code."""
     for line in runner.stdout or ():
         found = json.loads(line)
